@@ -1,0 +1,1 @@
+"""Shards → tensors: the PyG data set, the epoch sampler and the padded batch."""

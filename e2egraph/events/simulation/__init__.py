@@ -1,0 +1,1 @@
+"""Pythia 8 and a CMS-like parametric detector simulation, writing RHTree ROOT."""

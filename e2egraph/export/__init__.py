@@ -1,0 +1,1 @@
+"""Export: networks → ONNX bundles with what their callers need, gated on parity."""

@@ -1,0 +1,1 @@
+"""Events → point clouds on disk: selection, truth, resampling, nodes, shards, build."""

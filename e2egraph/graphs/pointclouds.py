@@ -1,0 +1,74 @@
+"""Point clouds of many jets in flat arrays: the one ragged container between events, shards and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.graphs.columns import NODE_TYPES, numpy_type
+
+
+@dataclass(frozen=True)
+class PointClouds:
+    """J jets with S nodes in all.
+
+    ``jets``: column name → [J]; ``nodes``: column name → [S]; ``offsets`` [J+1]: jet i owns nodes
+    ``offsets[i]:offsets[i+1]``.
+    """
+
+    jets: dict[str, NDArray]
+    nodes: dict[str, NDArray]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Nodes of each jet, [J]."""
+        return np.diff(self.offsets)
+
+    @property
+    def jet_of_node(self) -> NDArray[np.int64]:
+        """Index of the jet each node belongs to, [S]."""
+        return np.repeat(np.arange(len(self)), self.counts)
+
+    def take(self, index: NDArray) -> PointClouds:
+        """The jets at ``index`` (integers, any order, or a boolean mask [J]), nodes along."""
+        index = np.flatnonzero(index) if index.dtype == bool else np.asarray(index, dtype=np.int64)
+        counts = self.counts[index]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        source = np.repeat(self.offsets[:-1][index] - offsets[:-1], counts) + np.arange(offsets[-1])
+        return PointClouds(
+            jets={name: column[index] for name, column in self.jets.items()},
+            nodes={name: column[source] for name, column in self.nodes.items()},
+            offsets=offsets,
+        )
+
+    def keep_nodes(self, keep: NDArray[np.bool_]) -> PointClouds:
+        """The same jets with the nodes where ``keep`` [S] is true."""
+        kept_before = np.concatenate([[0], np.cumsum(keep)]).astype(np.int64)
+        nodes = {name: column[keep] for name, column in self.nodes.items()}
+        return PointClouds(jets=self.jets, nodes=nodes, offsets=kept_before[self.offsets])
+
+
+def empty(jet_columns: Sequence[str]) -> PointClouds:
+    """No jets, with every node column and the given jet columns present."""
+    return PointClouds(
+        jets={name: np.empty(0, numpy_type(name)) for name in jet_columns},
+        nodes={name: np.empty(0, numpy_type(name)) for name in NODE_TYPES},
+        offsets=np.zeros(1, np.int64),
+    )
+
+
+def concatenate(parts: Sequence[PointClouds]) -> PointClouds:
+    """All jets of ``parts`` (at least one), in order."""
+    counts = np.concatenate([part.counts for part in parts])
+    return PointClouds(
+        jets={name: np.concatenate([part.jets[name] for part in parts]) for name in parts[0].jets},
+        nodes={name: np.concatenate([part.nodes[name] for part in parts]) for name in parts[0].nodes},
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+    )

@@ -1,0 +1,80 @@
+"""Shards: Parquet files of jets with one list column for each node variable, zstd, row groups of 512 jets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from e2egraph.errors import InputError
+from e2egraph.graphs.columns import JET_TYPES, NODE_TYPES, TARGET_PREFIX, arrow_schema, numpy_type
+from e2egraph.graphs.pointclouds import PointClouds
+
+JETS_PER_ROW_GROUP = 512
+FOOTER_KEY = b"e2egraph"
+
+
+def write_shard(path: Path, clouds: PointClouds, targets: tuple[str, ...], footer: dict[str, Any]) -> None:
+    """Write jets to ``path``; ``footer`` (JSON) says where they come from. Beside its name first, then renamed."""
+    schema = arrow_schema(targets).with_metadata({FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()})
+    offsets = pa.array(clouds.offsets.astype(np.int32))
+    arrays = []
+    for field in schema:
+        if field.name in NODE_TYPES:
+            values = pa.array(np.ascontiguousarray(clouds.nodes[field.name], numpy_type(field.name)))
+            arrays.append(pa.ListArray.from_arrays(offsets, values))
+        else:
+            arrays.append(pa.array(clouds.jets[field.name].astype(numpy_type(field.name)), field.type))
+    table = pa.Table.from_arrays(arrays, schema=schema)
+    beside = path.with_name(path.name + ".partial")
+    pq.write_table(table, beside, compression="zstd", compression_level=3, row_group_size=JETS_PER_ROW_GROUP)
+    beside.replace(path)
+
+
+def open_shard(path: Path) -> pq.ParquetFile:
+    """Open a shard; InputError when it is not readable Parquet or not ours."""
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path}: not a readable shard ({_first_line(error)}); build the data set again.") from error
+    if FOOTER_KEY not in (file.schema_arrow.metadata or {}):
+        raise InputError(f"{path}: not an e2egraph shard; give a data set made by build-graphs.")
+    return file
+
+
+def read_row_groups(file: pq.ParquetFile, groups: Sequence[int], columns: Sequence[str] | None = None) -> PointClouds:
+    """Some row groups of a shard as flat arrays, all columns or those named; no Python work per jet."""
+    try:
+        table = file.read_row_groups(list(groups), columns=None if columns is None else list(columns))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"damaged shard ({_first_line(error)}); build the data set again.") from error
+    return from_table(table)
+
+
+def from_table(table: pa.Table) -> PointClouds:
+    """A table with the columns of a shard (or some of them) as flat arrays."""
+    jets: dict[str, NDArray] = {}
+    nodes: dict[str, NDArray] = {}
+    offsets: NDArray[np.int64] | None = None
+    for name in table.column_names:
+        column = table.column(name).combine_chunks()
+        array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+        if name in NODE_TYPES:
+            offsets = array.offsets.to_numpy().astype(np.int64)
+            nodes[name] = array.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]]
+            offsets = offsets - offsets[0]
+        elif name in JET_TYPES or name.startswith(TARGET_PREFIX):
+            jets[name] = array.to_numpy(zero_copy_only=False).astype(numpy_type(name))
+    if offsets is None:
+        offsets = np.zeros(table.num_rows + 1, np.int64)
+    return PointClouds(jets=jets, nodes=nodes, offsets=offsets)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,1 @@
+"""Inference: an ONNX Runtime session over a bundle; no torch needed."""

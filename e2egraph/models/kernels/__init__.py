@@ -1,0 +1,1 @@
+"""Node mixers: one a file, forward(x [B, N, D], points, mask) → [B, N, D]."""
