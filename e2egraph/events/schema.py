@@ -22,7 +22,8 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "ecal": ("ieta", "iphi", "energy", "time"),
     "hcal": ("ieta", "iphi", "energy"),
     "jets": (
-        "pt", "eta", "phi", "mass", "seed_ieta", "seed_iphi", "softdrop_mass", "tau21", "tau32", "truth_label",
+        "pt", "eta", "phi", "mass", "seed_ieta", "seed_iphi", "softdrop_mass", "tau1", "tau2", "tau3",
+        "truth_label",
     ),
     "gen": ("pdg_id", "pt", "eta", "phi", "mass", "mother"),
 }  # fmt: skip

@@ -53,12 +53,17 @@ SPLITS = ("train", "validation", "test")
 
 TARGET_PREFIX = "target_"
 
+# Optional node column: indices (in the jet) of each node's nearest neighbours, −1 for none.
+NEIGHBORS = "neighbors"
 
-def arrow_schema(targets: tuple[str, ...] = ()) -> pa.Schema:
-    """Schema of a shard; ``targets`` adds one float32 column ``target_NAME`` for each regression target."""
+
+def arrow_schema(targets: tuple[str, ...] = (), neighbors: int = 0) -> pa.Schema:
+    """Schema of a shard: a float32 column ``target_NAME`` for each of ``targets``, and ``neighbors`` of each node."""
     plain = [pa.field(name, kind) for name, kind in JET_TYPES.items()]
     goals = [pa.field(TARGET_PREFIX + name, pa.float32()) for name in targets]
     nodes = [pa.field(name, pa.list_(kind)) for name, kind in NODE_TYPES.items()]
+    if neighbors:
+        nodes.append(pa.field(NEIGHBORS, pa.list_(pa.list_(pa.int32(), neighbors))))
     return pa.schema(plain + goals + nodes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,8 @@ class Manifest:
     """The content of ``manifest.json``.
 
     ``classes`` in label order; ``signal`` the class that counts as signal; ``configuration`` the whole task
-    configuration; ``cutflow``: sample → step → jets left after it; ``counts``: class → split → jets.
+    configuration; ``cutflow``: sample → step → jets left after it; ``counts``: class → split → jets;
+    ``skipped``: inputs left out; ``missing``: what inputs could not fill (such columns hold 0).
     """
 
     schema_version: int
@@ -57,6 +58,7 @@ class Manifest:
     cutflow: dict[str, dict[str, int]]
     counts: dict[str, dict[str, int]]
     skipped: list[str]
+    missing: list[str] = field(default_factory=list)
 
     @property
     def digest(self) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.graphs.columns import NODE_TYPES, numpy_type
+from e2egraph.graphs.columns import NEIGHBORS, NODE_TYPES, numpy_type
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,14 @@ class PointClouds:
         return PointClouds(jets=self.jets, nodes=nodes, offsets=kept_before[self.offsets])
 
 
-def empty(jet_columns: Sequence[str]) -> PointClouds:
+def empty(jet_columns: Sequence[str], neighbors: int = 0) -> PointClouds:
     """No jets, with every node column and the given jet columns present."""
+    nodes: dict[str, NDArray] = {name: np.empty(0, numpy_type(name)) for name in NODE_TYPES}
+    if neighbors:
+        nodes[NEIGHBORS] = np.empty((0, neighbors), np.int32)
     return PointClouds(
         jets={name: np.empty(0, numpy_type(name)) for name in jet_columns},
-        nodes={name: np.empty(0, numpy_type(name)) for name in NODE_TYPES},
+        nodes=nodes,
         offsets=np.zeros(1, np.int64),
     )
 

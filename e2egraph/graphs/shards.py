@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
-from e2egraph.graphs.columns import JET_TYPES, NODE_TYPES, TARGET_PREFIX, arrow_schema, numpy_type
+from e2egraph.graphs.columns import JET_TYPES, NEIGHBORS, NODE_TYPES, TARGET_PREFIX, arrow_schema, numpy_type
 from e2egraph.graphs.pointclouds import PointClouds
 
 JETS_PER_ROW_GROUP = 512
@@ -22,11 +22,17 @@ FOOTER_KEY = b"e2egraph"
 
 def write_shard(path: Path, clouds: PointClouds, targets: tuple[str, ...], footer: dict[str, Any]) -> None:
     """Write jets to ``path``; ``footer`` (JSON) says where they come from. Beside its name first, then renamed."""
-    schema = arrow_schema(targets).with_metadata({FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()})
+    neighbors = clouds.nodes.get(NEIGHBORS)
+    schema = arrow_schema(targets, 0 if neighbors is None else neighbors.shape[1])
+    schema = schema.with_metadata({FOOTER_KEY: json.dumps(footer).encode()})
     offsets = pa.array(clouds.offsets.astype(np.int32))
     arrays = []
     for field in schema:
-        if field.name in NODE_TYPES:
+        if field.name == NEIGHBORS:
+            flat = pa.array(np.ascontiguousarray(neighbors, np.int32).ravel())
+            rows = pa.FixedSizeListArray.from_arrays(flat, field.type.value_type.list_size)
+            arrays.append(pa.ListArray.from_arrays(offsets, rows))
+        elif field.name in NODE_TYPES:
             values = pa.array(np.ascontiguousarray(clouds.nodes[field.name], numpy_type(field.name)))
             arrays.append(pa.ListArray.from_arrays(offsets, values))
         else:
@@ -48,6 +54,12 @@ def open_shard(path: Path) -> pq.ParquetFile:
     return file
 
 
+def read_footer(file: pq.ParquetFile) -> dict[str, Any]:
+    """What the footer says of the shard's origin: configuration, input, events, cutflow and counts."""
+    content: dict[str, Any] = json.loads(file.schema_arrow.metadata[FOOTER_KEY])
+    return content
+
+
 def read_row_groups(file: pq.ParquetFile, groups: Sequence[int], columns: Sequence[str] | None = None) -> PointClouds:
     """Some row groups of a shard as flat arrays, all columns or those named; no Python work per jet."""
     try:
@@ -65,9 +77,14 @@ def from_table(table: pa.Table) -> PointClouds:
     for name in table.column_names:
         column = table.column(name).combine_chunks()
         array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-        if name in NODE_TYPES:
+        if name in NODE_TYPES or name == NEIGHBORS:
             offsets = array.offsets.to_numpy().astype(np.int64)
-            nodes[name] = array.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]]
+            values = array.values[offsets[0] : offsets[-1]]
+            nodes[name] = (
+                values.flatten().to_numpy().reshape(-1, values.type.list_size)
+                if name == NEIGHBORS
+                else values.to_numpy(zero_copy_only=False)
+            )
             offsets = offsets - offsets[0]
         elif name in JET_TYPES or name.startswith(TARGET_PREFIX):
             jets[name] = array.to_numpy(zero_copy_only=False).astype(numpy_type(name))

@@ -1,0 +1,102 @@
+"""Dense detector images (flat vectors of an ntuple) → the sparse deposits of the event record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import uproot
+from numpy.typing import NDArray
+
+from e2egraph import detector
+from e2egraph.detector import LAYER_RADIUS, Channel
+from e2egraph.errors import InputError
+
+# 13 crystal images of 64 events are 340 MB: enough to vectorise over, little enough for a laptop.
+EVENTS_PER_STEP = 64
+
+Reader = Callable[[int, int], ak.Array]
+
+
+def read_image(tree: uproot.TTree, path: Path, branch: str, start: int, stop: int, length: int) -> NDArray[np.float32]:
+    """One image branch of events ``start:stop``, [E, length]; InputError on a wrong length or a value not finite."""
+    vectors = read_branch(tree, path, branch, start, stop)
+    lengths = ak.to_numpy(ak.num(vectors))
+    if (lengths != length).any():
+        event = start + int(np.argmax(lengths != length))
+        raise InputError(
+            f"{path}: {branch} of entry {event} holds {lengths[event - start]} values, expected {length}; "
+            "the file is damaged or of another detector geometry: make it again."
+        )
+    image = ak.to_numpy(ak.flatten(vectors)).astype(np.float32, copy=False).reshape(-1, length)
+    if not np.isfinite(image).all():
+        event = start + int(np.argmax(~np.isfinite(image).all(axis=1)))
+        raise InputError(f"{path}: {branch} of entry {event} holds NaN or infinite values; make the file again.")
+    return image
+
+
+def read_branch(tree: uproot.TTree, path: Path, branch: str, start: int, stop: int) -> ak.Array:
+    """One branch of events ``start:stop``; InputError names file and branch when its bytes cannot be read."""
+    try:
+        return tree[branch].array(entry_start=start, entry_stop=stop, library="ak")
+    except InputError:
+        raise
+    except Exception as error:  # uproot raises many kinds on damaged bytes, each meaning the same to the user
+        raise InputError(
+            f"{path}: branch {branch} cannot be read ({type(error).__name__}); the file is damaged: copy it again."
+        ) from error
+
+
+def crystals(image: NDArray[np.float32], values: dict[str, NDArray[np.float32]], columns: int) -> ak.Array:
+    """Non-zero cells of an image [E, rows·columns] as records ``ieta, iphi`` with each of ``values`` at that cell."""
+    event, cell = np.nonzero(image)
+    record = {
+        "ieta": (cell // columns).astype(np.int32),
+        "iphi": (cell % columns).astype(np.int32),
+        **{name: array[event, cell] for name, array in values.items()},
+    }
+    return ak.unflatten(ak.zip(record), np.bincount(event, minlength=len(image)))
+
+
+def tracks(pt: NDArray[np.float32], averages: dict[str, NDArray[np.float32]]) -> ak.Array:
+    """One track for each crystal that tracks entered: their summed pT [GeV], averaged d0, dz [cm] and significances.
+
+    The images hold no more: tracks in one crystal are one node, at the crystal's centre, without charge.
+    """
+    event, cell = np.nonzero(pt)
+    record = {
+        "pt": pt[event, cell],
+        "eta": detector.ecal_eta(cell // detector.ECAL_COLUMNS).astype(np.float32),
+        "phi": detector.ecal_phi(cell % detector.ECAL_COLUMNS).astype(np.float32),
+        **{name: array[event, cell] for name, array in averages.items()},
+        "charge": np.zeros(len(cell), np.float32),
+    }
+    return ak.unflatten(ak.zip(record), np.bincount(event, minlength=len(pt)))
+
+
+def hits(counts: dict[Channel, NDArray[np.float32]]) -> ak.Array:
+    """As many hits as each crystal's count says, at the crystal's centre on the layer's mean radius (PV-relative)."""
+    events = len(next(iter(counts.values())))
+    parts = []
+    for channel, image in counts.items():
+        event, cell = np.nonzero(image > 0)
+        times = np.rint(image[event, cell]).astype(np.int64)
+        event, cell = np.repeat(event, times), np.repeat(cell, times)
+        eta = detector.ecal_eta(cell // detector.ECAL_COLUMNS)
+        phi = detector.ecal_phi(cell % detector.ECAL_COLUMNS)
+        parts.append((event, np.full(len(cell), channel, np.uint8), eta, phi, LAYER_RADIUS[channel]))
+    event = np.concatenate([part[0] for part in parts])
+    channel = np.concatenate([part[1] for part in parts])
+    eta = np.concatenate([part[2] for part in parts])
+    phi = np.concatenate([part[3] for part in parts])
+    radius = np.concatenate([np.full(len(part[0]), part[4]) for part in parts])
+    order = np.argsort(event, kind="stable")
+    record = {
+        "channel": channel[order],
+        "x": (radius * np.cos(phi)).astype(np.float32)[order],
+        "y": (radius * np.sin(phi)).astype(np.float32)[order],
+        "z": (radius * np.sinh(eta)).astype(np.float32)[order],
+    }
+    return ak.unflatten(ak.zip(record), np.bincount(event, minlength=events))

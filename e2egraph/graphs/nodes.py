@@ -1,0 +1,186 @@
+"""Deposits around a jet's seed → nodes: the window, what each node carries, canonical order and cap (DESIGN §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph import detector
+from e2egraph.detector import HIT_CHANNELS, Channel
+from e2egraph.graphs.columns import NODE_TYPES, numpy_type
+from e2egraph.graphs.pixels import inside_pixel
+from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.selection import Jets
+from e2egraph.graphs.task import Nodes
+
+# arXiv:2104.14659, §3: displacements beyond these [cm] are not lifetimes and are set to zero.
+D0_LIMIT = 10.0
+DZ_LIMIT = 20.0
+
+_Variables = dict[str, NDArray]
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Every (jet, deposit of its event) pair inside the window, P in all, with the offset in rows and columns."""
+
+    jet: NDArray[np.int64]
+    deposit: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+
+
+def collections_needed(nodes: Nodes) -> tuple[str, ...]:
+    """Collections of the event record that the task's channels are made from."""
+    return tuple(name for name, (_, makes) in _MAKERS.items() if set(makes) & set(nodes.members))
+
+
+def point_clouds(events: ak.Array, jets: Jets, nodes: Nodes) -> PointClouds:
+    """Point clouds of the selected jets; adds the jet columns ``n_nodes`` and ``nodes_cut``."""
+    makers = [_MAKERS[name][0] for name in collections_needed(nodes)]
+    parts = [maker(events, jets) for maker in makers]
+    made = {name: np.concatenate([part[name] for part in parts]) for name in ("owner", *NODE_TYPES)}
+    wanted = np.isin(made["channel"], nodes.members) & (made["value"] > _thresholds(nodes)[made["channel"]])
+    made = {name: column[wanted] for name, column in made.items()}
+    if nodes.suppress_displaced:
+        _suppress(made)
+    order = canonical_order(made["owner"], made)
+    counts = np.bincount(made["owner"], minlength=len(jets))
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    ordered = {name: made[name][order] for name in NODE_TYPES}
+    clouds = PointClouds(dict(jets.columns), ordered, offsets)
+    rank = np.arange(offsets[-1]) - offsets[:-1][clouds.jet_of_node]
+    clouds = clouds.keep_nodes(rank < nodes.cap)
+    clouds.jets["n_nodes"] = clouds.counts
+    clouds.jets["nodes_cut"] = counts - clouds.counts
+    return clouds
+
+
+def canonical_order(owner: NDArray, variables: _Variables) -> NDArray[np.int64]:
+    """Indices that sort nodes by jet, channel, falling value, Δη, Δφ; what ties then keeps its order in the event."""
+    return np.lexsort(
+        (variables["dphi"], variables["deta"], -variables["value"], variables["channel"], owner),
+    )
+
+
+def _from_tracks(events: ak.Array, jets: Jets) -> _Variables:
+    tracks = _flat(events.tracks)
+    pairs = _window(jets, events.tracks, detector.ecal_row(tracks["eta"]), detector.ecal_column(tracks["phi"]))
+    near = {name: array[pairs.deposit] for name, array in tracks.items()}
+    return _variables(
+        pairs,
+        **_coordinates(jets, pairs, near["eta"], near["phi"]),
+        channel=Channel.TRACK,
+        rho=detector.ECAL_RADIUS,
+        value=near["pt"],
+        **{name: near[name] for name in ("d0", "dz", "d0_sig", "dz_sig", "charge")},
+    )
+
+
+def _from_hits(events: ak.Array, jets: Jets) -> _Variables:
+    hits = _flat(events.hits)
+    rho = np.hypot(hits["x"].astype(np.float64), hits["y"].astype(np.float64))
+    # A hit on the beam line has no direction; the smallest radius keeps η finite, and it falls outside the window.
+    eta = np.arcsinh(hits["z"] / np.maximum(rho, 1e-9))
+    phi = np.arctan2(hits["y"].astype(np.float64), hits["x"].astype(np.float64))
+    pairs = _window(jets, events.hits, detector.ecal_row(eta), detector.ecal_column(phi))
+    return _variables(
+        pairs,
+        **_coordinates(jets, pairs, eta[pairs.deposit], phi[pairs.deposit]),
+        channel=hits["channel"][pairs.deposit],
+        rho=rho[pairs.deposit],
+        value=1.0,
+    )
+
+
+def _from_ecal(events: ak.Array, jets: Jets) -> _Variables:
+    cells = _flat(events.ecal)
+    pairs = _window(jets, events.ecal, cells["ieta"], cells["iphi"])
+    return _variables(
+        pairs,
+        deta=inside_pixel(pairs.rows * detector.ETA_PITCH, pairs.rows, detector.ETA_PITCH),
+        dphi=inside_pixel(pairs.columns * detector.PHI_PITCH, pairs.columns, detector.PHI_PITCH),
+        channel=Channel.ECAL,
+        rho=detector.ECAL_RADIUS,
+        value=cells["energy"][pairs.deposit],
+        time=cells["time"][pairs.deposit],
+    )
+
+
+def _from_hcal(events: ak.Array, jets: Jets) -> _Variables:
+    towers = _flat(events.hcal)
+    row, column = (detector.centre_crystal(towers[name]) for name in ("ieta", "iphi"))
+    pairs = _window(jets, events.hcal, row, column)
+    return _variables(
+        pairs,
+        deta=inside_pixel(pairs.rows * detector.ETA_PITCH, pairs.rows, detector.ETA_PITCH),
+        dphi=inside_pixel(pairs.columns * detector.PHI_PITCH, pairs.columns, detector.PHI_PITCH),
+        channel=Channel.HCAL,
+        rho=detector.HCAL_RADIUS,
+        value=towers["energy"][pairs.deposit],
+    )
+
+
+# Collection of the event record → what makes its nodes, and the channels these can have.
+_MAKERS: dict[str, tuple[Callable[[ak.Array, Jets], _Variables], tuple[Channel, ...]]] = {
+    "tracks": (_from_tracks, (Channel.TRACK,)),
+    "hits": (_from_hits, HIT_CHANNELS),
+    "ecal": (_from_ecal, (Channel.ECAL,)),
+    "hcal": (_from_hcal, (Channel.HCAL,)),
+}
+
+
+def _flat(collection: ak.Array) -> _Variables:
+    return {name: ak.to_numpy(ak.flatten(collection[name])) for name in collection.fields}
+
+
+def _window(jets: Jets, collection: ak.Array, row: NDArray, column: NDArray) -> _Pairs:
+    """Pairs of jets and deposits (rows and columns [S], crystal units) within 62 crystals of the centre, φ wrapped."""
+    per_event = ak.to_numpy(ak.num(collection))
+    first = np.concatenate([[0], np.cumsum(per_event)])[:-1]
+    per_jet = per_event[jets.event]
+    jet = np.repeat(np.arange(len(jets)), per_jet)
+    start = np.concatenate([[0], np.cumsum(per_jet)])[:-1]
+    deposit = np.arange(len(jet)) + np.repeat(first[jets.event] - start, per_jet)
+    centre_row, centre_column = (detector.centre_crystal(jets.columns[name]) for name in ("seed_ieta", "seed_iphi"))
+    rows = row[deposit] - centre_row[jet]
+    half_turn = detector.ECAL_COLUMNS // 2
+    columns = (column[deposit] - centre_column[jet] + half_turn) % detector.ECAL_COLUMNS - half_turn
+    inside = (np.abs(rows) <= detector.WINDOW_HALF_WIDTH) & (np.abs(columns) <= detector.WINDOW_HALF_WIDTH)
+    return _Pairs(jet[inside], deposit[inside], rows[inside].astype(np.int64), columns[inside].astype(np.int64))
+
+
+def _coordinates(jets: Jets, pairs: _Pairs, eta: NDArray, phi: NDArray) -> _Variables:
+    """Δη and Δφ [P] to the centre of the window's centre crystal, at the deposit's own resolution."""
+    centre_row, centre_column = (detector.centre_crystal(jets.columns[name]) for name in ("seed_ieta", "seed_iphi"))
+    deta = eta - detector.ecal_eta(centre_row)[pairs.jet]
+    dphi = detector.delta_phi(phi, detector.ecal_phi(centre_column)[pairs.jet])
+    return {
+        "deta": inside_pixel(deta, pairs.rows, detector.ETA_PITCH),
+        "dphi": inside_pixel(dphi, pairs.columns, detector.PHI_PITCH),
+    }
+
+
+def _variables(pairs: _Pairs, **given: NDArray | float) -> _Variables:
+    """All node columns and their ``owner`` jet; what is not given has no meaning for the channel and is 0."""
+    size = len(pairs.jet)
+    columns = {name: np.broadcast_to(given.get(name, 0), size).astype(numpy_type(name)) for name in NODE_TYPES}
+    return {"owner": pairs.jet, **columns}
+
+
+def _thresholds(nodes: Nodes) -> NDArray[np.float64]:
+    thresholds = np.zeros(len(Channel))
+    for name, value in nodes.thresholds.items():
+        thresholds[Channel[name]] = value
+    return thresholds
+
+
+def _suppress(made: _Variables) -> None:
+    for name, limit in (("d0", D0_LIMIT), ("dz", DZ_LIMIT)):
+        far = np.abs(made[name]) > limit
+        made[name][far] = 0.0
+        made[f"{name}_sig"][far] = 0.0

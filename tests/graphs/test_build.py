@@ -1,0 +1,251 @@
+"""Building a data set: content, reproducibility, resumption, refusal."""
+
+import json
+import math
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from e2egraph import detector
+from e2egraph.errors import InputError
+from e2egraph.events.samples import Sample
+from e2egraph.graphs import chunk as chunk_module
+from e2egraph.graphs.build import build
+from e2egraph.graphs.columns import JET_TYPES, NODE_TYPES
+from e2egraph.graphs.manifest import read_manifest, verify_shards
+from e2egraph.graphs.shards import open_shard, read_footer, read_row_groups
+from e2egraph.graphs.task import load_task
+from tests import rhtree_files
+
+SETTINGS = ["nodes.neighbors=3", "selection.jet_abs_eta_max=1.5"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ntuples")
+    for name, seed, events in (("top_1", 1, 30), ("top_2", 2, 30), ("qcd", 3, 60)):
+        deposits = rhtree_files.random_deposits(events, seed)
+        rhtree_files.write(folder / f"{name}.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def samples(files):
+    return [Sample("qcd", (files / "qcd.root",)), Sample("top", (files / "top_1.root", files / "top_2.root"))]
+
+
+@pytest.fixture(scope="module")
+def task():
+    return load_task("top", SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def data_set(samples, task, tmp_path_factory):
+    output = tmp_path_factory.mktemp("data") / "top"
+    return build(task, samples, output)
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def read_all(summary):
+    return [(shard, read_row_groups(file := open_shard(summary.output / shard.name), range(file.num_row_groups)))
+            for shard in summary.manifest.shards]  # fmt: skip
+
+
+def test_shards_hold_every_column_with_its_type(data_set):
+    schema = pq.read_schema(data_set.output / "part-00000.parquet")
+    for name, kind in NODE_TYPES.items():
+        assert schema.field(name).type.value_type == kind
+    for name, kind in JET_TYPES.items():
+        assert schema.field(name).type == kind
+    assert schema.field("neighbors").type.value_type.list_size == 3
+
+
+def test_selected_jets_satisfy_the_selection_and_the_cutflow_adds_up(data_set):
+    manifest = data_set.manifest
+    for name, flow in manifest.cutflow.items():
+        steps = list(flow.values())[1:]
+        assert steps == sorted(steps, reverse=True)
+        assert flow["jets"] == 2 * flow["events"]
+        jets = sum(shard.jets for shard in manifest.shards if shard.sample == name)
+        assert flow["resampling"] == jets == sum(manifest.counts[name].values())
+    for shard, clouds in read_all(data_set):
+        assert (clouds.jets["jet_pt"] > 400).all()
+        assert (np.abs(clouds.jets["jet_eta"]) < 1.5).all()
+        assert (28 - np.abs(detector.signed_tower_ieta(clouds.jets["seed_ieta"])) >= 12).all()
+        assert (clouds.jets["label"] == ["qcd", "top"].index(shard.sample)).all()
+        assert (clouds.jets["n_nodes"] == clouds.counts).all()
+
+
+def test_a_top_jet_holds_its_quarks_and_a_jet_without_them_is_no_top(data_set):
+    """Worked out jet by jet from what the file was given: its first axis carries the decay, at small offsets."""
+    given = {seed: rhtree_files.random_deposits(30, seed).branches for seed in (1, 2)}
+    expected = set()
+    for seed, branches in given.items():
+        for event in range(30):
+            for jet in range(2):
+                distances = [
+                    math.hypot(
+                        branches["gen_eta"][event][i] - branches["jetEta"][event][jet],
+                        (branches["gen_phi"][event][i] - branches["jetPhi"][event][jet] + 3 * math.pi) % (2 * math.pi)
+                        - math.pi,
+                    )
+                    for i in (1, 2, 4, 5, 6)  # the last copies of t and W, b and both quarks
+                ]
+                kinematic = branches["jetPt"][event][jet] > 400 and abs(branches["jetEta"][event][jet]) < 1.5
+                if kinematic and max(distances) < 0.8:
+                    expected.add((seed, event + 1, jet))
+    tops = [clouds.jets for shard, clouds in read_all(data_set) if shard.sample == "top"]
+    found = {
+        (int(a), int(b), int(c))
+        for jets in tops
+        for a, b, c in zip(jets["lumi"], jets["event"], jets["jet"], strict=True)
+    }
+    assert found == expected
+
+
+def test_jet_quantities_come_from_their_branches(data_set, files):
+    shard, clouds = read_all(data_set)[0]
+    assert shard.sample == "qcd"
+    deposits = rhtree_files.random_deposits(60, 3)
+    for i in range(len(clouds)):
+        event, jet = int(clouds.jets["event"][i]) - 1, int(clouds.jets["jet"][i])
+        assert clouds.jets["jet_pt"][i] == deposits.branches["jetPt"][event][jet]
+        assert clouds.jets["softdrop_mass"][i] == deposits.branches["jetSoftDropM"][event][jet]
+        # τ1, τ2, τ3 are 0.5, 0.25, 0.2 for the first jet; the second jet's τ2 is 0, which leaves τ32 without meaning
+        assert clouds.jets["tau21"][i] == pytest.approx([0.5, 0.0][jet])
+        assert clouds.jets["tau32"][i] == pytest.approx([0.8, 0.0][jet])
+
+
+def test_the_manifest_tells_inputs_configuration_and_hashes(data_set, samples, task):
+    manifest = read_manifest(data_set.output)
+    verify_shards(data_set.output, manifest)
+    assert [entry.path for entry in manifest.inputs] == [str(p) for sample in samples for p in sample.paths]
+    assert manifest.configuration["nodes"]["neighbors"] == 3
+    assert any("jets.truth_label" in line for line in manifest.missing)
+    footer = read_footer(open_shard(data_set.output / manifest.shards[0].name))
+    assert footer["configuration_sha256"] == manifest.configuration_sha256
+    assert footer["input"]["sha256"] == manifest.inputs[0].sha256
+
+
+def test_two_processes_and_small_reading_steps_give_the_same_bytes(data_set, samples, task, tmp_path, monkeypatch):
+    parallel = build(task, samples, tmp_path / "parallel", workers=2)
+    assert content(parallel.output) == content(data_set.output)
+    monkeypatch.setattr(chunk_module, "EVENTS_PER_STEP", 7)
+    assert content(build(task, samples, tmp_path / "steps").output) == content(data_set.output)
+
+
+def test_a_build_goes_on_where_it_was_interrupted(data_set, samples, task, tmp_path, monkeypatch):
+    real, done = chunk_module.build_shard, []
+
+    def interrupted(chunk, *rest):
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(chunk.shard)
+        return real(chunk, *rest)
+
+    monkeypatch.setattr("e2egraph.graphs.build.build_shard", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build(task, samples, tmp_path / "top")
+    assert not (tmp_path / "top").exists()
+    assert (tmp_path / "top.partial" / "part-00000.parquet").is_file()
+    monkeypatch.setattr(
+        "e2egraph.graphs.build.build_shard", lambda chunk, *rest: done.append(chunk.shard) or real(chunk, *rest)
+    )
+    again = build(task, samples, tmp_path / "top")
+    assert done == ["part-00000.parquet", "part-00001.parquet", "part-00002.parquet"]
+    assert content(again.output) == content(data_set.output)
+    assert not (tmp_path / "top.partial").exists()
+
+
+def test_building_again_finds_the_data_set_complete(data_set, samples, task):
+    before = content(data_set.output)
+    again = build(task, samples, data_set.output)
+    assert again.already_complete
+    assert content(data_set.output) == before
+
+
+def test_an_output_with_another_configuration_or_other_content_is_refused(data_set, samples, task, tmp_path):
+    with pytest.raises(InputError, match="another configuration"):
+        build(load_task("top"), samples, data_set.output)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("mine")
+    with pytest.raises(InputError, match="the folder holds other things"):
+        build(task, samples, tmp_path / "notes")
+    assert (tmp_path / "notes" / "a.txt").read_text() == "mine"
+
+
+def test_a_class_without_a_selected_jet_is_refused_and_leaves_nothing(samples, tmp_path):
+    task = load_task("top", [*SETTINGS, "selection.jet_pt_min=5000"])
+    with pytest.raises(InputError, match=r"class 'qcd': no jet selected .*pt 0"):
+        build(task, samples, tmp_path / "top")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damage_met_in_the_middle_leaves_nothing(samples, task, tmp_path, files):
+    deposits = rhtree_files.random_deposits(20, 4)
+    deposits.branches["ecal_energy"][15][0] = np.inf
+    bad = rhtree_files.write(tmp_path / "bad.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
+    with pytest.raises(InputError, match=r"bad\.root: ecal_energy of entry 15 holds NaN or infinite"):
+        build(task, [samples[0], Sample("top", (bad,))], tmp_path / "top")
+    assert list(tmp_path.iterdir()) == [bad]
+
+
+def test_a_file_that_lacks_a_channel_of_the_task_is_refused_before_any_work(samples, task, tmp_path):
+    deposits = rhtree_files.random_deposits(3, 4)
+    poor = rhtree_files.write(tmp_path / "poor.root", deposits, without=("hcal_", "HBHE_"))
+    with pytest.raises(InputError, match=r"poor\.root: no branch for hcal .*which task 'top' needs"):
+        build(task, [samples[0], Sample("top", (poor,))], tmp_path / "top")
+    assert list(tmp_path.iterdir()) == [poor]
+
+
+def test_without_truth_the_sample_name_may_be_trusted(samples, tmp_path):
+    blind = rhtree_files.write(tmp_path / "blind.root", rhtree_files.random_deposits(20, 4, truth=False))
+    given = [samples[0], Sample("top", (blind,))]
+    with pytest.raises(InputError, match="--trust-sample-names"):
+        build(load_task("top", SETTINGS), given, tmp_path / "top")
+    trusting = build(load_task("top", [*SETTINGS, "truth.source=sample_name"]), given, tmp_path / "top")
+    assert trusting.manifest.cutflow["top"]["truth"] == trusting.manifest.cutflow["top"]["seed_edge"]
+
+
+@pytest.fixture
+def copy(data_set, tmp_path):
+    return shutil.copytree(data_set.output, tmp_path / "copy")
+
+
+def test_a_missing_or_resized_shard_is_refused(copy):
+    shard = copy / "part-00001.parquet"
+    shard.write_bytes(shard.read_bytes() + b"x")
+    with pytest.raises(InputError, match=r"part-00001\.parquet: shard altered"):
+        read_manifest(copy)
+    shard.unlink()
+    with pytest.raises(InputError, match=r"part-00001\.parquet: shard missing"):
+        read_manifest(copy)
+
+
+def test_a_flipped_bit_is_found_by_its_checksum(copy):
+    shard = copy / "part-00001.parquet"
+    damaged = bytearray(shard.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    shard.write_bytes(bytes(damaged))
+    with pytest.raises(InputError, match=r"part-00001\.parquet: .*SHA-256 differs"):
+        verify_shards(copy, read_manifest(copy))
+
+
+def test_a_manifest_of_a_future_version_or_damaged_is_refused(copy):
+    path = copy / "manifest.json"
+    known = json.loads(path.read_text())
+    path.write_text(json.dumps(known | {"schema_version": 99}))
+    with pytest.raises(InputError, match="schema version 99, but this e2egraph reads 1"):
+        read_manifest(copy)
+    for text in ("{", "[]", json.dumps({"schema_version": 1, "inputs": [{}], "shards": []})):
+        path.write_text(text)
+        with pytest.raises(InputError, match=r"manifest\.json: damaged"):
+            read_manifest(copy)
+    path.unlink()
+    with pytest.raises(InputError, match="not a complete data set"):
+        read_manifest(copy)
