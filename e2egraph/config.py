@@ -46,7 +46,8 @@ def find_config(kind: str, name: str) -> Path:
         raise UsageError(f"{own}: no such configuration file; give an existing YAML file or one of {_listed(kind)}.")
     shipped = configs_folder() / kind / f"{name}.yaml"
     if not shipped.is_file():
-        raise UsageError(f"unknown {kind.rstrip('s')} '{name}'; choose one of {_listed(kind)}, or give a YAML file.")
+        one = kind.removesuffix("es" if kind.endswith("sses") else "s")
+        raise UsageError(f"unknown {one} '{name}'; choose one of {_listed(kind)}, or give a YAML file.")
     return shipped
 
 

@@ -1,0 +1,256 @@
+"""The numbers of the detector response, as configs/detector.yaml gives them with their sources; lengths in cm."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from e2egraph.config import configuration
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+@configuration
+class SolenoidConfig:
+    """``field``: uniform magnetic field along +z [T]."""
+
+    field: float
+
+
+@configuration
+class BeamSpotConfig:
+    """Centre (x, y, z) and Gaussian widths of the luminous region [cm], and its width in time [ns]."""
+
+    x: float
+    y: float
+    z: float
+    sigma_xy: NonNegative
+    sigma_z: NonNegative
+    sigma_t: NonNegative
+
+
+@configuration
+class AcceptanceConfig:
+    """Which particles are followed at all: |η| and, for charged ones pT, for neutral ones energy [GeV]."""
+
+    max_eta: Positive
+    min_pt: NonNegative
+
+
+@configuration
+class MaterialConfig:
+    """Tracker material.
+
+    ``eta`` → ``radiation_lengths``: total thickness [X₀] against |η|, interpolated. ``interaction_per_radiation``:
+    λ_I thickness per X₀ thickness. ``radius``, ``share``: the cylinders [cm] it is thought to sit on, and their shares.
+    ``conversion_min_energy``, ``interaction_min_momentum``: softer particles pass through [GeV].
+    ``secondaries_base``, ``secondaries_per_log``: mean number of secondaries of a nuclear interaction,
+    base + per_log·ln(1 + p/GeV), at least two. ``secondary_kick``: mean transverse momentum of one [GeV].
+    ``neutral_pion_fraction``: of the secondaries.
+    """
+
+    eta: tuple[float, ...]
+    radiation_lengths: tuple[NonNegative, ...]
+    interaction_per_radiation: NonNegative
+    radius: tuple[Positive, ...]
+    share: tuple[NonNegative, ...]
+    conversion_min_energy: NonNegative
+    interaction_min_momentum: NonNegative
+    secondaries_base: NonNegative
+    secondaries_per_log: NonNegative
+    secondary_kick: NonNegative
+    neutral_pion_fraction: Fraction
+
+    def __post_init__(self) -> None:
+        if len(self.eta) != len(self.radiation_lengths):
+            raise ValueError("eta and radiation_lengths of the material need as many entries each")
+        if len(self.radius) != len(self.share) or not sum(self.share) > 0:
+            raise ValueError("radius and share of the material need as many entries each, and a positive sum of shares")
+
+
+@configuration
+class TracksConfig:
+    """Track reconstruction: acceptance, efficiency, resolution, fakes.
+
+    Efficiency = ``plateau`` · (1 − ``turn_on_loss``·exp(−(pT − ``min_pt``)/``turn_on_scale``)) · (1 − ``forward_loss``
+    beyond |η| = ``forward_eta``) · exp(−r_production/``displacement_scale``) · exp(−``core_loss``·neighbours), with
+    the neighbours in a cell of ``core_cell`` × ``core_cell`` in η × φ. A track needs to live to
+    ``min_stop_radius`` [cm]. Resolutions (pT in GeV, σ in cm):
+    σ(pT)/pT = ``pt_scattering``·forward ⊕ ``pt_curvature``·pT·forward, with forward = 1 + ``pt_forward_growth``·η²;
+    σ(d0) = ``d0_asymptotic`` ⊕ ``d0_scattering``/(pT·√sin θ);
+    σ(dz) = ``dz_asymptotic`` ⊕ ``dz_scattering``/(pT·√sin³ θ).
+    A ``tail_fraction`` of tracks is measured ``tail_scale`` times worse than their errors say.
+    ``direction_sigma``: η and φ at the ECAL [rad]. Fakes: Poisson with mean ``fakes_per_track``, near a real track
+    (``fake_spread`` in η, φ), pT = ``min_pt`` + exponential of mean ``fake_pt`` [GeV], impact parameters of width
+    ``fake_d0``, ``fake_dz`` [cm]. ``max_turns``: tracks that curl further before the ECAL have no impact point there.
+    """
+
+    min_pt: NonNegative
+    max_eta: Positive
+    plateau: Fraction
+    turn_on_loss: Fraction
+    turn_on_scale: Positive
+    forward_eta: Positive
+    forward_loss: Fraction
+    displacement_scale: Positive
+    min_stop_radius: NonNegative
+    core_cell: Positive
+    core_loss: NonNegative
+    pt_scattering: NonNegative
+    pt_curvature: NonNegative
+    pt_forward_growth: NonNegative
+    d0_asymptotic: Positive
+    d0_scattering: NonNegative
+    dz_asymptotic: Positive
+    dz_scattering: NonNegative
+    tail_fraction: Fraction
+    tail_scale: Positive
+    direction_sigma: NonNegative
+    fakes_per_track: NonNegative
+    fake_pt: Positive
+    fake_spread: NonNegative
+    fake_d0: NonNegative
+    fake_dz: NonNegative
+    max_turns: Positive
+
+
+@configuration
+class VerticesConfig:
+    """Vertex reconstruction.
+
+    A collision becomes a vertex with at least ``min_tracks`` tracks of pT > ``min_track_pt`` [GeV] from it (the hard
+    one always). Position resolution σ = ``sigma_xy``/√n, ``sigma_z``/√n, never below the ``floor`` [cm].
+    """
+
+    min_tracks: int = Field(ge=1)
+    min_track_pt: NonNegative
+    sigma_xy: NonNegative
+    sigma_z: NonNegative
+    floor: NonNegative
+
+
+@configuration
+class LayerConfig:
+    """One tracker barrel layer, at the radius of ``e2egraph.detector.LAYER_RADIUS``.
+
+    ``half_length`` [cm], hit resolutions ``sigma_rphi`` and ``sigma_z`` [cm], hit ``efficiency``, mean ``noise`` hits
+    an event, and the cell ``merge_rphi`` × ``merge_z`` [cm] within which crossings give a single hit.
+    """
+
+    half_length: Positive
+    sigma_rphi: NonNegative
+    sigma_z: NonNegative
+    efficiency: Fraction
+    noise: NonNegative
+    merge_rphi: Positive
+    merge_z: Positive
+
+
+@configuration
+class HitsConfig:
+    """Tracker hits: ``max_turns`` a looping particle makes before the material stops it, and the ``layers``."""
+
+    max_turns: Positive
+    layers: dict[str, LayerConfig]
+
+
+@configuration
+class ShowerConfig:
+    """Lateral profile: a narrow and a wide logistic of scales ``core`` and ``halo`` (in cells), the latter holding
+    ``halo_fraction`` of the energy."""
+
+    core: Positive
+    halo: Positive
+    halo_fraction: Fraction
+
+
+@configuration
+class EcalConfig:
+    """Electromagnetic calorimeter.
+
+    σ(E)/E = ``stochastic``/√E ⊕ ``constant`` per shower, ``noise`` [GeV] per crystal, crystals below ``threshold``
+    [GeV] suppressed. ``interaction_lengths``: depth for hadrons, which shower in it with probability 1 − exp(−depth)
+    and then leave a Beta(``hadron_alpha``, ``hadron_beta``) share, else ``mip`` GeV. Time: σ(t) = ``time_noise``
+    ·noise/E ⊕ ``time_constant`` [ns]. ``end_plane``: |z| of the endcap's face [cm].
+    """
+
+    stochastic: NonNegative
+    constant: NonNegative
+    noise: Positive
+    threshold: Positive
+    interaction_lengths: NonNegative
+    hadron_alpha: Positive
+    hadron_beta: Positive
+    mip: NonNegative
+    time_noise: NonNegative
+    time_constant: NonNegative
+    end_plane: Positive
+    electromagnetic: ShowerConfig
+    hadronic: ShowerConfig
+
+
+@configuration
+class HcalConfig:
+    """Hadron calorimeter.
+
+    σ(E)/E = ``stochastic``/√E ⊕ ``constant`` per hadron (ECAL part included), ``noise`` [GeV] per tower, towers below
+    ``threshold`` [GeV] suppressed, muons leave ``mip`` GeV.
+    """
+
+    stochastic: NonNegative
+    constant: NonNegative
+    noise: Positive
+    threshold: Positive
+    mip: NonNegative
+    shower: ShowerConfig
+
+
+@configuration
+class CandidatesConfig:
+    """Particle-flow-like candidates.
+
+    ``charged_dz`` [cm]: a track nearer in z to another vertex than to the primary one, and further than this from the
+    latter, is removed (charged-hadron subtraction). ``photon_threshold``, ``neutral_threshold`` [GeV]: least energy
+    of a neutral cluster in ECAL and HCAL; ``cluster_cells``: ECAL crystals a side in one cluster.
+    """
+
+    charged_dz: NonNegative
+    photon_threshold: NonNegative
+    neutral_threshold: NonNegative
+    cluster_cells: int = Field(ge=1)
+
+
+@configuration
+class JetsConfig:
+    """Anti-kT jets.
+
+    ``radius``, ``min_pt`` [GeV] and ``max_eta`` of those kept; ``energy_scale`` corrects pT and masses for what falls
+    below thresholds; soft drop with ``softdrop_zcut``, ``softdrop_beta``.
+    """
+
+    radius: Positive
+    min_pt: NonNegative
+    max_eta: Positive
+    energy_scale: Positive
+    softdrop_zcut: NonNegative
+    softdrop_beta: float
+
+
+@configuration
+class DetectorConfig:
+    """The whole response: one detector YAML."""
+
+    solenoid: SolenoidConfig
+    beam_spot: BeamSpotConfig
+    acceptance: AcceptanceConfig
+    material: MaterialConfig
+    tracks: TracksConfig
+    vertices: VerticesConfig
+    hits: HitsConfig
+    ecal: EcalConfig
+    hcal: HcalConfig
+    candidates: CandidatesConfig
+    jets: JetsConfig
