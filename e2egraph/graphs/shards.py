@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.graphs.columns import JET_TYPES, NEIGHBORS, NODE_TYPES, TARGET_PREFIX, arrow_schema, numpy_type
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.manifest import read_manifest
+from e2egraph.graphs.pointclouds import PointClouds, concatenate
 
 JETS_PER_ROW_GROUP = 512
 FOOTER_KEY = b"e2egraph"
@@ -67,6 +68,13 @@ def read_row_groups(file: pq.ParquetFile, groups: Sequence[int], columns: Sequen
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"damaged shard ({_first_line(error)}); build the data set again.") from error
     return from_table(table)
+
+
+def first_jets(folder: Path, number: int) -> PointClouds:
+    """The first ``number`` jets of each class of a data set (fewer where its first shard holds fewer)."""
+    shards = {shard.sample: shard.name for shard in reversed(read_manifest(folder).shards)}
+    parts = [read_row_groups(open_shard(folder / name), [0]) for name in shards.values()]
+    return concatenate([part.take(np.arange(min(number, len(part)))) for part in parts])
 
 
 def from_table(table: pa.Table) -> PointClouds:

@@ -1,0 +1,58 @@
+"""The equivalence contract (DESIGN §5): drawn from points = cut from the ntuple's dense images, in every channel."""
+
+import numpy as np
+import pytest
+import torch
+
+from e2egraph.data.padding import pad
+from e2egraph.events.samples import Sample
+from e2egraph.graphs.build import build
+from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.graphs.task import load_task
+from e2egraph.models.image.rasterize import Rasterize
+from tests import rhtree_files
+from tests.dense_crops import BUILD_SETTINGS, CHANNELS, DenseFile
+
+EVENTS = 25
+
+
+@pytest.fixture(scope="module")
+def deposits():
+    return {name: rhtree_files.random_deposits(EVENTS, seed) for name, seed in (("qcd", 11), ("top", 12))}
+
+
+@pytest.fixture(scope="module", params=["vectors", "images"])
+def jets_and_files(request, deposits, tmp_path_factory):
+    """Point clouds built from per-object vectors, or from the dense images of a file that has nothing else."""
+    folder = tmp_path_factory.mktemp(request.param)
+    hidden = rhtree_files.IMAGE_PREFIXES if request.param == "vectors" else rhtree_files.VECTOR_PREFIXES
+    inputs = {name: rhtree_files.write(folder / f"{name}.root", of, without=hidden) for name, of in deposits.items()}
+    dense = {name: DenseFile(rhtree_files.write(folder / f"all_{name}.root", of)) for name, of in deposits.items()}
+    task = load_task("top", BUILD_SETTINGS)
+    return build(task, [Sample(name, (path,)) for name, path in inputs.items()], folder / "data"), dense
+
+
+def test_every_image_channel_equals_the_crop_of_the_dense_branch(jets_and_files):
+    summary, dense = jets_and_files
+    compared = 0
+    for shard in summary.manifest.shards:
+        file = open_shard(summary.output / shard.name)
+        clouds = read_row_groups(file, range(file.num_row_groups))
+        arrays = pad(clouds)
+        drawn = Rasterize(CHANNELS)(*(torch.from_numpy(a) for a in (arrays.points, arrays.features, arrays.mask)))
+        for jet in range(len(clouds)):
+            identity = (int(clouds.jets[name][jet]) for name in ("event", "seed_ieta", "seed_iphi"))
+            for name, image in dense[shard.sample].crop(*identity).items():
+                np.testing.assert_allclose(
+                    drawn[jet, CHANNELS.index(name)].numpy(),
+                    image,
+                    rtol=2e-6,
+                    atol=1e-6 * abs(image).max(),
+                    err_msg=name,
+                )
+                compared += image.any()
+    assert compared > 9 * 40
+
+
+def test_channels_of_the_published_images_are_among_those_compared():
+    assert set(Rasterize().channels) <= set(CHANNELS)
