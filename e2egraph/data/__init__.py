@@ -1,1 +1,4 @@
-"""Shards → tensors: the PyG data set, the epoch sampler and the padded batch."""
+"""Shards → tensors: the table of jets, the epoch plan, padded batches (loader.py) and the PyG data set (dataset.py).
+
+Also ``scores.parquet`` (scores.py), which training and inference both write.
+"""

@@ -1,1 +1,1 @@
-"""Evaluation: scores, metrics, plots and comparison tables."""
+"""Evaluation: metrics with bootstrap errors, ``evaluate``, the baseline, comparison tables, plots and jet displays."""

@@ -1,1 +1,1 @@
-"""Training on Lightning: the module, the data module, recipes and run folders."""
+"""Training on Lightning: recipes, the module, the data module, run folders. ``train.train`` and ``load.load_run``."""

@@ -1,0 +1,139 @@
+"""The data set for PyTorch Geometric: one ``Data`` a jet, for any network of any user."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch_geometric.data import Batch, Data, Dataset
+from torch_geometric.utils import to_dense_batch
+
+from e2egraph.data.batch import JetBatch
+from e2egraph.data.loader import columns_for, limit_nodes, read_jets
+from e2egraph.data.options import DataOptions
+from e2egraph.data.padding import POINT_NAMES, jet_features, node_features, targets_of
+from e2egraph.data.sampler import training_plan
+from e2egraph.data.table import read_table
+from e2egraph.graphs.pointclouds import PointClouds
+
+
+class JetDataset(Dataset):
+    """The jets of a split as ``torch_geometric.data.Data``.
+
+    ``pos`` [n, 2] (Δη, Δφ) [rad]; ``x`` [n, V] features in raw physical units (``padding.FEATURE_NAMES``);
+    ``y`` [1] label; ``weight`` [1]; ``jet`` [1, G]; ``target`` [1, T]; ``number`` [1]: the jet's place in the data set.
+
+    Row groups are read when asked for, and the latest ones kept, up to ``cached_jets`` jets. Any ``DataLoader`` works;
+    with ``batch_sampler=EpochBatches(dataset, …)`` a shuffled epoch reads each row group once. InputError as
+    ``table.read_table``, or when the split is empty.
+    """
+
+    def __init__(
+        self, folder: Path, split: str | None = "train", *, max_nodes: int | None = None, cached_jets: int = 16384
+    ) -> None:
+        super().__init__()
+        self.table = read_table(Path(folder))
+        self.numbers = self.table.jets_of(split)
+        self.targets = tuple(self.table.manifest.targets)
+        self._max_nodes, self._room = max_nodes, cached_jets
+        self._columns = columns_for(self.targets)
+        self._cache: OrderedDict[int, _Group] = OrderedDict()
+
+    def len(self) -> int:
+        return len(self.numbers)
+
+    def get(self, idx: int) -> Data:
+        number = int(self.numbers[idx])
+        group = self._group(int(self.table.group_of(np.array([number]))[0]))
+        row = int(np.searchsorted(group.numbers, number))
+        start, stop = group.offsets[row], group.offsets[row + 1]
+        return Data(
+            pos=group.points[start:stop],
+            x=group.features[start:stop],
+            y=group.label[row : row + 1],
+            weight=group.weight[row : row + 1],
+            jet=group.jet[row : row + 1],
+            target=group.target[row : row + 1],
+            number=torch.tensor([number]),
+            num_nodes=int(stop - start),
+        )
+
+    def _group(self, index: int) -> _Group:
+        if index in self._cache:
+            self._cache.move_to_end(index)
+        else:
+            numbers, clouds = read_jets(self.table, np.array([index]), self.numbers, self._columns)
+            self._cache[index] = _Group(numbers, limit_nodes(clouds, self._max_nodes), self.targets)
+            while len(self._cache) > 1 and sum(len(group.numbers) for group in self._cache.values()) > self._room:
+                self._cache.popitem(last=False)
+        return self._cache[index]
+
+
+class _Group:
+    """A row group's jets of the split, as tensors."""
+
+    def __init__(self, numbers: NDArray[np.int64], clouds: PointClouds, targets: Sequence[str]) -> None:
+        self.numbers = numbers
+        self.offsets = clouds.offsets
+        self.points = torch.from_numpy(np.stack([clouds.nodes[name] for name in POINT_NAMES], axis=1))
+        self.features = torch.from_numpy(node_features(clouds))
+        self.jet = torch.from_numpy(jet_features(clouds))
+        self.target = torch.from_numpy(targets_of(clouds, targets))
+        self.label = torch.from_numpy(clouds.jets["label"].astype(np.int64))
+        self.weight = torch.from_numpy(clouds.jets["weight"].astype(np.float32))
+
+
+class EpochBatches:
+    """A ``batch_sampler`` in the order the project trains in; ``set_epoch`` before each epoch.
+
+    No row group is read twice in an epoch as long as the data set's cache holds two pools of ``options.pool_jets``.
+    """
+
+    def __init__(
+        self, dataset: JetDataset, batch_size: int, *, seed: int = 1, options: DataOptions | None = None
+    ) -> None:
+        self._dataset, self._batch_size, self._seed = dataset, batch_size, seed
+        self._options = options or DataOptions()
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self._dataset.numbers), self._batch_size)
+        return whole + bool(rest and not (self._options.drop_remainder and whole))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        plan = training_plan(
+            self._dataset.table,
+            self._dataset.numbers,
+            self._batch_size,
+            seed=self._seed,
+            epoch=self._epoch,
+            pool_jets=self._options.pool_jets,
+            bucket_batches=self._options.bucket_batches,
+            drop_remainder=self._options.drop_remainder,
+        )
+        for batch in plan.batches:
+            yield np.searchsorted(self._dataset.numbers, batch).tolist()
+
+
+def dense(batch: Batch) -> JetBatch:
+    """A PyG batch as the padded ``JetBatch`` that this project's networks read."""
+    size = len(batch.y)
+    points, mask = to_dense_batch(batch.pos, batch.batch, batch_size=size)
+    features, _ = to_dense_batch(batch.x, batch.batch, batch_size=size)
+    return JetBatch(
+        points=points,
+        features=features,
+        mask=mask,
+        jet=batch.jet,
+        label=batch.y,
+        weight=batch.weight,
+        target=batch.target,
+        number=batch.number,
+    )

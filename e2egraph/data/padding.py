@@ -1,0 +1,116 @@
+"""Ragged point clouds → the dense, padded arrays that networks read. NumPy alone, so that inference needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.detector import Channel
+from e2egraph.errors import InputError
+from e2egraph.graphs.columns import JET_VARIABLES, TARGET_PREFIX, VARIABLES
+from e2egraph.graphs.pointclouds import PointClouds
+
+POINT_NAMES = ("deta", "dphi")
+
+# V names: the raw physical variables, then the one-hot channel.
+FEATURE_NAMES = (*VARIABLES, *(f"is_{channel.name}" for channel in Channel))
+
+# What ``pad`` reads of a shard, jet quantities aside.
+NODE_COLUMNS = (*POINT_NAMES, "channel", *VARIABLES)
+
+Float32s = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class DenseArrays:
+    """B jets padded to N nodes (DESIGN §6); everything is zero where ``mask`` is False.
+
+    ``points`` [B, N, 2] (deta, dphi) [rad]; ``features`` [B, N, V] in the order of ``FEATURE_NAMES``, raw physical
+    units; ``mask`` [B, N] bool; ``jet`` [B, G] in the order of ``columns.JET_VARIABLES``; ``label`` [B] int64;
+    ``weight`` [B] float32; ``target`` [B, T] float32.
+    """
+
+    points: Float32s
+    features: Float32s
+    mask: NDArray[np.bool_]
+    jet: Float32s
+    label: NDArray[np.int64]
+    weight: Float32s
+    target: Float32s
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def node_features(clouds: PointClouds) -> Float32s:
+    """The features of every node, [S, V], without padding."""
+    features = np.zeros((int(clouds.offsets[-1]), len(FEATURE_NAMES)), np.float32)
+    for column, name in enumerate(VARIABLES):
+        features[:, column] = clouds.nodes[name]
+    _set_channel(features, np.arange(len(features)), clouds.nodes["channel"])
+    return features
+
+
+def jet_features(clouds: PointClouds) -> Float32s:
+    """The jet quantities a network may read, [J, G]."""
+    return _columns(clouds, JET_VARIABLES)
+
+
+def targets_of(clouds: PointClouds, targets: Sequence[str]) -> Float32s:
+    """Regression targets by their names without prefix, [J, T]."""
+    return _columns(clouds, [TARGET_PREFIX + name for name in targets])
+
+
+def pad(clouds: PointClouds, targets: Sequence[str] = (), n_nodes: int | None = None) -> DenseArrays:
+    """All jets of ``clouds`` side by side, padded with zeros to the longest, or to ``n_nodes``.
+
+    ``targets`` names regression targets without their prefix. Label and weight are 0 and 1 where ``clouds`` has no
+    such column. Raises InputError when a jet has more than ``n_nodes`` nodes, ValueError when a needed column is
+    absent.
+    """
+    counts = clouds.counts
+    longest = int(counts.max(initial=0))
+    if n_nodes is not None and n_nodes < longest:
+        raise InputError(f"a jet has {longest} nodes, more than the {n_nodes} asked for; raise the number of nodes.")
+    B, N = len(clouds), longest if n_nodes is None else n_nodes
+    # Flat position of every node in the [B·N] block: its jet's row and its rank in the jet.
+    place = np.arange(clouds.offsets[-1]) + np.repeat(np.arange(B) * N - clouds.offsets[:-1], counts)
+
+    points = np.zeros((B * N, len(POINT_NAMES)), np.float32)
+    features = np.zeros((B * N, len(FEATURE_NAMES)), np.float32)
+    for block, names in ((points, POINT_NAMES), (features, VARIABLES)):
+        for column, name in enumerate(names):
+            block[place, column] = _column(clouds.nodes, name)
+    _set_channel(features, place, _column(clouds.nodes, "channel"))
+    return DenseArrays(
+        points=points.reshape(B, N, len(POINT_NAMES)),
+        features=features.reshape(B, N, len(FEATURE_NAMES)),
+        mask=np.arange(N) < counts[:, None],
+        jet=jet_features(clouds),
+        label=clouds.jets["label"].astype(np.int64) if "label" in clouds.jets else np.zeros(B, np.int64),
+        weight=clouds.jets["weight"].astype(np.float32) if "weight" in clouds.jets else np.ones(B, np.float32),
+        target=targets_of(clouds, targets),
+    )
+
+
+def _set_channel(features: Float32s, rows: NDArray, channel: NDArray) -> None:
+    highest = int(channel.max(initial=0))
+    if highest >= len(Channel):
+        raise InputError(f"channel {highest} is unknown to this e2egraph; use the version that built the data set.")
+    features[rows, len(VARIABLES) + channel.astype(np.int64)] = 1.0
+
+
+def _columns(clouds: PointClouds, names: Sequence[str]) -> Float32s:
+    result = np.zeros((len(clouds), len(names)), np.float32)
+    for column, name in enumerate(names):
+        result[:, column] = _column(clouds.jets, name)
+    return result
+
+
+def _column(columns: dict[str, NDArray], name: str) -> NDArray:
+    if name not in columns:
+        raise ValueError(f"column '{name}' was not read from the shards")
+    return columns[name]

@@ -1,0 +1,119 @@
+"""The plan of an epoch: which jets go together into which batch, as a pure function of (seed, epoch).
+
+Row groups are permuted, each sample's spread evenly over the epoch so that classes mix, and joined into pools of a few
+thousand jets, the only jets that need be in memory. Inside a pool jets are permuted and batched by size, and the order
+of the batches is permuted. Jets that do not fill a batch wait for the next pool. The plan knows nothing of how many
+processes train (each takes its share of every batch) nor of how far they got, so an epoch can begin at any batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.data.table import JetTable
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Row groups read together, and the batches (jet numbers [B] each) that can be made once they are there."""
+
+    groups: Integers
+    batches: list[Integers]
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """An epoch: its pools in order. A jet of a batch stands in this pool's row groups or was left by an earlier one."""
+
+    pools: list[Pool]
+
+    @property
+    def batches(self) -> list[Integers]:
+        """Every batch of the epoch, in order."""
+        return [batch for pool in self.pools for batch in pool.batches]
+
+    def __len__(self) -> int:
+        return sum(len(pool.batches) for pool in self.pools)
+
+
+def training_plan(
+    table: JetTable,
+    numbers: Integers,
+    batch_size: int,
+    *,
+    seed: int,
+    epoch: int,
+    pool_jets: int,
+    bucket_batches: int,
+    drop_remainder: bool = False,
+) -> EpochPlan:
+    """Every jet of ``numbers`` (sorted) once, shuffled; only the epoch's last batch may be smaller than the others.
+
+    ``pool_jets``: jets of a pool, to within one row group. ``bucket_batches``: so many batches of jets are sorted by
+    their number of nodes together; 1 does not sort at all, more pads less and mixes sizes less inside a batch.
+    ``drop_remainder`` leaves the smaller last batch out, unless it is the only one.
+    """
+    rng = np.random.default_rng((seed, epoch))
+    jets = _jets_of_groups(table, numbers)
+    order = _spread(table.group_sample, list(jets), rng)
+    pools: list[Pool] = []
+    waiting = np.empty(0, np.int64)
+    stretches = _stretches(order, jets, pool_jets)
+    for position, groups in enumerate(stretches):
+        members = rng.permutation(np.concatenate([waiting, *(jets[group] for group in groups)]))
+        whole = len(members) // batch_size * batch_size
+        ready, waiting = members[:whole], members[whole:]
+        batches: list[Integers] = []
+        for bucket in _chunks(ready, bucket_batches * batch_size):
+            batches += _chunks(_by_size(bucket, table) if bucket_batches > 1 else bucket, batch_size)
+        batches = [batches[i] for i in rng.permutation(len(batches))]
+        if position == len(stretches) - 1 and len(waiting) and not (drop_remainder and len(numbers) > batch_size):
+            batches.append(waiting)
+        pools.append(Pool(groups, batches))
+    return EpochPlan(pools)
+
+
+def evaluation_plan(table: JetTable, numbers: Integers, batch_size: int, *, pool_jets: int) -> EpochPlan:
+    """Every jet of ``numbers`` (sorted) once, in data set order up to a sort by size inside each pool."""
+    jets = _jets_of_groups(table, numbers)
+    pools = []
+    for groups in _stretches(np.array(list(jets), np.int64), jets, pool_jets):
+        members = np.concatenate([jets[group] for group in groups])
+        pools.append(Pool(groups, _chunks(_by_size(members, table), batch_size)))
+    return EpochPlan(pools)
+
+
+def _jets_of_groups(table: JetTable, numbers: Integers) -> dict[int, Integers]:
+    """Row group → its jets among ``numbers``, for the groups that hold any."""
+    groups, first = np.unique(table.group_of(numbers), return_index=True)
+    return dict(zip(groups.tolist(), np.split(numbers, first[1:]), strict=True))
+
+
+def _spread(samples: NDArray, groups: list[int], rng: np.random.Generator) -> Integers:
+    """The groups in random order, those of each sample at even distances: group i of n falls in [i/n, (i+1)/n)."""
+    candidates = np.array(groups, np.int64)
+    places = np.empty(len(candidates))
+    for sample in np.unique(samples[candidates]):
+        own = np.flatnonzero(samples[candidates] == sample)
+        places[own] = (rng.permutation(len(own)) + rng.random(len(own))) / len(own)
+    return candidates[np.argsort(places, kind="stable")]
+
+
+def _stretches(order: Integers, jets: dict[int, Integers], pool_jets: int) -> list[Integers]:
+    """Cut the groups into stretches of ``pool_jets`` jets, to within one group."""
+    counts = np.array([len(jets[group]) for group in order])
+    pool = (np.cumsum(counts) - counts) // pool_jets
+    return np.split(order, np.flatnonzero(np.diff(pool)) + 1)
+
+
+def _by_size(numbers: Integers, table: JetTable) -> Integers:
+    return numbers[np.argsort(table.columns["n_nodes"][numbers], kind="stable")]
+
+
+def _chunks(numbers: Integers, size: int) -> list[Integers]:
+    return [numbers[start : start + size] for start in range(0, len(numbers), size)]

@@ -1,0 +1,111 @@
+"""What is known of every jet of a data set before any node is read: identity, split, size and row group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from e2egraph.data.scores import IDENTITY
+from e2egraph.errors import InputError
+from e2egraph.graphs.columns import SPLITS, numpy_type
+from e2egraph.graphs.manifest import Manifest, read_manifest
+from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.shards import open_shard, read_row_groups
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class JetTable:
+    """J jets in R row groups, in data set order (shards as the manifest lists them).
+
+    ``columns``: name → [J]. Row group r is number ``group_number[r]`` of shard ``group_shard[r]`` and holds jets
+    ``group_first[r] : group_first[r + 1]``.
+    """
+
+    folder: Path
+    manifest: Manifest
+    columns: dict[str, NDArray]
+    group_shard: Integers
+    group_number: Integers
+    group_first: Integers
+
+    def __len__(self) -> int:
+        return int(self.group_first[-1])
+
+    @property
+    def group_sample(self) -> NDArray:
+        """Name of the sample each row group comes from, [R]."""
+        return np.array([shard.sample for shard in self.manifest.shards])[self.group_shard]
+
+    def jets_of(self, split: str | None) -> Integers:
+        """Numbers of a split's jets (all jets for None); InputError when there is none."""
+        if split is None:
+            numbers = np.arange(len(self))
+        elif split in SPLITS:
+            numbers = np.flatnonzero(self.columns["split"] == split)
+        else:
+            raise InputError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}.")
+        if len(numbers) == 0:
+            which = "no jets" if split is None else f"no jets in split '{split}'"
+            raise InputError(f"{self.folder}: {which}; build it from more events, or change the task's split.")
+        return numbers
+
+    def group_of(self, numbers: Integers) -> Integers:
+        """Row group of each jet."""
+        return np.searchsorted(self.group_first, numbers, side="right") - 1
+
+    def read_group(self, group: int, columns: list[str]) -> PointClouds:
+        """One row group's jets; the shard is opened and closed again, so no file stays open."""
+        path = self.folder / self.manifest.shards[int(self.group_shard[group])].name
+        with open_shard(path) as file:
+            try:
+                clouds = read_row_groups(file, [int(self.group_number[group])], columns)
+            except InputError as error:
+                raise InputError(f"{path}: {error}") from error
+        absent = [name for name in columns if name not in clouds.jets and name not in clouds.nodes]
+        if absent:
+            raise InputError(f"{path}: no column '{absent[0]}'; build the data set again.")
+        return clouds
+
+
+def read_table(folder: Path, extra: tuple[str, ...] = ()) -> JetTable:
+    """Read a data set's manifest and its plain columns: identity, ``n_nodes`` and those named in ``extra``.
+
+    InputError as ``read_manifest``, or when a shard is damaged or does not hold as many jets as the manifest says.
+    """
+    manifest = read_manifest(folder)
+    names = list(dict.fromkeys((*IDENTITY, "n_nodes", *extra)))
+    parts: dict[str, list[NDArray]] = {name: [np.empty(0, numpy_type(name))] for name in names}
+    shard_of: list[int] = []
+    number_of: list[int] = []
+    jets_of: list[int] = []
+    for shard, entry in enumerate(manifest.shards):
+        path = folder / entry.name
+        with open_shard(path) as file:
+            try:
+                table = file.read(columns=names)
+            except (OSError, pa.ArrowInvalid) as error:
+                raise InputError(f"{path}: damaged shard; build the data set again.") from error
+            absent = [name for name in names if name not in table.column_names]
+            if absent or table.num_rows != entry.jets:
+                fault = f"no column '{absent[0]}'" if absent else f"{table.num_rows} jets instead of {entry.jets}"
+                raise InputError(f"{path}: {fault}; build the data set again.")
+            for name in names:
+                parts[name].append(table[name].to_numpy().astype(numpy_type(name)))
+            for number in range(file.metadata.num_row_groups):
+                shard_of.append(shard)
+                number_of.append(number)
+                jets_of.append(file.metadata.row_group(number).num_rows)
+    return JetTable(
+        folder=folder,
+        manifest=manifest,
+        columns={name: np.concatenate(arrays) for name, arrays in parts.items()},
+        group_shard=np.array(shard_of, np.int64),
+        group_number=np.array(number_of, np.int64),
+        group_first=np.concatenate([[0], np.cumsum(jets_of)]).astype(np.int64),
+    )

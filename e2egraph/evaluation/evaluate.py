@@ -1,0 +1,114 @@
+"""``evaluate``: a run and a data set → ``metrics.json``, ``scores.parquet`` and plots."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2egraph import __version__
+from e2egraph.data.scores import IDENTITY, write_scores
+from e2egraph.data.table import JetTable, read_table
+from e2egraph.errors import InputError
+from e2egraph.evaluation.bootstrap import RESAMPLES, SEED
+from e2egraph.evaluation.metrics import roc_curve
+from e2egraph.evaluation.predictions import predict
+from e2egraph.evaluation.tagging import TaggingMetrics, tagging_metrics
+from e2egraph.models.registry import parameter_count
+from e2egraph.training.environment import code_state
+from e2egraph.training.load import load_run
+from e2egraph.training.run_folder import CONFIG, RunInfo, write_json
+
+METRICS_NAME, SCORES_NAME = "metrics.json", "scores.parquet"
+ROC_STEM, SCORES_STEM = "roc", "scores"
+
+
+@dataclass(frozen=True)
+class EvaluationSummary:
+    """What an evaluation found and where it wrote."""
+
+    output: Path
+    model: str
+    split: str
+    parameters: int
+    metrics: TaggingMetrics
+
+
+def evaluate(
+    run: Path, data: Path | None = None, output: Path | None = None, *, split: str = "test", plots: bool = True
+) -> EvaluationSummary:
+    """Score a split with the run's best weights and write metrics, scores and plots.
+
+    ``data``: the data set the run was trained on, unless another with the same classes is given. ``output``: the run's
+    own folder, unless another is given. InputError: not a run, data set missing, damaged or of other classes, an empty
+    split, signal or background missing from it, scores that are not finite, an output folder with other content.
+    """
+    network, info = load_run(run)
+    folder = Path(info.data.folder) if data is None else data
+    table = read_table(folder)
+    if table.manifest.classes != info.data.classes or table.manifest.signal != info.data.signal:
+        raise InputError(
+            f"{folder}: classes {table.manifest.classes} (signal {table.manifest.signal}), but {run} was trained on "
+            f"{info.data.classes} (signal {info.data.signal}); give a data set of the same task."
+        )
+    target = run if output is None else output
+    _check_output(target, run)
+    numbers, probabilities = predict(network, table, info.recipe.data, split)
+    jets = {name: table.columns[name][numbers] for name in IDENTITY}
+    signal = info.data.classes.index(info.data.signal)
+    is_signal, score = jets["label"] == signal, probabilities[:, signal]
+    metrics = tagging_metrics(is_signal, score, jets["weight"])
+    parameters = parameter_count(network)
+
+    target.mkdir(parents=True, exist_ok=True)
+    about = {"model": info.model.name, "run": run.resolve().name, "data_set": table.manifest.digest, "split": split}
+    write_scores(target / SCORES_NAME, jets, probabilities, info.data.classes, about)
+    if plots:
+        from e2egraph.evaluation.plots import label_of, plot_roc, plot_scores
+
+        label, classes = label_of(jets["run"]), info.data.classes
+        plot_roc({info.model.name: roc_curve(is_signal, score, jets["weight"])}, target / ROC_STEM, label)
+        class_of = np.array(classes)[jets["label"]]
+        plot_scores(score, class_of, classes, info.data.signal, target / SCORES_STEM, label, jets["weight"])
+    # Last, so that it says the evaluation is whole.
+    write_json(target / METRICS_NAME, _report(metrics, info, table, split, parameters, jets["weight"]))
+    return EvaluationSummary(target, info.model.name, split, parameters, metrics)
+
+
+def _report(
+    metrics: TaggingMetrics, info: RunInfo, table: JetTable, split: str, parameters: int, weight: np.ndarray
+) -> dict[str, Any]:
+    return {
+        **asdict(metrics),
+        "weighted": bool(len(weight) and (weight != weight[0]).any()),
+        "bootstrap": {"resamples": RESAMPLES, "seed": SEED, "strata": ["signal", "background"]},
+        "model": info.model.name,
+        "parameters": parameters,
+        "task": info.data.task,
+        "classes": info.data.classes,
+        "signal": info.data.signal,
+        "split": split,
+        "run": info.folder.resolve().name,
+        "seed": info.seed,
+        "checkpoint": "best",
+        "best_epoch": info.summary.get("best_epoch"),
+        "validation_auc": info.summary.get("validation_auc"),
+        "training_jets": info.summary.get("training_jets"),
+        "training_jets_per_second": info.summary.get("jets_per_second"),
+        "data_set": {"folder": str(table.folder.resolve()), "digest": table.manifest.digest},
+        "trained_on": {"folder": info.data.folder, "digest": info.data.digest},
+        "e2egraph": __version__,
+        "code": code_state(),
+    }
+
+
+def _check_output(output: Path, run: Path) -> None:
+    """An output folder is the run's own, new, empty, or that of an earlier evaluation."""
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output}: a file is in the way; choose another --output.")
+    if not output.is_dir() or output.resolve() == run.resolve() or not any(output.iterdir()):
+        return
+    if not (output / METRICS_NAME).is_file() or (output / CONFIG).is_file():
+        raise InputError(f"{output}: holds other files; choose another --output.")

@@ -1,0 +1,32 @@
+"""Scores of a network on a data set, with torch on whatever device there is."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from e2egraph.data.loader import evaluation_loader
+from e2egraph.data.options import DataOptions
+from e2egraph.data.table import JetTable
+
+
+def predict(
+    network: nn.Module, table: JetTable, options: DataOptions, split: str | None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Numbers [J] of a split's jets (all for None) in data set order, and their softmax scores [J, C].
+
+    Nothing is read back from the device before the end. InputError when the split is empty or a shard damaged.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = network.to(device).eval()
+    numbers, scores = [], []
+    with torch.inference_mode():
+        for batch in evaluation_loader(table, options, split, pin=device.type == "cuda"):
+            numbers.append(batch.number)
+            logits = network(*batch.to(device, non_blocking=True).inputs)
+            scores.append(logits.float().softmax(dim=1))
+    all_numbers, all_scores = torch.cat(numbers).numpy(), torch.cat(scores).cpu().numpy()
+    order = np.argsort(all_numbers)
+    return all_numbers[order], all_scores[order]

@@ -1,0 +1,75 @@
+"""Names → networks. A model is one Python file and one YAML: here or, by import path, in anybody's own package.
+
+The YAML says ``name``, ``network: package.module:Class`` and ``options``. The class is any ``torch.nn.Module`` with the
+forward of ``e2egraph.models.network.Network``, an ``Options`` configuration class and ``__init__(options, n_outputs)``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import Field
+from torch import nn
+
+from e2egraph.config import as_dict, configuration, find_config, override, read_yaml, validate
+from e2egraph.errors import UsageError
+
+
+@configuration
+class ModelConfig:
+    """A network and its options; ``options`` holds every option, defaults filled in, once it is loaded."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    network: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+def load_model_config(name: str, settings: Iterable[str] = ()) -> ModelConfig:
+    """Configuration of a shipped model or of a YAML file, with ``settings`` such as ``options.width=32`` applied.
+
+    UsageError: unknown model, unknown or wrong option, network that cannot be imported.
+    """
+    path = find_config("models", name)
+    return complete(validate(ModelConfig, override(read_yaml(path), settings), str(path)), str(path))
+
+
+def complete(config: ModelConfig, origin: str) -> ModelConfig:
+    """``config`` with its options checked by the network's class and defaults filled in; ``origin`` is for errors."""
+    options = as_dict(_options(config, origin))
+    return ModelConfig(name=config.name, network=config.network, options=options)
+
+
+def build_model(config: ModelConfig, n_classes: int) -> nn.Module:
+    """A new network with random weights (torch's global generator) and ``n_classes`` outputs."""
+    origin = f"model {config.name}"
+    network: nn.Module = _network_class(config, origin)(_options(config, origin), n_classes)
+    return network
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Trainable parameters."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def _options(config: ModelConfig, origin: str) -> object:
+    cls = _network_class(config, origin)
+    return validate(cls.Options, config.options, f"{origin}, options")
+
+
+def _network_class(config: ModelConfig, origin: str) -> Any:
+    module_name, class_name = config.network.split(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise UsageError(
+            f"{origin}: network '{config.network}' cannot be imported ({error}); install its package or put its folder "
+            "on PYTHONPATH."
+        ) from error
+    cls = getattr(module, class_name, None)
+    if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+        raise UsageError(f"{origin}: '{class_name}' in {module_name} is not a torch.nn.Module; mend 'network'.")
+    if not hasattr(cls, "Options"):
+        raise UsageError(f"{origin}: {config.network} has no Options configuration class; give it one.")
+    return cls

@@ -1,0 +1,66 @@
+"""The data module: a loader for each epoch, and what the splits must hold for training to make sense."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+
+from e2egraph.data.loader import JetLoader, evaluation_loader, training_loader
+from e2egraph.data.table import JetTable, read_table
+from e2egraph.errors import InputError
+from e2egraph.training.recipe import Recipe
+
+
+class JetDataModule(lightning.LightningDataModule):
+    """Batches of a data set in the order of (seed, epoch).
+
+    InputError when the data set cannot be read, has fewer than two classes, or when training or validation lacks
+    signal or background.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, seed: int) -> None:
+        super().__init__()
+        self.table: JetTable = read_table(folder)
+        self.recipe, self.seed = recipe, seed
+        manifest = self.table.manifest
+        if len(manifest.classes) < 2:
+            raise InputError(f"{folder}: only class '{manifest.classes[0]}'; build the data set with two or more.")
+        self.signal = manifest.classes.index(manifest.signal)
+        for split in ("train", "validation"):
+            labels = self.table.columns["label"][self.table.jets_of(split)]
+            for what, found in (("signal", labels == self.signal), ("background", labels != self.signal)):
+                if not found.any():
+                    raise InputError(
+                        f"{folder}: no {what} jets in split '{split}'; build it from more events, or change the split."
+                    )
+
+    def class_weights(self) -> torch.Tensor:
+        """Factor on the jets' weights for each class, [C], such that the mean weight of a training jet is 1."""
+        numbers = self.table.jets_of("train")
+        label, weight = self.table.columns["label"][numbers], self.table.columns["weight"][numbers]
+        n_classes = len(self.table.manifest.classes)
+        sums = np.bincount(label, weights=weight, minlength=n_classes)
+        if not np.isfinite(sums).all() or sums.sum() <= 0 or (weight < 0).any():
+            raise InputError(f"{self.table.folder}: jet weights must be finite, not negative, and not all zero.")
+        if self.recipe.training.class_weights == "none":
+            return torch.full((n_classes,), len(numbers) / sums.sum())
+        present = sums > 0
+        factors = np.where(present, len(numbers) / (present.sum() * np.where(present, sums, 1.0)), 0.0)
+        return torch.from_numpy(factors)
+
+    def train_dataloader(self) -> JetLoader:
+        epoch = self.trainer.current_epoch if self.trainer is not None else 0
+        return training_loader(
+            self.table,
+            self.recipe.data,
+            self.recipe.training.batch_size,
+            seed=self.seed,
+            epoch=epoch,
+            pin=torch.cuda.is_available(),
+        )
+
+    def val_dataloader(self) -> JetLoader:
+        return evaluation_loader(self.table, self.recipe.data, "validation", pin=torch.cuda.is_available())

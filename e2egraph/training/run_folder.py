@@ -1,0 +1,132 @@
+"""A run's folder: ``config.yaml environment.json metrics.csv summary.json checkpoints/{best,last}.ckpt``.
+
+``config.yaml`` is written first and ``summary.json`` last, so that the one says it is a run and the other that it is
+finished.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from e2egraph.config import as_dict, validate
+from e2egraph.errors import InputError, UsageError
+from e2egraph.graphs.manifest import Manifest
+from e2egraph.models.registry import ModelConfig
+from e2egraph.training.recipe import Recipe
+
+CONFIG, ENVIRONMENT, METRICS, SUMMARY = "config.yaml", "environment.json", "metrics.csv", "summary.json"
+CHECKPOINTS, BEST, LAST = "checkpoints", "best", "last"
+
+
+@dataclass(frozen=True)
+class DataIdentity:
+    """The data set a run was trained on; ``configuration`` is the whole task configuration."""
+
+    folder: str
+    digest: str
+    task: str
+    classes: list[str]
+    signal: str
+    configuration: dict[str, Any]
+    configuration_sha256: str
+
+    @classmethod
+    def of(cls, folder: Path, manifest: Manifest) -> DataIdentity:
+        return cls(
+            folder=str(folder.resolve()),
+            digest=manifest.digest,
+            task=manifest.task,
+            classes=list(manifest.classes),
+            signal=manifest.signal,
+            configuration=manifest.configuration,
+            configuration_sha256=manifest.configuration_sha256,
+        )
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What a run's files say. ``summary``: the content of ``summary.json``, empty while the run is not finished."""
+
+    folder: Path
+    model: ModelConfig
+    recipe: Recipe
+    seed: int
+    data: DataIdentity
+    summary: dict[str, Any]
+    environment: dict[str, Any]
+
+    @property
+    def node_cap(self) -> int | None:
+        """Nodes a jet at most: the smaller of the task's cap and the recipe's."""
+        caps = [self.data.configuration.get("nodes", {}).get("cap"), self.recipe.data.max_nodes]
+        return min((cap for cap in caps if cap is not None), default=None)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside ``path`` and rename, so that it is there whole or not at all."""
+    beside = path.with_name(path.name + ".partial")
+    beside.write_text(text)
+    beside.replace(path)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def prepare(folder: Path) -> bool:
+    """Make the folder of a new run; True when an unfinished run stood there, whose files were removed.
+
+    InputError when the folder holds a finished run or anything that is not a run.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: a file is in the way; choose another --output.")
+    if (folder / SUMMARY).is_file():
+        raise InputError(f"{folder}: already holds a finished run; choose another --output, or remove the folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG).is_file():
+        raise InputError(f"{folder}: holds other files and is no run; choose another --output.")
+    unfinished = (folder / CONFIG).is_file()
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    for name in (METRICS, ENVIRONMENT):
+        (folder / name).unlink(missing_ok=True)
+    return unfinished
+
+
+def write_config(folder: Path, model: ModelConfig, recipe: Recipe, seed: int, data: DataIdentity) -> None:
+    """Everything resolved, defaults included: what is needed to train again and to load what was trained."""
+    content = {"model": as_dict(model), **as_dict(recipe), "seed": seed, "data_set": asdict(data)}
+    write_text(folder / CONFIG, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def read_run(folder: Path) -> RunInfo:
+    """What a run's files say; InputError when the folder is no run or its files are damaged."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise InputError(f"{folder}: not a run ({CONFIG} is missing); give a folder made by 'e2egraph train'.")
+    try:
+        content = yaml.safe_load(path.read_text())
+        data = DataIdentity(**content["data_set"])
+        model = validate(ModelConfig, content["model"], str(path))
+        recipe = validate(Recipe, {"training": content["training"], "data": content["data"]}, str(path))
+        seed = int(content["seed"])
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, UsageError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: damaged, or made by another version ({reason}); train again.") from error
+    summary, environment = (_read_json(folder / name) for name in (SUMMARY, ENVIRONMENT))
+    return RunInfo(folder, model, recipe, seed, data, summary, environment)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: damaged; train again.") from error
+    return dict(content)

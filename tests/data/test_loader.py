@@ -1,0 +1,124 @@
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+
+from e2egraph.data.loader import evaluation_loader, limit_nodes, training_loader
+from e2egraph.data.options import DataOptions
+from e2egraph.data.padding import pad
+from e2egraph.data.prefetch import Prefetch
+from e2egraph.data.table import JetTable, read_table
+from e2egraph.errors import InputError
+from e2egraph.graphs.columns import NODE_TYPES, numpy_type
+from e2egraph.graphs.pointclouds import concatenate
+from e2egraph.graphs.shards import open_shard, read_row_groups
+from tests.toy_dataset import toy_clouds, write_toy_dataset
+
+SMALL_POOLS = DataOptions(pool_jets=40, bucket_batches=2, prefetch_batches=2, evaluation_batch_size=11)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory) -> JetTable:
+    return read_table(
+        write_toy_dataset(tmp_path_factory.mktemp("toy") / "data", 260, nodes=(0, 30), shards_per_class=4)
+    )
+
+
+@pytest.fixture(scope="module")
+def everything(table):
+    """All jets read without the loader."""
+    files = [open_shard(table.folder / shard.name) for shard in table.manifest.shards]
+    return concatenate([read_row_groups(file, range(file.num_row_groups)) for file in files])
+
+
+@pytest.mark.parametrize("split", ["train", "test", None])
+def test_batches_hold_what_the_shards_hold_for_the_jets_they_name(table, everything, split):
+    if split == "train":
+        loader = training_loader(table, SMALL_POOLS, 16, seed=1, epoch=2)
+    else:
+        loader = evaluation_loader(table, SMALL_POOLS, split)
+    seen = []
+    for batch in loader:
+        expected = pad(everything.take(batch.number.numpy()))
+        for name in ("points", "features", "mask", "jet", "label", "weight"):
+            np.testing.assert_array_equal(getattr(batch, name).numpy(), getattr(expected, name), err_msg=name)
+        seen.append(batch.number)
+    np.testing.assert_array_equal(np.sort(torch.cat(seen)), table.jets_of(split))
+    assert len(seen) == len(loader)
+
+
+def test_a_loader_can_be_iterated_again_with_the_same_result(table):
+    loader = training_loader(table, SMALL_POOLS, 16, seed=1, epoch=0)
+    first, second = ([batch.number.tolist() for batch in loader] for _ in range(2))
+    assert first == second
+
+
+def test_leaving_early_stops_the_background_threads(table):
+    before = threading.active_count()
+    batches = iter(training_loader(table, SMALL_POOLS, 4, seed=1, epoch=0))
+    next(batches)
+    assert threading.active_count() > before
+    batches.close()
+    assert threading.active_count() == before
+
+
+def test_the_cap_keeps_the_first_nodes_of_each_jet(table, everything):
+    capped = DataOptions(max_nodes=7, evaluation_batch_size=50)
+    for batch in evaluation_loader(table, capped, None):
+        whole = pad(everything.take(batch.number.numpy()))
+        assert batch.mask.shape[1] <= 7
+        np.testing.assert_array_equal(batch.points.numpy(), whole.points[:, : batch.mask.shape[1]])
+    clouds = toy_clouds(0, 5, np.random.default_rng(0), nodes=(0, 4))
+    assert limit_nodes(clouds, 4) is clouds
+
+
+def test_an_epoch_never_holds_more_than_a_few_pools(tmp_path):
+    table = read_table(write_toy_dataset(tmp_path / "data", 6400, nodes=(100, 100), shards_per_class=64))
+    options = DataOptions(pool_jets=100, bucket_batches=2, prefetch_batches=1)
+    bytes_a_node = sum(numpy_type(name).itemsize for name in NODE_TYPES)
+    everything = len(table.jets_of("train")) * 100 * bytes_a_node
+    tracemalloc.start()
+    for _ in training_loader(table, options, 10, seed=1, epoch=0):
+        pass
+    _, highest = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # 38 pools in the epoch. How far the threads are apart decides whether three or four are there at once.
+    assert highest < everything / 4
+
+
+def test_an_error_while_reading_reaches_the_loop_and_names_the_shard(tmp_path):
+    table = read_table(write_toy_dataset(tmp_path / "data", 40))
+    shard = tmp_path / "data" / table.manifest.shards[1].name
+    content = bytearray(shard.read_bytes())
+    content[4 : len(content) // 2] = b"\0" * (len(content) // 2 - 4)
+    shard.write_bytes(content)
+    with pytest.raises(InputError, match=shard.name):
+        list(evaluation_loader(table, DataOptions(), None))
+
+
+def test_prefetch_passes_items_in_order_and_makes_no_more_than_its_depth_ahead():
+    made = []
+
+    def source():
+        for number in range(50):
+            made.append(number)
+            yield number
+
+    seen = []
+    for item in Prefetch(source, 3):
+        seen.append(item)
+        # Taken, three queued, and one in the producer's hand.
+        assert len(made) <= len(seen) + 4
+    assert seen == list(range(50))
+
+
+def test_tables_say_what_is_wrong_with_a_data_set(tmp_path, table):
+    with pytest.raises(InputError, match="no such data set"):
+        read_table(tmp_path / "absent")
+    with pytest.raises(InputError, match="unknown split 'training'"):
+        table.jets_of("training")
+    only_training = read_table(write_toy_dataset(tmp_path / "data", 20, split_fractions=(1, 0, 0)))
+    with pytest.raises(InputError, match="no jets in split 'test'"):
+        only_training.jets_of("test")

@@ -1,0 +1,68 @@
+import os
+import shutil
+
+import pytest
+import torch
+
+from e2egraph.errors import InputError
+from e2egraph.training.load import load_run
+from e2egraph.training.train import train
+from tests.toy_dataset import write_toy_dataset
+from tests.training.tiny_model import write_tiny_model
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("load")
+    data = write_toy_dataset(folder / "data", 60)
+    train(write_tiny_model(folder), data, folder / "run", settings=("training.epochs=1",), progress=False)
+    return folder / "run"
+
+
+@pytest.fixture
+def run(original, tmp_path):
+    return shutil.copytree(original, tmp_path / "run")
+
+
+def test_a_loaded_network_is_in_evaluation_mode_and_trains_no_further_by_accident(run):
+    network, info = load_run(run)
+    assert not network.training
+    assert info.summary["epochs"] == 1
+
+
+def test_folders_that_are_no_runs_are_refused(run, tmp_path):
+    with pytest.raises(InputError, match="not a run"):
+        load_run(tmp_path / "absent")
+    (run / "config.yaml").write_text("model: [")
+    with pytest.raises(InputError, match=r"config\.yaml: damaged"):
+        load_run(run)
+    (run / "config.yaml").write_text("model: {name: x}")
+    with pytest.raises(InputError, match=r"config\.yaml: damaged"):
+        load_run(run)
+
+
+def test_missing_damaged_and_unfitting_checkpoints_are_refused(run):
+    best = run / "checkpoints" / "best.ckpt"
+    content = best.read_bytes()
+    best.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"best\.ckpt: damaged checkpoint"):
+        load_run(run)
+    torch.save({"state_dict": {"network.other": torch.zeros(3)}}, best)
+    with pytest.raises(InputError, match="does not fit the model"):
+        load_run(run)
+    best.unlink()
+    with pytest.raises(InputError, match="no such checkpoint"):
+        load_run(run)
+
+
+def test_code_hidden_in_a_checkpoint_is_not_executed(run, tmp_path):
+    witness = tmp_path / "executed"
+
+    class Payload:
+        def __reduce__(self):
+            return os.mkdir, (str(witness),)
+
+    torch.save({"state_dict": Payload()}, run / "checkpoints" / "best.ckpt")
+    with pytest.raises(InputError, match="damaged checkpoint"):
+        load_run(run)
+    assert not witness.exists()

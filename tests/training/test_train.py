@@ -1,0 +1,243 @@
+import csv
+import json
+import signal
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from sklearn.metrics import roc_auc_score
+
+from e2egraph.data.options import DataOptions
+from e2egraph.data.table import read_table
+from e2egraph.errors import InputError, UsageError
+from e2egraph.evaluation.predictions import predict
+from e2egraph.training.load import load_run
+from e2egraph.training.train import train
+from tests.toy_dataset import write_toy_dataset
+from tests.training.tiny_model import write_tiny_model
+
+FAST = ("training.epochs=4", "training.batch_size=16", "training.learning_rate=0.01", "data.pool_jets=64")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_toy_dataset(tmp_path_factory.mktemp("toy") / "data", 300, nodes=(0, 40))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, data, model):
+    output = tmp_path_factory.mktemp("runs") / "new" / "run"
+    return output, train(model, data, output, settings=FAST, seed=3, progress=False)
+
+
+def weights(run, checkpoint):
+    return load_run(run, checkpoint)[0].state_dict()
+
+
+def rows(run):
+    with (run / "metrics.csv").open() as stream:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+
+
+def test_training_learns_to_tell_the_classes_apart(finished):
+    output, summary = finished
+    history = rows(output)
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    assert history[-1]["training_loss"] < 0.8 * history[0]["training_loss"]
+    assert history[-1]["training_auc"] > history[0]["training_auc"]
+    assert summary.validation_auc == max(row["validation_auc"] for row in history) > 0.85
+
+
+def test_the_run_folder_holds_everything_and_no_half_written_file(finished):
+    output, summary = finished
+    names = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
+    assert names == {
+        "config.yaml",
+        "environment.json",
+        "metrics.csv",
+        "summary.json",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+    }
+    assert json.loads((output / "summary.json").read_text()) == asdict(summary)
+    assert summary.parameters == sum(p.numel() for p in load_run(output)[0].parameters())
+    assert summary.jets_per_second > 0
+    assert 0 <= summary.data_wait_share <= 1
+
+
+def test_the_configuration_is_written_resolved_and_read_back(finished, data):
+    output, _ = finished
+    content = yaml.safe_load((output / "config.yaml").read_text())
+    assert content["training"]["learning_rate"] == 0.01
+    assert content["training"]["optimizer"] == "adam"
+    assert content["model"]["options"] == {"width": 16}
+    assert content["data_set"]["digest"] == read_table(data).manifest.digest
+    info = load_run(output)[1]
+    assert (info.seed, info.model.name, info.data.classes, info.data.signal) == (3, "tiny", ["qcd", "top"], "top")
+    assert info.recipe.training.epochs == 4
+
+
+def test_the_kept_weights_give_the_validation_auc_they_were_kept_for(finished, data):
+    output, summary = finished
+    table = read_table(data)
+    numbers, scores = predict(load_run(output)[0], table, DataOptions(), "validation")
+    assert roc_auc_score(table.columns["label"][numbers] == 1, scores[:, 1]) == pytest.approx(summary.validation_auc)
+
+
+def test_the_same_seed_gives_bitwise_the_same_weights_and_another_seed_others(finished, data, model, tmp_path):
+    output, _ = finished
+    again, other = tmp_path / "again", tmp_path / "other"
+    train(model, data, again, settings=FAST, seed=3, progress=False)
+    train(model, data, other, settings=FAST, seed=4, progress=False)
+    for checkpoint in ("best", "last"):
+        reference = weights(output, checkpoint)
+        for name, value in weights(again, checkpoint).items():
+            assert torch.equal(value, reference[name]), name
+        assert not all(torch.equal(v, reference[n]) for n, v in weights(other, checkpoint).items())
+
+
+@pytest.mark.parametrize("name", ["gravnet", "resnet15"])
+def test_the_projects_own_networks_train_reproducibly(name, tmp_path):
+    data = write_toy_dataset(tmp_path / "data", 40, nodes=(0, 30))
+    for run in ("one", "two"):
+        train(name, data, tmp_path / run, settings=("training.epochs=1", "training.batch_size=8"), progress=False)
+    first, second = weights(tmp_path / "one", "last"), weights(tmp_path / "two", "last")
+    assert all(torch.equal(value, second[key]) for key, value in first.items())
+
+
+def test_torchs_global_settings_are_as_before(finished):
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
+
+
+def test_every_option_of_the_recipe_can_be_trained_with(data, model, tmp_path):
+    settings = (
+        "training.epochs=2",
+        "training.optimizer=adamw",
+        "training.weight_decay=0.01",
+        "training.schedule=cosine",
+        "training.gradient_clip=1.0",
+        "training.reflect_eta=true",
+        "training.reflect_phi=true",
+        "training.class_weights=balanced",
+        "training.precision=bf16-mixed",
+        "training.deterministic=false",
+        "data.max_nodes=10",
+        "data.drop_remainder=true",
+        "model.options.width=8",
+    )
+    summary = train(model, data, tmp_path / "run", settings=settings, progress=False)
+    network, info = load_run(tmp_path / "run")
+    assert summary.epochs == 2
+    assert network.node.out_features == 8
+    assert info.node_cap == 10
+
+
+def test_the_learning_rate_follows_the_schedule(data, model, tmp_path):
+    settings = (*FAST[1:], "training.epochs=3", "training.step_epochs=1", "training.step_factor=0.1")
+    train(model, data, tmp_path / "run", settings=settings, progress=False)
+    np.testing.assert_allclose([row["learning_rate"] for row in rows(tmp_path / "run")], [1e-2, 1e-3, 1e-4])
+
+
+def test_progress_goes_to_standard_error_one_line_an_epoch(data, model, tmp_path, capfd):
+    train(model, data, tmp_path / "run", settings=("training.epochs=2",), progress=True)
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    lines = [line for line in captured.err.splitlines() if line.startswith("tiny: epoch")]
+    assert len(lines) == 2
+    assert "validation AUC" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"settings": ("training.epoch=5",)}, UsageError, "unknown key 'training.epoch'"),
+        ({"settings": ("training.epochs=0",)}, UsageError, "training.epochs"),
+        ({"settings": ("epochs=5",)}, UsageError, "unknown group 'epochs=5'"),
+        ({"settings": ("optimiser.lr=5",)}, UsageError, "unknown group 'optimiser'"),
+        ({"settings": ("model.options.depth=5",)}, UsageError, "unknown key 'depth'"),
+        ({"model": "gravnett"}, UsageError, "unknown model 'gravnett'"),
+        ({"recipe": "mine"}, UsageError, "unknown recipe 'mine'"),
+        ({"seed": -1}, UsageError, "--seed -1"),
+    ],
+)
+def test_wrong_usage_is_named_and_leaves_nothing_behind(data, model, tmp_path, changes, error, message):
+    arguments = {"model": model, "data": data, "output": tmp_path / "run", "progress": False} | changes
+    with pytest.raises(error, match=message):
+        train(**arguments)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        ({"split_fractions": (1, 0, 0)}, "no jets in split 'validation'"),
+        ({"classes": ("top",)}, "only class 'top'"),
+        ({"jets": 2, "shards_per_class": 1, "split_fractions": (0, 1, 0)}, "no jets in split 'train'"),
+    ],
+)
+def test_a_data_set_that_cannot_be_trained_on_is_refused(tmp_path, model, dataset, message):
+    data = write_toy_dataset(tmp_path / "data", **({"jets": 40} | dataset))
+    with pytest.raises(InputError, match=message):
+        train(model, data, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_split_without_signal_is_refused(tmp_path, model):
+    data = write_toy_dataset(tmp_path / "data", 40, signal="bottom", classes=("qcd", "top", "bottom"))
+    manifest = json.loads((data / "manifest.json").read_text())
+    manifest["shards"] = [shard for shard in manifest["shards"] if shard["sample"] != "bottom"]
+    (data / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="no signal jets in split 'train'"):
+        train(model, data, tmp_path / "run", progress=False)
+
+
+def test_finished_runs_and_foreign_folders_are_left_alone(finished, data, model, tmp_path):
+    output, _ = finished
+    with pytest.raises(InputError, match="already holds a finished run"):
+        train(model, data, output, settings=FAST, progress=False)
+    foreign = tmp_path / "thesis"
+    foreign.mkdir()
+    (foreign / "chapter.tex").write_text("…")
+    with pytest.raises(InputError, match="holds other files and is no run"):
+        train(model, data, foreign, settings=FAST, progress=False)
+    assert [path.name for path in foreign.iterdir()] == ["chapter.tex"]
+    with pytest.raises(InputError, match="a file is in the way"):
+        train(model, data, foreign / "chapter.tex", settings=FAST, progress=False)
+
+
+def test_an_unfinished_run_begins_again_and_says_so(finished, data, model, tmp_path, capfd):
+    unfinished = tmp_path / "run"
+    train(model, data, unfinished, settings=FAST, seed=9, progress=False)
+    (unfinished / "summary.json").unlink()
+    train(model, data, unfinished, settings=FAST, seed=3, progress=True)
+    assert "holds an unfinished run" in capfd.readouterr().err.replace("\n", " ")
+    reference = weights(finished[0], "best")
+    assert all(torch.equal(value, reference[name]) for name, value in weights(unfinished, "best").items())
+
+
+def test_training_that_diverges_ends_with_an_error_that_names_the_mend(data, model, tmp_path):
+    settings = ("training.epochs=3", "training.learning_rate=1e30", "training.optimizer=sgd", "training.batch_size=8")
+    with pytest.raises(InputError, match=r"training diverged.*lower training\.learning_rate"):
+        train(model, data, tmp_path / "run", settings=settings, progress=False)
+    assert not (tmp_path / "run" / "summary.json").exists()
+
+
+def test_an_interrupt_reaches_the_caller_and_leaves_an_unfinished_run(data, model, tmp_path, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr("e2egraph.training.module.TaggingModule.validation_step", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, data, tmp_path / "run", settings=FAST, progress=False)
+    assert signal.getsignal(signal.SIGINT) == before
+    assert (tmp_path / "run" / "config.yaml").is_file()
+    assert not (tmp_path / "run" / "summary.json").exists()
