@@ -55,14 +55,15 @@ def simulate(process: str, events: int, seed: int, output: Path, images: bool, s
     from e2egraph.events.simulation.simulate import simulate as run
 
     with _progress(f"simulate {process}", events) as advance_to:
-        done = 0
-
-        def follow(number: int) -> None:
-            nonlocal done
-            done += number
-            advance_to(done, events)
-
-        summary = run(process, events, seed, output, images=images, settings=settings, progress=follow)
+        summary = run(
+            process,
+            events,
+            seed,
+            output,
+            images=images,
+            settings=settings,
+            progress=lambda done: advance_to(done, events),
+        )
     _done(
         f"wrote {summary.events} events with {summary.jets} jets to {output} "
         f"({summary.events_per_second:.1f} events/s; parametric simulation, not CMS simulation)",
