@@ -12,7 +12,8 @@ from e2egraph.models.embedding import Embedding
 from e2egraph.models.encoder import Encoder
 from e2egraph.models.heads import Head
 from e2egraph.models.network import Network, clear_padding
-from e2egraph.models.pooling import Pooling
+from e2egraph.models.pooling import Pooling, energies
+from e2egraph.models.standardize import RunningStandardize
 
 
 @configuration
@@ -35,7 +36,8 @@ class GraphNetwork(Network):
         self.embedding = Embedding(options.width)
         self.encoder = Encoder(options.width, options.depth, self.make_kernel)
         self.pooling = Pooling(options.width)
-        self.head = Head(3 * options.width, options.width, n_outputs, options.dropout)
+        self.standardize = RunningStandardize(self.pooling.out_width)
+        self.head = Head(self.pooling.out_width, options.width, n_outputs, options.dropout)
 
     def make_kernel(self) -> nn.Module:
         """A new kernel ``(x [B, N, width], points [B, N, 2], mask [B, N] bool) → [B, N, width]``."""
@@ -44,5 +46,6 @@ class GraphNetwork(Network):
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         points, features, valid = clear_padding(points, features, mask)
         x = self.encoder(self.embedding(points, features), points, valid)
-        scores: Tensor = self.head(self.pooling(x, valid))
+        pooled = self.pooling(x, energies(features), valid)
+        scores: Tensor = self.head(self.standardize(pooled))
         return scores

@@ -1,4 +1,4 @@
-"""Nodes → one vector a jet: masked mean, maximum and compressed sum."""
+"""Nodes → one vector a jet: masked mean, maximum and compressed sum, and sums weighted by energy."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from e2egraph.detector import Channel
+from e2egraph.models.network import feature_index
+
 # A typical jet has some hundreds of nodes (kernels.md): with this unit the compressed sum is of order one for it.
 TYPICAL_NODES = 100.0
+
+# Nodes whose value is a momentum or an energy; hits have none.
+ENERGY_CHANNELS = (Channel.TRACK, Channel.ECAL, Channel.HCAL)
+
+# GeV, far below any deposit kept: a jet without deposits of a kind has shares of zero.
+SMALLEST_ENERGY = 1e-6
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
@@ -28,18 +37,33 @@ def masked_max(x: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask.any(1, keepdim=True), top, torch.zeros_like(top))
 
 
-class Pooling(nn.Module):
-    """``x [B, N, D]`` → ``[B, 3 D]``: each node through one more layer, then mean, maximum and asinh of the sum.
+def energies(features: Tensor) -> Tensor:
+    """pT of tracks, energy of crystals and energy of towers out of raw ``features [B, N, V]``: [B, N, 3].
 
-    The mean sees shapes, the maximum single hard deposits, the sum multiplicities and total energy; the last is
-    compressed, as it grows with the number of nodes.
+    In GeV; zero for other nodes, and for negative energies (noise), so that shares lie between 0 and 1.
+    """
+    flags = [features[..., feature_index(f"is_{channel.name}")] for channel in ENERGY_CHANNELS]
+    value = features[..., feature_index("value")].clamp(min=0.0)
+    return torch.stack(flags, dim=-1) * value.unsqueeze(-1)
+
+
+class Pooling(nn.Module):
+    """``x [B, N, D]`` → ``[B, 6 D]``: each node through one more layer, then six summaries of the jet.
+
+    Mean, maximum and asinh of the sum: shapes, single hard deposits, and multiplicities (compressed, as they grow with
+    the number of nodes). Then Σ z_i x_i with z_i the node's share of the jet's track pT, of its ECAL and of its HCAL
+    energy: the energy flow of P. Komiske, E. Metodiev, J. Thaler, JHEP 01 (2019) 121, arXiv:1810.05165, §2, of which
+    jet width and mass are members. ``energy`` [B, N, 3] as ``energies`` gives it, zero in padding.
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.node = nn.Sequential(nn.Linear(width, width), nn.ReLU())
+        self.out_width = (3 + len(ENERGY_CHANNELS)) * width
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, energy: Tensor, mask: Tensor) -> Tensor:
         x = self.node(x)
         total = torch.asinh(masked_sum(x, mask) / TYPICAL_NODES)
-        return torch.cat([masked_mean(x, mask), masked_max(x, mask), total], dim=-1)
+        share = energy / energy.sum(1, keepdim=True).clamp(min=SMALLEST_ENERGY)
+        flow = torch.matmul(share.transpose(1, 2), x).flatten(1)  # [B, 3 D]
+        return torch.cat([masked_mean(x, mask), masked_max(x, mask), total, flow], dim=-1)

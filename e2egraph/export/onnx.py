@@ -1,0 +1,157 @@
+"""Networks → one ONNX file: channels-first float32 inputs, dynamic batch and number of nodes, opset 18, IR 8."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+
+import onnx
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from e2egraph.data.padding import FEATURE_NAMES, POINT_NAMES
+from e2egraph.errors import InputError
+from e2egraph.export.bundle import OUTPUTS, input_shapes
+from e2egraph.graphs.columns import JET_VARIABLES
+
+# What every ONNX Runtime that CMSSW has shipped since 14_0 reads (cmssw.md).
+OPSET = 18
+IR_VERSION = 8
+
+# Sizes of the example: two or more jets, or the exporter takes the batch for a constant.
+EXAMPLE_JETS, EXAMPLE_NODES = 3, 37
+
+# Attention (opset 23) treats masks differently from one ONNX Runtime to the next (cmssw.md).
+FORBIDDEN_OPERATORS = {"Attention"}
+
+
+class OnnxForm(nn.Module):
+    """A network as its ONNX callers see it: inputs channels first, mask float32 0/1, outputs softmax and logits.
+
+    ``points`` [B, 2, L], ``features`` [B, V, L], ``mask`` [B, 1, L] and, only if the network says ``uses_jet``,
+    ``jet`` [B, G, 1].
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        # One padded node more: ONNX's Reshape and reductions have no common meaning over zero nodes.
+        points, features, mask = (F.pad(x, (0, 1)).transpose(1, 2) for x in (points, features, mask))
+        jet_row = points.new_zeros(points.shape[0], len(JET_VARIABLES)) if jet is None else jet.squeeze(2)
+        logits = self.model(points, features, mask.squeeze(2), jet_row)
+        return torch.softmax(logits, dim=-1), logits
+
+
+def to_onnx(model: nn.Module, n_classes: int) -> onnx.ModelProto:
+    """Export a network (its copy, in eval mode, on the CPU) and check the result.
+
+    InputError: the network cannot be expressed in ONNX, or the result breaks what its callers count on.
+    """
+    uses_jet = bool(getattr(model, "uses_jet", False))
+    form = OnnxForm(copy.deepcopy(model).cpu().eval())
+    tensors = [
+        torch.zeros(EXAMPLE_JETS, len(POINT_NAMES), EXAMPLE_NODES),
+        torch.zeros(EXAMPLE_JETS, len(FEATURE_NAMES), EXAMPLE_NODES),
+        torch.ones(EXAMPLE_JETS, 1, EXAMPLE_NODES),
+    ]
+    batch, nodes = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
+    dynamic = [{0: batch, 2: nodes}] * 3
+    if uses_jet:
+        tensors.append(torch.zeros(EXAMPLE_JETS, len(JET_VARIABLES), 1))
+        dynamic = [*dynamic, {0: batch}]
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                form,
+                tuple(tensors),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=list(input_shapes(uses_jet)),
+                output_names=list(OUTPUTS),
+                dynamic_shapes=tuple(dynamic),
+                external_data=False,
+                verbose=False,
+            )
+        assert program is not None
+        proto = program.model_proto
+    except Exception as error:  # the exporter's own errors have no common class
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise InputError(
+            f"model {type(model).__name__} cannot be exported to ONNX ({reason}); replace the operation in its forward."
+        ) from error
+    _tidy(proto, uses_jet)
+    check_form(proto, uses_jet, n_classes)
+    return proto
+
+
+def check_form(proto: onnx.ModelProto, uses_jet: bool, n_classes: int) -> None:
+    """InputError unless opset, IR version, operators, inputs and outputs are what callers count on."""
+    name = proto.graph.name or "model"
+    opsets = {entry.domain or "ai.onnx": entry.version for entry in proto.opset_import}
+    if set(opsets) != {"ai.onnx"} or opsets["ai.onnx"] > OPSET:
+        raise InputError(f"{name}: exported with operator sets {opsets}, but CMSSW needs ai.onnx ≤ {OPSET} alone.")
+    if proto.ir_version > IR_VERSION:
+        raise InputError(f"{name}: exported with IR version {proto.ir_version}, but CMSSW needs ≤ {IR_VERSION}.")
+    forbidden = FORBIDDEN_OPERATORS & {node.op_type for node in proto.graph.node}
+    if forbidden:
+        raise InputError(f"{name}: uses operator {forbidden.pop()}, which differs between ONNX Runtime versions.")
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in proto.graph.initializer):
+        raise InputError(f"{name}: its weights lie outside the file; a bundle's model must be one file.")
+    outputs: dict[str, list[str | int]] = {output: ["batch", n_classes] for output in OUTPUTS}
+    for tensors, expected in ((proto.graph.input, input_shapes(uses_jet)), (proto.graph.output, outputs)):
+        found = {tensor.name: _shape(tensor) for tensor in tensors}
+        floats = all(tensor.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for tensor in tensors)
+        if list(found) != list(expected) or found != expected or not floats:
+            raise InputError(f"{name}: exported with tensors {found}, but its callers need float32 {expected}.")
+    onnx.checker.check_model(proto, full_check=True)
+
+
+def _shape(tensor: onnx.ValueInfoProto) -> list[str | int]:
+    dims = tensor.type.tensor_type.shape.dim
+    return [dim.dim_param if dim.HasField("dim_param") else dim.dim_value for dim in dims]
+
+
+def _tidy(proto: onnx.ModelProto, uses_jet: bool) -> None:
+    """Lower the IR version, name the dynamic dimensions, and drop the exporter's notes (they hold source paths)."""
+    proto.ir_version = IR_VERSION
+    del proto.metadata_props[:]
+    del proto.graph.metadata_props[:]
+    proto.graph.name = "e2egraph"
+    renamed: dict[str, str] = {}
+    shapes = input_shapes(uses_jet)
+    for tensor in proto.graph.input:
+        for dim, name in zip(tensor.type.tensor_type.shape.dim, shapes[tensor.name], strict=True):
+            if dim.HasField("dim_param") and isinstance(name, str):
+                renamed[dim.dim_param] = name
+    for tensor in (*proto.graph.input, *proto.graph.output):
+        for dim in tensor.type.tensor_type.shape.dim:
+            if dim.HasField("dim_param"):
+                dim.dim_param = renamed.get(dim.dim_param, dim.dim_param)
+    # Shapes between the operators refer to the old names; ONNX Runtime infers its own.
+    del proto.graph.value_info[:]
+    for entry in (*proto.graph.node, *proto.graph.input, *proto.graph.output, *proto.graph.initializer):
+        del entry.metadata_props[:]
+        entry.doc_string = ""
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter prints and logs its progress and missing optional packages: none of it concerns the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

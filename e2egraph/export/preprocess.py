@@ -1,0 +1,71 @@
+"""``preprocess.json``, as CMSSW's ``RecoBTag/FeatureTools`` reads it (cmssw.md). No torch in here.
+
+Networks scale their inputs themselves, so that every variable passes as it is: median 0, factor 1, wide bounds. What
+remains is the length: the first ``max_length`` nodes in canonical order, and at least one (a padded one, mask 0), as
+CMSSW hands ONNX Runtime no empty tensors.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from e2egraph.data.padding import FEATURE_NAMES, POINT_NAMES
+from e2egraph.errors import InputError
+from e2egraph.export.bundle import OUTPUTS, PREPROCESS_FILE, input_shapes, read_json
+from e2egraph.graphs.columns import JET_VARIABLES
+
+# deep_helpers.cc replaces anything beyond ±1e32 before it clamps, so that these bounds never act.
+BOUND = 1e32
+
+IDENTITY: dict[str, float] = {
+    "median": 0.0,
+    "norm_factor": 1.0,
+    "replace_inf_value": 0.0,
+    "lower_bound": -BOUND,
+    "upper_bound": BOUND,
+    "pad": 0.0,
+}
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "points": POINT_NAMES,
+    "features": FEATURE_NAMES,
+    "mask": ("mask",),
+    "jet": JET_VARIABLES,
+}
+
+
+def preprocessing(max_nodes: int, uses_jet: bool) -> dict[str, Any]:
+    """The content of ``preprocess.json`` for a model that takes up to ``max_nodes`` nodes a jet."""
+    names = list(input_shapes(uses_jet))
+    content: dict[str, Any] = {"input_names": names, "output_names": [OUTPUTS[0]]}
+    for name in names:
+        shortest, longest = (1, 1) if name == "jet" else (1, max_nodes)
+        content[name] = {
+            "var_names": list(GROUPS[name]),
+            "var_infos": {variable: dict(IDENTITY) for variable in GROUPS[name]},
+            "min_length": shortest,
+            "max_length": longest,
+        }
+    return content
+
+
+def write_preprocess(folder: Path, content: dict[str, Any]) -> None:
+    """Write ``preprocess.json`` into ``folder``."""
+    (folder / PREPROCESS_FILE).write_text(json.dumps(content, indent=1) + "\n")
+
+
+def read_max_nodes(folder: Path, uses_jet: bool) -> int:
+    """The most nodes a jet of this bundle may have; InputError unless its ``preprocess.json`` is one of ours.
+
+    Everything but the length must be what ``preprocessing`` writes: a scaling put in by hand would be applied by CMSSW
+    and not by ``e2egraph predict``, and the two would differ in silence.
+    """
+    path = folder / PREPROCESS_FILE
+    content = read_json(path)
+    points = content.get("points")
+    longest = points.get("max_length") if isinstance(points, dict) else None
+    if not isinstance(longest, int) or longest < 1 or content != preprocessing(longest, uses_jet):
+        raise InputError(f"{path}: not as e2egraph export writes it; export the run again.")
+    return longest

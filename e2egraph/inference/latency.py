@@ -1,0 +1,45 @@
+"""Milliseconds a jet of a bundle in ONNX Runtime, one thread, as a trigger farm or CMSSW would run it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from e2egraph.data.padding import DenseArrays, pad
+from e2egraph.errors import InputError
+from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.inference.session import Bundle
+
+
+def latency(
+    bundle: Path, clouds: PointClouds, batch_sizes: Sequence[int] = (1, 64), repeats: int = 20, threads: int = 1
+) -> dict[int, float]:
+    """Median milliseconds a jet for each batch size, over ``repeats`` batches of the jets of ``clouds``.
+
+    Batches are taken in order and around again, padded to their longest jet; padding is done beforehand, the first
+    batches run once to warm up. InputError when there is no jet.
+    """
+    if len(clouds) == 0:
+        raise InputError("latency needs at least one jet; choose another split or data set.")
+    opened = Bundle.open(bundle, threads)
+    return {size: _median(opened, _batches(clouds, size, repeats)) for size in batch_sizes}
+
+
+def _batches(clouds: PointClouds, size: int, repeats: int) -> list[DenseArrays]:
+    # A batch larger than a short sample holds some jets twice.
+    return [pad(clouds.take(np.arange(i * size, (i + 1) * size) % len(clouds))) for i in range(repeats)]
+
+
+def _median(bundle: Bundle, batches: list[DenseArrays]) -> float:
+    feeds = [bundle.feeds(batch) for batch in batches]
+    for feed in feeds[:3]:
+        bundle.session.run(["softmax"], feed)
+    times = []
+    for feed in feeds:
+        start = time.perf_counter()
+        bundle.session.run(["softmax"], feed)
+        times.append(time.perf_counter() - start)
+    return 1000.0 * float(np.median(times)) / len(batches[0])

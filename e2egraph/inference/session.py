@@ -1,0 +1,90 @@
+"""A bundle as a callable: jets in, class probabilities out, by ONNX Runtime alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from e2egraph.data.padding import DenseArrays
+from e2egraph.errors import InputError
+from e2egraph.export.bundle import MODEL_FILE, Metadata, input_shapes, read_metadata
+from e2egraph.export.preprocess import read_max_nodes
+
+Float32s = NDArray[np.float32]
+
+ORT_FATAL = 4
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle; ``Bundle.open`` makes it. ``max_nodes``: nodes of a jet that are read (the first ones)."""
+
+    folder: Path
+    metadata: Metadata
+    max_nodes: int
+    session: Any
+
+    @staticmethod
+    def open(folder: Path, threads: int = 0) -> Bundle:
+        """Open and check a bundle; ``threads`` of ONNX Runtime inside one operator, 0 for one a core.
+
+        InputError: not a bundle, incomplete, damaged, or of another version.
+        """
+        metadata = read_metadata(folder)
+        max_nodes = read_max_nodes(folder, metadata.uses_jet)
+        onnxruntime.set_default_logger_severity(ORT_FATAL)  # its errors come back as exceptions
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        path = folder / MODEL_FILE
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors have no common class
+            raise InputError(f"{path}: ONNX Runtime cannot load it ({_line(error)}); export the run again.") from error
+        if [tensor.name for tensor in session.get_inputs()] != list(input_shapes(metadata.uses_jet)):
+            raise InputError(f"{path}: its inputs are not those of metadata.json; export the run again.")
+        return Bundle(folder, metadata, max_nodes, session)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the outputs."""
+        return self.metadata.info.classes
+
+    def feeds(self, jets: DenseArrays) -> dict[str, Float32s]:
+        """The model's inputs, channels first and float32, of at most ``max_nodes`` nodes."""
+        n = self.max_nodes
+        inputs = {
+            "points": np.ascontiguousarray(jets.points[:, :n].transpose(0, 2, 1)),
+            "features": np.ascontiguousarray(jets.features[:, :n].transpose(0, 2, 1)),
+            "mask": np.ascontiguousarray(jets.mask[:, None, :n], np.float32),
+        }
+        return inputs | ({"jet": np.ascontiguousarray(jets.jet[:, :, None])} if self.metadata.uses_jet else {})
+
+    def probabilities(self, jets: DenseArrays) -> Float32s:
+        """Softmax probabilities [B, C] of padded jets (B may be 0)."""
+        return self._run("softmax", jets)
+
+    def logits(self, jets: DenseArrays) -> Float32s:
+        """Scores before softmax [B, C] of padded jets (B may be 0)."""
+        return self._run("logits", jets)
+
+    def _run(self, output: str, jets: DenseArrays) -> Float32s:
+        if len(jets) == 0:
+            return np.empty((0, len(self.classes)), np.float32)
+        try:
+            (result,) = self.session.run([output], self.feeds(jets))
+        except Exception as error:  # ONNX Runtime's errors have no common class
+            shape = f"{len(jets)} jets of {jets.mask.shape[1]} nodes"
+            raise InputError(
+                f"{self.folder}: ONNX Runtime fails on {shape} ({_line(error)}); lower the batch size."
+            ) from error
+        scores: Float32s = result
+        return scores
+
+
+def _line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,293 @@
+"""Bundles as their callers see them: plain ONNX Runtime, CMSSW's preprocessing, Triton; and the gate before them."""
+
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+from e2egraph.data.padding import FEATURE_NAMES, pad
+from e2egraph.errors import InputError
+from e2egraph.export.bundle import BUNDLE_FILES, read_metadata
+from e2egraph.export.export import export_model
+from e2egraph.export.onnx import check_form, to_onnx
+from e2egraph.export.parity import made_jets
+from e2egraph.export.preprocess import preprocessing, read_max_nodes
+from tests.export.bundles import JetLinear, export_small, info, small_model
+from tests.toy_dataset import toy_clouds
+
+
+@pytest.fixture(scope="module", params=["gravnet", "resnet15"])
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    folder = tmp_path_factory.mktemp("export") / request.param
+    model = export_small(request.param, folder)
+    return SimpleNamespace(name=request.param, folder=folder, model=model)
+
+
+def session(folder: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(folder / "model.onnx"), options)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 17, 100, 1000])
+def test_one_file_serves_every_batch_and_every_number_of_nodes(exported: SimpleNamespace, n: int) -> None:
+    runtime = session(exported.folder)
+    for batch in (1, 4):
+        for kind in ("random", "lattice"):
+            jets = made_jets(kind, batch, n, np.random.default_rng(n))
+            feeds = {
+                "points": jets.points.transpose(0, 2, 1),
+                "features": jets.features.transpose(0, 2, 1),
+                "mask": jets.mask[:, None, :].astype(np.float32),
+            }
+            softmax, logits = runtime.run(["softmax", "logits"], feeds)
+            with torch.no_grad():
+                expected = exported.model(*map(torch.from_numpy, (jets.points, jets.features, jets.mask, jets.jet)))
+            np.testing.assert_allclose(logits, expected.numpy(), atol=1e-5)
+            np.testing.assert_allclose(softmax, expected.softmax(1).numpy(), atol=1e-5)
+
+
+def test_the_file_is_what_old_runtimes_read(exported: SimpleNamespace) -> None:
+    model = onnx.load(exported.folder / "model.onnx")
+    assert model.ir_version == 8
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
+    assert not {"Attention"} & {node.op_type for node in model.graph.node}
+    inputs = {i.name: (i.type, i.shape) for i in session(exported.folder).get_inputs()}
+    assert inputs == {
+        "points": ("tensor(float)", ["batch", 2, "nodes"]),
+        "features": ("tensor(float)", ["batch", 19, "nodes"]),
+        "mask": ("tensor(float)", ["batch", 1, "nodes"]),
+    }
+    outputs = {o.name: (o.type, o.shape) for o in session(exported.folder).get_outputs()}
+    assert outputs == {
+        "softmax": ("tensor(float)", ["batch", 2]),
+        "logits": ("tensor(float)", ["batch", 2]),
+    }
+
+
+def test_the_file_says_nothing_of_the_machine_it_was_made_on(exported: SimpleNamespace) -> None:
+    content = (exported.folder / "model.onnx").read_bytes()
+    assert b"site-packages" not in content
+    assert str(Path(__file__).parents[2]).encode() not in content
+
+
+def test_a_bundle_is_four_files(exported: SimpleNamespace) -> None:
+    assert sorted(path.name for path in exported.folder.iterdir()) == sorted(BUNDLE_FILES)
+    assert [path.name for path in exported.folder.parent.iterdir()] == [exported.name]
+
+
+def test_metadata_says_what_the_model_is_and_how_well_it_agrees(exported: SimpleNamespace) -> None:
+    metadata = read_metadata(exported.folder)
+    assert metadata.info.classes == ("qcd", "top")
+    assert metadata.info.signal == "top"
+    assert metadata.info.metrics == {"auc": 0.93}
+    assert metadata.info.model_config["options"]
+    assert metadata.features == FEATURE_NAMES
+    assert metadata.parameters == sum(p.numel() for p in exported.model.parameters())
+    assert metadata.parity["cases"] >= 30
+    assert 0 <= metadata.parity["largest_difference"] <= 1e-4
+    assert metadata.software["onnxruntime"] == onnxruntime.__version__
+
+
+def as_cmssw(preprocess: dict, group: str, columns: dict[str, np.ndarray]) -> np.ndarray:
+    """``deep_helpers.cc``, step by step, for one jet: (1, variables, length)."""
+    description = preprocess[group]
+    size = len(next(iter(columns.values())))
+    length = min(max(size, description["min_length"]), description["max_length"])
+    rows = []
+    for name in description["var_names"]:
+        how = description["var_infos"][name]
+        row = np.full(length, how.get("pad", 0.0), np.float32)
+        for i, value in enumerate(columns[name][:length]):
+            usable = value if np.isfinite(value) and abs(value) <= 1e32 else how["replace_inf_value"]
+            scaled = (usable - how["median"]) * how["norm_factor"]
+            row[i] = min(max(scaled, how["lower_bound"]), how["upper_bound"])
+        rows.append(row)
+    return np.stack(rows)[None].astype(np.float32)
+
+
+@pytest.mark.parametrize("n", [0, 1, 60, 400])
+def test_inputs_made_as_cmssw_makes_them_give_torchs_scores(exported: SimpleNamespace, n: int) -> None:
+    clouds = toy_clouds(1, 1, np.random.default_rng(2), nodes=(n, n))
+    jets = pad(clouds)
+    preprocess = json.loads((exported.folder / "preprocess.json").read_text())
+    columns = {
+        "points": dict(zip(("deta", "dphi"), jets.points[0].T, strict=True)),
+        "features": dict(zip(FEATURE_NAMES, jets.features[0].T, strict=True)),
+        "mask": {"mask": np.ones(n)},
+    }
+    feeds = {name: as_cmssw(preprocess, name, columns[name]) for name in preprocess["input_names"]}
+    (probabilities,) = session(exported.folder).run(preprocess["output_names"], feeds)
+    # 300 is the node cap of this bundle: CMSSW keeps the first 300.
+    kept = [torch.from_numpy(array[:, :300]) for array in (jets.points, jets.features, jets.mask)]
+    with torch.no_grad():
+        expected = exported.model(*kept, torch.from_numpy(jets.jet)).softmax(1)
+    np.testing.assert_allclose(probabilities, expected.numpy(), atol=1e-5)
+
+
+def test_preprocessing_has_every_key_that_cmssw_requires(exported: SimpleNamespace) -> None:
+    content = json.loads((exported.folder / "preprocess.json").read_text())
+    assert content["output_names"] == ["softmax"]
+    for group in content["input_names"]:
+        assert {"var_names", "var_infos", "min_length", "max_length"} == set(content[group])
+        assert list(content[group]["var_infos"]) == content[group]["var_names"]
+        for variable in content[group]["var_infos"].values():
+            assert {"median", "norm_factor", "replace_inf_value", "lower_bound", "upper_bound"} <= set(variable)
+
+
+def test_triton_is_told_the_tensors_of_the_model(exported: SimpleNamespace) -> None:
+    text = (exported.folder / "config.pbtxt").read_text()
+    assert f'name: "{exported.name}"' in text
+    assert 'platform: "onnxruntime_onnx"' in text
+    assert "dynamic_batching" in text
+    found = re.findall(r'name: "(\w+)"\s+data_type: (\w+)\s+dims: \[ ([-\d, ]+) \]', text)
+    runtime = session(exported.folder)
+    expected = [
+        (tensor.name, "TYPE_FP32", ", ".join(str(d) if isinstance(d, int) else "-1" for d in tensor.shape[1:]))
+        for tensor in (*runtime.get_inputs(), *runtime.get_outputs())
+    ]
+    assert found == expected
+
+
+def test_exporting_leaves_the_model_as_it_was(tmp_path: Path) -> None:
+    model = small_model("gravnet").train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    export_model(model, info=info(), sample=pad(toy_clouds(0, 9, np.random.default_rng(0))), output=tmp_path / "b")
+    assert model.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+class Linear(nn.Module):
+    """The smallest network: the sum of the node variables through one layer."""
+
+    def __init__(self, n_outputs: int = 2) -> None:
+        super().__init__()
+        self.layer = nn.Linear(len(FEATURE_NAMES), n_outputs)
+
+    def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
+        return self.layer((features * mask.unsqueeze(-1)).sum(1) / 1000.0)
+
+
+class OtherInOnnx(Linear):
+    def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
+        logits = super().forward(points, features, mask, jet)
+        return logits + 0.01 if torch.compiler.is_exporting() else logits
+
+
+class NotFinite(Linear):
+    """0/0 for a jet without nodes."""
+
+    def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
+        weight = mask.float().unsqueeze(-1)
+        return self.layer((features * weight).sum(1) / weight.sum(1) / 1000.0)
+
+
+class SecretJet(Linear):
+    """Reads jet quantities without saying so."""
+
+    def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
+        return super().forward(points, features, mask, jet) + jet[:, :2]
+
+
+class ByValue(Linear):
+    """Branches on the values of its input: not a fixed graph."""
+
+    def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
+        if features.sum() > 0:
+            return super().forward(points, features, mask, jet)
+        return -super().forward(points, features, mask, jet)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (OtherInOnnx(), r"differ by 0\.01.*B = 1, N = 0"),
+        (NotFinite(), r"not finite on random jets, B = 1, N = 0"),
+        (SecretJet(), r"differ by"),
+        (ByValue(), r"ByValue cannot be exported to ONNX"),
+        (Linear(3), r"callers need float32"),
+    ],
+)
+def test_a_model_that_fails_the_gate_leaves_nothing_behind(model: nn.Module, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message) as failure:
+        export_model(model, info=info(), sample=None, output=tmp_path / "out" / "bundle")
+    assert "\n" not in str(failure.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_real_jets_that_disagree_are_caught(tmp_path: Path) -> None:
+    class OtherForLargeValues(Linear):
+        def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
+            logits = super().forward(points, features, mask, jet)
+            return logits + features.amax((1, 2)).gt(1e5).float()[:, None] if torch.compiler.is_exporting() else logits
+
+    clouds = toy_clouds(1, 3, np.random.default_rng(0), nodes=(5, 9))
+    clouds.nodes["value"][-1] = 2e5  # in the last of three jets
+    with pytest.raises(InputError, match="jets 0 to 2 of the data set"):
+        export_model(OtherForLargeValues(), info=info(), sample=pad(clouds), output=tmp_path / "bundle")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_reads_jet_quantities_asks_for_them(tmp_path: Path) -> None:
+    model = JetLinear().eval()
+    report = export_model(model, info=info(), sample=None, output=tmp_path / "bundle")
+    assert report.largest_difference <= 1e-4
+    assert [i.name for i in session(tmp_path / "bundle").get_inputs()] == ["points", "features", "mask", "jet"]
+    assert read_metadata(tmp_path / "bundle").uses_jet
+    preprocess = json.loads((tmp_path / "bundle" / "preprocess.json").read_text())
+    assert preprocess["jet"]["min_length"] == preprocess["jet"]["max_length"] == 1
+
+
+def test_an_earlier_bundle_is_replaced_and_other_content_is_not(tmp_path: Path) -> None:
+    output = tmp_path / "bundle"
+    for name in ("first", "second"):
+        export_model(Linear(), info=info(name), sample=None, output=output)
+        assert read_metadata(output).info.model == name
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    (output / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match=r"holds other content \(thesis\.tex\)"):
+        export_model(Linear(), info=info(), sample=None, output=output)
+    assert (output / "thesis.tex").read_text() == "years of work"
+    assert read_metadata(output).info.model == "second"
+
+
+def test_an_output_that_is_a_file_or_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(InputError, match="is a file"):
+        export_model(Linear(), info=info(), sample=None, output=tmp_path / "file")
+    with pytest.raises(InputError, match="cannot be written"):
+        export_model(Linear(), info=info(), sample=None, output=tmp_path / "file" / "bundle")
+
+
+def test_operator_sets_that_cmssw_lacks_are_refused() -> None:
+    good = to_onnx(Linear().eval(), 2)
+    newer, foreign, irs, attention = (onnx.ModelProto.FromString(good.SerializeToString()) for _ in range(4))
+    newer.opset_import[0].version = 19
+    foreign.opset_import.add(domain="com.microsoft", version=1)
+    irs.ir_version = 10
+    attention.graph.node[0].op_type = "Attention"
+    for model, message in (
+        (newer, "≤ 18"),
+        (foreign, "com.microsoft"),
+        (irs, "IR version 10"),
+        (attention, "Attention"),
+    ):
+        with pytest.raises(InputError, match=message):
+            check_form(model, False, 2)
+
+
+def test_a_preprocessing_changed_by_hand_is_refused(tmp_path: Path) -> None:
+    content = preprocessing(50, False)
+    (tmp_path / "preprocess.json").write_text(json.dumps(content))
+    assert read_max_nodes(tmp_path, False) == 50
+    content["features"]["var_infos"]["value"]["norm_factor"] = 0.5
+    (tmp_path / "preprocess.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="not as e2egraph export writes it"):
+        read_max_nodes(tmp_path, False)

@@ -1,0 +1,119 @@
+"""What every shipped network promises, whatever it is made of (DESIGN §6)."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from e2egraph.config import config_names
+from e2egraph.models.registry import build_model, load_model_config
+from tests.models.jets import Inputs, jets
+
+MODELS = config_names("models")
+
+# Smaller than shipped, where the model has such options: the promises do not depend on size.
+SMALL = {"gravnet": ["options.width=16", "options.propagated=8", "options.neighbors=5"]}
+
+
+def small(name: str, seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return build_model(load_model_config(name, SMALL.get(name, [])), 3).eval()
+
+
+def scores(model: nn.Module, inputs: Inputs) -> Tensor:
+    with torch.no_grad():
+        return model(*inputs)
+
+
+@pytest.mark.parametrize("lattice", [False, True])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_order_of_nodes_is_of_no_account(name: str, lattice: bool) -> None:
+    model = small(name)
+    points, features, mask, jet = jets([41, 17, 1], lattice=lattice)
+    order = torch.randperm(41, generator=torch.Generator().manual_seed(3))
+    shuffled = (points[:, order], features[:, order], mask[:, order], jet)
+    # On a lattice, ties between different nodes are broken by index: shuffling may change who is a neighbour, but with
+    # fading not what comes out.
+    torch.testing.assert_close(scores(model, shuffled), scores(model, (points, features, mask, jet)), atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("lattice", [False, True])
+@pytest.mark.parametrize("name", MODELS)
+def test_padding_changes_nothing_whatever_it_holds(name: str, lattice: bool) -> None:
+    model = small(name)
+    counts = [23, 6, 5, 2, 1, 0]
+    together = jets(counts, lattice=lattice, n=29)
+    result = scores(model, together)
+    points, features, mask, jet = together
+    for i, n in enumerate(counts):
+        alone = (points[i : i + 1, :n], features[i : i + 1, :n], mask[i : i + 1, :n], jet[i : i + 1])
+        torch.testing.assert_close(scores(model, alone)[0], result[i], atol=1e-5, rtol=0)
+    garbage = torch.where(mask.unsqueeze(-1), points, float("nan")), torch.where(mask.unsqueeze(-1), features, 1e30)
+    assert torch.equal(scores(model, (*garbage, mask, jet)), result)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_mask_of_zeros_and_ones_does_as_well_as_one_of_bools(name: str) -> None:
+    model = small(name)
+    points, features, mask, jet = jets([9, 4, 0])
+    assert torch.equal(
+        scores(model, (points, features, mask.float(), jet)), scores(model, (points, features, mask, jet))
+    )
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_jets_without_nodes_have_finite_scores_and_gradients(name: str) -> None:
+    model = small(name)
+    for inputs in (jets([0, 0]), jets([0, 0], n=7)):
+        result = model(*inputs)
+        assert result.shape == (2, 3)
+        assert result.isfinite().all()
+        model.zero_grad()
+        result.square().sum().backward()
+        assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_gradient_reaches_every_parameter(name: str) -> None:
+    model = small(name).train()
+    inputs = jets([60, 50, 40, 30])
+    model(*inputs)[:, 1:].square().sum().backward()
+    silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert not silent
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_learns_32_jets_by_heart(name: str) -> None:
+    model = small(name).train()
+    inputs = jets([20 + i for i in range(32)])
+    labels = torch.arange(32) % 3
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    for _ in range(150):
+        optimizer.zero_grad()
+        result = model(*inputs)
+        loss = nn.functional.cross_entropy(result, labels)
+        loss.backward()
+        optimizer.step()
+        if loss < 0.02:
+            break
+    assert (scores(model.eval(), inputs).argmax(1) == labels).all()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_saved_state_gives_the_same_scores_after_training(name: str) -> None:
+    model, inputs = small(name).train(), jets([30, 20, 10])
+    for _ in range(3):
+        model(*inputs)
+    copy = small(name, seed=1)
+    copy.load_state_dict(model.state_dict())
+    assert torch.equal(scores(copy.eval(), inputs), scores(model.eval(), inputs))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_reduced_precision_stays_finite_and_near(name: str) -> None:
+    model = small(name)
+    inputs = jets([40, 12, 0])
+    with torch.autocast("cpu", torch.bfloat16):
+        result = model(*inputs)
+        result.float().square().sum().backward()
+    torch.testing.assert_close(result.float(), scores(model, inputs), atol=0.1, rtol=0.1)
+    assert all(p.grad.isfinite().all() for p in model.parameters())

@@ -1,0 +1,73 @@
+"""ResNet-15 against what is published of it: parameters and sizes of its feature maps."""
+
+import pytest
+import torch
+
+from e2egraph.errors import UsageError
+from e2egraph.models.image.resnet import ResidualBlock, ResNet15, ResNet15Options
+from e2egraph.models.registry import load_model_config, parameter_count
+from tests.models.jets import jets
+
+
+def convolution(kernel: int, n_in: int, n_out: int) -> int:
+    return kernel * kernel * n_in * n_out + n_out
+
+
+# 8 image channels → 16 by 7×7; three blocks of 16; one 16 → 32 with its 1×1 shortcut; three blocks of 32.
+BODY = (
+    convolution(7, 8, 16)
+    + 3 * 2 * convolution(3, 16, 16)
+    + (convolution(3, 16, 32) + convolution(3, 32, 32) + convolution(1, 16, 32))
+    + 3 * 2 * convolution(3, 32, 32)
+)
+UNUSED = 3 * convolution(1, 16, 16) + 3 * convolution(1, 32, 32)
+
+
+def test_the_published_parameter_counts_come_out() -> None:
+    assert BODY == 90_128
+    assert UNUSED == 3_984
+    one_output = ResNet15(ResNet15Options(), 1)  # Linear(32, 1), as published
+    assert parameter_count(one_output) == BODY + 33 == 90_161
+    with_unused = ResNet15(ResNet15Options(unused_shortcuts=True), 1)
+    assert parameter_count(with_unused) == 94_145
+    keras = ResNet15(ResNet15Options(variant="keras"), 2)  # Dense(2) on 2048
+    assert parameter_count(keras) == BODY + 2048 * 2 + 2 == 94_226
+
+
+def test_a_two_class_task_costs_one_more_output_than_published() -> None:
+    assert parameter_count(ResNet15(ResNet15Options(), 2)) == 90_161 + 33
+
+
+def test_unused_shortcuts_are_without_effect() -> None:
+    inputs = jets([30, 3])
+    model = ResNet15(ResNet15Options(unused_shortcuts=True), 2)
+    bare = ResNet15(ResNet15Options(), 2)
+    bare.load_state_dict({k: v for k, v in model.state_dict().items() if k in bare.state_dict()})
+    assert torch.equal(model(*inputs), bare(*inputs))
+
+
+@pytest.mark.parametrize("granularity", [1, 3])
+@pytest.mark.parametrize(("variant", "sizes"), [("torch", [61, 30, 15]), ("keras", [63, 31, 16])])
+def test_feature_maps_have_the_published_sizes(variant: str, sizes: list[int], granularity: int) -> None:
+    model = ResNet15(ResNet15Options(variant=variant, granularity=granularity), 2)  # type: ignore[arg-type]
+    seen: list[int] = []
+    for layer in (model.stem[0], model.stem[2], model.blocks[-1]):
+        layer.register_forward_hook(lambda _m, _i, out: seen.append(out.shape[-1]))
+    assert model(*jets([20])).shape == (1, 2)
+    assert seen == sizes
+
+
+def test_a_block_is_two_convolutions_and_a_skip() -> None:
+    block = ResidualBlock(16, 16)
+    x = torch.randn(2, 16, 9, 9)
+    torch.testing.assert_close(block(x), torch.relu(block.second(torch.relu(block.first(x))) + x))
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter.zero_()
+    assert torch.equal(block(x), torch.relu(x))
+
+
+def test_image_channels_are_checked_with_the_configuration() -> None:
+    with pytest.raises(UsageError, match="track_pt, track_d0"):
+        load_model_config("resnet15", ["options.channels=[track_pt, muons]"])
+    assert load_model_config("resnet15", ["options.channels=[ECAL, HCAL]"]).options["channels"] == ["ECAL", "HCAL"]
