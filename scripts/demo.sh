@@ -31,10 +31,10 @@ simulate() {
 step "1/6  Simulate pp collisions at 8 TeV in a parametric, CMS-like detector"
 # Two processes at a time, of one thread each; the tail of the QCD spectrum has a sample of its own.
 export OMP_NUM_THREADS=1
-(simulate ttbar 3600 1) &
+simulate ttbar 4200 1 &
 first=$!
-simulate qcd 3000 2
-simulate qcd_600_3000 600 3
+simulate qcd 2400 2
+simulate qcd_600_3000 400 3
 wait "$first"
 unset OMP_NUM_THREADS
 
@@ -44,9 +44,9 @@ unless "$folder/data" e2egraph build-graphs --task top --workers 2 \
 
 step "3/6  Train a graph and an image network on the same jets"
 unless "$folder/runs/resnet15/summary.json" e2egraph train --model resnet15 \
-    --data "$folder/data" --output "$folder/runs/resnet15" --set training.epochs=8
+    --data "$folder/data" --output "$folder/runs/resnet15" --set training.epochs=10 --set training.batch_size=32
 unless "$folder/runs/gravnet/summary.json" e2egraph train --model gravnet \
-    --data "$folder/data" --output "$folder/runs/gravnet" --set training.epochs=4
+    --data "$folder/data" --output "$folder/runs/gravnet" --set training.epochs=5 --set training.batch_size=32
 
 step "4/6  Evaluate on the test jets"
 for model in resnet15 gravnet; do
@@ -57,7 +57,8 @@ step "5/6  Export to ONNX and predict with ONNX Runtime alone"
 for model in resnet15 gravnet; do
     unless "$folder/exports/$model" e2egraph export "$folder/runs/$model" --output "$folder/exports/$model"
     unless "$folder/exports/$model.parquet" \
-        e2egraph predict "$folder/exports/$model" --data "$folder/data" --output "$folder/exports/$model.parquet"
+        e2egraph predict "$folder/exports/$model" --data "$folder/data" --split test \
+        --output "$folder/exports/$model.parquet"
 done
 
 step "6/6  Compare"
