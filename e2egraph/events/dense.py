@@ -88,13 +88,13 @@ def hits(counts: dict[Channel, NDArray[np.float32]]) -> ak.Array:
         phi = detector.ecal_phi(cell % detector.ECAL_COLUMNS)
         parts.append((event, np.full(len(cell), channel, np.uint8), eta, phi, LAYER_RADIUS[channel]))
     event = np.concatenate([part[0] for part in parts])
-    channel = np.concatenate([part[1] for part in parts])
+    channels = np.concatenate([part[1] for part in parts])
     eta = np.concatenate([part[2] for part in parts])
     phi = np.concatenate([part[3] for part in parts])
     radius = np.concatenate([np.full(len(part[0]), part[4]) for part in parts])
     order = np.argsort(event, kind="stable")
     record = {
-        "channel": channel[order],
+        "channel": channels[order],
         "x": (radius * np.cos(phi)).astype(np.float32)[order],
         "y": (radius * np.sin(phi)).astype(np.float32)[order],
         "z": (radius * np.sinh(eta)).astype(np.float32)[order],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -39,9 +40,9 @@ class GraphNetwork(Network):
         self.standardize = RunningStandardize(self.pooling.out_width)
         self.head = Head(self.pooling.out_width, options.width, n_outputs, options.dropout)
 
+    @abstractmethod
     def make_kernel(self) -> nn.Module:
         """A new kernel ``(x [B, N, width], points [B, N, 2], mask [B, N] bool) → [B, N, width]``."""
-        raise NotImplementedError
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         points, features, valid = clear_padding(points, features, mask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ N_FEATURES = len(FEATURE_NAMES)
 N_JET_VARIABLES = len(JET_VARIABLES)
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """Base of the networks; a user's own needs only its interface.
 
     A subclass is made as ``Class(options, n_outputs)`` with ``options`` an instance of its ``Options``, a
@@ -23,6 +24,7 @@ class Network(nn.Module):
     Options: ClassVar[type[Any]]
     uses_jet: ClassVar[bool] = False
 
+    @abstractmethod
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         """Scores before softmax.
 
@@ -30,7 +32,6 @@ class Network(nn.Module):
         the one-hot channel, in the order of ``FEATURE_NAMES``; ``mask`` [B, N]: true (or 1) for a node, false (or 0)
         for padding, whose content is never read; ``jet`` [B, G]: raw ``JET_VARIABLES``. N may be 0. Returns [B, C].
         """
-        raise NotImplementedError
 
 
 def feature_index(name: str) -> int:
