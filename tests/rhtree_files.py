@@ -173,7 +173,7 @@ def write(path: Path, deposits: Deposits, *, without: tuple[str, ...] = (), tree
         for name, values in deposits.branches.items()
         if not name.startswith(tuple(without) or "\0")
     }
-    with uproot.recreate(path) as file:
+    with uproot.recreate(path, compression=uproot.LZ4(1)) as file:
         file.mktree(tree, {name: _type(values) for name, values in kept.items()}).extend(kept)
     return path
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,7 +11,10 @@ from torch import nn
 
 from e2egraph.data.loader import evaluation_loader
 from e2egraph.data.options import DataOptions
-from e2egraph.data.table import JetTable
+from e2egraph.data.scores import IDENTITY, write_scores
+from e2egraph.data.table import JetTable, read_table
+from e2egraph.errors import InputError
+from e2egraph.training.load import load_run
 
 
 def predict(
@@ -30,3 +35,22 @@ def predict(
     all_numbers, all_scores = torch.cat(numbers).numpy(), torch.cat(scores).cpu().numpy()
     order = np.argsort(all_numbers)
     return all_numbers[order], all_scores[order]
+
+
+def predict_run(run: Path, data: Path, output: Path, split: str | None = None) -> int:
+    """Score a data set, or one split of it, with a run's best weights into ``scores.parquet`` form; number of jets.
+
+    InputError: not a run, data set missing, damaged or of other classes, an empty split.
+    """
+    network, info = load_run(run)
+    table = read_table(data)
+    if table.manifest.classes != info.data.classes:
+        raise InputError(
+            f"{data}: its classes are {', '.join(table.manifest.classes)}, those of {run} "
+            f"{', '.join(info.data.classes)}; give a data set of the run's task."
+        )
+    numbers, probabilities = predict(network, table, info.recipe.data, split)
+    jets = {name: table.columns[name][numbers] for name in IDENTITY}
+    about = {"model": info.model.name, "run": run.resolve().name, "data_sha256": table.manifest.digest, "split": split}
+    write_scores(output, jets, probabilities, info.data.classes, about)
+    return len(numbers)

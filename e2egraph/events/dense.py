@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import awkward as ak
 import numpy as np
-import uproot
 from numpy.typing import NDArray
 
 from e2egraph import detector
@@ -17,12 +15,20 @@ from e2egraph.errors import InputError
 # 13 crystal images of 64 events are 340 MB: enough to vectorise over, little enough for a laptop.
 EVENTS_PER_STEP = 64
 
+# Track variables that the images hold as a mean over the tracks in a crystal.
+AVERAGES = ("d0", "dz", "d0_sig", "dz_sig")
+
 Reader = Callable[[int, int], ak.Array]
 
 
-def read_image(tree: uproot.TTree, path: Path, branch: str, start: int, stop: int, length: int) -> NDArray[np.float32]:
-    """One image branch of events ``start:stop``, [E, length]; InputError on a wrong length or a value not finite."""
-    vectors = read_branch(tree, path, branch, start, stop)
+# Hits of one layer in one crystal: more is no count but damage, and one hit a node of them would exhaust the memory.
+MOST_HITS = 10_000
+
+
+def image(path: str, branch: str, vectors: ak.Array, start: int, length: int) -> NDArray[np.float32]:
+    """Image vectors of the events from ``start`` on as [E, length]; InputError: wrong length, values not finite."""
+    if vectors.ndim != 2:
+        raise InputError(f"{path}: {branch} is no vector; give an MLAnalyzer ntuple.")
     lengths = ak.to_numpy(ak.num(vectors))
     if (lengths != length).any():
         event = start + int(np.argmax(lengths != length))
@@ -37,16 +43,19 @@ def read_image(tree: uproot.TTree, path: Path, branch: str, start: int, stop: in
     return image
 
 
-def read_branch(tree: uproot.TTree, path: Path, branch: str, start: int, stop: int) -> ak.Array:
-    """One branch of events ``start:stop``; InputError names file and branch when its bytes cannot be read."""
-    try:
-        return tree[branch].array(entry_start=start, entry_stop=stop, library="ak")
-    except InputError:
-        raise
-    except Exception as error:  # uproot raises many kinds on damaged bytes, each meaning the same to the user
+def check_counts(path: str, branch: str, image: NDArray[np.float32], start: int) -> None:
+    """InputError unless every cell of an image [E, cells] is a plausible number of hits."""
+    wrong = not_counts(image).any(axis=1)
+    if wrong.any():
         raise InputError(
-            f"{path}: branch {branch} cannot be read ({type(error).__name__}); the file is damaged: copy it again."
-        ) from error
+            f"{path}: {branch} of entry {start + int(np.argmax(wrong))} holds values that are no numbers of hits; make "
+            "the file again."
+        )
+
+
+def not_counts(image: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where an image holds no whole number from 0 to ``MOST_HITS``."""
+    return (image != np.floor(image)) | (image < 0) | (image > MOST_HITS)
 
 
 def crystals(image: NDArray[np.float32], values: dict[str, NDArray[np.float32]], columns: int) -> ak.Array:
@@ -63,15 +72,17 @@ def crystals(image: NDArray[np.float32], values: dict[str, NDArray[np.float32]],
 def tracks(pt: NDArray[np.float32], averages: dict[str, NDArray[np.float32]]) -> ak.Array:
     """One track for each crystal that tracks entered: their summed pT [GeV], averaged d0, dz [cm] and significances.
 
-    The images hold no more: tracks in one crystal are one node, at the crystal's centre, without charge.
+    The images hold no more: tracks in one crystal are one node, at the crystal's centre, without charge. An average
+    that ``averages`` lacks is 0.
     """
     event, cell = np.nonzero(pt)
+    absent = np.zeros(len(cell), np.float32)
     record = {
         "pt": pt[event, cell],
         "eta": detector.ecal_eta(cell // detector.ECAL_COLUMNS).astype(np.float32),
         "phi": detector.ecal_phi(cell % detector.ECAL_COLUMNS).astype(np.float32),
-        **{name: array[event, cell] for name, array in averages.items()},
-        "charge": np.zeros(len(cell), np.float32),
+        **{name: averages[name][event, cell] if name in averages else absent for name in AVERAGES},
+        "charge": absent,
     }
     return ak.unflatten(ak.zip(record), np.bincount(event, minlength=len(pt)))
 

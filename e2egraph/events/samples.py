@@ -1,28 +1,88 @@
-"""Samples: which files belong to which class, as given by ``--sample NAME=GLOB``."""
+"""Samples: which files belong to which class, by ``--sample NAME=GLOB`` or a ``samples.yaml`` with cross-sections."""
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field, model_validator
+
+from e2egraph.config import configuration, read_yaml, validate
 from e2egraph.errors import InputError, UsageError
+from e2egraph.events import locations
+
+# 1 fb⁻¹ = 1000 pb⁻¹.
+INVERSE_PB_PER_INVERSE_FB = 1000.0
+
+Positive = Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Files of one class, sorted by path so that their order does not depend on the file system."""
+    """Files of one production of a class (``name``), sorted by path whatever the file system's order.
+
+    ``cross_section`` [pb]; ``luminosity`` [fb⁻¹]; ``generated``: events that were generated for these files, None for
+    as many as they hold. Without a cross-section every event weighs ``weight``.
+    """
 
     name: str
-    paths: tuple[Path, ...]
+    paths: tuple[Path | str, ...]
+    cross_section: float | None = None
+    generated: int | None = None
+    luminosity: float = 1.0
+    weight: float = 1.0
+
+    def event_weight(self, events: int) -> float:
+        """σ·L/N_generated (ntuples.md §4), or the given weight; ``events``: number of events in the sample's files."""
+        if self.cross_section is None:
+            return self.weight
+        return self.cross_section * self.luminosity * INVERSE_PB_PER_INVERSE_FB / (self.generated or events)
 
 
-def parse_samples(options: Sequence[str], classes: Sequence[str]) -> list[Sample]:
-    """``NAME=GLOB`` options (a name may repeat) as samples in the order of ``classes``.
+@configuration
+class SampleEntry:
+    """One entry, see ``Sample``. ``files``: globs or paths from the YAML file's folder, URLs, ``@LIST``s."""
+
+    class_: str = Field(alias="class")
+    files: list[str] | str
+    cross_section: Positive | None = None
+    generated_events: Annotated[int, Field(ge=1)] | None = None
+    weight: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_weight(self) -> SampleEntry:
+        if self.weight is not None and (self.cross_section is not None or self.generated_events is not None):
+            raise ValueError("give weight, or cross_section and generated_events, not both")
+        if self.generated_events is not None and self.cross_section is None:
+            raise ValueError("generated_events needs cross_section beside it")
+        return self
+
+
+@configuration
+class SampleList:
+    """``samples.yaml``. ``luminosity`` [fb⁻¹] scales every cross-section."""
+
+    samples: list[SampleEntry] = Field(min_length=1)
+    luminosity: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> SampleList:
+        with_cross_section = [entry.cross_section is not None for entry in self.samples]
+        if any(with_cross_section) and not all(with_cross_section):
+            bare = self.samples[with_cross_section.index(False)]
+            raise ValueError(f"an entry of class '{bare.class_}' has no cross_section but others have; give it too")
+        return self
+
+
+def parse_samples(options: Sequence[str], classes: Sequence[str], *, may_share: bool = False) -> list[Sample]:
+    """``NAME=GLOB`` options (a name may repeat) as samples in the order of ``classes``, one a class.
+
+    A glob may also be a path, a URL or ``@LIST``, see ``locations.expand``.
 
     UsageError for a malformed option, an unknown class or a class without sample; InputError for a glob that matches
-    no file and for a file given twice.
+    no file and for a file given twice, unless classes ``may_share`` files (whose jets say which class they are of).
     """
     globs: dict[str, list[str]] = {name: [] for name in classes}
     for option in options:
@@ -32,23 +92,63 @@ def parse_samples(options: Sequence[str], classes: Sequence[str]) -> list[Sample
         if name not in globs:
             raise UsageError(f"--sample {option}: '{name}' is no class of this task; use one of {', '.join(classes)}.")
         globs[name].append(pattern)
-    owners: dict[Path, str] = {}
     samples = []
     for name, patterns in globs.items():
         if not patterns:
             raise UsageError(f"class '{name}' has no sample; add --sample {name}='FILES*.root'.")
-        paths = sorted({path for pattern in patterns for path in _matches(name, pattern)})
-        for path in paths:
-            if owners.setdefault(path.resolve(), name) != name:
-                raise InputError(f"{path}: given for '{owners[path.resolve()]}' and for '{name}'; give it once.")
-        samples.append(Sample(name, tuple(paths)))
+        samples.append(Sample(name, _paths([(f"--sample {name}={pattern}", pattern) for pattern in patterns])))
+    if not may_share:
+        _refuse_repeats(samples)
     return samples
 
 
-def _matches(name: str, pattern: str) -> list[Path]:
-    if not glob.has_magic(pattern):
-        return [Path(pattern)]
-    found = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207 (absolute patterns too)
-    if not found:
-        raise InputError(f"--sample {name}={pattern}: no file matches; check the pattern and its folder.")
-    return found
+def read_samples(path: Path, classes: Sequence[str], *, may_share: bool = False) -> list[Sample]:
+    """The samples of a YAML file (see ``SampleList``), by class in the order of ``classes``, then as they stand there.
+
+    Errors as ``parse_samples``; UsageError also for a malformed file.
+    """
+    if not path.is_file():
+        raise UsageError(f"--samples {path}: no such file; give a YAML file that lists the samples.")
+    listed = validate(SampleList, read_yaml(path), str(path))
+    samples: list[Sample] = []
+    for entry in listed.samples:
+        if entry.class_ not in classes:
+            raise UsageError(f"{path}: '{entry.class_}' is no class of this task; use one of {', '.join(classes)}.")
+        patterns = [entry.files] if isinstance(entry.files, str) else entry.files
+        samples.append(
+            Sample(
+                entry.class_,
+                _paths([(f"{path}: {pattern}", _anchored(pattern, path.parent)) for pattern in patterns]),
+                cross_section=entry.cross_section,
+                generated=entry.generated_events,
+                luminosity=listed.luminosity,
+                weight=entry.weight or 1.0,
+            )
+        )
+    for name in classes:
+        if all(sample.name != name for sample in samples):
+            raise UsageError(f"{path}: class '{name}' has no sample; add an entry with 'class: {name}'.")
+    if not may_share:
+        _refuse_repeats(samples)
+    return sorted(samples, key=lambda sample: classes.index(sample.name))
+
+
+def _refuse_repeats(samples: Sequence[Sample]) -> None:
+    owners: dict[str, Sample] = {}
+    for sample in samples:
+        for path in sample.paths:
+            if (owner := owners.setdefault(locations.identity(str(path)), sample)) is not sample:
+                raise InputError(f"{path}: given for '{owner.name}' and for '{sample.name}'; give it once.")
+
+
+def _anchored(pattern: str, folder: Path) -> str:
+    """A pattern of a samples file, from the folder that the file stands in."""
+    if "://" in pattern:
+        return pattern
+    return f"@{folder / pattern[1:]}" if pattern.startswith("@") else str(folder / pattern)
+
+
+def _paths(patterns: Sequence[tuple[str, str]]) -> tuple[Path | str, ...]:
+    """What (origin, pattern) pairs stand for, each once: local paths, and URLs as they are."""
+    found = {path for origin, pattern in patterns for path in locations.expand(pattern, origin)}
+    return tuple(path if "://" in path else Path(path) for path in sorted(found))

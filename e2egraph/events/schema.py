@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.detector import Channel
 
 COLLECTIONS: dict[str, tuple[str, ...]] = {
     "id": ("run", "lumi", "event"),
@@ -29,6 +32,11 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+def collection_of(channel: Channel) -> str:
+    """The collection of the event record that a channel's nodes are made of."""
+    return {Channel.TRACK: "tracks", Channel.ECAL: "ecal", Channel.HCAL: "hcal"}.get(channel, "hits")
+
+
 @dataclass(frozen=True)
 class Missing:
     """What a source's file lacks: ``collection.field`` (or a whole collection) → the branches looked for."""
@@ -39,17 +47,69 @@ class Missing:
         return name in self.branches
 
 
+@runtime_checkable
 class EventSource(Protocol):
-    """One input file that yields event records."""
+    """One input file that yields event records.
 
-    path: Path
+    ``path``: a local path or a URL, as given. ``recognised``: field of the record → branches it is read from.
+    ``kinds``: collection of deposits → whether it is read from ``objects`` or ``images``.
+    """
+
+    path: str
     n_events: int
     missing: Missing
+    recognised: dict[str, str]
+    kinds: dict[str, str]
 
     def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:
         """Events ``start:stop`` as a record array with the named collections of ``COLLECTIONS``.
 
         ``id`` yields the plain fields run, lumi, event; ``pv`` also ``n_pv``. A field listed in ``missing`` is absent
-        from its collection.
+        from its collection, or 0 where nodes are made of it (tracks, ecal).
         """
+        ...
+
+
+@dataclass(frozen=True)
+class ImagePoints:
+    """The non-zero pixels of J jet images, P nodes in all: an image file's substitute for the event record.
+
+    ``jets``: column name → [J] (those of ``PointSource.read_jets``, and ``event``). ``counts`` [J]: nodes of each jet,
+    which lie in order. ``rows``, ``columns`` [P]: crystals from the window's centre, −62 … 62. ``channel`` [P].
+    ``variables``: ``value, d0, dz, d0_sig, dz_sig, time``, each [P] float32, 0 where the image holds nothing.
+    """
+
+    jets: dict[str, NDArray]
+    counts: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    channel: NDArray[np.uint8]
+    variables: dict[str, NDArray[np.float32]]
+
+
+@runtime_checkable
+class PointSource(Protocol):
+    """One input file of jet images, which yields nodes directly.
+
+    ``channels``: the detector layers of its planes. ``recognised``: jet quantity or plane → column it is read from.
+    """
+
+    path: str
+    missing: Missing
+    channels: frozenset[Channel]
+    recognised: dict[str, str]
+    kinds: dict[str, str]
+
+    @property
+    def n_jets(self) -> int: ...
+
+    def read_jets(self, start: int, stop: int) -> dict[str, NDArray]:
+        """Jet quantities of jets ``start:stop`` without their images, each [J]: of ``jet_pt, jet_eta, jet_phi,
+        jet_mass, seed_ieta, seed_iphi, truth_label, run, lumi, event, …`` those that the file holds; any other one of
+        the event record's jet fields is listed in ``missing`` as ``jets.NAME``.
+        """
+        ...
+
+    def read(self, start: int, stop: int) -> ImagePoints:
+        """Images of jets ``start:stop`` as points, with their jet quantities and a jet identity in ``event``."""
         ...

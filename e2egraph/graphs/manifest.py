@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -13,15 +14,30 @@ from e2egraph.errors import InputError
 MANIFEST_NAME = "manifest.json"
 SCHEMA_VERSION = 1
 
+# (path, inode, size, time of change) of a shard → the SHA-256 that this process found.
+_hashed: dict[tuple[str, int, int, int], str] = {}
+
 
 @dataclass(frozen=True)
 class InputFile:
-    """One input: ``sample`` is the class it was given for; ``size`` in bytes."""
+    """One input: ``sample`` is the class it was given for; ``size`` in bytes; ``weight`` of each of its events."""
 
     sample: str
     path: str
     size: int
     sha256: str
+    events: int = 0
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    """An input left out by ``--skip-bad-files`` and why; ``sha256`` is empty where the file was bad from the start."""
+
+    sample: str
+    path: str
+    reason: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,8 +57,10 @@ class Manifest:
     """The content of ``manifest.json``.
 
     ``classes`` in label order; ``signal`` the class that counts as signal; ``configuration`` the whole task
-    configuration; ``cutflow``: sample → step → jets left after it; ``counts``: class → split → jets;
-    ``skipped``: inputs left out; ``missing``: what inputs could not fill (such columns hold 0).
+    configuration; ``cutflow``: class → step → jets left after it; ``removed``: class → cut → jets it removed;
+    ``counts``: class → split → jets; ``nodes``: class → ``nodes.NODE_FATES`` → deposits in the windows of its jets;
+    ``skipped``: inputs left out; ``duplicates``: events that stand more than once, where that was allowed;
+    ``missing``: what inputs could not fill (such columns hold 0); ``source``: how inputs were read (``SourceOptions``).
     """
 
     schema_version: int
@@ -57,8 +75,12 @@ class Manifest:
     shards: list[Shard]
     cutflow: dict[str, dict[str, int]]
     counts: dict[str, dict[str, int]]
-    skipped: list[str]
+    skipped: list[SkippedFile]
     missing: list[str] = field(default_factory=list)
+    removed: dict[str, dict[str, int]] = field(default_factory=dict)
+    nodes: dict[str, dict[str, int]] = field(default_factory=dict)
+    duplicates: int = 0
+    source: dict[str, Any] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -76,13 +98,19 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
     """Write ``manifest.json`` beside its name and rename it, so that it is there whole or not at all."""
     path = folder / MANIFEST_NAME
     beside = path.with_suffix(".json.partial")
-    beside.write_text(json.dumps(asdict(manifest), indent=1) + "\n")
+    with beside.open("w") as stream:
+        stream.write(json.dumps(asdict(manifest), indent=1) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
     beside.replace(path)
     return path
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check a data set's manifest, the presence and the size of its shards; InputError says what is wrong."""
+    """Read and check a data set: its manifest, and presence, size and SHA-256 of its shards; else InputError.
+
+    A process hashes a shard once, as long as the file's size and time of change stay the same.
+    """
     path = folder / MANIFEST_NAME
     if not folder.is_dir():
         raise InputError(f"{folder}: no such data set; make it with 'e2egraph build-graphs --output {folder}'.")
@@ -101,7 +129,8 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         inputs = [InputFile(**entry) for entry in content.pop("inputs")]
         shards = [Shard(**entry) for entry in content.pop("shards")]
-        manifest = Manifest(inputs=inputs, shards=shards, **content)
+        skipped = [SkippedFile(**entry) for entry in content.pop("skipped")]
+        manifest = Manifest(inputs=inputs, shards=shards, skipped=skipped, **content)
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: damaged manifest ({error}); build the data set again.") from error
     for shard in manifest.shards:
@@ -110,11 +139,17 @@ def read_manifest(folder: Path) -> Manifest:
             raise InputError(f"{file}: shard missing from the data set; build it again.")
         if file.stat().st_size != shard.size:
             raise InputError(f"{file}: shard altered after the build (size differs); build the data set again.")
+    verify_shards(folder, manifest)
     return manifest
 
 
 def verify_shards(folder: Path, manifest: Manifest) -> None:
     """Compare every shard with its SHA-256; InputError names the first that was altered."""
     for shard in manifest.shards:
-        if sha256_of(folder / shard.name) != shard.sha256:
-            raise InputError(f"{folder / shard.name}: shard altered after the build (SHA-256 differs); build it again.")
+        path = folder / shard.name
+        state = path.stat()
+        seen = (str(path.absolute()), state.st_ino, state.st_size, state.st_mtime_ns)
+        if _hashed.get(seen) != shard.sha256:
+            _hashed[seen] = sha256_of(path)
+        if _hashed[seen] != shard.sha256:
+            raise InputError(f"{path}: shard altered after the build (SHA-256 differs); build the data set again.")

@@ -21,6 +21,9 @@ from e2egraph.graphs.task import Nodes
 D0_LIMIT = 10.0
 DZ_LIMIT = 20.0
 
+# What becomes of a deposit in a jet's window. Negative energies are noise: below any threshold, dropped and counted.
+NODE_FATES = ("in_windows", "negative", "below_threshold", "over_cap", "kept")
+
 _Variables = dict[str, NDArray]
 
 
@@ -41,10 +44,31 @@ def collections_needed(nodes: Nodes) -> tuple[str, ...]:
 
 def point_clouds(events: ak.Array, jets: Jets, nodes: Nodes) -> PointClouds:
     """Point clouds of the selected jets; adds the jet columns ``n_nodes`` and ``nodes_cut``."""
+    return make_nodes(events, jets, nodes)[0]
+
+
+def make_nodes(events: ak.Array, jets: Jets, nodes: Nodes) -> tuple[PointClouds, dict[str, int]]:
+    """``point_clouds`` and what became of every deposit of a wanted channel in the windows: ``NODE_FATES`` → number."""
     makers = [_MAKERS[name][0] for name in collections_needed(nodes)]
     parts = [maker(events, jets) for maker in makers]
     made = {name: np.concatenate([part[name] for part in parts]) for name in ("owner", *NODE_TYPES)}
-    wanted = np.isin(made["channel"], nodes.members) & (made["value"] > _thresholds(nodes)[made["channel"]])
+    return finish_nodes(made, jets, nodes)
+
+
+def finish_nodes(
+    made: dict[str, NDArray], jets: Jets, nodes: Nodes, exempt: NDArray[np.bool_] | None = None
+) -> tuple[PointClouds, dict[str, int]]:
+    """Deposits in windows → ordered, capped nodes. ``made``: the node columns and ``owner`` (index of its jet), [S].
+
+    ``exempt`` [S]: deposits kept whatever their value.
+    """
+    channel, value = made["channel"], made["value"]
+    chosen = np.isin(channel, nodes.members)
+    above = value > _thresholds(nodes)[channel]
+    wanted = chosen & (above if exempt is None else above | exempt)
+    negative = chosen & ~wanted & (value < 0)
+    fates = {"in_windows": int(chosen.sum()), "negative": int(negative.sum())}
+    fates["below_threshold"] = int((chosen & ~wanted).sum()) - fates["negative"]
     made = {name: column[wanted] for name, column in made.items()}
     if nodes.suppress_displaced:
         _suppress(made)
@@ -57,7 +81,8 @@ def point_clouds(events: ak.Array, jets: Jets, nodes: Nodes) -> PointClouds:
     clouds = clouds.keep_nodes(rank < nodes.cap)
     clouds.jets["n_nodes"] = clouds.counts
     clouds.jets["nodes_cut"] = counts - clouds.counts
-    return clouds
+    fates |= {"over_cap": int(clouds.jets["nodes_cut"].sum()), "kept": int(clouds.offsets[-1])}
+    return clouds, fates
 
 
 def canonical_order(owner: NDArray, variables: _Variables) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,27 @@ from e2egraph.graphs.pointclouds import PointClouds, concatenate
 
 JETS_PER_ROW_GROUP = 512
 FOOTER_KEY = b"e2egraph"
+PARTIAL = ".partial"
+
+
+class UnfinishedError(InputError):
+    """Work stopped for a reason other than its input: a full disk, a dead worker. What was finished before stays."""
+
+
+def write_error(path: Path, error: OSError) -> UnfinishedError:
+    """What to tell the user when ``path`` cannot be written."""
+    reason = os.strerror(error.errno) if error.errno else _first_line(error)
+    return UnfinishedError(
+        f"{path}: cannot be written ({reason}); mend that, such as by freeing space or choosing another --output, and "
+        "run the command again: it goes on from the shards that are finished."
+    )
 
 
 def write_shard(path: Path, clouds: PointClouds, targets: tuple[str, ...], footer: dict[str, Any]) -> None:
-    """Write jets to ``path``; ``footer`` (JSON) says where they come from. Beside its name first, then renamed."""
+    """Write jets to ``path``; ``footer`` (JSON) says where they come from. Beside its name first, then renamed.
+
+    UnfinishedError, with nothing left of this shard, when it cannot be written.
+    """
     neighbors = clouds.nodes.get(NEIGHBORS)
     schema = arrow_schema(targets, 0 if neighbors is None else neighbors.shape[1])
     schema = schema.with_metadata({FOOTER_KEY: json.dumps(footer).encode()})
@@ -39,9 +57,17 @@ def write_shard(path: Path, clouds: PointClouds, targets: tuple[str, ...], foote
         else:
             arrays.append(pa.array(clouds.jets[field.name].astype(numpy_type(field.name)), field.type))
     table = pa.Table.from_arrays(arrays, schema=schema)
-    beside = path.with_name(path.name + ".partial")
-    pq.write_table(table, beside, compression="zstd", compression_level=3, row_group_size=JETS_PER_ROW_GROUP)
-    beside.replace(path)
+    # The process in the name: one left over from a killed build never writes into this one's file.
+    beside = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+    try:
+        with beside.open("wb") as stream:
+            pq.write_table(table, stream, compression="zstd", compression_level=3, row_group_size=JETS_PER_ROW_GROUP)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise write_error(path, error) from error
 
 
 def open_shard(path: Path) -> pq.ParquetFile:

@@ -84,10 +84,15 @@ class Nodes:
 
 @configuration
 class Resampling:
-    """Drop jets of every other class until its pT spectrum follows that of ``reference``; ``pt_edges`` [GeV]."""
+    """Bring the pT spectrum of every other class to that of ``reference``; ``pt_edges`` [GeV].
+
+    ``method``: ``drop`` jets at random (weights stay), or ``reweight`` them (only jets of pT bins without any reference
+    jet are dropped; every class then has the reference's sum of weights in each bin that it shares).
+    """
 
     reference: str
     pt_edges: list[float] = Field(min_length=2)
+    method: Literal["drop", "reweight"] = "drop"
 
     @field_validator("pt_edges")
     @classmethod

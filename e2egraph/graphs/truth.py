@@ -12,19 +12,23 @@ from numpy.typing import NDArray
 
 from e2egraph.detector import delta_phi
 from e2egraph.errors import InputError
-from e2egraph.events.schema import EventSource
+from e2egraph.events.schema import EventSource, PointSource
 from e2egraph.graphs.selection import Jets
 from e2egraph.graphs.task import Decay, Truth
 
 TruthSource = Literal["generator", "jet_label", "sample_name"]
 
 
-def truth_source(truth: Truth, name: str, source: EventSource) -> TruthSource:
+def truth_source(truth: Truth, name: str, source: EventSource | PointSource) -> TruthSource:
     """Where the label of class ``name`` comes from in this file; InputError when the file holds none of it."""
+    has_label = "jets.truth_label" not in source.missing and name in truth.jet_labels
+    if has_label and (truth.source == "jet_label" or (truth.source == "auto" and isinstance(source, PointSource))):
+        # Files of images often hold several classes: their label counts for every class, whatever the sample.
+        return "jet_label"
     if truth.source == "sample_name" or name not in truth.decays:
         return "sample_name"
-    has_generator = "gen" not in source.missing
-    has_label = "jets.truth_label" not in source.missing and name in truth.jet_labels
+    # A generator record without mother links (some vintages) holds no decay chains.
+    has_generator = "gen" not in source.missing and "gen.mother" not in source.missing
     if truth.source in ("auto", "generator") and has_generator:
         return "generator"
     if truth.source in ("auto", "jet_label") and has_label:

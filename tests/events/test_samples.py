@@ -3,7 +3,7 @@
 import pytest
 
 from e2egraph.errors import InputError, UsageError
-from e2egraph.events.samples import parse_samples
+from e2egraph.events.samples import parse_samples, read_samples
 
 
 @pytest.fixture
@@ -48,3 +48,67 @@ def test_a_glob_that_matches_nothing_is_an_error(folder):
 def test_a_file_may_not_belong_to_two_classes(folder):
     with pytest.raises(InputError, match=r"a\.root: given for 'qcd' and for 'top'"):
         parse_samples([f"top={folder}/*.root", f"qcd={folder}/a.root"], ["qcd", "top"])
+
+
+def listed(folder, text):
+    (folder / "samples.yaml").write_text(text)
+    return read_samples(folder / "samples.yaml", ["qcd", "top"])
+
+
+def test_a_samples_file_gives_files_from_its_own_folder_and_event_weights(folder):
+    samples = listed(
+        folder,
+        """
+        luminosity: 20
+        samples:
+          - {class: top, files: a.root, cross_section: 250.0}
+          - {class: qcd, files: [b.*, c.txt], cross_section: 2000.0, generated_events: 400000}
+        """,
+    )
+    assert [sample.name for sample in samples] == ["qcd", "top"]
+    assert samples[0].paths == (folder / "b.root", folder / "c.txt")
+    # w = σ·L/N: 2000 pb × 20 000 pb⁻¹ / 400 000, whatever the files hold; 250 × 20 000 / 5000 events of the files
+    assert samples[0].event_weight(7) == pytest.approx(100.0)
+    assert samples[1].event_weight(5000) == pytest.approx(1000.0)
+
+
+def test_a_plain_weight_may_be_given_and_one_is_the_default(folder):
+    samples = listed(folder, "samples: [{class: top, files: a.root, weight: 2.5}, {class: qcd, files: b.root}]")
+    assert [sample.event_weight(10) for sample in samples] == [1.0, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("samples: []", "'samples' is wrong"),
+        ("samples: [{class: top, files: a.root, xsec: 3}]", "unknown key 'samples.0.xsec'"),
+        ("samples: [{class: w, files: a.root}]", "'w' is no class of this task; use one of qcd, top"),
+        ("samples: [{class: top, files: a.root}]", "class 'qcd' has no sample"),
+        ("samples: [{class: top, files: a.root, cross_section: -1}]", "greater than 0"),
+        ("samples: [{class: top, files: a.root, generated_events: 5}]", "needs cross_section"),
+        ("samples: [{class: top, files: a.root, weight: 1, cross_section: 2}]", "not both"),
+        (
+            "samples: [{class: top, files: a.root, cross_section: 2}, {class: qcd, files: b.root}]",
+            "class 'qcd' has no cross_section",
+        ),
+        ("- a", "key: value"),
+    ],
+)
+def test_a_wrong_samples_file_is_a_usage_error(folder, text, message):
+    with pytest.raises(UsageError, match=message):
+        listed(folder, text)
+
+
+def test_a_samples_file_or_data_file_that_is_not_there_is_named(folder):
+    with pytest.raises(UsageError, match=r"none\.yaml: no such file"):
+        read_samples(folder / "none.yaml", ["qcd", "top"])
+    with pytest.raises(InputError, match=r"samples\.yaml: \*\.parquet: no file matches"):
+        listed(folder, "samples: [{class: top, files: '*.parquet'}, {class: qcd, files: b.root}]")
+
+
+def test_two_entries_may_not_share_a_file(folder):
+    with pytest.raises(InputError, match=r"a\.root: given for 'qcd' and for 'qcd'"):
+        listed(
+            folder,
+            "samples: [{class: qcd, files: a.root}, {class: qcd, files: '*.root'}, {class: top, files: c.txt}]",
+        )

@@ -1,0 +1,196 @@
+"""``benchmark io``: bytes a jet, jets read a second and time spent waiting for data, against dense image files.
+
+Both sides hold the same jets, are read on one core from a warm file cache, and end in batches of the same size. What
+the image network itself does on its device (drawing the image) is measured apart.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from e2egraph.benchmark import dense_parquet
+from e2egraph.benchmark.report import Record, timed
+from e2egraph.data.loader import JetLoader, evaluation_loader, training_loader
+from e2egraph.data.options import DataOptions
+from e2egraph.data.table import JetTable, read_table
+from e2egraph.errors import InputError
+from e2egraph.models.image.rasterize import Rasterize
+from e2egraph.models.registry import build_model, load_model_config
+
+BATCH_SIZE = 64
+
+# Jets of the files that are read: enough for seconds of the fastest way, little enough (244 MB of pixels) for any disk.
+JETS = 512
+
+# Training steps timed after the first, and the networks that are trained.
+STEPS = 12
+NETWORKS = ("resnet15", "gravnet")
+
+Progress = Callable[[int, int], None]
+
+
+def benchmark_io(
+    data: Path, *, jets: int = JETS, steps: int = STEPS, networks: tuple[str, ...] = NETWORKS, repeats: int = 3,
+    progress: Progress | None = None,
+) -> list[Record]:  # fmt: skip
+    """Measure with the first ``jets`` jets of the data set (images) and its training split (points), ``repeats`` times.
+
+    The median of the repeats counts. InputError: not a data set, or fewer training jets than one batch.
+    """
+    table = read_table(data)
+    if len(table.jets_of("train")) < 2 * BATCH_SIZE:
+        raise InputError(f"{data}: fewer than {2 * BATCH_SIZE} training jets; build it from more events.")
+    total = 2 + len(networks)
+    advance = progress or (lambda done, of: None)
+    with tempfile.TemporaryDirectory() as folder:
+        snappy = Path(folder) / "images.snappy.parquet"
+        written = _write_images(table, snappy, jets)
+        advance(1, total)
+        records = _sizes(table, snappy, written)
+        with one_core():
+            records += _rates(table, snappy, written, repeats)
+        advance(2, total)
+    for number, name in enumerate(networks):
+        records += _waiting(table, name, steps)
+        advance(3 + number, total)
+    return records
+
+
+def _write_images(table: JetTable, path: Path, jets: int) -> int:
+    """Draw the first jets of the data set into an image file of the field's kind; returns how many."""
+    writer = dense_parquet.ImageWriter(path, "snappy")
+    rasterize = Rasterize()
+    options = DataOptions(evaluation_batch_size=BATCH_SIZE)
+    batches = evaluation_loader(table, options, None)
+    written = 0
+    for batch in islice(batches, jets // BATCH_SIZE):
+        images = rasterize(batch.points, batch.features, batch.mask).numpy()
+        jet = batch.jet.numpy()
+        writer.write(images, batch.label.numpy(), jet[:, 2], jet[:, 0])
+        written += len(images)
+    writer.close()
+    return written
+
+
+def _sizes(table: JetTable, images: Path, written: int) -> list[Record]:
+    shards = sum(shard.size for shard in table.manifest.shards) / len(table)
+    compressed = images.stat().st_size / written
+    uncompressed = dense_parquet.uncompressed_bytes(images) / written
+    return [
+        Record("shards", len(table), "bytes_per_jet", shards, "B", "zstd, all jet quantities included"),
+        Record("image Parquet", written, "bytes_per_jet_uncompressed", uncompressed, "B"),
+        Record("image Parquet", written, "bytes_per_jet", compressed, "B", "snappy"),
+        Record("shards", len(table), "uncompressed_image_bytes_over_shard_bytes", uncompressed / shards, ""),
+        Record("shards", len(table), "snappy_image_bytes_over_shard_bytes", compressed / shards, ""),
+    ]
+
+
+def _rates(table: JetTable, images: Path, written: int, repeats: int) -> list[Record]:
+    """Jets a second into batches, on one core, the ways interleaved so that a busy machine slows them alike."""
+    rasterize = Rasterize()
+    kept = list(islice(evaluation_loader(table, DataOptions(), None), 4))
+
+    def points() -> int:
+        return sum(len(batch) for batch in _loader(table, 0))
+
+    def drawn() -> int:
+        return sum(len(rasterize(batch.points, batch.features, batch.mask)) for batch in kept)
+
+    def images_of(read: Callable[[Path, int, int], Iterator[tuple[Any, Any]]]) -> int:
+        return sum(len(batch) for batch, _ in read(images, written, BATCH_SIZE))
+
+    ways: dict[str, Callable[[], int]] = {
+        "image Parquet, to_pydict": lambda: images_of(dense_parquet.read_as_the_field),
+        "image Parquet, zero-copy": lambda: images_of(dense_parquet.read_zero_copy),
+        "shards": points,
+        "drawing images": drawn,
+    }
+    ways["shards"]()
+    ways["image Parquet, zero-copy"]()
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    counts: dict[str, int] = {}
+    for _ in range(repeats):
+        for name, way in ways.items():
+            seconds, counts[name] = timed(way)
+            rates[name].append(counts[name] / seconds)
+    middle = {name: float(np.median(values)) for name, values in rates.items()}
+    notes = {
+        "image Parquet, to_pydict": "the field's own reading, one jet a row group",
+        "image Parquet, zero-copy": "row groups of a batch at once, Arrow buffers as NumPy",
+        "shards": "into padded batches, shuffled; an image network draws on its device",
+        "drawing images": "Rasterize alone, on the CPU core; it belongs to the network and runs on its device",
+    }
+    records = [Record(name, counts[name], "jets_per_second", rate, "1/s", notes[name]) for name, rate in middle.items()]
+    for name, metric in (
+        ("image Parquet, to_pydict", "rate_over_to_pydict"),
+        ("image Parquet, zero-copy", "rate_over_zero_copy"),
+    ):
+        records.append(Record("shards", counts["shards"], metric, middle["shards"] / middle[name], ""))
+    return records
+
+
+def _waiting(table: JetTable, name: str, steps: int) -> list[Record]:
+    """Share of training time that a network on this machine's processor waits for batches, after the first one."""
+    torch.manual_seed(1)
+    model = build_model(load_model_config(name), len(table.manifest.classes))
+    optimiser = torch.optim.Adam(model.parameters(), lr=5e-4)
+    loader = _loader(table, 1)
+    start = time.perf_counter()
+    first = began = waited = 0.0
+    done = 0
+    for number, batch in enumerate(loader):
+        if number == 1:
+            first, began, waited = began, time.perf_counter(), loader.wait_seconds
+        elif number == 0:
+            began = time.perf_counter() - start
+        loss = torch.nn.functional.cross_entropy(model(*batch.inputs), batch.label)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        done = number
+        if number == steps:
+            break
+    spent = time.perf_counter() - began
+    waiting = loader.wait_seconds - waited
+    threads = f"{torch.get_num_threads()} threads"
+    return [
+        Record(
+            name, done * BATCH_SIZE, "data_wait_share", waiting / spent, "", f"{done} CPU training steps, {threads}"
+        ),
+        Record(name, done * BATCH_SIZE, "train_jets_per_second", done * BATCH_SIZE / spent, "1/s", threads),
+        Record(name, 1, "first_batch_seconds", first, "s", "once an epoch: the first pool of row groups"),
+    ]
+
+
+def _loader(table: JetTable, epoch: int) -> JetLoader:
+    return training_loader(table, DataOptions(), BATCH_SIZE, seed=1, epoch=epoch)
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """This process and its threads on one core, torch included."""
+    cores, threads = os.sched_getaffinity(0), torch.get_num_threads()
+    mine = {min(cores)}
+    for thread in _threads():
+        os.sched_setaffinity(thread, mine)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        for thread in _threads():
+            os.sched_setaffinity(thread, cores)
+
+
+def _threads() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc/self/task").iterdir()]

@@ -1,0 +1,100 @@
+"""What a benchmark writes: machine, command and records as JSON, and the same as a Markdown table beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+LIBRARIES = ("numpy", "awkward", "uproot", "pyarrow", "torch", "torch-geometric", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One figure. ``case``: a model or a way of doing it; ``n``: the size it was measured at; ``note``: how."""
+
+    case: str
+    n: int
+    metric: str
+    value: float
+    unit: str
+    note: str = ""
+
+
+def write_report(output: Path, command: str, records: Sequence[Record]) -> list[Path]:
+    """Write ``output`` (JSON) and the same name with ``.md``; each beside its name first, then renamed."""
+    report = {"machine": machine(), "command": command, "records": [asdict(record) for record in records]}
+    written = []
+    for path, text in (
+        (output, json.dumps(report, indent=1) + "\n"),
+        (output.with_suffix(".md"), markdown(command, records)),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(path.name + ".partial")
+        beside.write_text(text)
+        beside.replace(path)
+        written.append(path)
+    return written
+
+
+def markdown(command: str, records: Sequence[Record]) -> str:
+    """The records as a table under the machine and the command they were measured with."""
+    about = machine()
+    lines = [
+        f"`{command}`",
+        "",
+        f"{about['processor']}, {about['cores']} cores, load {about['load']:.1f} when written; "
+        f"Python {about['python']}; " + ", ".join(f"{name} {number}" for name, number in about["libraries"].items()),
+        "",
+        "| case | n | metric | value | unit | note |",
+        "|---|---:|---|---:|---|---|",
+    ]
+    for record in records:
+        value = f"{record.value:.4g}" if abs(record.value) < 10_000 else f"{record.value:.0f}"
+        lines.append(f"| {record.case} | {record.n} | {record.metric} | {value} | {record.unit} | {record.note} |")
+    return "\n".join(lines) + "\n"
+
+
+def machine() -> dict:
+    """Processor, cores this process may use, memory, load, and versions of what was measured."""
+    pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": pages * page,
+        "load": os.getloadavg()[0],
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
+    }
+
+
+def timed(function: Callable[[], T]) -> tuple[float, T]:
+    """Seconds that a call took, and its result."""
+    start = time.perf_counter()
+    result = function()
+    return time.perf_counter() - start, result
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,81 @@
+"""``e2egraph build-graphs``: files → data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from e2egraph.commands.console import FolderOrFile, done, example, progress, settings_option
+from e2egraph.errors import UsageError
+
+
+@example("e2egraph build-graphs --task top --sample top='ttbar*.root' --sample qcd='qcd*.root' --output data/top")
+@click.command("build-graphs")
+@click.option("--task", "task_name", required=True, help="Name in configs/tasks, or a YAML file.")
+@click.option("--sample", "sample_options", multiple=True, metavar="NAME=GLOB", help="Files (or @LIST) of one class.")
+@click.option("--samples", "sample_file", type=FolderOrFile, help="YAML of samples with cross-sections, instead.")
+@click.option("--output", required=True, type=FolderOrFile, help="Data set folder to make.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Processes.")
+@click.option("--dask", metavar="ADDRESS", help="Work on this Dask scheduler (or that of a scheduler file).")
+@click.option("--skip-bad-files", is_flag=True, help="Leave damaged or unsuitable files out, and list them.")
+@click.option("--allow-duplicate-events", is_flag=True, help="Take events that stand more than once in a sample.")
+@click.option("--trust-sample-names", is_flag=True, help="Label every jet by its sample, without truth matching.")
+@click.option("--image-channels", metavar="NAME,…", help="Planes of image files, in the files' order.")
+@click.option("--image-preset", metavar="NAME", help="Planes of image files: a name in configs/images, or a YAML file.")
+@settings_option
+def build_graphs(
+    task_name: str,
+    sample_options: tuple[str, ...],
+    sample_file: Path | None,
+    output: Path,
+    workers: int,
+    dask: str | None,
+    skip_bad_files: bool,
+    allow_duplicate_events: bool,
+    trust_sample_names: bool,
+    image_channels: str | None,
+    image_preset: str | None,
+    settings: tuple[str, ...],
+) -> None:
+    """Turn ntuples into a data set of point clouds, one a jet."""
+    from e2egraph.events.samples import parse_samples, read_samples
+    from e2egraph.events.source import image_options
+    from e2egraph.graphs.build import BuildOptions, build
+    from e2egraph.graphs.task import load_task
+
+    if (sample_file is None) == (not sample_options):
+        raise UsageError("give the files either by --sample NAME=GLOB (which may repeat) or by --samples FILE.yaml.")
+    if trust_sample_names:
+        settings = (*settings, "truth.source=sample_name")
+    task = load_task(task_name, settings)
+    options = BuildOptions(
+        workers=workers,
+        dask=dask,
+        source=image_options(image_channels, image_preset),
+        skip_bad_files=skip_bad_files,
+        allow_duplicates=allow_duplicate_events,
+    )
+    # A file of labelled images may serve several classes; whether it is labelled is seen when it is opened.
+    images = options.source.image is not None
+    samples = (
+        parse_samples(sample_options, task.classes, may_share=images)
+        if sample_file is None
+        else read_samples(sample_file, task.classes, may_share=images)
+    )
+    with progress("build-graphs", None) as advance_to:
+        summary = build(task, samples, output, options=options, progress=advance_to)
+    manifest = summary.manifest
+    for name, flow in manifest.cutflow.items():
+        click.echo(f"{name}: " + " → ".join(f"{step} {number}" for step, number in flow.items()))
+    jets = sum(shard.jets for shard in manifest.shards)
+    size = sum(shard.size for shard in manifest.shards)
+    nodes = sum(shard.nodes for shard in manifest.shards)
+    skipped = "; skipped " + ", ".join(entry.path for entry in manifest.skipped) if manifest.skipped else ""
+    for entry in manifest.skipped:
+        click.echo(f"skipped {entry.reason}", err=True)
+    done(
+        f"{'found complete' if summary.already_complete else 'wrote'}: {jets} jets in {len(manifest.shards)} shards, "
+        f"{nodes / jets:.0f} nodes and {size / jets / 1000:.1f} kB a jet, to {output}{skipped}",
+        f"e2egraph train --model gravnet --data {output} --output runs/gravnet",
+    )

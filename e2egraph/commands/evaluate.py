@@ -1,0 +1,31 @@
+"""``e2egraph evaluate``: run → metrics, scores, plots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from e2egraph.commands.console import FolderOrFile, done, example
+
+
+@example("e2egraph evaluate runs/gravnet --data data/top")
+@click.command()
+@click.argument("run", type=FolderOrFile)
+@click.option("--data", type=FolderOrFile, help="Data set folder; the run's own by default.")
+@click.option("--output", type=FolderOrFile, help="Folder for the results; the run's own by default.")
+@click.option("--split", default="test", show_default=True, help="train, validation or test.")
+def evaluate(run: Path, data: Path | None, output: Path | None, split: str) -> None:
+    """Score a run's jets: metrics.json, scores.parquet, ROC and score plots."""
+    from e2egraph.evaluation.evaluate import evaluate as score
+
+    summary = score(run, data, output, split=split)
+    metrics = summary.metrics
+    click.echo(
+        f"{summary.model}: AUC {metrics.auc:.4f} ± {metrics.auc_error:.4f}, signal efficiency at 1% mistag "
+        f"{metrics.signal_efficiency_at_1pct_mistag:.3f} ± {metrics.signal_efficiency_at_1pct_mistag_error:.3f}"
+    )
+    done(
+        f"wrote metrics.json, scores.parquet and plots of {metrics.jets} {split} jets to {summary.output}",
+        f"e2egraph export {run} --output exports/{run.name}",
+    )

@@ -1,0 +1,79 @@
+"""``e2egraph inspect``: what a data set or an input file holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from e2egraph.commands.console import FolderOrFile, done, example
+
+
+@example("e2egraph inspect data/top --plot jet.png --masses masses.png")
+@click.command()
+@click.argument("data", metavar="DATA|FILE")
+@click.option("--plot", type=FolderOrFile, help="Draw into this PNG (a PDF beside it).")
+@click.option(
+    "--view",
+    type=click.Choice(["jet", "average", "spectra"]),
+    default="jet",
+    show_default=True,
+    help="Of a data set: a jet as graph and as image, class-averaged images, or spectra.",
+)
+@click.option("--jet", type=click.IntRange(min=0), help="Number of the jet to draw; a typical signal jet by default.")
+@click.option("--entry", default=0, show_default=True, type=click.IntRange(min=0), help="Event of a file to draw.")
+@click.option("--masses", type=FolderOrFile, help="Draw the soft-drop mass of each class into this PNG.")
+@click.option("--image-channels", metavar="NAME,…", help="Planes of an image file, in its order.")
+@click.option(
+    "--image-preset", metavar="NAME", help="Planes of an image file: a name in configs/images, or a YAML file."
+)
+def inspect(
+    data: str,
+    plot: Path | None,
+    view: str,
+    jet: int | None,
+    entry: int,
+    masses: Path | None,
+    image_channels: str | None,
+    image_preset: str | None,
+) -> None:
+    """Check a data set and tell what it holds; or tell what is recognised in an input file."""
+    if not Path(data).is_dir() and not (Path(data).suffix == "" and not Path(data).exists()):
+        _inspect_file(data, plot, entry, image_channels, image_preset)
+        return
+    from e2egraph.graphs.inspection import describe, inspect_data_set
+
+    folder = Path(data)
+    click.echo(describe(inspect_data_set(folder)))
+    drawn = []
+    if plot is not None:
+        if view == "jet":
+            from e2egraph.evaluation.jet_display import draw_jet
+
+            drawn += draw_jet(folder, plot.with_suffix(""), number=jet)
+        else:
+            from e2egraph.evaluation.data_plots import draw_average_images, draw_spectra
+
+            drawn += (draw_average_images if view == "average" else draw_spectra)(folder, plot.with_suffix(""))
+    if masses is not None:
+        from e2egraph.evaluation.plots import plot_masses
+
+        drawn += plot_masses(folder, masses.with_suffix(""))
+    what = f"wrote {', '.join(map(str, drawn))}" if drawn else "nothing written"
+    done(what, f"e2egraph train --model gravnet --data {data} --output runs/gravnet")
+
+
+def _inspect_file(
+    path: str, plot: Path | None, entry: int, image_channels: str | None, image_preset: str | None
+) -> None:
+    from e2egraph.events.source import image_options
+    from e2egraph.graphs.file_inspection import describe_file, inspect_file
+
+    options = image_options(image_channels, image_preset)
+    click.echo(describe_file(inspect_file(path, options)))
+    what = "nothing written"
+    if plot is not None:
+        from e2egraph.evaluation.event_display import draw_event
+
+        what = f"wrote {', '.join(map(str, draw_event(path, plot.with_suffix(''), entry=entry, options=options)))}"
+    done(what, f"e2egraph build-graphs --task top --sample top={path} --sample qcd=… --output data/top")

@@ -1,0 +1,35 @@
+"""``e2egraph predict``: bundle or run → scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from e2egraph.commands.console import FolderOrFile, done, example, progress
+
+
+@example("e2egraph predict exports/gravnet --data data/top --split test --output scores.parquet")
+@click.command()
+@click.argument("model", metavar="BUNDLE|RUN", type=FolderOrFile)
+@click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
+@click.option("--output", required=True, type=FolderOrFile, help="Parquet file of scores to write.")
+@click.option("--split", help="train, validation or test; all jets by default.")
+@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1), help="Jets a batch.")
+@click.option("--threads", default=0, show_default=True, type=click.IntRange(min=0), help="Threads; 0: one a core.")
+def predict(model: Path, data: Path, output: Path, split: str | None, batch_size: int, threads: int) -> None:
+    """Score the jets of a data set with a bundle (by ONNX Runtime alone) or with a run (by torch)."""
+    next_command = f"python -c 'import pyarrow.parquet as p; print(p.read_table(\"{output}\").slice(0, 5))'"
+    if (model / "config.yaml").is_file():
+        from e2egraph.evaluation.predictions import predict_run
+
+        done(f"wrote scores of {predict_run(model, data, output, split)} jets to {output}", next_command)
+        return
+    from e2egraph.inference.predict import predict_dataset
+
+    with progress("predict", None) as advance_to:
+        summary = predict_dataset(
+            model, data, output, split=split, batch_size=batch_size, threads=threads, progress=advance_to
+        )
+    cut = f", {summary.jets_cut} of them cut to the model's nodes" if summary.jets_cut else ""
+    done(f"wrote scores of {summary.jets} jets{cut} to {output} ({summary.jets_per_second:.0f} jets/s)", next_command)

@@ -1,0 +1,52 @@
+"""The cutflow: jets left after each cut and, counted apart, jets each cut removed, so that the sum can be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.errors import InputError
+
+
+class Cutflow:
+    """Counts events and jets as they pass the cuts of a chunk.
+
+    ``left``: ``events``, ``jets``, then cut → jets left after it, in the order of the cuts. ``removed``: cut → jets
+    that it removed.
+    """
+
+    def __init__(self) -> None:
+        self.left: dict[str, int] = {"events": 0, "jets": 0}
+        self.removed: dict[str, int] = {}
+
+    def enter(self, events: int, jets: int) -> None:
+        """Count what was read."""
+        self.left["events"] += events
+        self.left["jets"] += jets
+
+    def cut(self, name: str, before: NDArray[np.bool_], passed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Jets [J] left of those in ``before`` [J] after a cut that ``passed`` [J] survive."""
+        after = before & passed
+        self.left[name] = self.left.get(name, 0) + int(after.sum())
+        self.removed[name] = self.removed.get(name, 0) + int((before & ~passed).sum())
+        return after
+
+
+def total(flows: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The sum of flows, step by step, in the order the steps first appear."""
+    result: dict[str, int] = {}
+    for flow in flows:
+        for step, number in flow.items():
+            result[step] = result.get(step, 0) + number
+    return result
+
+
+def check(where: str, left: Mapping[str, int], removed: Mapping[str, int], jets: int) -> None:
+    """InputError unless jets in = jets out + the jets of every cut, and ``jets`` is what is left."""
+    if left["jets"] != jets + sum(removed.values()) or list(left.values())[-1] != jets:
+        raise InputError(
+            f"{where}: the cutflow does not add up ({left['jets']} jets in, {jets} out, {sum(removed.values())} cut); "
+            "remove that folder and build again."
+        )

@@ -1,0 +1,121 @@
+"""The benchmarks measure what they say: sizes and rates of the same jets, in the format that others read."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from e2egraph.benchmark import dense_parquet
+from e2egraph.benchmark.io import one_core
+from e2egraph.benchmark.report import Record, write_report
+from e2egraph.cli import main
+from tests.graphs.builds import SETTINGS, ntuple
+from tests.toy_dataset import write_toy_dataset
+
+
+@pytest.fixture
+def images(tmp_path):
+    rng = np.random.default_rng(1)
+    drawn = (rng.random((6, 8, 125, 125)) * (rng.random((6, 8, 125, 125)) < 0.06)).astype(np.float32)
+    return drawn, tmp_path / "images.parquet"
+
+
+def written(images, compression="snappy"):
+    drawn, path = images
+    writer = dense_parquet.ImageWriter(path, compression)
+    writer.write(drawn, np.arange(6), np.full(6, 80.0), np.full(6, 450.0))
+    writer.close()
+    return path
+
+
+def test_the_image_file_is_as_the_field_writes_it(images):
+    """125000 values a jet, channel-last, one jet a row group, snappy (the layout of the boosted-top files)."""
+    file = pq.ParquetFile(written(images))
+    assert file.num_row_groups == 6
+    assert file.metadata.row_group(0).num_rows == 1
+    assert file.metadata.row_group(0).column(0).compression == "SNAPPY"
+    row = file.read_row_group(3).to_pydict()
+    assert np.float32(row["X_jets"][0]).reshape(125, 125, 8)[7, 11, 5] == images[0][3, 5, 7, 11]
+    assert (row["y"], row["m0"], row["pt"]) == ([3.0], [80.0], [450.0])
+
+
+@pytest.mark.parametrize("read", [dense_parquet.read_as_the_field, dense_parquet.read_zero_copy])
+def test_both_readings_give_the_images_back(images, read):
+    path = written(images)
+    batches = list(read(path, 6, 2))
+    assert [len(batch) for batch, _ in batches] == [2, 2, 2]
+    np.testing.assert_array_equal(np.concatenate([batch for batch, _ in batches]), images[0].transpose(0, 2, 3, 1))
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]).ravel(), np.arange(6))
+
+
+def test_uncompressed_bytes_are_those_of_the_pixels(images):
+    per_jet = dense_parquet.uncompressed_bytes(written(images)) / 6
+    assert 125_000 * 4 <= per_jet < 125_000 * 4 * 1.02
+
+
+def test_one_core_is_given_back():
+    import os
+
+    before = os.sched_getaffinity(0)
+    with one_core():
+        assert len(os.sched_getaffinity(0)) == 1
+    assert os.sched_getaffinity(0) == before
+
+
+def test_a_report_is_json_and_the_same_as_a_table(tmp_path):
+    records = [Record("window", 4096, "train_seconds", 1.25, "s"), Record("window", 2, "ratio", 12345.6, "", "a note")]
+    paths = write_report(tmp_path / "new" / "out.json", "e2egraph benchmark …", records)
+    assert [path.name for path in paths] == ["out.json", "out.md"]
+    report = json.loads(paths[0].read_text())
+    assert report["command"] == "e2egraph benchmark …"
+    first = {"case": "window", "n": 4096, "metric": "train_seconds", "value": 1.25, "unit": "s", "note": ""}
+    assert report["records"][0] == first
+    assert {"processor", "cores", "python", "libraries"} <= report["machine"].keys()
+    assert "| window | 4096 | train_seconds | 1.25 | s |  |" in paths[1].read_text()
+
+
+def figures(path):
+    return {(r["case"], r["metric"]): r["value"] for r in json.loads(path.read_text())["records"]}
+
+
+def test_benchmark_io_compares_the_same_jets_both_ways(tmp_path, capsys):
+    data = write_toy_dataset(tmp_path / "toy", 480, nodes=(100, 300))
+    words = ["--data", str(data), "--output", str(tmp_path / "io.json"), "--jets", "64", "--steps", "1"]
+    assert main(["benchmark", "io", *words, "--repeats", "1", "--model", "resnet15"]) == 0
+    assert "next: " in capsys.readouterr().out.splitlines()[-1]
+    found = figures(tmp_path / "io.json")
+    ratio = found["image Parquet", "bytes_per_jet_uncompressed"] / found["shards", "bytes_per_jet"]
+    assert found["shards", "uncompressed_image_bytes_over_shard_bytes"] == pytest.approx(ratio)
+    rate = found["shards", "jets_per_second"]
+    assert found["shards", "rate_over_to_pydict"] == pytest.approx(
+        rate / found["image Parquet, to_pydict", "jets_per_second"]
+    )
+    assert found["shards", "rate_over_zero_copy"] > 0
+    assert 0 <= found["resnet15", "data_wait_share"] < 1
+
+
+@pytest.mark.parametrize("what", ["build", "io"])
+def test_the_help_of_every_benchmark_has_an_example(what, capsys):
+    assert main(["benchmark", what, "--help"]) == 0
+    assert f"e2egraph benchmark {what} " in capsys.readouterr().out.split("Example:")[1]
+
+
+def test_benchmark_io_of_too_few_jets_is_refused(tmp_path, capsys):
+    data = write_toy_dataset(tmp_path / "toy", 40)
+    assert main(["benchmark", "io", "--data", str(data), "--output", str(tmp_path / "io.json")]) == 1
+    assert "fewer than 128 training jets" in capsys.readouterr().err
+    assert not (tmp_path / "io.json").exists()
+
+
+def test_benchmark_build_measures_both_numbers_of_workers_and_two_file_sizes(tmp_path):
+    small, large = ntuple(tmp_path / "small.root", 1, 10), ntuple(tmp_path / "large.root", 2, 30)
+    words = ["--sample", f"qcd={small}", "--sample", f"top={large}", "--output", str(tmp_path / "build.json")]
+    words += [word for setting in SETTINGS for word in ("--set", setting)]
+    assert main(["benchmark", "build", *words]) == 0
+    found = figures(tmp_path / "build.json")
+    one, two = found["1 worker", "events_per_second"], found["2 workers", "events_per_second"]
+    assert found["2 workers", "rate_over_1_worker"] == pytest.approx(two / one)
+    peaks = [r for r in json.loads((tmp_path / "build.json").read_text())["records"] if "peak" in r["metric"]]
+    assert [peak["n"] for peak in peaks] == [small.stat().st_size, large.stat().st_size]
+    assert all(peak["value"] > 50e6 for peak in peaks)

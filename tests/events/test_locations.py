@@ -1,0 +1,173 @@
+"""Globs, lists and URLs: what they stand for, and what is said when they stand for nothing."""
+
+import functools
+import hashlib
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from e2egraph.errors import InputError
+from e2egraph.events import locations
+from e2egraph.events.source import image_options, open_source
+from tests import image_files, rhtree_files
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.root", "a.root", "c.txt"):
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+def test_a_glob_stands_for_its_files_sorted(folder):
+    assert locations.expand(f"{folder}/*.root", "--sample") == [f"{folder}/a.root", f"{folder}/b.root"]
+    assert locations.expand(f"file://{folder}/*.root", "--sample") == [f"{folder}/a.root", f"{folder}/b.root"]
+
+
+def test_a_path_or_url_stands_for_itself(folder):
+    for text in ("gone.root", "root://host//store/a.root", "https://host/a.root?download=1"):
+        assert locations.expand(text, "--sample") == [text]
+
+
+def test_a_list_names_paths_globs_and_urls(folder):
+    (folder / "list").write_text(f"# tops\n{folder}/b.root\n\n  root://host//a.root\n{folder}/*.root\n")
+    assert locations.expand(f"@{folder}/list", "--sample") == [
+        f"{folder}/a.root", f"{folder}/b.root", "root://host//a.root",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "names no file"),
+        ("# nothing\n", "names no file"),
+        ("@other\n", "names another list"),
+        ("gone*.root\n", r"--sample top=… \(in .*list\): no file matches"),
+    ],
+)
+def test_lists_that_name_nothing_are_refused(folder, content, message):
+    (folder / "list").write_text(content)
+    with pytest.raises(InputError, match=message):
+        locations.expand(f"@{folder}/list", "--sample top=…")
+
+
+def test_an_absent_list_and_a_binary_one_are_refused(folder):
+    with pytest.raises(InputError, match=r"--sample: the list .*gone cannot be read"):
+        locations.expand(f"@{folder}/gone", "--sample")
+    (folder / "list").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="cannot be read"):
+        locations.expand(f"@{folder}/list", "--sample")
+
+
+def test_a_pattern_that_matches_nothing_is_an_error(folder):
+    with pytest.raises(InputError, match="--sample: no file matches"):
+        locations.expand(f"{folder}/*.h5", "--sample")
+
+
+def test_one_file_has_one_identity_however_it_is_written(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "link.root").symlink_to("a.root")
+    same = {locations.identity(text) for text in ("a.root", f"{folder}/../{folder.name}/a.root", "link.root",
+                                                  f"file://{folder}/a.root")}  # fmt: skip
+    assert len(same) == 1
+    assert locations.identity("root://host//a.root") == "root://host//a.root"
+
+
+def test_size_and_checksum_are_those_of_the_bytes(folder):
+    content = bytes(range(256)) * 5000
+    (folder / "big").write_bytes(content)
+    expected = (len(content), hashlib.sha256(content).hexdigest())
+    assert locations.size_and_sha256(f"{folder}/big") == expected
+    assert locations.size_and_sha256(f"file://{folder}/big") == expected
+
+
+def test_files_that_cannot_be_opened_say_why(folder):
+    with pytest.raises(InputError, match=r"gone: no such file"):
+        locations.open_binary(f"{folder}/gone")
+    with pytest.raises(InputError, match=r"is a folder; give its files"):
+        locations.open_binary(str(folder))
+    with pytest.raises(InputError, match=r"xyz://host/a: cannot be read \(ValueError: Protocol not known"):
+        locations.open_binary("xyz://host/a")
+
+
+def test_a_file_without_read_permission_says_so(folder, monkeypatch):
+    # Tests may run as root, who may read anything: the system's refusal is played.
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(InputError, match=r"a\.root: may not be read; give yourself read permission"):
+        open_source(folder / "a.root")
+
+
+class _Ranges(SimpleHTTPRequestHandler):
+    """A quiet file server that knows byte ranges, as uproot and fsspec need."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        try:
+            content = Path(self.translate_path(self.path)).read_bytes()
+        except OSError:
+            return self.send_error(404)
+        wanted = self.headers.get("Range")
+        first, last = 0, len(content) - 1
+        if wanted:
+            low, high = wanted.removeprefix("bytes=").split("-")
+            first, last = int(low), min(int(high), last) if high else last
+        part = content[first : last + 1]
+        self.send_response(206 if wanted else 200)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(len(part)))
+        if wanted:
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+        self.end_headers()
+        self.wfile.write(part)
+
+
+@pytest.fixture
+def server(tmp_path):
+    handler = functools.partial(_Ranges, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        thread = threading.Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()
+
+
+def test_root_files_are_read_over_http(tmp_path, server):
+    deposits = rhtree_files.random_deposits(3)
+    path = rhtree_files.write(tmp_path / "a.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
+    here, there = (
+        open_source(location).read(0, 3, ["id", "tracks", "jets"]) for location in (path, f"{server}/a.root")
+    )
+    assert here.tolist() == there.tolist()
+    assert locations.size_and_sha256(f"{server}/a.root") == locations.size_and_sha256(str(path))
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "h5", "tfrecord"])
+def test_images_are_read_over_http(tmp_path, server, suffix):
+    planes = image_files.BOOSTED_TOP
+    pixels, columns = image_files.images(2, planes), image_files.quantities(2)
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "parquet":
+        image_files.write_parquet(path, pixels, columns, flat=True)
+    elif suffix == "h5":
+        image_files.write_hdf5(path, pixels, columns, name="X_jets", last=True)
+    else:
+        image_files.write_tfrecord(path, pixels, columns)
+    options = image_options(None, "boosted-top")
+    here, there = (open_source(location, options).read(0, 2) for location in (path, f"{server}/{path.name}"))
+    np.testing.assert_array_equal(here.variables["value"], there.variables["value"])
+    np.testing.assert_array_equal(here.jets["event"], there.jets["event"])
+
+
+def test_a_url_that_is_not_there_says_so(server):
+    with pytest.raises(InputError, match=r"http://127\.0\.0\.1:\d+/gone\.root: no such file"):
+        open_source(f"{server}/gone.root")

@@ -1,0 +1,193 @@
+"""Vintages of RHTree files: other names for the same things, what each lacks, and faults that are not inherited."""
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from e2egraph import detector
+from e2egraph.detector import Channel
+from e2egraph.errors import InputError
+from e2egraph.events.rhtree import RHTreeFile
+from e2egraph.events.rhtree_branches import find_branches
+from e2egraph.events.source import open_source
+from e2egraph.graphs.task import load_task
+from e2egraph.graphs.truth import truth_source
+from tests import rhtree_files
+from tests.rhtree_files import Deposits
+
+EVENTS = 4
+TOP_NAMES = {"jetPt": "jet_Pt", "jetEta": "jet_Eta", "jetM": "jet_M"}
+
+
+@pytest.fixture(scope="module")
+def deposits():
+    return rhtree_files.random_deposits(EVENTS, seed=11)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory, deposits):
+    path = tmp_path_factory.mktemp("plain") / "a.root"
+    return RHTreeFile(rhtree_files.write(path, deposits, without=rhtree_files.VECTOR_PREFIXES))
+
+
+def variant(tmp_path, deposits, *, renamed=None, added=None, without=(), **options):
+    """The same events under other names; ``without``: names that begin so."""
+    branches = {(renamed or {}).get(name, name): values for name, values in deposits.branches.items()}
+    branches |= added or {}
+    without = (*rhtree_files.VECTOR_PREFIXES, "TIB_", "TOB_", *without)
+    return open_source(rhtree_files.write(tmp_path / "variant.root", Deposits(branches), without=without, **options))
+
+
+def vectors(values):
+    """One float vector an event."""
+    return [np.asarray(value, np.float32) for value in values]
+
+
+def test_tops_without_jet_phi_take_it_from_the_seed(tmp_path, deposits, plain):
+    file = variant(tmp_path, deposits, renamed=TOP_NAMES, without=("jetPhi",))
+    found, expected = (f.read(0, EVENTS, ["jets"]).jets for f in (file, plain))
+    for name in ("pt", "eta", "mass", "seed_ieta", "seed_iphi"):
+        assert ak.to_list(found[name]) == ak.to_list(expected[name])
+    # The seed of these files is the tower under the axis: half a tower (2.5°) off at most.
+    off = detector.delta_phi(ak.to_numpy(ak.flatten(found.phi)), ak.to_numpy(ak.flatten(expected.phi)))
+    assert np.abs(off).max() <= np.radians(2.5) + 1e-6
+    assert file.recognised["jets.phi"] == "jetSeed_iphi"
+
+
+def test_taus_without_jet_phi_take_it_from_the_momentum(tmp_path, deposits, plain):
+    pairs = zip(deposits.branches["jetPt"], deposits.branches["jetPhi"], strict=True)
+    px, py = zip(*((pt * np.cos(phi), pt * np.sin(phi)) for pt, phi in pairs), strict=True)
+    added = {"jet_Px": vectors(px), "jet_Py": vectors(py)}
+    file = variant(tmp_path, deposits, renamed=TOP_NAMES, without=("jetPhi",), added=added)
+    found, expected = (ak.to_numpy(ak.flatten(f.read(0, EVENTS, ["jets"]).jets.phi)) for f in (file, plain))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_jet_mass_that_is_not_stored_follows_from_the_energy(tmp_path, deposits, plain):
+    columns = (deposits.branches[name] for name in ("jetPt", "jetEta", "jetM"))
+    energy = [np.sqrt((pt.astype(float) * np.cosh(eta)) ** 2 + m**2) for pt, eta, m in zip(*columns, strict=True)]
+    file = variant(tmp_path, deposits, without=("jetM",), added={"jet_Energy": vectors(energy)})
+    found, expected = (ak.to_numpy(ak.flatten(f.read(0, EVENTS, ["jets"]).jets["mass"])) for f in (file, plain))
+    np.testing.assert_allclose(found, expected, rtol=2e-2)
+
+
+def test_the_tree_of_the_older_analyzer_is_found(tmp_path, deposits, plain):
+    file = variant(tmp_path, deposits, tree="recHitAnalyzer/RHTree")
+    assert ak.array_equal(file.read(0, EVENTS, ["ecal", "jets"]), plain.read(0, EVENTS, ["ecal", "jets"]))
+
+
+def test_run_3_files_have_a_fourth_pixel_layer(tmp_path, deposits):
+    image = np.zeros(100_800, np.float32)
+    image[140 * 360 + 10] = 3
+    file = variant(tmp_path, deposits, added={"BPIX_layer4_ECAL_atPV": [image] * EVENTS})
+    assert "hits.BPIX4" not in file.missing
+    hits = file.read(0, EVENTS, ["hits"]).hits
+    found = hits[hits.channel == int(Channel.BPIX4)]
+    assert ak.num(found).tolist() == [3] * EVENTS
+    # Row 140, column 10: the crystal just above η = 0 from φ = 0° to 1°, on the layer's radius of 16 cm.
+    np.testing.assert_allclose(ak.to_numpy(ak.flatten(np.arctan2(found.y, found.x))), np.radians(0.5), atol=1e-6)
+    np.testing.assert_allclose(ak.to_numpy(ak.flatten(np.hypot(found.x, found.y))), 16.0, rtol=1e-6)
+
+
+def test_charge_is_never_read_from_the_branch_that_holds_pt(tmp_path, deposits):
+    image = deposits.branches["ECAL_tracksPt_atECALfixIP"]
+    file = variant(tmp_path, deposits, added={"ECAL_tracksQPt_atECALfixIP": image})
+    assert ak.all(file.read(0, EVENTS, ["tracks"]).tracks.charge == 0)
+    assert "tracks.charge" in file.missing
+    assert not any("QPt" in branch for branch in file.recognised.values())
+
+
+def test_tracks_with_pt_alone_are_read_and_what_they_lack_is_named(tmp_path, deposits, plain):
+    names = {"ECAL_tracksPt_atECALfixIP": "ECAL_tracksPt"}
+    file = variant(tmp_path, deposits, renamed=names, without=("ECAL_tracksD",))
+    found, expected = (f.read(0, EVENTS, ["tracks"]).tracks for f in (file, plain))
+    assert ak.to_list(found.pt) == ak.to_list(expected.pt)
+    assert ak.all(found.d0_sig == 0)
+    assert file.missing.branches["tracks.dz_sig"] == "ECAL_tracksDzSig_atECALfixIP or ECAL_tracksz0sig_PV"
+
+
+@pytest.mark.parametrize(
+    ("branch", "label"), [("jetIsQuark", 1), ("jet_IsTau", 1), ("jet_IsEle", 0), ("jet_truthLabel", 15)]
+)
+def test_truth_labels_are_read_under_any_of_their_names(tmp_path, deposits, branch, label):
+    file = variant(tmp_path, deposits, added={branch: vectors([[label, label]] * EVENTS)})
+    assert ak.all(file.read(0, EVENTS, ["jets"]).jets.truth_label == label)
+
+
+def test_the_tau_flag_of_top_files_is_no_truth_label(tmp_path, deposits):
+    zeros = vectors([[0, 0]] * EVENTS)
+    file = variant(tmp_path, deposits, added={"jet_IsTau": zeros, "seljet_genpart_pdgid": zeros})
+    assert "jets.truth_label" in file.missing
+    assert not any("seljet" in branch for branch in file.recognised.values())
+
+
+def test_a_generator_record_without_mother_links_is_read_but_holds_no_decays(tmp_path, deposits):
+    file = variant(tmp_path, deposits, without=("gen_mother",))
+    assert file.missing.branches["gen.mother"] == "gen_mother"
+    assert file.read(0, EVENTS, ["gen"]).gen.fields == ["pdg_id", "pt", "eta", "phi", "mass"]
+    with pytest.raises(InputError, match=r"variant\.root: no truth for class 'top'.*--trust-sample-names"):
+        truth_source(load_task("top").truth, "top", file)
+
+
+def test_matched_taus_of_the_generator_are_no_generator_record(tmp_path, deposits):
+    file = variant(tmp_path, deposits, without=("gen_phi", "gen_m", "gen_mother"))
+    assert file.missing.branches["gen"] == "gen_phi"
+
+
+def test_the_number_of_vertices_may_be_a_vector_of_one(tmp_path, deposits):
+    file = variant(tmp_path, deposits, without=("nVtx",), added={"goodvertices": vectors([[3], [7], [], [12]])})
+    assert file.read(0, EVENTS, ["pv"]).n_pv.tolist() == [3, 7, 0, 12]
+
+
+def test_an_event_without_vertices_has_the_origin_for_one(tmp_path, deposits):
+    without = {name: vectors([[], [1.0], [2.0, 3.0], [4.0]]) for name in ("Vtx_x", "Vtx_y", "Vtx_z")}
+    pv = variant(tmp_path, deposits, added=without).read(0, EVENTS, ["pv"]).pv
+    assert pv.z.tolist() == [0.0, 1.0, 2.0, 4.0]
+
+
+def test_ecal_without_times_says_so(tmp_path, deposits):
+    file = variant(tmp_path, deposits, without=("EB_time",))
+    assert file.missing.branches["ecal.time"] == "ecal_time or EB_time"
+    assert ak.all(file.read(0, EVENTS, ["ecal"]).ecal.time == 0)
+
+
+def test_endcap_energies_are_read_as_stored(tmp_path, deposits, plain):
+    ecal = plain.read(0, EVENTS, ["ecal"]).ecal
+    endcap = ecal[(ecal.ieta < 55) | (ecal.ieta >= 225)]
+    image = np.stack(deposits.branches["ECAL_energy"]).reshape(EVENTS, 280, 360)
+    image[:, 55:225] = 0
+    assert ak.count(endcap.energy) == np.count_nonzero(image) > 0
+    np.testing.assert_allclose(ak.sum(endcap.energy, axis=1), image.sum(axis=(1, 2)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("branch", "value", "message"),
+    [
+        ("jetSeed_iphi", 72, r"jetSeed_iphi of entry 1 is outside 0…71"),
+        ("jetSeed_ieta", -1, r"jetSeed_ieta of entry 1 is outside 0…55"),
+    ],
+)
+def test_seeds_outside_the_detector_are_refused(tmp_path, deposits, branch, value, message):
+    changed = [np.array(v) for v in deposits.branches[branch]]
+    changed[1][0] = value
+    file = variant(tmp_path, deposits, added={branch: changed})
+    with pytest.raises(InputError, match=r"variant\.root: " + message):
+        file.read(0, EVENTS, ["jets"])
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, 1e30])
+def test_images_of_hits_must_hold_numbers_of_hits(tmp_path, deposits, value):
+    changed = [np.array(v) for v in deposits.branches["BPIX_layer1_ECAL_atPV"]]
+    changed[2][50_000] = value
+    file = variant(tmp_path, deposits, added={"BPIX_layer1_ECAL_atPV": changed})
+    with pytest.raises(InputError, match="BPIX_layer1_ECAL_atPV of entry 2 holds values that are no numbers of hits"):
+        file.read(0, EVENTS, ["hits"])
+
+
+def test_every_alternative_is_found_under_its_own_name():
+    native = {"jet_Pt", "jet_Eta", "jet_M", "jetSeed_ieta", "jetSeed_iphi", "runId", "lumiId", "eventId"}
+    found = find_branches(native | {"ECAL_tracksPt_atECALfixIPfromPV", "EB_energy", "HBHE_energy_EB"})
+    assert found.used["jets.pt"] == "jet_Pt"
+    assert found.used["tracks.pt"] == "ECAL_tracksPt_atECALfixIPfromPV"
+    assert (found.ecal_image, found.hcal_image) == ("EB_energy", "HBHE_energy_EB")
+    assert {"hits", "gen"} <= set(found.missing) and not {"id", "jets", "tracks"} & set(found.missing)

@@ -1,0 +1,38 @@
+"""Small builds for tests: ntuples without images, the ``top`` task, and how to compare two data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from e2egraph.events.samples import Sample
+from e2egraph.graphs.task import load_task
+from tests import rhtree_files
+
+# Enough |η| that most random jets stay, so that small files suffice.
+SETTINGS = ("selection.jet_abs_eta_max=1.5", "resampling.pt_edges=[400,600,3000]")
+
+
+def ntuple(path: Path, seed: int, events: int = 12, first_event: int = 1) -> Path:
+    """An RHTree file of vectors alone, with ``events`` events of lumi ``seed``."""
+    deposits = rhtree_files.random_deposits(events, seed, first_event=first_event)
+    return rhtree_files.write(path, deposits, without=rhtree_files.IMAGE_PREFIXES)
+
+
+def damaged_ntuple(path: Path, seed: int, events: int = 12) -> Path:
+    """One that opens and can be scanned, with an infinite energy in its last event."""
+    deposits = rhtree_files.random_deposits(events, seed)
+    deposits.branches["ecal_energy"][-1][0] = float("inf")
+    return rhtree_files.write(path, deposits, without=rhtree_files.IMAGE_PREFIXES)
+
+
+def samples_of(qcd: list[Path], top: list[Path]) -> list[Sample]:
+    return [Sample("qcd", tuple(qcd)), Sample("top", tuple(top))]
+
+
+def task(*settings: str):
+    return load_task("top", [*SETTINGS, *settings])
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Name → bytes of every file of a data set."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}

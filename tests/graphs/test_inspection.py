@@ -1,0 +1,102 @@
+"""``inspect``: what it tells of a data set and of an input file, checked against what was put in."""
+
+import numpy as np
+import pytest
+
+from e2egraph.cli import main
+from e2egraph.errors import InputError
+from e2egraph.graphs.build import BuildOptions, build
+from e2egraph.graphs.file_inspection import describe_file, inspect_file
+from e2egraph.graphs.inspection import describe, inspect_data_set
+from e2egraph.graphs.shards import open_shard, read_row_groups
+from tests import rhtree_files
+from tests.graphs.builds import ntuple, samples_of, task
+
+
+@pytest.fixture(scope="module")
+def data_set(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inspected")
+    files = [ntuple(folder / f"{name}.root", seed, 25) for name, seed in (("qcd", 1), ("top", 2))]
+    (folder / "bad.root").write_text("<html>")
+    given = samples_of([files[0]], [files[1], folder / "bad.root"])
+    return build(task(), given, folder / "data", options=BuildOptions(skip_bad_files=True))
+
+
+def test_spectra_and_weights_are_those_of_the_jets(data_set):
+    found = inspect_data_set(data_set.output)
+    for shard in data_set.manifest.shards:
+        jets = read_row_groups(open_shard(data_set.output / shard.name), [0]).jets
+        spread = found.spectra["jet_pt"][shard.sample]
+        assert (spread.low, spread.median, spread.high) == pytest.approx(
+            tuple(np.percentile(jets["jet_pt"], (5, 50, 95)))
+        )
+        assert found.weights[shard.sample] == len(jets["jet_pt"])
+
+
+def test_the_text_tells_cutflow_deposits_spectra_and_what_was_skipped(data_set):
+    text = describe(inspect_data_set(data_set.output))
+    for words in ("every checksum fits", "in windows ", "below threshold ", "| pT [GeV] |", "| sum of weights |"):
+        assert words in text
+    assert "skipped " in text and "bad.root" in text
+
+
+@pytest.mark.parametrize("view", ["jet", "average", "spectra"])
+def test_every_view_of_a_data_set_is_drawn(data_set, tmp_path, view):
+    assert main(["inspect", str(data_set.output), "--plot", str(tmp_path / "a.png"), "--view", view]) == 0
+    for suffix in ("png", "pdf"):
+        assert (tmp_path / f"a.{suffix}").stat().st_size > 5000
+
+
+def test_a_complete_file_serves_every_class_of_the_task(tmp_path):
+    found = inspect_file(str(ntuple(tmp_path / "a.root", 1, 3)), tasks=[task()])
+    assert (found.entries, found.tree, found.reader) == (3, "fevt/RHTree", "RHTreeFile")
+    assert found.recognised["jets.pt"] == "jetPt"
+    assert found.kinds["ecal"] == "objects"
+    assert found.verdicts == {("top", "qcd"): "", ("top", "top"): ""}
+    assert "jets.pt" not in found.missing and "jets.truth_label" in found.missing
+
+
+def test_what_a_file_lacks_is_told_for_each_class(tmp_path):
+    blind = rhtree_files.random_deposits(3, 1, truth=False)
+    path = rhtree_files.write(tmp_path / "blind.root", blind, without=(*rhtree_files.VECTOR_PREFIXES, "BPIX_layer2"))
+    found = inspect_file(str(path), tasks=[task(), task("nodes.channels=[ECAL]")])
+    assert (
+        "no branch for hits.BPIX2 (looked for BPIX_layer2_ECAL_atPV)"
+        in inspect_file(str(path), tasks=[task()]).verdicts["top", "qcd"]
+    )
+    assert found.verdicts["top", "qcd"] == ""
+    assert "--trust-sample-names" in found.verdicts["top", "top"]
+    assert found.kinds["tracks"] == "images"
+    text = describe_file(found)
+    assert "| tracks.pt | ECAL_tracksPt_atECALfixIP |" in text
+    assert "task top, class top: no: no truth" in text
+
+
+def test_branches_that_nothing_reads_are_listed_with_their_type(tmp_path):
+    deposits = rhtree_files.random_deposits(3, 1)
+    deposits.branches["my_own"] = [np.zeros(2, np.float32)] * 3
+    found = inspect_file(str(rhtree_files.write(tmp_path / "a.root", deposits)), tasks=[])
+    assert "my_own" in found.unrecognised
+    assert "my_own: " in describe_file(found)
+    assert "jetPt" not in found.unrecognised
+
+
+def test_a_file_and_one_of_its_events_are_shown_on_the_command_line(tmp_path, capsys):
+    path = ntuple(tmp_path / "a.root", 1, 3)
+    assert main(["inspect", str(path), "--plot", str(tmp_path / "event.png"), "--entry", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "3 entries in tree fevt/RHTree" in out
+    assert "next: e2egraph build-graphs" in out.splitlines()[-1]
+    assert (tmp_path / "event.png").stat().st_size > 5000
+    assert main(["inspect", str(path), "--plot", str(tmp_path / "none.png"), "--entry", "3"]) == 1
+    assert "no entry 3; give a number from 0 to 2" in capsys.readouterr().err
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_a_file_that_is_not_readable_or_not_there_is_an_input_error(tmp_path, capsys):
+    (tmp_path / "page.root").write_text("<html>")
+    with pytest.raises(InputError, match=r"page\.root: not a readable ROOT file"):
+        inspect_file(str(tmp_path / "page.root"))
+    for name, message in (("gone.root", "no such file"), ("gone", "no such data set")):
+        assert main(["inspect", str(tmp_path / name)]) == 1
+        assert message in capsys.readouterr().err
