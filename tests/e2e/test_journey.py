@@ -82,6 +82,11 @@ def test_the_exported_model_gives_the_scores_of_the_run(run, trained, bundle, da
     for name in ("run", "lumi", "event", "jet", "label"):
         assert of_run[name].equals(of_bundle[name])
     np.testing.assert_allclose(of_bundle["score_top"].to_numpy(), of_run["score_top"].to_numpy(), atol=1e-5)
+    assert (
+        run("predict", trained, "--data", data_set, "--split", "test", "--output", tmp_path / "by_torch.parquet")[0]
+        == 0
+    )
+    assert pq.read_table(tmp_path / "by_torch.parquet").equals(of_run)
 
 
 def test_the_bundle_runs_in_plain_onnx_runtime_on_channels_first_input(bundle, data_set):

@@ -22,7 +22,7 @@ def test_the_readmes_commands_run_in_their_order(tmp_path, monkeypatch, capsys):
     for command in COMMANDS:
         for pattern, replacement in SMALLER:
             command = re.sub(pattern, replacement, command)
-        assert main(shlex.split(command)[1:]) == 0, command
+        assert main(shlex.split(command, comments=True)[1:]) == 0, command
         # the last line says what was done and what to try next
         assert "; next: " in capsys.readouterr().out.splitlines()[-1], command
     for written in ("jet.png", "masses.png", "runs/gravnet/roc.png", "exports/gravnet/model.onnx", "scores.parquet"):
@@ -30,7 +30,7 @@ def test_the_readmes_commands_run_in_their_order(tmp_path, monkeypatch, capsys):
 
 
 def test_the_readme_shows_every_command():
-    shown = {shlex.split(command)[1] for command in COMMANDS}
+    shown = {shlex.split(command, comments=True)[1] for command in COMMANDS}
     assert shown >= {"simulate", "build-graphs", "inspect", "train", "evaluate", "export", "predict", "compare"}
 
 

@@ -9,6 +9,7 @@ from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.baseline import KNOTS, baseline
 from e2egraph.evaluation.metrics import roc_curve
+from e2egraph.graphs.manifest import sha256_of
 from tests.toy_dataset import write_toy_dataset
 
 
@@ -48,7 +49,8 @@ def test_a_data_set_without_the_mass_has_no_baseline(tmp_path):
         pq.write_table(table.set_column(place, "softdrop_mass", zeros), path)
     manifest = json.loads((data / "manifest.json").read_text())
     for shard in manifest["shards"]:
-        shard["size"] = (data / shard["name"]).stat().st_size
+        path = data / shard["name"]
+        shard |= {"size": path.stat().st_size, "sha256": sha256_of(path)}
     (data / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="no usable 'softdrop_mass'"):
         baseline(data)
