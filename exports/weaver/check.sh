@@ -11,7 +11,8 @@ cd "$folder"
 
 if [ ! -x venv/bin/weaver ]; then
     "${PYTHON:-python3}" -m venv venv
-    venv/bin/pip install --quiet 'weaver-core>=0.5,<0.6'
+    # The tested torch: weaver alone would take the newest, with gigabytes of CUDA.
+    venv/bin/pip install --quiet 'torch==2.13.0' 'weaver-core>=0.5,<0.6'
 fi
 # Shorter jets and a small net: this checks that it runs, not how well it does. (With one epoch, weaver's own
 # schedule would begin at a hundredth of the learning rate.)
