@@ -76,3 +76,13 @@ def write_tfrecord(path: Path, pixels: np.ndarray, columns: dict, *, compressed:
     if compressed:
         path.write_bytes(gzip.compress(path.read_bytes(), compresslevel=1))
     return path
+
+
+def write_boosted_top(path, pixels, columns):
+    """The boosted-top layout in the container that the file's suffix names: parquet, h5 or tfrecord."""
+    if path.suffix == ".parquet":
+        write_parquet(path, pixels, columns, flat=True)
+    elif path.suffix == ".h5":
+        write_hdf5(path, pixels, columns, name="X_jets", last=True)
+    else:
+        write_tfrecord(path, pixels, columns)

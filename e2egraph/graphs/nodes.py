@@ -127,8 +127,7 @@ def _from_ecal(events: ak.Array, jets: Jets) -> _Variables:
     pairs = _window(jets, events.ecal, cells["ieta"], cells["iphi"])
     return _variables(
         pairs,
-        deta=inside_pixel(pairs.rows * detector.ETA_PITCH, pairs.rows, detector.ETA_PITCH),
-        dphi=inside_pixel(pairs.columns * detector.PHI_PITCH, pairs.columns, detector.PHI_PITCH),
+        **_pixel_centres(pairs),
         channel=Channel.ECAL,
         rho=detector.ECAL_RADIUS,
         value=cells["energy"][pairs.deposit],
@@ -142,8 +141,7 @@ def _from_hcal(events: ak.Array, jets: Jets) -> _Variables:
     pairs = _window(jets, events.hcal, row, column)
     return _variables(
         pairs,
-        deta=inside_pixel(pairs.rows * detector.ETA_PITCH, pairs.rows, detector.ETA_PITCH),
-        dphi=inside_pixel(pairs.columns * detector.PHI_PITCH, pairs.columns, detector.PHI_PITCH),
+        **_pixel_centres(pairs),
         channel=Channel.HCAL,
         rho=detector.HCAL_RADIUS,
         value=towers["energy"][pairs.deposit],
@@ -187,6 +185,14 @@ def _coordinates(jets: Jets, pairs: _Pairs, eta: NDArray, phi: NDArray) -> _Vari
     return {
         "deta": inside_pixel(deta, pairs.rows, detector.ETA_PITCH),
         "dphi": inside_pixel(dphi, pairs.columns, detector.PHI_PITCH),
+    }
+
+
+def _pixel_centres(pairs: _Pairs) -> _Variables:
+    """Δη and Δφ [P] of the middle of each deposit's pixel: where crystals and towers stand."""
+    return {
+        "deta": inside_pixel(pairs.rows * detector.ETA_PITCH, pairs.rows, detector.ETA_PITCH),
+        "dphi": inside_pixel(pairs.columns * detector.PHI_PITCH, pairs.columns, detector.PHI_PITCH),
     }
 
 

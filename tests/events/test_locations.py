@@ -156,12 +156,7 @@ def test_images_are_read_over_http(tmp_path, server, suffix):
     planes = image_files.BOOSTED_TOP
     pixels, columns = image_files.images(2, planes), image_files.quantities(2)
     path = tmp_path / f"a.{suffix}"
-    if suffix == "parquet":
-        image_files.write_parquet(path, pixels, columns, flat=True)
-    elif suffix == "h5":
-        image_files.write_hdf5(path, pixels, columns, name="X_jets", last=True)
-    else:
-        image_files.write_tfrecord(path, pixels, columns)
+    image_files.write_boosted_top(path, pixels, columns)
     options = image_options(None, "boosted-top")
     here, there = (open_source(location, options).read(0, 2) for location in (path, f"{server}/{path.name}"))
     np.testing.assert_array_equal(here.variables["value"], there.variables["value"])

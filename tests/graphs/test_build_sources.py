@@ -30,12 +30,7 @@ def clouds_of(folder):
 def test_one_file_of_labelled_images_fills_both_classes(tmp_path, suffix, capsys):
     pixels, columns = image_files.images(12, BOOSTED_TOP), image_files.quantities(12)
     path = tmp_path / f"jets.{suffix}"
-    if suffix == "parquet":
-        image_files.write_parquet(path, pixels, columns, flat=True)
-    elif suffix == "h5":
-        image_files.write_hdf5(path, pixels, columns, name="X_jets", last=True)
-    else:
-        image_files.write_tfrecord(path, pixels, columns)
+    image_files.write_boosted_top(path, pixels, columns)
     assert build(tmp_path / "data", [("qcd", path), ("top", path)], *IMAGES) == 0, capsys.readouterr().err
     manifest = read_manifest(tmp_path / "data")
     assert {name: sum(splits.values()) for name, splits in manifest.counts.items()} == {"qcd": 6, "top": 6}
