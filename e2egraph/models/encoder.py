@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
+
+from e2egraph.models.merging import Merge
 
 
 class Block(nn.Module):
@@ -28,15 +30,23 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """``depth`` blocks in a row; ``make_kernel()`` gives each its own ``(x [B, N, D], points, mask) → [B, N, D]``."""
+    """``depth`` blocks in a row; ``make_kernel(i)`` gives block i its own ``(x [B, N, D], points, mask) → [B, N, D]``.
 
-    def __init__(self, width: int, depth: int, make_kernel: Callable[[], nn.Module]) -> None:
+    ``merge``: factors by which neighbouring nodes are merged before each block (1: none; those not given are 1).
+    """
+
+    def __init__(
+        self, width: int, depth: int, make_kernel: Callable[[int], nn.Module], merge: Sequence[int] = ()
+    ) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block(width, make_kernel()) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(width, make_kernel(i)) for i in range(depth))
+        self.merges = nn.ModuleDict({str(i): Merge(width, factor) for i, factor in enumerate(merge) if factor > 1})
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, x: Tensor, points: Tensor, mask: Tensor) -> Tensor:
-        for block in self.blocks:
+    def forward(self, x: Tensor, points: Tensor, energy: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors [B, M, D], energies [B, M, E] and mask [B, M] of the M nodes that the last block works on."""
+        for i, block in enumerate(self.blocks):
+            if str(i) in self.merges:
+                x, points, energy, mask = self.merges[str(i)](x, points, energy, mask)
             x = block(x, points, mask)
-        normed: Tensor = self.norm(x)
-        return normed
+        return self.norm(x), energy, mask

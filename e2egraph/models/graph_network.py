@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
@@ -19,11 +19,21 @@ from e2egraph.models.standardize import RunningStandardize
 
 @configuration
 class GraphOptions:
-    """What every graph network can be told: vector width, number of blocks, dropout in the head."""
+    """What every graph network can be told: vector width, number of blocks, dropout in the head, and merging.
+
+    ``merge``: before each block, how many neighbouring nodes become one (``models.merging``); 1, or not given: none.
+    """
 
     width: Annotated[int, Field(ge=1)] = 64
     depth: Annotated[int, Field(ge=1)] = 2
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    merge: tuple[Annotated[int, Field(ge=1)], ...] = ()
+
+    @model_validator(mode="after")
+    def _one_factor_a_block(self) -> Self:
+        if len(self.merge) > self.depth:
+            raise ValueError(f"merge has {len(self.merge)} factors for {self.depth} blocks")
+        return self
 
 
 class GraphNetwork(Network):
@@ -35,18 +45,22 @@ class GraphNetwork(Network):
         super().__init__()
         self.options = options
         self.embedding = Embedding(options.width)
-        self.encoder = Encoder(options.width, options.depth, self.make_kernel)
+        self.encoder = Encoder(options.width, options.depth, self.make_kernel, options.merge)
         self.pooling = Pooling(options.width)
         self.standardize = RunningStandardize(self.pooling.out_width)
         self.head = Head(self.pooling.out_width, options.width, n_outputs, options.dropout)
 
     @abstractmethod
-    def make_kernel(self) -> nn.Module:
-        """A new kernel ``(x [B, N, width], points [B, N, 2], mask [B, N] bool) → [B, N, width]``."""
+    def make_kernel(self, block: int) -> nn.Module:
+        """A new kernel for block number ``block`` (from 0).
+
+        It is a module ``(x [B, N, width], points [B, N, 2], mask [B, N] bool) → [B, N, width]``; what stands in padded
+        rows, before and after it, is of no account.
+        """
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         points, features, valid = clear_padding(points, features, mask)
-        x = self.encoder(self.embedding(points, features), points, valid)
-        pooled = self.pooling(x, energies(features), valid)
+        x, energy, valid = self.encoder(self.embedding(points, features), points, energies(features), valid)
+        pooled = self.pooling(x, energy, valid)
         scores: Tensor = self.head(self.standardize(pooled))
         return scores

@@ -57,7 +57,7 @@ def test_shipped_names_stand_in_their_own_files(name: str) -> None:
 def test_a_loaded_configuration_holds_every_option() -> None:
     config = load_model_config("gravnet", ["options.width=24"])
     assert config.options["width"] == 24
-    assert set(config.options) == {"width", "depth", "dropout", "space", "propagated", "neighbors", "fading"}
+    assert set(config.options) == {"width", "depth", "dropout", "merge", "space", "propagated", "neighbors", "fading"}
 
 
 def test_settings_change_the_network() -> None:

@@ -72,6 +72,6 @@ class GravNet(GraphNetwork):
 
     Options = GravNetOptions
 
-    def make_kernel(self) -> nn.Module:
+    def make_kernel(self, block: int) -> nn.Module:
         o = self.options
         return GravNetKernel(o.width, o.space, o.propagated, o.neighbors, o.fading)

@@ -1,0 +1,37 @@
+"""Pooling between stages: neighbours along the curve become one node, so that depth costs a fraction of the nodes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from e2egraph.models.serialization import course_code, serialize
+
+
+class Merge(nn.Module):
+    """Every ``factor`` nodes that follow each other along the space-filling curve become one.
+
+    Serialised pooling after X. Wu et al., Point Transformer V3, CVPR 2024, arXiv:2312.10035, §4.1, with groups of equal
+    size: the new vector is W [mean, max] of the group's vectors, the new place the mean of its places, and energies add
+    up. ``x [B, N, D], points [B, N, 2], energy [B, N, E], mask [B, N]`` → the same with ⌈N / factor⌉ nodes.
+    """
+
+    def __init__(self, width: int, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
+        self.combine = nn.Linear(2 * width, width)
+
+    def extra_repr(self) -> str:
+        return f"factor={self.factor}"
+
+    def forward(self, x: Tensor, points: Tensor, energy: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        groups = serialize(course_code(points), x, mask, self.factor)
+        merged = groups.mask.any(2)
+        count = groups.mask.sum(2, keepdim=True).clamp(min=1)
+        members = groups.split(x)
+        mean = members.sum(2) / count.to(x.dtype)
+        highest = members.masked_fill(~groups.mask.unsqueeze(-1), float("-inf")).amax(2)
+        highest = torch.where(merged.unsqueeze(-1), highest, torch.zeros_like(highest))
+        x = self.combine(torch.cat([mean, highest], dim=-1))
+        points = groups.split(points).sum(2) / count.to(points.dtype)
+        return x, points, groups.split(energy).sum(2), merged

@@ -1,0 +1,118 @@
+"""Nodes in a row: an order along physical coordinates, cut into blocks of equal size, and the way back.
+
+Sorting, splitting and undoing stand here once for every kernel that works on blocks and for merging between stages.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from e2egraph.detector import ETA_PITCH, PHI_PITCH
+
+Course = Literal["curve", "eta", "phi"]
+
+# Cells a side of the grid that the curve runs through, one crystal each: ±256 crystals is more than the barrel.
+GRID_BITS = 9
+
+# A coordinate is sorted in steps of 2⁻¹⁸ of its range: 24 µrad in φ, a thousandth of a crystal.
+STEPS = 2**18
+
+# Keys are float64: integer code (< 2¹⁸) plus a fraction below one that orders nodes of one code.
+LARGEST_FRACTION = 1.0 - 2.0**-24
+
+
+def course_code(points: Tensor, course: Course = "curve") -> Tensor:
+    """Whole numbers [B, N] (float64) that grow along the course through ``points [B, N, 2]`` (Δη, Δφ in rad).
+
+    ``curve``: Z-order over cells of one crystal (G. M. Morton, IBM, 1966), along which neighbours in number are mostly
+    neighbours in space. ``eta``, ``phi``: the coordinate itself in [−π, π), for windows that run along it.
+    """
+    if course != "curve":
+        coordinate = points[..., 0 if course == "eta" else 1].double()
+        return torch.floor((coordinate / (2.0 * math.pi) + 0.5) * STEPS).clamp(0, STEPS - 1)
+    half = 2 ** (GRID_BITS - 1)
+    row = torch.floor(points[..., 0] / ETA_PITCH + 0.5) + half
+    column = torch.floor(points[..., 1] / PHI_PITCH + 0.5) + half
+    spread = _spread_bits(points.device)
+    row, column = (cell.clamp(0, 2 * half - 1).to(torch.int64) for cell in (row, column))
+    return 2.0 * spread[row] + spread[column]
+
+
+def _spread_bits(device: torch.device) -> Tensor:
+    """Number → the number whose even bits are its bits, for all below 2⁹; [512] float64."""
+    numbers = torch.arange(2**GRID_BITS, device=device)
+    bits = torch.arange(GRID_BITS, device=device)
+    return (((numbers.unsqueeze(1) >> bits) & 1) << (2 * bits)).sum(1).double()
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """An order of the nodes of each jet, cut into blocks of ``size``. Made by ``serialize``.
+
+    ``place`` [B, N]: where each node stands in the row; ``node`` [B, M]: which node stands there, M a multiple of
+    ``size``; ``mask`` [B, M / size, size]: whether one does.
+    """
+
+    size: int
+    place: Tensor
+    node: Tensor
+    mask: Tensor
+
+    def split(self, x: Tensor) -> Tensor:
+        """``x [B, N, D]`` → ``[B, M / size, size, D]``; empty places hold zeros."""
+        rows = torch.gather(x, 1, self.node.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
+        n_jets, n_blocks, size = self.mask.shape
+        return rows.reshape(n_jets, n_blocks, size, x.shape[-1]).masked_fill(~self.mask.unsqueeze(-1), 0.0)
+
+    def join(self, blocks: Tensor) -> Tensor:
+        """The inverse of ``split``: ``[B, M / size, size, D]`` → ``[B, N, D]``; padded nodes hold what lies there."""
+        rows = blocks.reshape(blocks.shape[0], -1, blocks.shape[-1])
+        return torch.gather(rows, 1, self.place.unsqueeze(-1).expand(-1, -1, rows.shape[-1]))
+
+
+@torch.no_grad()
+def serialize(code: Tensor, x: Tensor, mask: Tensor, size: int, *, shift: int = 0, wrap: bool = False) -> Blocks:
+    """Order the nodes of each jet by ``code [B, N]`` (whole numbers in float64) and cut the row into blocks.
+
+    Nodes of one code are ordered by a fixed projection of ``x [B, N, D]``, not by their index: coincident nodes change
+    places with their content, so that what blocks hold does not depend on the order of the input. Padding
+    (``mask [B, N]`` false) stands last. ``shift`` moves the cuts by that many places, 0 ≤ shift < size; with ``wrap``
+    the row is a circle, and the last ``shift`` nodes stand before the first ones.
+    """
+    n_nodes = mask.shape[1]
+    key = (code + _fraction(x)).masked_fill(~mask, float("inf"))
+    number = torch.arange(n_nodes, device=key.device).expand_as(key)
+    order = _sorted_indices(key)
+    rank = torch.zeros_like(order).scatter(1, order, number)
+    if wrap:
+        n_valid = mask.sum(1, keepdim=True)
+        moved = (rank + shift) % n_valid.clamp(min=1)
+        place, n_places = torch.where(mask, moved, rank), n_nodes
+    else:
+        place, n_places = rank + shift, n_nodes + shift
+    n_blocks = (n_places + size - 1) // size
+    # One block at least, and a place for every node even when there is none.
+    node = F.pad(torch.zeros_like(place), (0, n_blocks * size - n_nodes)).scatter(1, place, number)
+    held = F.pad(torch.zeros_like(mask), (0, n_blocks * size - n_nodes)).scatter(1, place, mask)
+    return Blocks(size, place, node, held.reshape(mask.shape[0], n_blocks, size))
+
+
+def _fraction(x: Tensor) -> Tensor:
+    """A number in [0, 1) for each row of ``x [B, N, D]``, as good as never the same for different rows: [B, N]."""
+    x = x.float()
+    direction = torch.cos(torch.arange(x.shape[-1], device=x.device, dtype=x.dtype))
+    return torch.sigmoid((x * direction).sum(-1)).double() * LARGEST_FRACTION
+
+
+def _sorted_indices(key: Tensor) -> Tensor:
+    """Indices that sort each row of ``key [B, N]``, equal keys by index."""
+    if torch.compiler.is_exporting():
+        # ONNX has no Sort; its TopK puts the lower index first.
+        return torch.topk(key, key.shape[1], dim=1, largest=False, sorted=True).indices
+    return torch.sort(key, dim=1, stable=True).indices
