@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from e2egraph.models.kernels.neighbors import gather_nodes
 from e2egraph.models.serialization import course_code, serialize
 
 
@@ -27,11 +28,12 @@ class Merge(nn.Module):
     def forward(self, x: Tensor, points: Tensor, energy: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         groups = serialize(course_code(points), x, mask, self.factor)
         merged = groups.mask.any(2)
-        count = groups.mask.sum(2, keepdim=True).clamp(min=1)
-        members = groups.split(x)
-        mean = members.sum(2) / count.to(x.dtype)
-        highest = members.masked_fill(~groups.mask.unsqueeze(-1), float("-inf")).amax(2)
-        highest = torch.where(merged.unsqueeze(-1), highest, torch.zeros_like(highest))
-        x = self.combine(torch.cat([mean, highest], dim=-1))
-        points = groups.split(points).sum(2) / count.to(points.dtype)
-        return x, points, groups.split(energy).sum(2), merged
+        share = groups.mask / groups.mask.sum(2, keepdim=True).clamp(min=1)  # [B, M, factor]
+        # A missing member of a group is played by its first: the mean gives it no weight, the maximum does not see it,
+        # and no copy of all vectors is needed to hide it.
+        node = groups.node.view_as(groups.mask)
+        members = gather_nodes(x, torch.where(groups.mask, node, node[..., :1]))
+        mean = torch.matmul(share.to(x.dtype).unsqueeze(2), members).squeeze(2)
+        x = self.combine(torch.cat([mean, members.max(2).values], dim=-1))
+        points = (groups.split(points) * share.to(points.dtype).unsqueeze(-1)).sum(2)
+        return x.masked_fill(~merged.unsqueeze(-1), 0.0), points, groups.split(energy).sum(2), merged

@@ -83,8 +83,8 @@ def _search_in_blocks(coordinates: Tensor, offset: Tensor, k: int) -> tuple[Tens
 
 
 def gather_nodes(x: Tensor, index: Tensor) -> Tensor:
-    """Rows ``index [B, N, k]`` of ``x [B, N, D]``, [B, N, k, D]; differentiable in x."""
+    """Rows ``index [B, M, k]`` of ``x [B, N, D]``, [B, M, k, D]; differentiable in x."""
     n_jets, n_nodes, width = x.shape
     first = torch.arange(n_jets, device=x.device).view(-1, 1, 1) * n_nodes
     rows = x.reshape(n_jets * n_nodes, width).index_select(0, (index + first).reshape(-1))
-    return rows.view(n_jets, n_nodes, index.shape[-1], width)
+    return rows.view(n_jets, index.shape[1], index.shape[2], width)
