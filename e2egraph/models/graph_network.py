@@ -45,10 +45,14 @@ class GraphNetwork(Network):
         super().__init__()
         self.options = options
         self.embedding = Embedding(options.width)
-        self.encoder = Encoder(options.width, options.depth, self.make_kernel, options.merge)
+        self.encoder = self.make_encoder()
         self.pooling = Pooling(options.width)
         self.standardize = RunningStandardize(self.pooling.out_width)
         self.head = Head(self.pooling.out_width, options.width, n_outputs, options.dropout)
+
+    def make_encoder(self) -> Encoder:
+        """The stack of blocks; a subclass whose blocks share more than nodes makes its own."""
+        return Encoder(self.options.width, self.options.depth, self.make_kernel, self.options.merge)
 
     @abstractmethod
     def make_kernel(self, block: int) -> nn.Module:

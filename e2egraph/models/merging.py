@@ -28,12 +28,16 @@ class Merge(nn.Module):
     def forward(self, x: Tensor, points: Tensor, energy: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         groups = serialize(course_code(points), x, mask, self.factor)
         merged = groups.mask.any(2)
-        share = groups.mask / groups.mask.sum(2, keepdim=True).clamp(min=1)  # [B, M, factor]
+        count = groups.mask.sum(2, keepdim=True).clamp(min=1)
+        share = groups.mask / count  # [B, M, factor]
         # A missing member of a group is played by its first: the mean gives it no weight, the maximum does not see it,
         # and no copy of all vectors is needed to hide it.
         node = groups.node.view_as(groups.mask)
         members = gather_nodes(x, torch.where(groups.mask, node, node[..., :1]))
         mean = torch.matmul(share.to(x.dtype).unsqueeze(2), members).squeeze(2)
         x = self.combine(torch.cat([mean, members.max(2).values], dim=-1))
-        points = (groups.split(points) * share.to(points.dtype).unsqueeze(-1)).sum(2)
-        return x.masked_fill(~merged.unsqueeze(-1), 0.0), points, groups.split(energy).sum(2), merged
+        # Sums of float32 are exact in float64, in any order: merged places and energies are the same bits in torch and
+        # in ONNX Runtime, and equal distances on a lattice stay equal.
+        points = (groups.split(points).double().sum(2) / count.double()).to(points.dtype)
+        energy = groups.split(energy).double().sum(2).to(energy.dtype)
+        return x.masked_fill(~merged.unsqueeze(-1), 0.0), points, energy, merged

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -23,6 +24,9 @@ GRID_BITS = 9
 # A coordinate is sorted in steps of 2⁻¹⁸ of its range: 24 µrad in φ, a thousandth of a crystal.
 STEPS = 2**18
 
+# Rounded to float32, as the exporter does to every constant: the product with a float32 is then exact in float64.
+TURNS_PER_RADIAN = float(np.float32(0.5 / math.pi))
+
 # Keys are float64: integer code (< 2¹⁸) plus a fraction below one that orders nodes of one code.
 LARGEST_FRACTION = 1.0 - 2.0**-24
 
@@ -35,20 +39,21 @@ def course_code(points: Tensor, course: Course = "curve") -> Tensor:
     """
     if course != "curve":
         coordinate = points[..., 0 if course == "eta" else 1].double()
-        return torch.floor((coordinate / (2.0 * math.pi) + 0.5) * STEPS).clamp(0, STEPS - 1)
+        return torch.floor((coordinate * TURNS_PER_RADIAN + 0.5) * STEPS).clamp(0, STEPS - 1)
     half = 2 ** (GRID_BITS - 1)
     row = torch.floor(points[..., 0] / ETA_PITCH + 0.5) + half
     column = torch.floor(points[..., 1] / PHI_PITCH + 0.5) + half
     spread = _spread_bits(points.device)
-    row, column = (cell.clamp(0, 2 * half - 1).to(torch.int64) for cell in (row, column))
+    # NaN, as padding may hold, has no whole number: it gets the first cell.
+    row, column = (cell.clamp(0, 2 * half - 1).nan_to_num(0.0).to(torch.int64) for cell in (row, column))
     return 2.0 * spread[row] + spread[column]
 
 
 def _spread_bits(device: torch.device) -> Tensor:
     """Number → the number whose even bits are its bits, for all below 2⁹; [512] float64."""
     numbers = torch.arange(2**GRID_BITS, device=device)
-    bits = torch.arange(GRID_BITS, device=device)
-    return (((numbers.unsqueeze(1) >> bits) & 1) << (2 * bits)).sum(1).double()
+    # A loop over bits, not shifts of integers, which ONNX has for unsigned ones only.
+    return torch.stack([(numbers // 2**bit % 2) * 4**bit for bit in range(GRID_BITS)]).sum(0).double()
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def serialize(code: Tensor, x: Tensor, mask: Tensor, size: int, *, shift: int = 
     the row is a circle, and the last ``shift`` nodes stand before the first ones.
     """
     n_nodes = mask.shape[1]
-    key = (code + _fraction(x)).masked_fill(~mask, float("inf"))
+    key = (code + content_fraction(x)).masked_fill(~mask, float("inf"))
     number = torch.arange(n_nodes, device=key.device).expand_as(key)
     order = _sorted_indices(key)
     rank = torch.zeros_like(order).scatter(1, order, number)
@@ -95,19 +100,21 @@ def serialize(code: Tensor, x: Tensor, mask: Tensor, size: int, *, shift: int = 
         moved = (rank + shift) % n_valid.clamp(min=1)
         place, n_places = torch.where(mask, moved, rank), n_nodes
     else:
-        place, n_places = rank + shift, n_nodes + shift
+        # Without nodes no blocks either: there would be nothing to fill their places with.
+        place, n_places = rank + shift, n_nodes + shift if n_nodes > 0 else 0
     n_blocks = (n_places + size - 1) // size
-    # One block at least, and a place for every node even when there is none.
     node = F.pad(torch.zeros_like(place), (0, n_blocks * size - n_nodes)).scatter(1, place, number)
     held = F.pad(torch.zeros_like(mask), (0, n_blocks * size - n_nodes)).scatter(1, place, mask)
     return Blocks(size, place, node, held.reshape(mask.shape[0], n_blocks, size))
 
 
-def _fraction(x: Tensor) -> Tensor:
+def content_fraction(x: Tensor) -> Tensor:
     """A number in [0, 1) for each row of ``x [B, N, D]``, as good as never the same for different rows: [B, N]."""
     x = x.float()
     direction = torch.cos(torch.arange(x.shape[-1], device=x.device, dtype=x.dtype))
-    return torch.sigmoid((x * direction).sum(-1)).double() * LARGEST_FRACTION
+    projection = (x * direction).sum(-1).double()
+    # Softsign, not a sigmoid: that is 1 for all float32 beyond 17, and vectors between blocks grow far larger.
+    return (0.5 + 0.5 * projection / (1.0 + projection.abs())) * LARGEST_FRACTION
 
 
 def _sorted_indices(key: Tensor) -> Tensor:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from e2egraph.detector import CRYSTALS_PER_TOWER, ETA_PITCH, HIT_CHANNELS, PHI_PITCH, WINDOW_SIZE, Channel
+from e2egraph.detector import CRYSTALS_PER_TOWER, HIT_CHANNELS, WINDOW_SIZE, Channel
+from e2egraph.models.grid import window_pixels
 from e2egraph.models.network import clear_padding, feature_index
 
 ImpactParameter = Literal["significance", "mean", "weighted"]
@@ -99,17 +99,8 @@ class _Pixels:
 
     def __init__(self, points: Tensor, valid: Tensor, granularity: int) -> None:
         self.size = WINDOW_SIZE * granularity
-        row = self._index(points[..., 0], ETA_PITCH, granularity)
-        column = self._index(points[..., 1], PHI_PITCH, granularity)
-        inside = (row >= 0) & (row < self.size) & (column >= 0) & (column < self.size)
-        self.row = row.clamp(0, self.size - 1).to(torch.int64)
-        self.column = column.clamp(0, self.size - 1).to(torch.int64)
+        self.row, self.column, inside = window_pixels(points, granularity)
         self.inside = (inside & valid).to(points.dtype)
-
-    def _index(self, delta: Tensor, pitch: float, granularity: int) -> Tensor:
-        # The formula of graphs.pixels.pixel_offset (at g = 1), in its order of operations: nodes are stored so that it
-        # gives their pixel exactly.
-        return torch.floor(delta * float(np.float32(granularity / pitch)) + 0.5) + (self.size - 1) // 2
 
     def sums(self, values: list[Tensor], cell: int) -> Tensor:
         """Each of ``values`` ([B, N]) summed in cells of ``cell`` × ``cell`` pixels: [B, len(values), n, n]."""

@@ -1,0 +1,126 @@
+"""Vision transformer on the jet's image (A. Dosovitskiy et al., ICLR 2021, arXiv:2010.11929)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor, nn
+
+from e2egraph.config import configuration
+from e2egraph.models.image.patches import PatchEmbedding, sinusoidal_positions
+from e2egraph.models.image.rasterize import IMAGE_CHANNELS, PUBLISHED_CHANNELS, ImpactParameter, Rasterize
+from e2egraph.models.image.scaling import ImageScaling
+from e2egraph.models.kernels.projection import HeadProjection
+from e2egraph.models.network import Network
+
+# Spread of learned positions at the start, as in the public code of the paper (google-research/vision_transformer).
+SMALL = 0.02
+
+
+@configuration
+class ViTOptions:
+    """``patch`` pixels a side; 5 (one tower, 625 patches), 10 (169) and 25 (25) keep whole towers together.
+
+    ``pooling``: ``class`` reads the jet off an extra token, as published; ``mean`` averages over patches (L. Beyer et
+    al., arXiv:2205.01580, §3). ``positions``: ``learned``, as published, or fixed ``sinusoidal`` ones. ``mlp_ratio``:
+    width of the perceptron between attentions in units of ``width``.
+    """
+
+    patch: Annotated[int, Field(ge=1, le=125)] = 10
+    width: Annotated[int, Field(ge=1)] = 64
+    depth: Annotated[int, Field(ge=1)] = 4
+    heads: Annotated[int, Field(ge=1)] = 4
+    mlp_ratio: Annotated[int, Field(ge=1)] = 2
+    pooling: Literal["class", "mean"] = "mean"
+    positions: Literal["learned", "sinusoidal"] = "learned"
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    channels: tuple[str, ...] = PUBLISHED_CHANNELS
+    impact: ImpactParameter = "significance"
+
+    @field_validator("channels")
+    @classmethod
+    def _known(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
+        if not channels or len(set(channels)) != len(channels) or not set(channels) <= set(IMAGE_CHANNELS):
+            raise ValueError(f"name different image channels out of {', '.join(IMAGE_CHANNELS)}")
+        return channels
+
+    @model_validator(mode="after")
+    def _divisible(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} cannot be shared by {self.heads} heads; take a multiple")
+        if self.positions == "sinusoidal" and self.width % 4:
+            raise ValueError(f"sinusoidal positions need a width that is a multiple of 4, not {self.width}")
+        return self
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention of ``x [B, T, D]``, all tokens with all (arXiv:2010.11929, eqs. 5–8)."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.project = HeadProjection(width, heads)
+        self.dropout = dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.project.split(x)
+        dropout = self.dropout if self.training else 0.0
+        return self.project.join(F.scaled_dot_product_attention(q, k, v, dropout_p=dropout))
+
+
+class ViTBlock(nn.Module):
+    """x + attention(norm x), then x + perceptron(norm x) (arXiv:2010.11929, eqs. 2 and 3)."""
+
+    def __init__(self, width: int, heads: int, mlp_width: int, dropout: float) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = SelfAttention(width, heads, dropout)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, mlp_width), nn.GELU(), nn.Dropout(dropout), nn.Linear(mlp_width, width)
+        )
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.drop(self.attention(self.attention_norm(x)))
+        x = x + self.drop(self.mlp(self.mlp_norm(x)))
+        return x
+
+
+class ViT(Network):
+    """Rasterize → fixed scaling → patches → pre-norm transformer → class token or mean → linear."""
+
+    Options = ViTOptions
+
+    def __init__(self, options: Any, n_outputs: int) -> None:
+        super().__init__()
+        self.options = options
+        width, dropout = options.width, options.dropout
+        self.rasterize = Rasterize(options.channels, options.impact)
+        self.scaling = ImageScaling(options.channels, options.impact)
+        self.patches = PatchEmbedding(len(options.channels), self.rasterize.size, options.patch, width)
+        side = self.patches.side
+        if options.positions == "learned":
+            self.positions: Tensor = nn.Parameter(torch.randn(side * side, width) * SMALL)
+        else:
+            self.register_buffer("positions", sinusoidal_positions(side, width), persistent=False)
+        if options.pooling == "class":
+            # Its position would be one more learned vector added to a learned vector.
+            self.class_token = nn.Parameter(torch.randn(1, 1, width) * SMALL)
+        self.drop = nn.Dropout(dropout)
+        self.blocks = nn.Sequential(
+            *(ViTBlock(width, options.heads, options.mlp_ratio * width, dropout) for _ in range(options.depth))
+        )
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, n_outputs)
+
+    def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
+        image = self.scaling(self.rasterize(points, features, mask))
+        x = self.patches(image) + self.positions
+        if self.options.pooling == "class":
+            x = torch.cat([self.class_token.expand(x.shape[0], -1, -1).to(x.dtype), x], dim=1)
+        x = self.norm(self.blocks(self.drop(x)))
+        scores: Tensor = self.head(x[:, 0] if self.options.pooling == "class" else x.mean(1))
+        return scores

@@ -1,0 +1,138 @@
+"""Graph network with locality-sensitive hashing: J. Pata et al., Eur. Phys. J. C 81 (2021) 381, arXiv:2101.08578, §4,
+and Commun. Phys. 7 (2024) 124, arXiv:2303.17657 (machine-learned particle flow).
+
+Nodes are sorted into bins of equal size by a learned hash, and every bin is a small dense graph: cost O(N · bin). Two
+things differ from the publications. Hashing is done several times with other directions and the results are averaged,
+so that what one hash parts, another joins. And the hash reads an embedding of the points alone (``kernels.hashing``
+says why); the graph within the bins reads the learned vectors too.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from e2egraph.config import configuration
+from e2egraph.models.graph_network import GraphNetwork, GraphOptions
+from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
+from e2egraph.models.kernels.neighbors import CPU_BLOCK
+from e2egraph.models.kernels.rows import join_rounds, split_rounds
+from e2egraph.models.serialization import GRID_BITS, Blocks, course_code, serialize
+
+# Weight of an edge of length ‖d_i − d_j‖: exp(−0.1 ‖d_i − d_j‖) (as in the public code of arXiv:2101.08578).
+DECAY = 0.1
+
+# Lengths below this count as this: the square root has a gradient everywhere, and the rounding of near nodes' distances
+# (10⁻⁵ in the square, in float32) stays of no account. The weight there is 0.99.
+COINCIDENT = 0.1
+
+
+class LshKernel(nn.Module):
+    """x [B, N, width] → elu(g ⊙ A x θ + (1 − g) ⊙ x W_h), g = σ(x W_t + b), of the same shape ("GHConvDense").
+
+    A_ij = exp(−0.1 ‖d_i − d_j‖) for nodes of one bin, itself included, else 0; d = FFN(x) + p with p the embedding of
+    the points, [B, N, ``space``]. With ``normalize``, D^(−1/2) A D^(−1/2) with D_ii = Σ_j A_ij. A x θ is the mean over
+    ``rounds`` hashes, each with frozen random directions and bins of its own. In a bin number nodes follow the
+    space-filling curve, and the row of all is cut into bins of ``bin`` nodes; ``max_bins`` bounds the numbers.
+    Distances are computed in float32 at least, under autocast too. Memory is O(N · bin).
+    """
+
+    rotations: Tensor
+
+    def __init__(self, width: int, space: int, bin_size: int, rounds: int, max_bins: int, normalize: bool) -> None:
+        super().__init__()
+        self.bin_size = bin_size
+        self.normalize = normalize
+        # No bias last: it would not change d_i − d_j.
+        self.coordinates = nn.Sequential(nn.Linear(width, space), nn.ELU(), nn.Linear(space, space, bias=False))
+        self.place = PointEmbedding(space)
+        self.message = nn.Linear(width, width, bias=False)
+        self.own = nn.Linear(width, width, bias=False)
+        self.gate = nn.Linear(width, width)
+        self.register_buffer("rotations", torch.randn(rounds, space, max(1, max_bins // 2)))
+
+    def extra_repr(self) -> str:
+        return f"bin={self.bin_size}, rounds={self.rotations.shape[0]}, normalize={self.normalize}"
+
+    def forward(self, x: Tensor, points: Tensor, mask: Tensor) -> Tensor:
+        points = points.masked_fill(~mask.unsqueeze(-1), 0.0)
+        # The decay goes into d, of N rows, and not into the distances, of N · bin.
+        d = DECAY * (self.coordinates(x) + self.place(points))
+        d = d.to(torch.promote_types(d.dtype, torch.float32))
+        message = self.message(x)
+        bins, rounds = self.bins(x, points, mask), len(self.rotations)
+        parts = split_rounds(bins, d, rounds), split_rounds(bins, message, rounds), bins.mask
+        rows = [part.flatten(0, 1) for part in parts]
+        if torch.compiler.is_exporting() or not rows[0].is_cpu:
+            mixed = self.mix(*rows)
+        else:
+            # A few bins at a time, whose matrices stay in the cache: a third quicker.
+            few = max(1, CPU_BLOCK // self.bin_size**2)
+            mixed = torch.cat([self.mix(*part) for part in zip(*(row.split(few) for row in rows), strict=True)])
+        joined, own = join_rounds(bins, mixed.view(*bins.mask.shape, message.shape[-1]), rounds), self.own(x)
+        return nn.functional.elu(own + torch.sigmoid(self.gate(x)) * (joined / rounds - own))
+
+    def bins(self, x: Tensor, points: Tensor, mask: Tensor) -> Blocks:
+        """The bins of each round: blocks of B · rounds rows, the rounds of a jet one after the other.
+
+        ``points`` finite everywhere.
+        """
+        rounds = len(self.rotations)
+        place = self.place(points.double()).detach()
+        number = bin_numbers(place, self.rotations, mask, self.bin_size)
+        code = number * 4.0**GRID_BITS + course_code(points).unsqueeze(1)
+        x, mask = x.detach().repeat_interleave(rounds, 0), mask.repeat_interleave(rounds, 0)
+        return serialize(code.flatten(0, 1), x, mask, self.bin_size)
+
+    def mix(self, d: Tensor, message: Tensor, mask: Tensor) -> Tensor:
+        """Σ_j A_ij message_j within bins, A_ij = exp(−‖d_i − d_j‖), normalised if ``normalize``.
+
+        ``d [n, bin, S]`` (0.1 of the coordinates) and ``message [n, bin, width]`` are zero where
+        ``mask [n, bin]`` is false; what comes out there is of no account.
+        """
+        a = torch.exp(-distances(d, DECAY * COINCIDENT))
+        if not self.normalize:
+            return torch.matmul(a, message)
+        # Empty places hold no message; only here must they not be counted. A node's own edge makes D ≈ 1 at least.
+        degree = torch.matmul(a, mask.unsqueeze(-1).to(a.dtype))
+        scale = torch.rsqrt(degree.clamp(min=0.5))
+        return scale * torch.matmul(a, scale * message)
+
+
+def distances(d: Tensor, least: float) -> Tensor:
+    """‖d_i − d_j‖ for all pairs of ``d [n, bin, S]``, or ``least`` where it is less: [n, bin, bin].
+
+    |d_i|² + |d_j|² − 2 d_i·d_j, in the precision of ``d`` under autocast too.
+    """
+    # Exports are made without autocast, and would keep a region of it as a function of its own.
+    precise = nullcontext() if torch.compiler.is_exporting() else torch.autocast(d.device.type, enabled=False)
+    with precise:
+        own = (d * d).sum(-1, keepdim=True)
+        square = torch.baddbmm(own + own.transpose(1, 2), d, d.transpose(1, 2), alpha=-2.0)
+    return torch.sqrt(square.clamp(min=least * least))
+
+
+@configuration
+class LshOptions(GraphOptions):
+    """``bin``: nodes that see each other; ``space``: learned coordinates. Published: bin 160, space 64 (CMS); bin 256,
+    space 128, width 256, 6 + 6 layers (CLIC); one round."""
+
+    bin: Annotated[int, Field(ge=1)] = 64
+    space: Annotated[int, Field(ge=1)] = 16
+    rounds: Annotated[int, Field(ge=1)] = 2
+    max_bins: Annotated[int, Field(ge=2, le=1024)] = 256
+    normalize: bool = True
+
+
+class GnnLsh(GraphNetwork):
+    """Graph network of LSH-binned blocks."""
+
+    Options = LshOptions
+
+    def make_kernel(self, block: int) -> nn.Module:
+        o = self.options
+        return LshKernel(o.width, o.space, o.bin, o.rounds, o.max_bins, o.normalize)

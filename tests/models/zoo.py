@@ -1,0 +1,52 @@
+"""The shipped models at a size for tests: promises do not depend on it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from e2egraph.config import config_names
+from e2egraph.models.graph_network import GraphNetwork
+from e2egraph.models.registry import build_model, load_model_config
+
+MODELS = config_names("models")
+
+# Options of the test size; each is set where a model has it.
+SMALL = {
+    "width": 16,
+    "depth": 2,
+    "propagated": 8,
+    "neighbors": 5,
+    "window": 8,
+    "bin": 8,
+    "heads": 2,
+    "features": 16,
+    "patch": 25,
+    "widths": "[8, 16, 16, 16]",
+    "hidden": 32,
+    "dropout": 0.0,
+}
+
+# Where another size is needed.
+SMALL_OF = {"fcn": {"width": 128}}
+
+
+def build(name: str, seed: int = 0, n_outputs: int = 3, settings: tuple[str, ...] = ()) -> nn.Module:
+    """A new small network of model ``name`` with ``n_outputs`` scores, in evaluation mode."""
+    torch.manual_seed(seed)
+    options = load_model_config(name).options
+    small = [f"options.{key}={value}" for key, value in (SMALL | SMALL_OF.get(name, {})).items() if key in options]
+    return build_model(load_model_config(name, [*small, *settings]), n_outputs).eval()
+
+
+def graph_models() -> list[str]:
+    """Names of the models that are a graph network of one kernel."""
+    return [name for name in MODELS if isinstance(build(name), GraphNetwork)]
+
+
+def build_kernel(name: str, block: int, seed: int = 0) -> nn.Module:
+    """A new kernel of graph model ``name`` for block number ``block``, in evaluation mode; width as in ``SMALL``."""
+    network = build(name)
+    assert isinstance(network, GraphNetwork)
+    torch.manual_seed(seed)
+    return network.make_kernel(block).eval()
