@@ -15,11 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from e2egraph.detector import ETA_PITCH, PHI_PITCH
+from e2egraph.models.rows import join_rows, split_rows
 
 Course = Literal["curve", "eta", "phi"]
 
-# Cells a side of the grid that the curve runs through, one crystal each: ±256 crystals is more than the barrel.
-GRID_BITS = 9
+# Cells a side of the grid that the curve runs through, eight a crystal's side: ±256 crystals is more than the barrel,
+# and tracks and hits of one crystal are ordered by where they are.
+GRID_BITS = 12
+CELLS_PER_CRYSTAL = 8
 
 # A coordinate is sorted in steps of 2⁻¹⁸ of its range: 24 µrad in φ, a thousandth of a crystal.
 STEPS = 2**18
@@ -27,22 +30,22 @@ STEPS = 2**18
 # Rounded to float32, as the exporter does to every constant: the product with a float32 is then exact in float64.
 TURNS_PER_RADIAN = float(np.float32(0.5 / math.pi))
 
-# Keys are float64: integer code (< 2¹⁸) plus a fraction below one that orders nodes of one code.
+# Keys are float64: integer code (< 2²⁴) plus a fraction below one that orders nodes of one code.
 LARGEST_FRACTION = 1.0 - 2.0**-24
 
 
 def course_code(points: Tensor, course: Course = "curve") -> Tensor:
     """Whole numbers [B, N] (float64) that grow along the course through ``points [B, N, 2]`` (Δη, Δφ in rad).
 
-    ``curve``: Z-order over cells of one crystal (G. M. Morton, IBM, 1966), along which neighbours in number are mostly
-    neighbours in space. ``eta``, ``phi``: the coordinate itself in [−π, π), for windows that run along it.
+    ``curve``: Z-order over cells of an eighth of a crystal (G. M. Morton, IBM, 1966), along which neighbours in number
+    are mostly neighbours in space. ``eta``, ``phi``: the coordinate itself in [−π, π), for windows that run along it.
     """
     if course != "curve":
         coordinate = points[..., 0 if course == "eta" else 1].double()
         return torch.floor((coordinate * TURNS_PER_RADIAN + 0.5) * STEPS).clamp(0, STEPS - 1)
     half = 2 ** (GRID_BITS - 1)
-    row = torch.floor(points[..., 0] / ETA_PITCH + 0.5) + half
-    column = torch.floor(points[..., 1] / PHI_PITCH + 0.5) + half
+    row = torch.floor((points[..., 0] / ETA_PITCH + 0.5) * CELLS_PER_CRYSTAL) + half
+    column = torch.floor((points[..., 1] / PHI_PITCH + 0.5) * CELLS_PER_CRYSTAL) + half
     spread = _spread_bits(points.device)
     # NaN, as padding may hold, has no whole number: it gets the first cell.
     row, column = (cell.clamp(0, 2 * half - 1).nan_to_num(0.0).to(torch.int64) for cell in (row, column))
@@ -50,7 +53,7 @@ def course_code(points: Tensor, course: Course = "curve") -> Tensor:
 
 
 def _spread_bits(device: torch.device) -> Tensor:
-    """Number → the number whose even bits are its bits, for all below 2⁹; [512] float64."""
+    """Number → the number whose even bits are its bits, for all below 2¹²; [4096] float64."""
     numbers = torch.arange(2**GRID_BITS, device=device)
     # A loop over bits, not shifts of integers, which ONNX has for unsigned ones only.
     return torch.stack([(numbers // 2**bit % 2) * 4**bit for bit in range(GRID_BITS)]).sum(0).double()
@@ -69,16 +72,19 @@ class Blocks:
     node: Tensor
     mask: Tensor
 
-    def split(self, x: Tensor) -> Tensor:
-        """``x [B, N, D]`` → ``[B, M / size, size, D]``; empty places hold zeros."""
-        rows = torch.gather(x, 1, self.node.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
-        n_jets, n_blocks, size = self.mask.shape
-        return rows.reshape(n_jets, n_blocks, size, x.shape[-1]).masked_fill(~self.mask.unsqueeze(-1), 0.0)
+    def split(self, x: Tensor, rounds: int = 1) -> Tensor:
+        """``x [B, N, D]`` → ``[B, M / size, size, D]``; empty places hold zeros. Differentiable once.
 
-    def join(self, blocks: Tensor) -> Tensor:
-        """The inverse of ``split``: ``[B, M / size, size, D]`` → ``[B, N, D]``; padded nodes hold what lies there."""
-        rows = blocks.reshape(blocks.shape[0], -1, blocks.shape[-1])
-        return torch.gather(rows, 1, self.place.unsqueeze(-1).expand(-1, -1, rows.shape[-1]))
+        Blocks of B · ``rounds`` orders, those of a jet one after the other, give ``[B · rounds, M / size, size, D]``.
+        """
+        return split_rows(x, self.node, self.mask, self.place, rounds)
+
+    def join(self, blocks: Tensor, rounds: int = 1) -> Tensor:
+        """The inverse of ``split``: ``[B, M / size, size, D]`` → ``[B, N, D]``; padded nodes hold what lies there.
+
+        With ``rounds`` orders of each jet their sum. Differentiable once.
+        """
+        return join_rows(blocks, self.node, self.mask, self.place, rounds)
 
 
 @torch.no_grad()

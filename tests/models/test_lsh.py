@@ -5,12 +5,11 @@ import torch
 from torch import Tensor
 
 from e2egraph.config import validate
+from e2egraph.detector import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
 from e2egraph.models.kernels import lsh
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
 from e2egraph.models.kernels.lsh import LshKernel, LshOptions
-from e2egraph.models.kernels.rows import join_rounds, split_rounds
-from e2egraph.models.serialization import Blocks, serialize
 from tests.models.jets import jets
 
 
@@ -161,6 +160,15 @@ def test_float32_and_float64_networks_see_the_same_bins() -> None:
     assert torch.equal(moved.place, bins.place)
 
 
+def test_nodes_within_one_crystal_lie_in_bins_that_what_is_learned_does_not_change() -> None:
+    kernel = kernel_of(bin_size=4)
+    steps = (torch.arange(4) - 1.5) / 4
+    points = torch.cartesian_prod(ETA_PITCH * steps, PHI_PITCH * steps).unsqueeze(0)
+    mask = torch.ones(1, 16, dtype=torch.bool)
+    places = [kernel.bins(torch.randn(1, 16, 6), points, mask).place for _ in range(2)]
+    assert torch.equal(*places)
+
+
 def test_the_gradient_is_the_derivative_and_reaches_every_parameter() -> None:
     kernel = kernel_of(bin_size=3, rounds=2)
     x, points, mask = nodes([8, 4])
@@ -193,32 +201,6 @@ def test_nothing_quadratic_in_the_nodes_is_kept_for_the_gradient() -> None:
         kernel(x.requires_grad_(), points, mask).sum().backward()
     assert kept
     assert max(kept) <= rounds * (N + bin_size) * 8
-
-
-def orders(B: int = 2, N: int = 7, rounds: int = 3, size: int = 3) -> tuple[Blocks, Tensor]:
-    generator = torch.Generator().manual_seed(2)
-    mask = (torch.arange(N) < torch.tensor([[N], [4]])).repeat_interleave(rounds, 0)
-    code = torch.randint(0, 9, (B * rounds, N), generator=generator).double()
-    x = torch.randn(B, N, 2, dtype=torch.float64, generator=generator)
-    return serialize(code, x.repeat_interleave(rounds, 0), mask, size), x.requires_grad_()
-
-
-def test_rows_of_rounds_are_split_and_joined_as_one_order_at_a_time() -> None:
-    blocks, x = orders()
-    split = split_rounds(blocks, x, 3)
-    assert torch.equal(split, blocks.split(x.repeat_interleave(3, 0)))
-    rows = torch.randn_like(split)
-    torch.testing.assert_close(join_rounds(blocks, rows, 3), blocks.join(rows).unflatten(0, (2, 3)).sum(1))
-
-
-def test_the_hand_written_gradients_of_split_and_join_are_the_derivatives() -> None:
-    blocks, x = orders()
-    real = torch.arange(7) < torch.tensor([[7], [4]])
-    assert torch.autograd.gradcheck(lambda x: split_rounds(blocks, x, 3), (x,))
-    rows = split_rounds(blocks, x, 3).detach().requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda rows: join_rounds(blocks, rows.masked_fill(~blocks.mask.unsqueeze(-1), 0.0), 3)[real], (rows,)
-    )
 
 
 def test_more_bin_numbers_than_the_sorting_keys_resolve_are_refused() -> None:

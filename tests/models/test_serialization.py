@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.detector import ETA_PITCH, PHI_PITCH
-from e2egraph.models.serialization import course_code, serialize
+from e2egraph.models.serialization import Blocks, course_code, serialize
 from tests.models.jets import jets
 
 PITCH = torch.tensor([ETA_PITCH, PHI_PITCH], dtype=torch.float32)
@@ -22,21 +22,30 @@ def inputs(counts: list[int], lattice: bool = True, width: int = 6, seed: int = 
 
 
 def test_the_curve_is_mortons_bit_by_bit() -> None:
-    cells = torch.randint(-256, 256, (200, 2), generator=torch.Generator().manual_seed(0))
-    code = course_code((cells * PITCH).unsqueeze(0))[0]
+    # Middles of cells of an eighth of a crystal; a crystal's centre is a border between its middle cells.
+    cells = torch.randint(-2048, 2048, (200, 2), generator=torch.Generator().manual_seed(0))
+    code = course_code((((cells + 0.5) / 8 - 0.5) * PITCH).unsqueeze(0))[0]
     for (row, column), number in zip(cells.tolist(), code.tolist(), strict=True):
         expected = 0
-        for bit in range(9):
-            expected += ((column + 256) >> bit & 1) * 2 ** (2 * bit) + ((row + 256) >> bit & 1) * 2 ** (2 * bit + 1)
+        for bit in range(12):
+            expected += ((column + 2048) >> bit & 1) * 2 ** (2 * bit) + ((row + 2048) >> bit & 1) * 2 ** (2 * bit + 1)
         assert number == expected
+
+
+def test_what_lies_in_one_crystal_follows_each_other_on_the_curve() -> None:
+    crystals = torch.randint(-40, 40, (60, 2), generator=torch.Generator().manual_seed(0)).unique(dim=0)
+    inside = torch.rand(len(crystals), 9, 2, generator=torch.Generator().manual_seed(1)) - 0.5
+    code = course_code(((crystals.unsqueeze(1) + 0.98 * inside) * PITCH).flatten(0, 1).unsqueeze(0))[0]
+    owner = torch.arange(len(crystals)).repeat_interleave(9)[torch.argsort(code, stable=True)]
+    assert len(owner.unique_consecutive()) == len(crystals)
 
 
 def test_points_beyond_the_grid_and_undefined_ones_have_codes_too() -> None:
     far = torch.tensor([[[1e30, -1e30], [-1e30, 1e30], [math.nan, math.nan], [math.inf, 0.0]]])
     for course in ("curve", "eta", "phi"):
         code = course_code(far[:, [0, 1, 3]], course)
-        assert ((code >= 0) & (code < 2**18) & (code == code.floor())).all()
-    assert 0 <= course_code(far)[0, 2] < 2**18  # padding may hold NaN
+        assert ((code >= 0) & (code < 2**24) & (code == code.floor())).all()
+    assert 0 <= course_code(far)[0, 2] < 2**24  # padding may hold NaN
 
 
 @pytest.mark.parametrize(("course", "axis"), [("eta", 0), ("phi", 1)])
@@ -105,6 +114,33 @@ def test_what_padding_holds_and_how_much_there_is_changes_nothing() -> None:
     assert torch.equal(padded.mask[:, :n_blocks], plain.mask)
     assert not padded.mask[:, n_blocks:].any()
     assert not padded.split(junk_x)[:, n_blocks:].any()
+
+
+def rounds_of_orders(B: int = 2, N: int = 7, rounds: int = 3, size: int = 3) -> tuple[Blocks, Tensor]:
+    """Blocks of several random orders of each jet, and vectors of its nodes; the second jet has four."""
+    generator = torch.Generator().manual_seed(2)
+    mask = (torch.arange(N) < torch.tensor([[N], [4]])).repeat_interleave(rounds, 0)
+    code = torch.randint(0, 9, (B * rounds, N), generator=generator).double()
+    x = torch.randn(B, N, 2, dtype=torch.float64, generator=generator)
+    return serialize(code, x.repeat_interleave(rounds, 0), mask, size), x.requires_grad_()
+
+
+def test_several_orders_are_split_and_joined_as_one_order_at_a_time() -> None:
+    blocks, x = rounds_of_orders()
+    split = blocks.split(x, 3)
+    assert torch.equal(split, blocks.split(x.repeat_interleave(3, 0)))
+    rows = torch.randn_like(split)
+    torch.testing.assert_close(blocks.join(rows, 3), blocks.join(rows).unflatten(0, (2, 3)).sum(1))
+
+
+def test_the_hand_written_gradients_of_split_and_join_are_the_derivatives() -> None:
+    blocks, x = rounds_of_orders()
+    real = torch.arange(7) < torch.tensor([[7], [4]])
+    assert torch.autograd.gradcheck(lambda x: blocks.split(x, 3), (x,))
+    rows = blocks.split(x, 3).detach().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda rows: blocks.join(rows.masked_fill(~blocks.mask.unsqueeze(-1), 0.0), 3)[real], (rows,)
+    )
 
 
 class RoundTrip(nn.Module):

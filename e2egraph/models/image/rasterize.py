@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from e2egraph.detector import CRYSTALS_PER_TOWER, HIT_CHANNELS, WINDOW_SIZE, Channel
 from e2egraph.models.grid import window_pixels
+from e2egraph.models.image.pixel_sums import pixel_sums
 from e2egraph.models.network import clear_padding, feature_index
 
 ImpactParameter = Literal["significance", "mean", "weighted"]
@@ -100,18 +101,11 @@ class _Pixels:
     def __init__(self, points: Tensor, valid: Tensor, granularity: int) -> None:
         self.size = WINDOW_SIZE * granularity
         self.row, self.column, inside = window_pixels(points, granularity)
-        self.inside = (inside & valid).to(points.dtype)
+        self.inside = inside & valid
 
     def sums(self, values: list[Tensor], cell: int) -> Tensor:
         """Each of ``values`` ([B, N]) summed in cells of ``cell`` × ``cell`` pixels: [B, len(values), n, n]."""
-        n, n_planes = self.size // cell, len(values)
-        n_jets = self.row.shape[0]
-        place = (self.row // cell) * n + self.column // cell
-        first = torch.arange(n_jets * n_planes, device=place.device).view(n_jets, n_planes, 1) * (n * n)
-        source = torch.stack(values, dim=1) * self.inside.unsqueeze(1)
-        image = torch.zeros(n_jets * n_planes * n * n, device=place.device, dtype=source.dtype)
-        image = image.scatter_add(0, (first + place.unsqueeze(1)).reshape(-1), source.reshape(-1))
-        return image.view(n_jets, n_planes, n, n)
+        return pixel_sums(values, self.row // cell, self.column // cell, self.inside, self.size // cell)
 
 
 def _spread(image: Tensor, factor: int) -> Tensor:

@@ -60,9 +60,10 @@ class EdgeConvKernel(nn.Module):
         index, share = self.edges(x, points, mask)
         own, difference = self.first.weight[:, : x.shape[-1]], self.first.weight[:, x.shape[-1] :]
         center = F.linear(x, own - difference, self.first.bias)
-        edge = torch.relu(center.unsqueeze(2) + gather_nodes(F.linear(x, difference), index))
+        # In place: an edge tensor is by far the largest here, and ReLU's gradient reads what comes out of it.
+        edge = (center.unsqueeze(2) + gather_nodes(F.linear(x, difference), index)).relu_()
         for layer in self.middle:
-            edge = torch.relu(layer(edge))
+            edge = layer(edge).relu_()
         share = share.to(edge.dtype)
         total = torch.matmul(share.unsqueeze(2), edge).squeeze(2)
         # Linear in the edge, so the bias counts as often as there is weight: never for a lone node.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,6 +20,9 @@ from e2egraph.models.scaling import HALF_WINDOW
 # how far apart the bins of a jet of some thousand nodes are. A perceptron with ReLU turns so little over the window
 # that most directions stay empty (8 of 64 bins in use on a uniform window, here 45).
 FREQUENCY = 5.0
+
+# Half windows per radian, rounded to float32 as the exporter rounds every constant: the hash in ONNX is the same.
+HALF_WINDOWS = float(np.float32(1.0 / HALF_WINDOW))
 
 # Scores that agree to this count as equal, and the lower number wins, so that rounding never decides a bin.
 TIE = 2.0**-40
@@ -39,7 +43,7 @@ class PointEmbedding(nn.Module):
         nn.init.uniform_(self.frequencies.bias, -math.pi, math.pi)
 
     def forward(self, points: Tensor) -> Tensor:
-        eta, phi = (points / HALF_WINDOW).unsqueeze(-2).unbind(-1)  # [B, N, 1]
+        eta, phi = (points * HALF_WINDOWS).unsqueeze(-2).unbind(-1)  # [B, N, 1]
         along_eta, along_phi = self.frequencies.weight.to(points.dtype).unbind(-1)
         # Not a matrix product: autocast would round phases of many radians to two digits.
         phase = eta * along_eta + phi * along_phi + self.frequencies.bias.to(points.dtype)

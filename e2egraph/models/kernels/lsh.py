@@ -20,7 +20,6 @@ from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
 from e2egraph.models.kernels.neighbors import CPU_BLOCK
-from e2egraph.models.kernels.rows import join_rounds, split_rounds
 from e2egraph.models.serialization import GRID_BITS, Blocks, course_code, serialize
 
 # Weight of an edge of length ‖d_i − d_j‖: exp(−0.1 ‖d_i − d_j‖) (as in the public code of arXiv:2101.08578).
@@ -36,7 +35,7 @@ class LshKernel(nn.Module):
 
     A_ij = exp(−0.1 ‖d_i − d_j‖) for nodes of one bin, itself included, else 0; d = FFN(x) + p with p the embedding of
     the points, [B, N, ``space``]. With ``normalize``, D^(−1/2) A D^(−1/2) with D_ii = Σ_j A_ij. A x θ is the mean over
-    ``rounds`` hashes, each with frozen random directions and bins of its own. In a bin number nodes follow the
+    ``rounds`` hashes, each with frozen random directions and bins of its own. Nodes of one bin number follow the
     space-filling curve, and the row of all is cut into bins of ``bin`` nodes; ``max_bins`` bounds the numbers.
     Distances are computed in float32 at least, under autocast too. Memory is O(N · bin).
     """
@@ -65,7 +64,7 @@ class LshKernel(nn.Module):
         d = d.to(torch.promote_types(d.dtype, torch.float32))
         message = self.message(x)
         bins, rounds = self.bins(x, points, mask), len(self.rotations)
-        parts = split_rounds(bins, d, rounds), split_rounds(bins, message, rounds), bins.mask
+        parts = bins.split(d, rounds), bins.split(message, rounds), bins.mask
         rows = [part.flatten(0, 1) for part in parts]
         if torch.compiler.is_exporting() or not rows[0].is_cpu:
             mixed = self.mix(*rows)
@@ -73,7 +72,7 @@ class LshKernel(nn.Module):
             # A few bins at a time, whose matrices stay in the cache: a third quicker.
             few = max(1, CPU_BLOCK // self.bin_size**2)
             mixed = torch.cat([self.mix(*part) for part in zip(*(row.split(few) for row in rows), strict=True)])
-        joined, own = join_rounds(bins, mixed.view(*bins.mask.shape, message.shape[-1]), rounds), self.own(x)
+        joined, own = bins.join(mixed.view(*bins.mask.shape, message.shape[-1]), rounds), self.own(x)
         return nn.functional.elu(own + torch.sigmoid(self.gate(x)) * (joined / rounds - own))
 
     def bins(self, x: Tensor, points: Tensor, mask: Tensor) -> Blocks:
@@ -84,6 +83,7 @@ class LshKernel(nn.Module):
         rounds = len(self.rotations)
         place = self.place(points.double()).detach()
         number = bin_numbers(place, self.rotations, mask, self.bin_size)
+        # Below 2¹⁰ bins · 2²⁴ cells, which leaves 19 bits of float64 for the order of coincident nodes.
         code = number * 4.0**GRID_BITS + course_code(points).unsqueeze(1)
         x, mask = x.detach().repeat_interleave(rounds, 0), mask.repeat_interleave(rounds, 0)
         return serialize(code.flatten(0, 1), x, mask, self.bin_size)
