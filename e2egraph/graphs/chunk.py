@@ -23,7 +23,7 @@ from e2egraph.graphs.edges import nearest_neighbors
 from e2egraph.graphs.hashing import hash_unit
 from e2egraph.graphs.imagepoints import check_image_source, image_clouds, image_cuts, image_jets
 from e2egraph.graphs.manifest import SCHEMA_VERSION, InputFile
-from e2egraph.graphs.nodes import NODE_FATES, collections_needed, make_nodes
+from e2egraph.graphs.nodes import collections_needed, make_nodes, node_fates
 from e2egraph.graphs.pointclouds import PointClouds, concatenate, empty
 from e2egraph.graphs.resampling import kept, spectrum, weight_factors
 from e2egraph.graphs.selection import Jets, flatten_jets, kinematic_cuts
@@ -98,7 +98,7 @@ def build_shard(chunk: Chunk, task: TaskConfig, factors: NDArray[np.float64] | N
     shard cannot be written.
     """
     flow = Cutflow()
-    fates: dict[str, int] = dict.fromkeys(NODE_FATES, 0)
+    fates: dict[str, int] = dict.fromkeys(node_fates(task.nodes), 0)
     parts = [empty([*JET_TYPES, *(TARGET_PREFIX + name for name in task.targets)], task.nodes.neighbors)]
     for selected, make in _selected(chunk, task, flow, collections_needed(task.nodes)):
         jets = selected

@@ -9,6 +9,7 @@ import numpy as np
 
 from e2egraph.detector import WINDOW_SIZE, Channel
 from e2egraph.graphs.manifest import Manifest, read_manifest, verify_shards
+from e2egraph.graphs.nodeselection import built_with, in_words
 from e2egraph.graphs.shards import open_shard, read_row_groups
 
 # A 125 × 125 image of eight float32 channels, as the field stores it.
@@ -98,6 +99,8 @@ def describe(inspection: Inspection) -> str:
         f"{DENSE_IMAGE_BYTES / inspection.bytes_per_jet:.0f} times as much",
         f"{inspection.jets_cut} jets lost nodes to the cap",
     ]
+    if (selection := built_with(manifest.configuration)) is not None:
+        lines.append(f"nodes: {in_words(selection)}")
     for name, splits in manifest.counts.items():
         lines.append(f"{name}: " + ", ".join(f"{split} {number}" for split, number in splits.items()))
     for name, flow in manifest.cutflow.items():

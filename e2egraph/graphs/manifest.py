@@ -58,7 +58,7 @@ class Manifest:
 
     ``classes`` in label order; ``signal`` the class that counts as signal; ``configuration`` the whole task
     configuration; ``cutflow``: class → step → jets left after it; ``removed``: class → cut → jets it removed;
-    ``counts``: class → split → jets; ``nodes``: class → ``nodes.NODE_FATES`` → deposits in the windows of its jets;
+    ``counts``: class → split → jets; ``nodes``: class → ``nodes.node_fates`` → deposits in the windows of its jets;
     ``skipped``: inputs left out; ``duplicates``: events that stand more than once, where that was allowed;
     ``missing``: what inputs could not fill (such columns hold 0); ``source``: how inputs were read (``SourceOptions``).
     """

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from e2egraph import detector
 from e2egraph.detector import HIT_CHANNELS, Channel
 from e2egraph.graphs.columns import NODE_TYPES, numpy_type
+from e2egraph.graphs.nodeselection import above_threshold, first_nodes, near_centre
 from e2egraph.graphs.pixels import inside_pixel
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.graphs.selection import Jets
@@ -20,9 +21,6 @@ from e2egraph.graphs.task import Nodes
 # arXiv:2104.14659, §3: displacements beyond these [cm] are not lifetimes and are set to zero.
 D0_LIMIT = 10.0
 DZ_LIMIT = 20.0
-
-# What becomes of a deposit in a jet's window. Negative energies are noise: below any threshold, dropped and counted.
-NODE_FATES = ("in_windows", "negative", "below_threshold", "over_cap", "kept")
 
 _Variables = dict[str, NDArray]
 
@@ -37,6 +35,16 @@ class _Pairs:
     columns: NDArray[np.int64]
 
 
+def node_fates(nodes: Nodes) -> tuple[str, ...]:
+    """What becomes of a deposit in a jet's window of ±62 crystals, in the order it is decided.
+
+    Negative energies are noise: below any threshold, dropped and counted. ``outside_selection``: beyond the task's
+    half window or radius, where it has one.
+    """
+    narrowed = ("outside_selection",) if nodes.narrows else ()
+    return ("in_windows", "negative", "below_threshold", *narrowed, "over_cap", "kept")
+
+
 def collections_needed(nodes: Nodes) -> tuple[str, ...]:
     """Collections of the event record that the task's channels are made from."""
     return tuple(name for name, (_, makes) in _MAKERS.items() if set(makes) & set(nodes.members))
@@ -48,7 +56,7 @@ def point_clouds(events: ak.Array, jets: Jets, nodes: Nodes) -> PointClouds:
 
 
 def make_nodes(events: ak.Array, jets: Jets, nodes: Nodes) -> tuple[PointClouds, dict[str, int]]:
-    """``point_clouds`` and what became of every deposit of a wanted channel in the windows: ``NODE_FATES`` → number."""
+    """``point_clouds`` and what became of every deposit of a wanted channel in the windows: ``node_fates`` → number."""
     makers = [_MAKERS[name][0] for name in collections_needed(nodes)]
     parts = [maker(events, jets) for maker in makers]
     made = {name: np.concatenate([part[name] for part in parts]) for name in ("owner", *NODE_TYPES)}
@@ -64,11 +72,15 @@ def finish_nodes(
     """
     channel, value = made["channel"], made["value"]
     chosen = np.isin(channel, nodes.members)
-    above = value > _thresholds(nodes)[channel]
-    wanted = chosen & (above if exempt is None else above | exempt)
-    negative = chosen & ~wanted & (value < 0)
-    fates = {"in_windows": int(chosen.sum()), "negative": int(negative.sum())}
-    fates["below_threshold"] = int((chosen & ~wanted).sum()) - fates["negative"]
+    above = above_threshold(channel, value, nodes, default=0.0)
+    loud = chosen & (above if exempt is None else above | exempt)
+    negative = chosen & ~loud & (value < 0)
+    wanted = loud & near_centre(made["deta"], made["dphi"], nodes)
+    fates = dict.fromkeys(node_fates(nodes), 0)
+    fates |= {"in_windows": int(chosen.sum()), "negative": int(negative.sum())}
+    fates["below_threshold"] = int((chosen & ~loud).sum()) - fates["negative"]
+    if nodes.narrows:
+        fates["outside_selection"] = int((loud & ~wanted).sum())
     made = {name: column[wanted] for name, column in made.items()}
     if nodes.suppress_displaced:
         _suppress(made)
@@ -76,9 +88,7 @@ def finish_nodes(
     counts = np.bincount(made["owner"], minlength=len(jets))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     ordered = {name: made[name][order] for name in NODE_TYPES}
-    clouds = PointClouds(dict(jets.columns), ordered, offsets)
-    rank = np.arange(offsets[-1]) - offsets[:-1][clouds.jet_of_node]
-    clouds = clouds.keep_nodes(rank < nodes.cap)
+    clouds = first_nodes(PointClouds(dict(jets.columns), ordered, offsets), nodes.cap)
     clouds.jets["n_nodes"] = clouds.counts
     clouds.jets["nodes_cut"] = counts - clouds.counts
     fates |= {"over_cap": int(clouds.jets["nodes_cut"].sum()), "kept": int(clouds.offsets[-1])}
@@ -201,13 +211,6 @@ def _variables(pairs: _Pairs, **given: NDArray | float) -> _Variables:
     size = len(pairs.jet)
     columns = {name: np.broadcast_to(given.get(name, 0), size).astype(numpy_type(name)) for name in NODE_TYPES}
     return {"owner": pairs.jet, **columns}
-
-
-def _thresholds(nodes: Nodes) -> NDArray[np.float64]:
-    thresholds = np.zeros(len(Channel))
-    for name, value in nodes.thresholds.items():
-        thresholds[Channel[name]] = value
-    return thresholds
 
 
 def _suppress(made: _Variables) -> None:

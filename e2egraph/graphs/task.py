@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from e2egraph import config
 from e2egraph.config import configuration
-from e2egraph.detector import Channel
+from e2egraph.graphs.nodeselection import NodeSelection
 
 
 @configuration
@@ -46,40 +46,29 @@ class Truth:
     jet_labels: dict[str, int] = Field(default_factory=dict)
 
 
-@configuration
-class Nodes:
-    """Which deposits become nodes.
+# Of a task's nodes; what was added to the first version of the configuration.
+_OPTIONAL = ("half_window", "radius")
 
-    ``channels``: detector layers by name. ``thresholds``: channel → value [GeV] a node must exceed (0 by default).
-    ``cap``: nodes a jet at most, the first in canonical order. ``suppress_displaced``: zero |d0| > 10 cm and
-    |dz| > 20 cm (arXiv:2104.14659, §3). ``neighbors``: static kNN in (η, φ) stored with each jet; 0 for none.
+
+@configuration
+class Nodes(NodeSelection):
+    """Which deposits of the window of ±62 crystals become nodes.
+
+    ``NodeSelection``, with a threshold of 0 for channels that have none set, and with channels that must be named.
+    ``suppress_displaced``: zero |d0| > 10 cm and |dz| > 20 cm (arXiv:2104.14659, §3). ``neighbors``: static kNN in
+    (η, φ) stored with each jet; 0 for none.
     """
 
     channels: list[str]
-    thresholds: dict[str, float] = Field(default_factory=dict)
     cap: int = Field(default=4096, ge=1)
     suppress_displaced: bool = True
     neighbors: int = Field(default=0, ge=0)
 
-    @field_validator("channels")
-    @classmethod
-    def _known_channels(cls, names: list[str]) -> list[str]:
-        unknown = [name for name in names if name not in Channel.__members__]
-        if unknown or not names:
-            raise ValueError(f"unknown channels {unknown}; known are {', '.join(Channel.__members__)}")
-        return names
-
-    @field_validator("thresholds")
-    @classmethod
-    def _known_thresholds(cls, thresholds: dict[str, float]) -> dict[str, float]:
-        unknown = [name for name in thresholds if name not in Channel.__members__]
-        if unknown:
-            raise ValueError(f"unknown channels {unknown}; known are {', '.join(Channel.__members__)}")
-        return thresholds
-
-    @property
-    def members(self) -> tuple[Channel, ...]:
-        return tuple(sorted(Channel[name] for name in self.channels))
+    @model_serializer(mode="wrap")
+    def _as_set(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Without them where they are not set: tasks that know neither keep their hash, and data sets their bytes.
+        content: dict[str, Any] = serialize(self)
+        return {name: value for name, value in content.items() if name not in _OPTIONAL or value is not None}
 
 
 @configuration
