@@ -18,7 +18,8 @@ from e2egraph.commands.inspect import inspect
 from e2egraph.commands.predict import predict
 from e2egraph.commands.simulate import simulate
 from e2egraph.commands.train import train
-from e2egraph.errors import InputError, UsageError
+from e2egraph.commands.tune import tune
+from e2egraph.errors import InputError, Stopped, UsageError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -32,7 +33,7 @@ def cli() -> None:
     """
 
 
-for command in (simulate, build_graphs, inspect, train, evaluate, compare, export, predict, benchmark):
+for command in (simulate, build_graphs, inspect, train, tune, evaluate, compare, export, predict, benchmark):
     cli.add_command(command)
 
 
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.ClickException, UsageError) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         return _fail(message, 2, debug)
+    except Stopped as stop:
+        return _fail(str(stop), stop.code, debug)
     except InputError as error:
         return _fail(str(error), 1, debug)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The two kinds of failure a user meets; both are printed as one sentence, without a traceback."""
+"""The kinds of failure a user meets; all are printed as one sentence, without a traceback."""
 
 
 class InputError(Exception):
@@ -7,3 +7,11 @@ class InputError(Exception):
 
 class UsageError(Exception):
     """A command used wrongly (exit code 2), such as an unknown model name or a malformed ``--set``."""
+
+
+class Stopped(Exception):  # noqa: N818 (no error: it was asked for)
+    """Work stopped on request, with all of it saved; the message says how it goes on. ``code``: the exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code

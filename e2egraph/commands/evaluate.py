@@ -16,10 +16,17 @@ from e2egraph.commands.console import FolderOrFile, done, example
 @click.option("--output", type=FolderOrFile, help="Folder for the results; the run's own by default.")
 @click.option("--split", default="test", show_default=True, help="train, validation or test.")
 def evaluate(run: Path, data: Path | None, output: Path | None, split: str) -> None:
-    """Score a run's jets: metrics.json, scores.parquet, ROC and score plots."""
-    from e2egraph.evaluation.evaluate import evaluate as score
+    """Score a run's jets: metrics.json, scores.parquet, ROC and score plots.
 
-    summary = score(run, data, output, split=split)
+    Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets; the one that finishes last writes
+    the results. Where one was killed, the same command ends the work.
+    """
+    from e2egraph.data.share import environment_share
+    from e2egraph.evaluation.evaluate import evaluate_share
+
+    summary = evaluate_share(run, data, output, split=split, share=environment_share())
+    if summary is None:
+        return
     metrics = summary.metrics
     click.echo(
         f"{summary.model}: AUC {metrics.auc:.4f} ± {metrics.auc_error:.4f}, signal efficiency at 1% mistag "

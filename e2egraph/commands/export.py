@@ -23,10 +23,12 @@ def export(run: Path, output: Path, data: Path | None) -> None:
     from e2egraph.data.padding import pad
     from e2egraph.export.bundle import BundleInfo
     from e2egraph.export.export import export_model
+    from e2egraph.graphs.nodeselection import select_nodes
     from e2egraph.graphs.shards import first_jets
     from e2egraph.training.load import load_run
 
     model, about = load_run(run)
+    selection = about.recipe.data.selection
     metrics = ("best_epoch", "validation_auc", "validation_loss", "training_jets", "jets_per_second")
     info = BundleInfo(
         model=about.model.name,
@@ -36,12 +38,13 @@ def export(run: Path, output: Path, data: Path | None) -> None:
         task=about.data.task,
         configuration=about.data.configuration,
         node_cap=about.node_cap,
+        node_selection=selection,
         dataset_sha256=about.data.digest,
         metrics={name: about.summary[name] for name in metrics if name in about.summary},
         training={"recipe": as_dict(about.recipe), "seed": about.seed},
     )
-    sample = pad(first_jets(data or Path(about.data.folder), JETS_OF_THE_PARITY_GATE))
-    report = export_model(model, info=info, sample=sample, output=output)
+    jets = first_jets(data or Path(about.data.folder), JETS_OF_THE_PARITY_GATE)
+    report = export_model(model, info=info, sample=pad(select_nodes(jets, selection)), output=output)
     done(
         f"wrote {output}: logits of torch and ONNX Runtime differ by {report.largest_difference:.1e} at most over "
         f"{report.cases} cases",

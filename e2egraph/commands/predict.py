@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -16,20 +18,50 @@ from e2egraph.commands.console import FolderOrFile, done, example, progress
 @click.option("--output", required=True, type=FolderOrFile, help="Parquet file of scores to write.")
 @click.option("--split", help="train, validation or test; all jets by default.")
 @click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1), help="Jets a batch.")
-@click.option("--threads", default=0, show_default=True, type=click.IntRange(min=0), help="Threads; 0: one a core.")
+@click.option(
+    "--threads",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Threads; 0: one a core, shared by the processes of torchrun.",
+)
 def predict(model: Path, data: Path, output: Path, split: str | None, batch_size: int, threads: int) -> None:
-    """Score the jets of a data set with a bundle (by ONNX Runtime alone) or with a run (by torch)."""
+    """Score the jets of a data set with a bundle (by ONNX Runtime alone) or with a run (by torch).
+
+    Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets: each writes its part beside the
+    output, and the one that finishes last joins them. Where one was killed, the same command ends the work.
+    """
+    from e2egraph.data.share import environment_share
+
+    share = environment_share()
     next_command = f"python -c 'import pyarrow.parquet as p; print(p.read_table(\"{output}\").slice(0, 5))'"
     if (model / "config.yaml").is_file():
         from e2egraph.evaluation.predictions import predict_run
 
-        done(f"wrote scores of {predict_run(model, data, output, split)} jets to {output}", next_command)
+        jets = predict_run(model, data, output, split, share)
+        if jets is not None:
+            done(f"wrote scores of {jets} jets to {output}", next_command)
         return
-    from e2egraph.inference.predict import predict_dataset
+    from e2egraph.inference.predict import predict_share
 
-    with progress("predict", None) as advance_to:
-        summary = predict_dataset(
-            model, data, output, split=split, batch_size=batch_size, threads=threads, progress=advance_to
+    with progress("predict", None) if share.rank == 0 else nullcontext() as advance_to:
+        summary = predict_share(
+            model,
+            data,
+            output,
+            share,
+            split=split,
+            batch_size=batch_size,
+            threads=threads or _fair_threads(),
+            progress=advance_to,
         )
+    if summary is None:
+        return
     cut = f", {summary.jets_cut} of them cut to the model's nodes" if summary.jets_cut else ""
     done(f"wrote scores of {summary.jets} jets{cut} to {output} ({summary.jets_per_second:.0f} jets/s)", next_command)
+
+
+def _fair_threads() -> int:
+    """ONNX Runtime's threads: one a core (0), or this process's part of the cores that torchrun's processes share."""
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return 0 if processes == 1 else max(1, len(os.sched_getaffinity(0)) // processes)

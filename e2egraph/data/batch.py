@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ class JetBatch:
 
     ``points`` [B, N, 2]; ``features`` [B, N, V]; ``mask`` [B, N] bool; ``jet`` [B, G]; ``label`` [B] int64;
     ``weight`` [B]; ``target`` [B, T]; ``number`` [B] int64: each jet's place in the data set. Raw physical units.
+    ``step_jets``: jets of the whole batch, where this is one process's share of it.
     """
 
     points: Tensor
@@ -29,16 +31,24 @@ class JetBatch:
     weight: Tensor
     target: Tensor
     number: Tensor
+    step_jets: int | None = None
 
     @classmethod
     def from_arrays(cls, arrays: DenseArrays, number: NDArray[np.int64] | None = None) -> JetBatch:
         """Wrap padded arrays, without copying; ``number`` counts 0, 1, … when not given."""
         number = np.arange(len(arrays)) if number is None else number
-        tensors = {field.name: torch.from_numpy(getattr(arrays, field.name)) for field in fields(arrays)}
+        tensors: dict[str, Any] = {
+            field.name: torch.from_numpy(getattr(arrays, field.name)) for field in fields(arrays)
+        }
         return cls(**tensors, number=torch.from_numpy(np.ascontiguousarray(number, np.int64)))
 
     def __len__(self) -> int:
         return len(self.label)
+
+    @property
+    def global_size(self) -> int:
+        """Jets of the batch over all processes."""
+        return len(self) if self.step_jets is None else self.step_jets
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -54,4 +64,6 @@ class JetBatch:
         return self._mapped(lambda tensor: tensor.pin_memory())
 
     def _mapped(self, function: Callable[[Tensor], Tensor]) -> JetBatch:
-        return JetBatch(**{field.name: function(getattr(self, field.name)) for field in fields(self)})
+        names = [field.name for field in fields(self) if field.name != "step_jets"]
+        tensors: dict[str, Any] = {name: function(getattr(self, name)) for name in names}
+        return replace(self, **tensors)

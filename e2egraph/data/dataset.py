@@ -13,11 +13,13 @@ from torch_geometric.data import Batch, Data, Dataset
 from torch_geometric.utils import to_dense_batch
 
 from e2egraph.data.batch import JetBatch
-from e2egraph.data.loader import columns_for, limit_nodes, read_jets
+from e2egraph.data.loader import columns_for, read_jets
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import POINT_NAMES, jet_features, node_features, targets_of
 from e2egraph.data.sampler import training_plan
+from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import read_table
+from e2egraph.graphs.nodeselection import NodeSelection
 from e2egraph.graphs.pointclouds import PointClouds
 
 
@@ -28,18 +30,27 @@ class JetDataset(Dataset):
     ``y`` [1] label; ``weight`` [1]; ``jet`` [1, G]; ``target`` [1, T]; ``number`` [1]: the jet's place in the data set.
 
     Row groups are read when asked for, and the latest ones kept, up to ``cached_jets`` jets. Any ``DataLoader`` works;
-    with ``batch_sampler=EpochBatches(dataset, …)`` a shuffled epoch reads each row group once. InputError as
-    ``table.read_table``, or when the split is empty.
+    with ``batch_sampler=EpochBatches(dataset, …)`` a shuffled epoch reads each row group once. ``nodes`` and
+    ``max_nodes``: as in ``DataOptions``. InputError as ``table.read_table``, when the split is empty, or when the data
+    set lacks nodes that are selected.
     """
 
     def __init__(
-        self, folder: Path, split: str | None = "train", *, max_nodes: int | None = None, cached_jets: int = 16384
+        self,
+        folder: Path,
+        split: str | None = "train",
+        *,
+        nodes: NodeSelection | None = None,
+        max_nodes: int | None = None,
+        cached_jets: int = 16384,
     ) -> None:
         super().__init__()
         self.table = read_table(Path(folder))
         self.numbers = self.table.jets_of(split)
         self.targets = tuple(self.table.manifest.targets)
-        self._max_nodes, self._room = max_nodes, cached_jets
+        self._selection = DataOptions(nodes=nodes or NodeSelection(), max_nodes=max_nodes).selection
+        self.sizes = self.table.node_counts(self._selection)
+        self._room = cached_jets
         self._columns = columns_for(self.targets)
         self._cache: OrderedDict[int, _Group] = OrderedDict()
 
@@ -66,8 +77,9 @@ class JetDataset(Dataset):
         if index in self._cache:
             self._cache.move_to_end(index)
         else:
-            numbers, clouds = read_jets(self.table, np.array([index]), self.numbers, self._columns)
-            self._cache[index] = _Group(numbers, limit_nodes(clouds, self._max_nodes), self.targets)
+            only = np.array([index])
+            numbers, clouds = read_jets(self.table, only, self.numbers, self._columns, self._selection)
+            self._cache[index] = _Group(numbers, clouds, self.targets)
             while len(self._cache) > 1 and sum(len(group.numbers) for group in self._cache.values()) > self._room:
                 self._cache.popitem(last=False)
         return self._cache[index]
@@ -91,12 +103,19 @@ class EpochBatches:
     """A ``batch_sampler`` in the order the project trains in; ``set_epoch`` before each epoch.
 
     No row group is read twice in an epoch as long as the data set's cache holds two pools of ``options.pool_jets``.
+    ``share``: the part of each batch, of ``batch_size`` jets over all processes, that this one gets.
     """
 
     def __init__(
-        self, dataset: JetDataset, batch_size: int, *, seed: int = 1, options: DataOptions | None = None
+        self,
+        dataset: JetDataset,
+        batch_size: int,
+        *,
+        seed: int = 1,
+        options: DataOptions | None = None,
+        share: Share = ALONE,
     ) -> None:
-        self._dataset, self._batch_size, self._seed = dataset, batch_size, seed
+        self._dataset, self._batch_size, self._seed, self._share = dataset, batch_size, seed, share
         self._options = options or DataOptions()
         self._epoch = 0
 
@@ -105,7 +124,7 @@ class EpochBatches:
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self._dataset.numbers), self._batch_size)
-        return whole + bool(rest and not (self._options.drop_remainder and whole))
+        return whole + bool(rest >= self._share.world and not (self._options.drop_remainder and whole))
 
     def __iter__(self) -> Iterator[list[int]]:
         plan = training_plan(
@@ -117,9 +136,11 @@ class EpochBatches:
             pool_jets=self._options.pool_jets,
             bucket_batches=self._options.bucket_batches,
             drop_remainder=self._options.drop_remainder,
+            sizes=self._dataset.sizes,
+            processes=self._share.world,
         )
         for batch in plan.batches:
-            yield np.searchsorted(self._dataset.numbers, batch).tolist()
+            yield np.searchsorted(self._dataset.numbers, self._share.of(batch)).tolist()
 
 
 def dense(batch: Batch) -> JetBatch:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,30 +13,40 @@ from e2egraph.data.batch import JetBatch
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import NODE_COLUMNS, pad
 from e2egraph.data.prefetch import Prefetch
-from e2egraph.data.sampler import EpochPlan, evaluation_plan, training_plan
+from e2egraph.data.sampler import EpochPlan, OwnPool, evaluation_plan, own_pools, training_plan
+from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable
 from e2egraph.graphs.columns import JET_VARIABLES, TARGET_PREFIX
+from e2egraph.graphs.nodeselection import NodeSelection, select_nodes
 from e2egraph.graphs.pointclouds import PointClouds, concatenate
 
 Integers = NDArray[np.int64]
 
 
 class JetLoader:
-    """Iterates over the batches of one epoch plan; may be iterated again.
+    """Iterates over the batches of one epoch plan from batch ``start`` on, ``share`` of each; may be iterated again.
 
     A background thread reads the next pool of row groups and makes batches ahead, so memory holds a few pools and
-    batches however large the data set is. ``wait_seconds`` is the time spent waiting for batches so far.
+    batches however large the data set is. Jets hold the nodes of ``options.selection``. ``wait_seconds`` is the time
+    spent waiting for batches so far.
     """
 
     def __init__(
-        self, table: JetTable, plan: EpochPlan, options: DataOptions, targets: Sequence[str] = (), pin: bool = False
+        self,
+        table: JetTable,
+        plan: EpochPlan,
+        options: DataOptions,
+        targets: Sequence[str] = (),
+        pin: bool = False,
+        share: Share = ALONE,
+        start: int = 0,
     ) -> None:
-        self.plan = plan
+        self.plan, self._share, self._start = plan, share, start
         self._table, self._options, self._targets, self._pin = table, options, tuple(targets), pin
         self._prefetch = Prefetch(self._batches, options.prefetch_batches)
 
     def __len__(self) -> int:
-        return len(self.plan)
+        return max(0, len(self.plan) - self._start)
 
     def __iter__(self) -> Iterator[JetBatch]:
         return iter(self._prefetch)
@@ -46,29 +57,35 @@ class JetLoader:
 
     def _batches(self) -> Iterator[JetBatch]:
         columns = columns_for(self._targets)
-        planned = np.sort(np.concatenate(self.plan.batches)) if len(self.plan) else np.empty(0, np.int64)
+        pools = own_pools(self.plan, self._table, self._share, self._start)
+        if not pools:
+            return
+        planned = np.sort(np.concatenate([part for pool in pools for part, _ in pool.parts]))
         with ThreadPoolExecutor(1, "read-pool") as reader:
-            ahead = [
-                reader.submit(read_jets, self._table, pool.groups, planned, columns) for pool in self.plan.pools[:1]
-            ]
+
+            def read(pool: OwnPool) -> Future[tuple[Integers, PointClouds]]:
+                return reader.submit(read_jets, self._table, pool.groups, planned, columns, self._options.selection)
+
+            ahead = [read(pool) for pool in pools[:1]]
             numbers, clouds = np.empty(0, np.int64), None
-            for position, pool in enumerate(self.plan.pools):
+            for position, pool in enumerate(pools):
                 new_numbers, new_clouds = ahead.pop().result()
-                for following in self.plan.pools[position + 1 : position + 2]:
-                    ahead.append(reader.submit(read_jets, self._table, following.groups, planned, columns))
+                for following in pools[position + 1 : position + 2]:
+                    ahead.append(read(following))
                 clouds = new_clouds if clouds is None else concatenate([clouds, new_clouds])
                 numbers = np.concatenate([numbers, new_numbers])
                 del new_clouds
                 rank = np.argsort(numbers)
                 used = np.zeros(len(numbers), bool)
-                for batch in pool.batches:
-                    place = rank[np.searchsorted(numbers, batch, sorter=rank)]
+                for part, size in pool.parts:
+                    place = rank[np.searchsorted(numbers, part, sorter=rank)]
                     used[place] = True
-                    yield self._batch(clouds.take(place), batch)
+                    batch = self._batch(clouds.take(place), part)
+                    yield batch if len(part) == size else replace(batch, step_jets=size)
                 numbers, clouds = numbers[~used], clouds.take(~used)
 
     def _batch(self, clouds: PointClouds, numbers: Integers) -> JetBatch:
-        batch = JetBatch.from_arrays(pad(limit_nodes(clouds, self._options.max_nodes), self._targets), numbers)
+        batch = JetBatch.from_arrays(pad(clouds, self._targets), numbers)
         return batch.pin_memory() if self._pin else batch
 
 
@@ -81,8 +98,15 @@ def training_loader(
     epoch: int,
     targets: Sequence[str] = (),
     pin: bool = False,
+    share: Share = ALONE,
+    start: int = 0,
 ) -> JetLoader:
-    """The training split in the order of (seed, epoch); InputError when the split is empty."""
+    """The training split in the order of (seed, epoch), from batch ``start`` on; of each batch ``share``, never empty.
+
+    ``batch_size``: jets of a batch over all processes; batches are the same however many there are, up to
+    ``plan.dropped`` jets, fewer than processes. InputError when the split is empty or has fewer jets than there are
+    processes, or the data set lacks nodes that ``options.nodes`` names; UsageError when ``batch_size`` is too small.
+    """
     plan = training_plan(
         table,
         table.jets_of("train"),
@@ -92,15 +116,35 @@ def training_loader(
         pool_jets=options.pool_jets,
         bucket_batches=options.bucket_batches,
         drop_remainder=options.drop_remainder,
+        sizes=table.node_counts(options.selection),
+        processes=share.world,
     )
-    return JetLoader(table, plan, options, targets, pin)
+    return JetLoader(table, plan, options, targets, pin, share, start)
 
 
 def evaluation_loader(
-    table: JetTable, options: DataOptions, split: str | None, *, targets: Sequence[str] = (), pin: bool = False
+    table: JetTable,
+    options: DataOptions,
+    split: str | None,
+    *,
+    targets: Sequence[str] = (),
+    pin: bool = False,
+    share: Share = ALONE,
 ) -> JetLoader:
-    """A split (all jets for None) in a fixed order; ``JetBatch.number`` says which jets a batch holds."""
-    plan = evaluation_plan(table, table.jets_of(split), options.evaluation_batch_size, pool_jets=options.pool_jets)
+    """A split (all jets for None) in a fixed order; ``JetBatch.number`` says which jets a batch holds.
+
+    ``share`` is an unbroken stretch of the split, so that processes hardly read the same row groups; it has no batch
+    where there are fewer jets than processes. InputError when the split is empty or the data set lacks nodes that
+    ``options.nodes`` names.
+    """
+    numbers = table.jets_of(split)
+    plan = evaluation_plan(
+        table,
+        numbers[slice(*share.bounds(len(numbers)))],
+        options.evaluation_batch_size,
+        pool_jets=options.pool_jets,
+        sizes=table.node_counts(options.selection),
+    )
     return JetLoader(table, plan, options, targets, pin)
 
 
@@ -109,19 +153,18 @@ def columns_for(targets: Sequence[str]) -> list[str]:
     return ["label", "weight", *JET_VARIABLES, *(TARGET_PREFIX + name for name in targets), *NODE_COLUMNS]
 
 
-def read_jets(table: JetTable, groups: Integers, wanted: Integers, columns: list[str]) -> tuple[Integers, PointClouds]:
-    """The jets of row groups ``groups`` (at least one) that are in ``wanted`` (sorted): their numbers and nodes."""
+def read_jets(
+    table: JetTable, groups: Integers, wanted: Integers, columns: list[str], selection: NodeSelection | None = None
+) -> tuple[Integers, PointClouds]:
+    """The jets of row groups ``groups`` (at least one) that are in ``wanted`` (sorted): their numbers and nodes.
+
+    All nodes that are stored, or those of ``selection``.
+    """
+    selection = selection or NodeSelection()
     numbers, parts = [], []
     for group in groups.tolist():
         first, last = np.searchsorted(wanted, table.group_first[group : group + 2])
         numbers.append(wanted[first:last])
-        parts.append(table.read_group(group, columns).take(wanted[first:last] - table.group_first[group]))
+        jets = table.read_group(group, columns).take(wanted[first:last] - table.group_first[group])
+        parts.append(select_nodes(jets, selection))
     return np.concatenate(numbers), concatenate(parts)
-
-
-def limit_nodes(clouds: PointClouds, cap: int | None) -> PointClouds:
-    """At most ``cap`` nodes of each jet, the first in canonical order; all of them for None."""
-    if cap is None or clouds.counts.max(initial=0) <= cap:
-        return clouds
-    rank = np.arange(clouds.offsets[-1]) - np.repeat(clouds.offsets[:-1], clouds.counts)
-    return clouds.keep_nodes(rank < cap)

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from e2egraph.data.share import Share
 from e2egraph.data.table import JetTable
+from e2egraph.errors import InputError, UsageError
 
 Integers = NDArray[np.int64]
 
@@ -28,9 +30,13 @@ class Pool:
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """An epoch: its pools in order. A jet of a batch stands in this pool's row groups or was left by an earlier one."""
+    """An epoch: its pools in order. A jet of a batch stands in this pool's row groups or was left by an earlier one.
+
+    ``dropped``: jets of the split that the epoch leaves out.
+    """
 
     pools: list[Pool]
+    dropped: int = 0
 
     @property
     def batches(self) -> list[Integers]:
@@ -39,6 +45,14 @@ class EpochPlan:
 
     def __len__(self) -> int:
         return sum(len(pool.batches) for pool in self.pools)
+
+
+@dataclass(frozen=True)
+class OwnPool:
+    """One process's part of a pool: the row groups it must read; of each batch its jets, and the number of all."""
+
+    groups: Integers
+    parts: list[tuple[Integers, int]]
 
 
 def training_plan(
@@ -51,13 +65,23 @@ def training_plan(
     pool_jets: int,
     bucket_batches: int,
     drop_remainder: bool = False,
+    sizes: Integers | None = None,
+    processes: int = 1,
 ) -> EpochPlan:
     """Every jet of ``numbers`` (sorted) once, shuffled; only the epoch's last batch may be smaller than the others.
 
     ``pool_jets``: jets of a pool, to within one row group. ``bucket_batches``: so many batches of jets are sorted by
     their number of nodes together; 1 does not sort at all, more pads less and mixes sizes less inside a batch.
-    ``drop_remainder`` leaves the smaller last batch out, unless it is the only one.
+    ``drop_remainder`` leaves the smaller last batch out, unless it is the only one. ``sizes``: nodes of every jet of
+    the data set, where a selection leaves fewer than are stored. A last batch with fewer jets than ``processes`` is
+    left out, as each needs one; in all else they do not matter. UsageError or InputError when there are more processes
+    than jets of a batch or of the split.
     """
+    if batch_size < processes:
+        raise UsageError(f"training.batch_size={batch_size} is too small for {processes} processes; raise it.")
+    if len(numbers) < processes:
+        raise InputError(f"{table.folder}: {len(numbers)} training jets for {processes} processes; start fewer.")
+    sizes = table.columns["n_nodes"] if sizes is None else sizes
     rng = np.random.default_rng((seed, epoch))
     jets = _jets_of_groups(table, numbers)
     order = _spread(table.group_sample, list(jets), rng)
@@ -70,22 +94,51 @@ def training_plan(
         ready, waiting = members[:whole], members[whole:]
         batches: list[Integers] = []
         for bucket in _chunks(ready, bucket_batches * batch_size):
-            batches += _chunks(_by_size(bucket, table) if bucket_batches > 1 else bucket, batch_size)
+            batches += _chunks(_by_size(bucket, sizes) if bucket_batches > 1 else bucket, batch_size)
         batches = [batches[i] for i in rng.permutation(len(batches))]
-        if position == len(stretches) - 1 and len(waiting) and not (drop_remainder and len(numbers) > batch_size):
+        unwanted = drop_remainder and len(numbers) > batch_size
+        if position == len(stretches) - 1 and len(waiting) >= processes and not unwanted:
             batches.append(waiting)
+            waiting = waiting[:0]
         pools.append(Pool(groups, batches))
-    return EpochPlan(pools)
+    return EpochPlan(pools, dropped=len(waiting))
 
 
-def evaluation_plan(table: JetTable, numbers: Integers, batch_size: int, *, pool_jets: int) -> EpochPlan:
-    """Every jet of ``numbers`` (sorted) once, in data set order up to a sort by size inside each pool."""
+def evaluation_plan(
+    table: JetTable, numbers: Integers, batch_size: int, *, pool_jets: int, sizes: Integers | None = None
+) -> EpochPlan:
+    """Every jet of ``numbers`` (sorted) once, in data set order up to a sort by size (``sizes``) inside each pool."""
+    sizes = table.columns["n_nodes"] if sizes is None else sizes
+    if len(numbers) == 0:
+        return EpochPlan([])
     jets = _jets_of_groups(table, numbers)
     pools = []
     for groups in _stretches(np.array(list(jets), np.int64), jets, pool_jets):
         members = np.concatenate([jets[group] for group in groups])
-        pools.append(Pool(groups, _chunks(_by_size(members, table), batch_size)))
+        pools.append(Pool(groups, _chunks(_by_size(members, sizes), batch_size)))
     return EpochPlan(pools)
+
+
+def own_pools(plan: EpochPlan, table: JetTable, share: Share, start: int = 0) -> list[OwnPool]:
+    """What ``share`` reads and makes of the batches from number ``start`` on: no row group without a jet of them."""
+    begun, kept = 0, []
+    for pool in plan.pools:
+        later = pool.batches[max(0, start - begun) :]
+        begun += len(pool.batches)
+        kept.append([(share.of(batch), len(batch)) for batch in later])
+    own = [numbers for parts in kept for numbers, _ in parts]
+    wanted = np.zeros(len(table.group_number), bool)
+    if own:
+        wanted[table.group_of(np.concatenate(own))] = True
+    pools: list[OwnPool] = []
+    for pool, parts in zip(plan.pools, kept, strict=True):
+        groups = pool.groups[wanted[pool.groups]]
+        if len(groups):
+            pools.append(OwnPool(groups, parts))
+        elif parts:
+            # All its jets were left by earlier pools.
+            pools[-1].parts.extend(parts)
+    return pools
 
 
 def _jets_of_groups(table: JetTable, numbers: Integers) -> dict[int, Integers]:
@@ -111,8 +164,8 @@ def _stretches(order: Integers, jets: dict[int, Integers], pool_jets: int) -> li
     return np.split(order, np.flatnonzero(np.diff(pool)) + 1)
 
 
-def _by_size(numbers: Integers, table: JetTable) -> Integers:
-    return numbers[np.argsort(table.columns["n_nodes"][numbers], kind="stable")]
+def _by_size(numbers: Integers, sizes: Integers) -> Integers:
+    return numbers[np.argsort(sizes[numbers], kind="stable")]
 
 
 def _chunks(numbers: Integers, size: int) -> list[Integers]:

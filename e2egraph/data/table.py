@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from e2egraph.config import digest
 from e2egraph.data.scores import IDENTITY
 from e2egraph.errors import InputError
 from e2egraph.graphs.columns import SPLITS, numpy_type
 from e2egraph.graphs.manifest import Manifest, read_manifest
+from e2egraph.graphs.nodeselection import NodeSelection, check_available, select_nodes
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.graphs.shards import open_shard, read_row_groups
 
@@ -33,6 +35,7 @@ class JetTable:
     group_shard: Integers
     group_number: Integers
     group_first: Integers
+    _counts: dict[str, Integers] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return int(self.group_first[-1])
@@ -58,6 +61,27 @@ class JetTable:
     def group_of(self, numbers: Integers) -> Integers:
         """Row group of each jet."""
         return np.searchsorted(self.group_first, numbers, side="right") - 1
+
+    def node_counts(self, selection: NodeSelection) -> Integers:
+        """Nodes of each jet that ``selection`` leaves, [J].
+
+        The first call with a selection by more than a cap reads the columns it decides by, row group by row group.
+        InputError when the data set was built without nodes that it names.
+        """
+        key = digest(selection)
+        if key not in self._counts:
+            check_available(self.folder, self.manifest.configuration, selection)
+            self._counts[key] = self._count(selection)
+        return self._counts[key]
+
+    def _count(self, selection: NodeSelection) -> Integers:
+        if not selection.columns:
+            stored = self.columns["n_nodes"].astype(np.int64)
+            return stored if selection.cap is None else np.minimum(stored, selection.cap)
+        columns = list(selection.columns)
+        groups = range(len(self.group_number))
+        counts = [select_nodes(self.read_group(group, columns), selection).counts for group in groups]
+        return np.concatenate(counts) if counts else np.empty(0, np.int64)
 
     def read_group(self, group: int, columns: list[str]) -> PointClouds:
         """One row group's jets; the shard is opened and closed again, so no file stays open."""

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from e2egraph import __version__
-from e2egraph.data.scores import IDENTITY, write_scores
+from e2egraph.config import as_dict
+from e2egraph.data.parts import PARTS
+from e2egraph.data.scores import write_scores
+from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.bootstrap import RESAMPLES, SEED
 from e2egraph.evaluation.metrics import roc_curve
-from e2egraph.evaluation.predictions import predict
+from e2egraph.evaluation.predictions import predict_all
 from e2egraph.evaluation.tagging import TaggingMetrics, tagging_metrics
 from e2egraph.models.registry import parameter_count
 from e2egraph.training.environment import code_state
@@ -45,6 +48,24 @@ def evaluate(
     own folder, unless another is given. InputError: not a run, data set missing, damaged or of other classes, an empty
     split, signal or background missing from it, scores that are not finite, an output folder with other content.
     """
+    summary = evaluate_share(run, data, output, split=split, plots=plots)
+    assert summary is not None
+    return summary
+
+
+def evaluate_share(
+    run: Path,
+    data: Path | None = None,
+    output: Path | None = None,
+    *,
+    split: str = "test",
+    plots: bool = True,
+    share: Share = ALONE,
+) -> EvaluationSummary | None:
+    """``evaluate`` by several processes, which share the jets: the one that finishes last does all but the scoring.
+
+    None for the others.
+    """
     network, info = load_run(run)
     folder = Path(info.data.folder) if data is None else data
     table = read_table(folder)
@@ -55,8 +76,10 @@ def evaluate(
         )
     target = run if output is None else output
     _check_output(target, run)
-    numbers, probabilities = predict(network, table, info.recipe.data, split)
-    jets = {name: table.columns[name][numbers] for name in IDENTITY}
+    scores = predict_all(network, info, table, target / SCORES_NAME, split, share)
+    if scores is None:
+        return None
+    jets, probabilities = scores.jets, scores.probabilities
     signal = info.data.classes.index(info.data.signal)
     is_signal, score = jets["label"] == signal, probabilities[:, signal]
     metrics = tagging_metrics(is_signal, score, jets["weight"])
@@ -90,6 +113,7 @@ def _report(
         "classes": info.data.classes,
         "signal": info.data.signal,
         "split": split,
+        "node_selection": as_dict(info.recipe.data.selection),
         "run": info.folder.resolve().name,
         "seed": info.seed,
         "checkpoint": "best",
@@ -108,7 +132,9 @@ def _check_output(output: Path, run: Path) -> None:
     """An output folder is the run's own, new, empty, or that of an earlier evaluation."""
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: a file is in the way; choose another --output.")
-    if not output.is_dir() or output.resolve() == run.resolve() or not any(output.iterdir()):
+    if not output.is_dir() or output.resolve() == run.resolve():
+        return
+    if all(path.name.startswith(SCORES_NAME + PARTS) for path in output.iterdir()):
         return
     if not (output / METRICS_NAME).is_file() or (output / CONFIG).is_file():
         raise InputError(f"{output}: holds other files; choose another --output.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,26 +10,35 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from e2egraph import __version__
+from e2egraph.config import as_dict
 from e2egraph.data.loader import evaluation_loader
 from e2egraph.data.options import DataOptions
-from e2egraph.data.scores import IDENTITY, write_scores
+from e2egraph.data.parts import scores_of_all
+from e2egraph.data.scores import IDENTITY, Scores, write_scores
+from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
+from e2egraph.graphs.manifest import sha256_of
+from e2egraph.training.checkpoint import BEST, SUFFIX
 from e2egraph.training.load import load_run
+from e2egraph.training.run_folder import CHECKPOINTS, RunInfo
 
 
 def predict(
-    network: nn.Module, table: JetTable, options: DataOptions, split: str | None
+    network: nn.Module, table: JetTable, options: DataOptions, split: str | None, share: Share = ALONE
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Numbers [J] of a split's jets (all for None) in data set order, and their softmax scores [J, C].
 
-    Nothing is read back from the device before the end. InputError when the split is empty or a shard damaged.
+    ``share``: an unbroken stretch of the split, perhaps without a jet. Nothing is read back from the device before the
+    end. InputError when the split is empty or a shard damaged.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = _device(share)
     network = network.to(device).eval()
-    numbers, scores = [], []
+    classes = len(table.manifest.classes)
+    numbers, scores = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, classes, device=device)]
     with torch.inference_mode():
-        for batch in evaluation_loader(table, options, split, pin=device.type == "cuda"):
+        for batch in evaluation_loader(table, options, split, pin=device.type == "cuda", share=share):
             numbers.append(batch.number)
             logits = network(*batch.to(device, non_blocking=True).inputs)
             scores.append(logits.float().softmax(dim=1))
@@ -37,10 +47,34 @@ def predict(
     return all_numbers[order], all_scores[order]
 
 
-def predict_run(run: Path, data: Path, output: Path, split: str | None = None) -> int:
+def predict_all(
+    network: nn.Module, info: RunInfo, table: JetTable, output: Path, split: str | None, share: Share = ALONE
+) -> Scores | None:
+    """The scores of a split's jets (all for None) in data set order, of all processes; ``output`` is not written yet.
+
+    None for all processes but the one that finishes last (``parts.scores_of_all``). InputError as ``predict``.
+    """
+    key = {
+        "checkpoint": sha256_of(info.folder / CHECKPOINTS / f"{BEST}{SUFFIX}"),
+        "nodes": as_dict(info.recipe.data.selection),
+        "data": table.manifest.digest,
+        "split": split,
+        "e2egraph": __version__,
+    }
+
+    def score() -> Scores:
+        numbers, probabilities = predict(network, table, info.recipe.data, split, share)
+        jets = {name: table.columns[name][numbers] for name in IDENTITY}
+        return Scores(jets, probabilities, tuple(info.data.classes), {})
+
+    return scores_of_all(output, key, share, score)
+
+
+def predict_run(run: Path, data: Path, output: Path, split: str | None = None, share: Share = ALONE) -> int | None:
     """Score a data set, or one split of it, with a run's best weights into ``scores.parquet`` form; number of jets.
 
-    InputError: not a run, data set missing, damaged or of other classes, an empty split.
+    Of several processes the one that finishes last writes the file, the others return None. InputError: not a run,
+    data set missing, damaged or of other classes, an empty split.
     """
     network, info = load_run(run)
     table = read_table(data)
@@ -49,8 +83,17 @@ def predict_run(run: Path, data: Path, output: Path, split: str | None = None) -
             f"{data}: its classes are {', '.join(table.manifest.classes)}, those of {run} "
             f"{', '.join(info.data.classes)}; give a data set of the run's task."
         )
-    numbers, probabilities = predict(network, table, info.recipe.data, split)
-    jets = {name: table.columns[name][numbers] for name in IDENTITY}
+    scores = predict_all(network, info, table, output, split, share)
+    if scores is None:
+        return None
     about = {"model": info.model.name, "run": run.resolve().name, "data_sha256": table.manifest.digest, "split": split}
-    write_scores(output, jets, probabilities, info.data.classes, about)
-    return len(numbers)
+    write_scores(output, scores.jets, scores.probabilities, scores.classes, about)
+    return len(scores)
+
+
+def _device(share: Share) -> torch.device:
+    """A GPU where there is one; processes of one machine take turns with its GPUs, as ``LOCAL_RANK`` counts them."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    local = int(os.environ.get("LOCAL_RANK", share.rank)) if share.world > 1 else 0
+    return torch.device("cuda", local % torch.cuda.device_count())

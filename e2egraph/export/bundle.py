@@ -12,10 +12,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from e2egraph.config import validate
 from e2egraph.data.padding import FEATURE_NAMES, POINT_NAMES
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.columns import JET_VARIABLES
 from e2egraph.graphs.manifest import sha256_of
+from e2egraph.graphs.nodeselection import NodeSelection
 
 MODEL_FILE = "model.onnx"
 PREPROCESS_FILE = "preprocess.json"
@@ -38,8 +40,9 @@ class BundleInfo:
 
     ``model_config``: name, network and options; ``classes`` in the order of the outputs; ``configuration``: the whole
     task configuration (selection, window, node definitions) that made the data set; ``node_cap``: the most nodes a
-    jet keeps (None: no cap); ``dataset_sha256``: the manifest's digest; ``metrics``: as measured, by name;
-    ``training``: recipe, seed and whatever else identifies the run.
+    jet keeps (None: no cap); ``node_selection``: which nodes of such a data set the network was trained on and is to
+    be given; ``dataset_sha256``: the manifest's digest; ``metrics``: as measured, by name; ``training``: recipe, seed
+    and whatever else identifies the run.
     """
 
     model: str
@@ -49,13 +52,15 @@ class BundleInfo:
     task: str
     configuration: dict[str, Any]
     node_cap: int | None = None
+    node_selection: NodeSelection = field(default_factory=NodeSelection)
     dataset_sha256: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
 
     @property
     def max_nodes(self) -> int:
-        return self.node_cap or DEFAULT_MAX_NODES
+        caps = [cap for cap in (self.node_cap, self.node_selection.cap) if cap is not None]
+        return min(caps, default=DEFAULT_MAX_NODES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,10 +149,14 @@ def _metadata(content: Mapping[str, Any], path: Path) -> Metadata:
     try:
         info = dict(content["info"])
         info["classes"] = tuple(info["classes"])
+        # Bundles of before it existed select nothing.
+        info["node_selection"] = validate(NodeSelection, info.get("node_selection", {}), str(path))
         values: dict[str, Any] = {item.name: content[item.name] for item in fields(Metadata)}
         values["info"] = BundleInfo(**info)
         for name in ("points", "features", "jet_variables"):
             values[name] = tuple(values[name])
         return Metadata(**values)
+    except UsageError as error:
+        raise InputError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: damaged ({type(error).__name__}: {error}); export the run again.") from error

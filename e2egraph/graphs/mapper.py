@@ -42,7 +42,7 @@ def open_mapper(workers: int = 1, dask: str | None = None) -> Iterator[Mapper]:
 @contextmanager
 def _process_mapper(workers: int) -> Iterator[Mapper]:
     # Fresh processes: forking one that has threads can hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_die_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=die_with_parent) as pool:
         try:
             yield pool.map
         except BrokenProcessPool as error:
@@ -55,7 +55,7 @@ def _process_mapper(workers: int) -> Iterator[Mapper]:
             raise
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """End this worker as soon as the process that started it is gone (killed, say), so that nothing works on unseen."""
     parent = parent_process()
     if parent is None:

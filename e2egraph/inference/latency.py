@@ -19,13 +19,14 @@ def latency(
 ) -> dict[int, float]:
     """Median milliseconds a jet for each batch size, over ``repeats`` batches of the jets of ``clouds``.
 
-    Batches are taken in order and around again, padded to their longest jet; padding is done beforehand, the first
-    batches run once to warm up. InputError when there is no jet.
+    Batches are taken in order and around again, padded to their longest jet; nodes are selected and padded beforehand,
+    the first batches run once to warm up. InputError when there is no jet.
     """
     if len(clouds) == 0:
         raise InputError("latency needs at least one jet; choose another split or data set.")
     opened = Bundle.open(bundle, threads)
-    return {size: _median(opened, _batches(clouds, size, repeats)) for size in batch_sizes}
+    selected = opened.select(clouds)
+    return {size: _median(opened, _batches(selected, size, repeats)) for size in batch_sizes}
 
 
 def _batches(clouds: PointClouds, size: int, repeats: int) -> list[DenseArrays]:

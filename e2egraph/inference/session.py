@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from e2egraph.data.padding import DenseArrays
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import MODEL_FILE, Metadata, input_shapes, read_metadata
 from e2egraph.export.preprocess import read_max_nodes
+from e2egraph.graphs.nodeselection import select_nodes
+from e2egraph.graphs.pointclouds import PointClouds
 
 Float32s = NDArray[np.float32]
 
@@ -53,6 +55,10 @@ class Bundle:
     def classes(self) -> tuple[str, ...]:
         """Class names in the order of the outputs."""
         return self.metadata.info.classes
+
+    def select(self, clouds: PointClouds) -> PointClouds:
+        """The nodes that the network was trained on; not yet cut to ``max_nodes``, as the caller may want to count."""
+        return select_nodes(clouds, replace(self.metadata.info.node_selection, cap=None))
 
     def feeds(self, jets: DenseArrays) -> dict[str, Float32s]:
         """The model's inputs, channels first and float32, of at most ``max_nodes`` nodes."""

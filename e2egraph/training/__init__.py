@@ -1,1 +1,1 @@
-"""Training on Lightning: recipes, the module, the data module, run folders. ``train.train`` and ``load.load_run``."""
+"""Training on Lightning Fabric: recipes, loop, exact resumption, run folders. ``train.train`` and ``load.load_run``."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from e2egraph.data.batch import JetBatch
@@ -18,15 +20,20 @@ _ETA_JET = ("jet_eta",)
 _PHI_FEATURES = ("d0", "d0_sig", "charge")
 
 
-def reflect(batch: JetBatch, eta: bool, phi: bool, generator: torch.Generator) -> JetBatch:
-    """Mirror each jet in Δη and, independently, in Δφ, each with probability ½ where asked.
+def reflection_signs(number: NDArray[np.int64], seed: int, epoch: int) -> Tensor:
+    """±1 for each jet, [2, B] (η, φ): bits of a hash of (seed, epoch, jet number).
 
-    ``generator`` lives on the CPU, so that the choice is the same on every device.
+    The same whichever batch, part of a batch or process the jet is in.
     """
+    key = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0]
+    bits = _mixed(_mixed(number.astype(np.uint64)) ^ key)
+    chosen = np.stack([bits >> np.uint64(63), (bits >> np.uint64(62)) & np.uint64(1)])
+    return torch.from_numpy(1.0 - 2.0 * chosen.astype(np.float32))
+
+
+def reflect(batch: JetBatch, eta_sign: Tensor, phi_sign: Tensor) -> JetBatch:
+    """Mirror in Δη the jets with ``eta_sign`` [B] −1 and in Δφ those with ``phi_sign`` −1; +1 leaves them."""
     size = len(batch)
-    signs = 1.0 - 2.0 * torch.randint(0, 2, (2, size), generator=generator)
-    eta_sign = signs[0] if eta else torch.ones(size)
-    phi_sign = signs[1] if phi else torch.ones(size)
     points = torch.stack([eta_sign, phi_sign], dim=1)
     features = torch.ones(size, len(FEATURE_NAMES))
     for names, sign in ((_ETA_FEATURES, eta_sign), (_PHI_FEATURES, phi_sign)):
@@ -43,3 +50,12 @@ def reflect(batch: JetBatch, eta: bool, phi: bool, generator: torch.Generator) -
         features=times(batch.features, features[:, None]),
         jet=times(batch.jet, jet),
     )
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014, fig. 16), after its increment."""
+    with np.errstate(over="ignore"):
+        z = values + np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))

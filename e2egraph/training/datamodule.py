@@ -1,33 +1,33 @@
-"""The data module: a loader for each epoch, and what the splits must hold for training to make sense."""
+"""What a training reads: a loader for each epoch, and what the splits must hold for training to make sense."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import lightning
 import numpy as np
 import torch
 
 from e2egraph.data.loader import JetLoader, evaluation_loader, training_loader
+from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.training.recipe import Recipe
 
 
-class JetDataModule(lightning.LightningDataModule):
+class JetDataModule:
     """Batches of a data set in the order of (seed, epoch).
 
-    InputError when the data set cannot be read, has fewer than two classes, or when training or validation lacks
-    signal or background.
+    InputError when the data set cannot be read, has fewer than two classes, lacks nodes that the recipe selects, or
+    when training or validation lacks signal or background.
     """
 
     def __init__(self, folder: Path, recipe: Recipe, seed: int) -> None:
-        super().__init__()
         self.table: JetTable = read_table(folder)
         self.recipe, self.seed = recipe, seed
         manifest = self.table.manifest
         if len(manifest.classes) < 2:
             raise InputError(f"{folder}: only class '{manifest.classes[0]}'; build the data set with two or more.")
+        self.table.node_counts(recipe.data.selection)  # kept for every epoch; refuses what the data set lacks
         self.signal = manifest.classes.index(manifest.signal)
         for split in ("train", "validation"):
             labels = self.table.columns["label"][self.table.jets_of(split)]
@@ -51,8 +51,8 @@ class JetDataModule(lightning.LightningDataModule):
         factors = np.where(present, len(numbers) / (present.sum() * np.where(present, sums, 1.0)), 0.0)
         return torch.from_numpy(factors)
 
-    def train_dataloader(self) -> JetLoader:
-        epoch = self.trainer.current_epoch if self.trainer is not None else 0
+    def training(self, epoch: int, share: Share = ALONE, start: int = 0) -> JetLoader:
+        """Epoch ``epoch`` (from 0) from batch ``start`` on, this process's share of every batch."""
         return training_loader(
             self.table,
             self.recipe.data,
@@ -60,7 +60,10 @@ class JetDataModule(lightning.LightningDataModule):
             seed=self.seed,
             epoch=epoch,
             pin=torch.cuda.is_available(),
+            share=share,
+            start=start,
         )
 
-    def val_dataloader(self) -> JetLoader:
-        return evaluation_loader(self.table, self.recipe.data, "validation", pin=torch.cuda.is_available())
+    def validation(self, share: Share = ALONE) -> JetLoader:
+        """This process's share of the validation split."""
+        return evaluation_loader(self.table, self.recipe.data, "validation", pin=torch.cuda.is_available(), share=share)

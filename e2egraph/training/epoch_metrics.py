@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from e2egraph.data.gather import of_all_processes
+
 
 @dataclass(frozen=True)
 class EpochMetrics:
@@ -18,7 +20,7 @@ class EpochMetrics:
 
 
 class EpochScores:
-    """Collects the batches of an epoch without waiting for the device."""
+    """Collects the batches of an epoch, without waiting for the device; each process those that it works on."""
 
     def __init__(self, signal: int) -> None:
         self._signal = signal
@@ -31,12 +33,24 @@ class EpochScores:
             torch.stack([score, (label == self._signal).float(), weight.float(), loss.detach().float()])
         )
 
+    def state_dict(self) -> dict[str, Tensor]:
+        """What was added since the last ``finish``, [4, J]; empty when nothing was."""
+        return {"jets": torch.cat(self._batches, dim=1).cpu()} if self._batches else {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from what ``state_dict`` returned."""
+        self._batches = [state["jets"]] if "jets" in state else []
+
     def finish(self) -> EpochMetrics:
-        """The metrics of what was added since the last call; NaN where a score is not finite or a class is absent."""
+        """The metrics of what all processes added since the last call; NaN where a score is not finite or a class is
+        absent. All processes must call, also one that added nothing; each gets the same.
+        """
         from sklearn.metrics import roc_auc_score
 
-        score, is_signal, weight, loss = torch.cat(self._batches, dim=1).double().cpu().numpy()
+        device = self._batches[-1].device if self._batches else torch.device("cpu")
+        own = [batch.to(device) for batch in self._batches] or [torch.empty(4, 0)]
         self._batches.clear()
+        score, is_signal, weight, loss = of_all_processes(torch.cat(own, dim=1)).double().cpu().numpy()
         defined = np.isfinite(score).all() and 0 < is_signal.sum() < len(is_signal)
         auc = float(roc_auc_score(is_signal, score, sample_weight=weight)) if defined else float("nan")
         return EpochMetrics(loss=float((weight * loss).sum() / weight.sum()), auc=auc)

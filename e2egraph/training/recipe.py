@@ -17,15 +17,24 @@ Positive = Annotated[int, Field(ge=1)]
 # The groups that ``--set`` may name; ``model`` belongs to the model's own configuration.
 GROUPS = ("model", "training", "data")
 
+# Settings that say where and how a training runs or is watched, not what it computes: a run may go on with others.
+CIRCUMSTANCES = ("devices", "nodes", "checkpoint_steps", "loggers")
+
 
 @configuration
 class TrainingOptions:
     """The ``training`` group of a recipe. The defaults are those of the end-to-end papers (arXiv:2104.14659).
 
-    ``schedule``: ``step`` multiplies the learning rate by ``step_factor`` every ``step_epochs`` epochs, ``cosine``
-    falls to 0 over the run, ``constant`` does nothing. ``gradient_clip``: largest norm of the gradient.
+    ``batch_size``: jets of one step, over all devices. ``schedule``: ``step`` multiplies the learning rate by
+    ``step_factor`` every ``step_epochs`` epochs, ``cosine`` falls to 0 over the run, ``constant`` does nothing;
+    ``warmup_epochs`` before it the rate rises linearly. ``weight_decay`` spares biases and norms. ``gradient_clip``:
+    largest norm of the gradient. ``ema_decay``: validate, keep and export an exponential moving average of the weights.
+    ``patience``: stop after so many epochs without a better validation AUC.
     ``reflect_eta``, ``reflect_phi``: mirror each jet with probability ½. ``class_weights``: ``balanced`` gives every
-    class the same sum of weights. ``deterministic``: the same seed gives the same weights, bit for bit on a CPU.
+    class the same sum of weights. ``accumulate``: pass each batch through the network in so many parts, for less
+    memory. ``deterministic``: the same seed gives the same weights, bit for bit on a CPU.
+    ``devices``: GPUs (or CPU processes) of each of ``nodes`` machines. ``checkpoint_steps``: steps between checkpoints,
+    beside those at the end of each epoch. ``loggers``: beside ``metrics.csv``.
     """
 
     epochs: Positive = 20
@@ -36,12 +45,22 @@ class TrainingOptions:
     schedule: Literal["step", "cosine", "constant"] = "step"
     step_epochs: Positive = 10
     step_factor: Annotated[float, Field(gt=0, le=1)] = 0.5
+    warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
     gradient_clip: Annotated[float, Field(gt=0)] | None = None
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    patience: Positive | None = None
     reflect_eta: bool = False
     reflect_phi: bool = False
     class_weights: Literal["none", "balanced"] = "none"
+    accumulate: Positive = 1
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    compile: bool = False
     deterministic: bool = True
+    devices: Positive = 1
+    nodes: Positive = 1
+    checkpoint_steps: Positive = 200
+    loggers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
 
 
 @configuration

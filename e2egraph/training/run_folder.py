@@ -1,4 +1,7 @@
-"""A run's folder: ``config.yaml environment.json metrics.csv summary.json checkpoints/{best,last}.ckpt``.
+"""A run's folder: ``config.yaml environment.json metrics.csv summary.json train.log checkpoints/{best,last}.ckpt``.
+
+Beside these, where there is something to put in them: ``tensorboard/``, ``code-….patch`` (how the code differed from
+its commit), ``diverged.json``, ``loggers.json``, and ``checkpoints/previous.ckpt`` while the run is not finished.
 
 ``config.yaml`` is written first and ``summary.json`` last, so that the one says it is a run and the other that it is
 finished.
@@ -21,7 +24,10 @@ from e2egraph.models.registry import ModelConfig
 from e2egraph.training.recipe import Recipe
 
 CONFIG, ENVIRONMENT, METRICS, SUMMARY = "config.yaml", "environment.json", "metrics.csv", "summary.json"
-CHECKPOINTS, BEST, LAST = "checkpoints", "best", "last"
+CHECKPOINTS, TENSORBOARD, LOG, SERVICES = "checkpoints", "tensorboard", "train.log", "loggers.json"
+
+# All that stands in a folder before its configuration does.
+_FIRST = {LOG, CONFIG + ".partial"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class RunInfo:
     @property
     def node_cap(self) -> int | None:
         """Nodes a jet at most: the smaller of the task's cap and the recipe's."""
-        caps = [self.data.configuration.get("nodes", {}).get("cap"), self.recipe.data.max_nodes]
+        caps = [self.data.configuration.get("nodes", {}).get("cap"), self.recipe.data.selection.cap]
         return min((cap for cap in caps if cap is not None), default=None)
 
 
@@ -79,23 +85,42 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=1) + "\n")
 
 
-def prepare(folder: Path) -> bool:
-    """Make the folder of a new run; True when an unfinished run stood there, whose files were removed.
+def holds_unfinished_run(folder: Path) -> bool:
+    """Whether an unfinished run stands in ``folder``; nothing is touched.
 
-    InputError when the folder holds a finished run or anything that is not a run.
+    InputError when the folder holds a finished run or anything that is not a run, or when a file is in the way.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: a file is in the way; choose another --output.")
     if (folder / SUMMARY).is_file():
         raise InputError(f"{folder}: already holds a finished run; choose another --output, or remove the folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG).is_file():
-        raise InputError(f"{folder}: holds other files and is no run; choose another --output.")
     unfinished = (folder / CONFIG).is_file()
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    for name in (METRICS, ENVIRONMENT):
-        (folder / name).unlink(missing_ok=True)
+    if folder.is_dir() and not unfinished and {path.name for path in folder.iterdir()} - _FIRST:
+        raise InputError(f"{folder}: holds other files and is no run; choose another --output.")
     return unfinished
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a run; InputError when that cannot be done or nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOG).open("a"):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror or error}); choose another --output, or mend its "
+            "permissions."
+        ) from error
+
+
+def clear(folder: Path) -> None:
+    """Remove what an unfinished run wrote, but its log, to begin again."""
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
+    for name in (METRICS, ENVIRONMENT, SERVICES, *(path.name for path in folder.glob("diverged*.json"))):
+        (folder / name).unlink(missing_ok=True)
+    for path in folder.glob("code-*.patch"):
+        path.unlink()
 
 
 def write_config(folder: Path, model: ModelConfig, recipe: Recipe, seed: int, data: DataIdentity) -> None:
@@ -118,11 +143,12 @@ def read_run(folder: Path) -> RunInfo:
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, UsageError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: damaged, or made by another version ({reason}); train again.") from error
-    summary, environment = (_read_json(folder / name) for name in (SUMMARY, ENVIRONMENT))
+    summary, environment = (read_json(folder / name) for name in (SUMMARY, ENVIRONMENT))
     return RunInfo(folder, model, recipe, seed, data, summary, environment)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file's content, empty when there is none; InputError when it is damaged."""
     if not path.is_file():
         return {}
     try:

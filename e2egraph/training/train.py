@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import logging
-import signal
+import os
 import statistics
-import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import lightning
 import torch
-from rich.console import Console
+from lightning.fabric import Fabric
 
-from e2egraph.errors import UsageError
+from e2egraph.errors import InputError, UsageError
+from e2egraph.models.batchnorm import join_batch_norms
 from e2egraph.models.registry import build_model, load_model_config, parameter_count
-from e2egraph.training.callbacks import EpochRow, ProgressLines, Recorder, checkpoints
+from e2egraph.training.checkpoint import PREVIOUS, SUFFIX
 from e2egraph.training.datamodule import JetDataModule
-from e2egraph.training.environment import describe_environment
-from e2egraph.training.module import TaggingModule
+from e2egraph.training.environment import record_environment
+from e2egraph.training.failures import explained
+from e2egraph.training.history import EpochRow, best_row
+from e2egraph.training.interruption import StopRequests
+from e2egraph.training.loggers import check_loggers, make_loggers
+from e2egraph.training.loop import Training
+from e2egraph.training.processes import has_batch_norm, make_fabric
+from e2egraph.training.progress import ProgressLines
+from e2egraph.training.random_state import seed_all
 from e2egraph.training.recipe import load_recipe, split_settings
+from e2egraph.training.resume import Beginning, RunIdentity, find_beginning
 from e2egraph.training.run_folder import (
     CHECKPOINTS,
-    ENVIRONMENT,
-    METRICS,
     SUMMARY,
     DataIdentity,
-    prepare,
+    clear,
+    make_folder,
     write_config,
     write_json,
 )
+from e2egraph.training.run_log import RunLog
+from e2egraph.training.watchers import Watcher
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,8 @@ class TrainSummary:
     """A finished training. ``best_epoch`` (from 1) is the one of highest validation AUC, whose weights are kept.
 
     ``jets_per_second``: median over epochs, without the first where there are more; validation not counted.
-    ``data_wait_share``: part of the training time spent waiting for batches. ``seconds``: the whole training.
+    ``data_wait_share``: part of the training time spent waiting for batches. ``seconds``: the whole training, all the
+    times it was started. ``processes``: how many trained together.
     """
 
     output: str
@@ -56,6 +65,7 @@ class TrainSummary:
     data_wait_share: float
     seconds: float
     device: str
+    processes: int
 
 
 def train(
@@ -66,73 +76,112 @@ def train(
     settings: Sequence[str] = (),
     seed: int = 1,
     recipe: str = "published",
+    restart: bool = False,
     progress: bool = True,
+    on_epoch: Callable[[EpochRow], None] | None = None,
 ) -> TrainSummary:
     """Train ``model`` (a name, or a YAML file) on data set ``data`` and write the run to ``output``.
 
     ``settings``: ``--set`` values in the groups model, training and data. The same seed on the same machine gives the
-    same weights. Every check of what the user gave comes before ``output`` is touched. UsageError: unknown model,
-    recipe or setting, or a seed out of range. InputError: unsuitable data set, an output folder with other content or
-    a finished run, or training that diverges.
+    same weights. An unfinished run of the same settings in ``output`` goes on where it stopped and ends as if it had
+    not; ``restart`` begins it again. ``on_epoch`` is called after each epoch, when its files are written; what it
+    raises passes through. With several processes each returns the summary.
+
+    Every check of what the user gave comes before ``output`` is touched. UsageError: unknown model, recipe or setting,
+    or a seed out of range. InputError: unsuitable data set, an output folder with other content, a finished run or one
+    of other settings, training that diverges, memory or disk that is full. Stopped: on SIGTERM, SIGUSR1 or Ctrl-C,
+    after a checkpoint was written.
     """
-    start = time.perf_counter()
     for_model, for_recipe = split_settings(settings)
     model_config = load_model_config(model, for_model)
     how = load_recipe(recipe, for_recipe)
     if not 0 <= seed < 2**31:
         raise UsageError(f"--seed {seed}: give a number from 0 to {2**31 - 1}.")
+    check_loggers(how.training.loggers)
     jets = JetDataModule(data, how, seed)
-    lightning.seed_everything(seed, verbose=False)
+    identity = RunIdentity(model_config, how, seed, DataIdentity.of(data, jets.table.manifest))
+    seed_all(seed)
     network = build_model(model_config, len(jets.table.manifest.classes))
-    module = TaggingModule(network, how.training, signal=jets.signal, class_weights=jets.class_weights(), seed=seed)
-
-    if prepare(output) and progress:
-        Console(stderr=True).print(f"{output} holds an unfinished run: it begins again.", soft_wrap=True)
-    write_config(output, model_config, how, seed, DataIdentity.of(data, jets.table.manifest))
-    write_json(output / ENVIRONMENT, describe_environment())
-    recorder = Recorder(output / METRICS)
-    best, last = checkpoints(output / CHECKPOINTS)
-    talk = [ProgressLines(model_config.name, recorder)] if progress else []
-    with _quiet(), _torch_settings():
-        trainer = lightning.Trainer(
-            accelerator="auto",
-            devices=1,
-            max_epochs=how.training.epochs,
-            precision=how.training.precision,
-            gradient_clip_val=how.training.gradient_clip,
-            # "warn": some accelerator operations have no deterministic form; on the CPU all of ours have.
-            deterministic="warn" if how.training.deterministic else False,
-            callbacks=[recorder, *talk, best, last],
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            reload_dataloaders_every_n_epochs=1,
-            use_distributed_sampler=False,
+    beginning = find_beginning(output, identity, restart)
+    with quiet_lightning(), torch_settings(how.training.deterministic), explained(output), ExitStack() as closing:
+        fabric = make_fabric(how.training, has_batch_norm(network))
+        # Other processes begin here. Once all are met they have looked into the folder, and the first may change it.
+        fabric.launch()
+        fabric.barrier()
+        if fabric.world_size > 1:
+            network = join_batch_norms(network, fabric.device.type == "cuda")
+        watchers: list[Watcher] = []
+        if fabric.is_global_zero:
+            watchers = _open(output, identity, beginning, progress, closing)
+        else:
+            seed_all(seed + fabric.global_rank)
+        stop = closing.enter_context(StopRequests())
+        training = Training(
+            fabric,
+            network,
+            jets,
+            how.training,
+            folder=output,
+            identity=identity.digest,
+            stop=stop,
+            watchers=watchers,
+            on_epoch=on_epoch,
         )
-        on_interrupt = signal.getsignal(signal.SIGINT)
-        try:
-            trainer.fit(module, datamodule=jets)
-        except SystemExit as stop:
-            # Lightning turns Ctrl-C into an exit of its own and ignores it from then on; give both back to the caller.
-            signal.signal(signal.SIGINT, on_interrupt)
-            raise KeyboardInterrupt from stop
-
-    summary = _summarise(recorder.rows, output, model_config.name, parameter_count(network), jets, module, start)
-    write_json(output / SUMMARY, asdict(summary))
+        if beginning.checkpoint is not None:
+            try:
+                training.restore(beginning.checkpoint)
+            except (RuntimeError, KeyError, TypeError, ValueError) as error:
+                raise InputError(
+                    f"{output / CHECKPOINTS}: the checkpoint does not fit this version of the model; begin again with "
+                    "--restart."
+                ) from error
+        training.run()
+        summary = _summarise(training, output, model_config.name, parameter_count(network), jets, fabric)
+        if fabric.is_global_zero:
+            write_json(output / SUMMARY, asdict(summary))
+            (output / CHECKPOINTS / f"{PREVIOUS}{SUFFIX}").unlink(missing_ok=True)
+        fabric.barrier()
     return summary
 
 
+def _open(
+    output: Path, identity: RunIdentity, beginning: Beginning, progress: bool, closing: ExitStack
+) -> list[Watcher]:
+    """Make or take over the run folder; who watches the run, to be closed by ``closing``."""
+    make_folder(output)
+    log = RunLog(output)
+    closing.push(log.on_exit)
+    goes_on = beginning.checkpoint is not None
+    if not goes_on:
+        clear(output)
+        write_config(output, identity.model, identity.recipe, identity.seed, identity.data)
+    record_environment(output, goes_on)
+    training = identity.recipe.training
+    settings = {**identity.settings, "data": identity.data.folder}
+    watchers: list[Watcher] = [log, *make_loggers(training.loggers, output, settings)]
+    if progress:
+        watchers.insert(0, ProgressLines(identity.model.name, training.epochs))
+    for watcher in watchers:
+        if watcher is not log:
+            closing.callback(watcher.close)
+    remarks = list(beginning.remarks)
+    if goes_on:
+        assert beginning.checkpoint is not None
+        position = beginning.checkpoint["resume"]["position"]
+        remarks.append(f"goes on at epoch {position['epoch'] + 1}, batch {position['batch']}")
+    elif beginning.found:
+        remarks.append(f"{output} holds an unfinished run: it begins again")
+    for remark in remarks:
+        for watcher in watchers:
+            watcher.on_message(remark)
+    return watchers
+
+
 def _summarise(
-    rows: list[EpochRow],
-    output: Path,
-    name: str,
-    parameters: int,
-    jets: JetDataModule,
-    module: TaggingModule,
-    start: float,
+    training: Training, output: Path, name: str, parameters: int, jets: JetDataModule, fabric: Fabric
 ) -> TrainSummary:
-    best = max(rows, key=lambda row: row.validation_auc)
+    rows = training.rows
+    best = best_row(rows)
     steady = rows[1:] or rows
     return TrainSummary(
         output=str(output),
@@ -146,20 +195,25 @@ def _summarise(
         validation_loss=best.validation_loss,
         jets_per_second=statistics.median(row.jets_per_second for row in steady),
         data_wait_share=sum(row.data_wait_share * row.seconds for row in steady) / sum(row.seconds for row in steady),
-        seconds=time.perf_counter() - start,
-        device=str(module.device),
+        seconds=training.position.total_seconds,
+        device=str(fabric.device),
+        processes=fabric.world_size,
     )
 
 
 @contextmanager
-def _torch_settings() -> Iterator[None]:
-    """Put back what a deterministic training changes in torch's global settings."""
+def torch_settings(wanted: bool) -> Iterator[None]:
+    """Deterministic algorithms where ``wanted``; torch's global settings are put back afterwards."""
     deterministic = torch.utils.deterministic
     fill = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     algorithms = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     # Filling every new tensor finds reads of memory never written, and makes a deterministic training three times
     # slower; results are the same.
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        # Warn: some accelerator operations have no deterministic form; on the CPU all of ours have.
+        torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         yield
     finally:
@@ -168,14 +222,16 @@ def _torch_settings() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence Lightning's notes on hardware and its advice on data loaders, which are not ours."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+def quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's notes on hardware and its advice, which are not ours."""
+    loggers = [logging.getLogger(name) for name in ("lightning.fabric", "lightning.pytorch")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning.*")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from e2egraph.data.loader import evaluation_loader, limit_nodes, training_loader
+from e2egraph.data.loader import evaluation_loader, training_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.prefetch import Prefetch
@@ -14,7 +14,7 @@ from e2egraph.errors import InputError
 from e2egraph.graphs.columns import NODE_TYPES, numpy_type
 from e2egraph.graphs.pointclouds import concatenate
 from e2egraph.graphs.shards import open_shard, read_row_groups
-from tests.toy_dataset import toy_clouds, write_toy_dataset
+from tests.toy_dataset import write_toy_dataset
 
 SMALL_POOLS = DataOptions(pool_jets=40, bucket_batches=2, prefetch_batches=2, evaluation_batch_size=11)
 
@@ -70,8 +70,6 @@ def test_the_cap_keeps_the_first_nodes_of_each_jet(table, everything):
         whole = pad(everything.take(batch.number.numpy()))
         assert batch.mask.shape[1] <= 7
         np.testing.assert_array_equal(batch.points.numpy(), whole.points[:, : batch.mask.shape[1]])
-    clouds = toy_clouds(0, 5, np.random.default_rng(0), nodes=(0, 4))
-    assert limit_nodes(clouds, 4) is clouds
 
 
 def test_an_epoch_never_holds_more_than_a_few_pools(tmp_path):

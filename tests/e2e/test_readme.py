@@ -13,7 +13,11 @@ BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("e2egraph ")]
 
 # What takes long is made small; everything else runs to the letter.
-SMALLER = ((r"--events \d+", "--events 100"), (r"training\.epochs=\d+", "training.epochs=1"))
+SMALLER = (
+    (r"--events \d+", "--events 100"),
+    (r"training\.epochs=\d+", "training.epochs=1"),
+    (r"--trials \d+", "--trials 2"),
+)
 
 
 @pytest.mark.journey
@@ -31,7 +35,7 @@ def test_the_readmes_commands_run_in_their_order(tmp_path, monkeypatch, capsys):
 
 def test_the_readme_shows_every_command():
     shown = {shlex.split(command, comments=True)[1] for command in COMMANDS}
-    assert shown >= {"simulate", "build-graphs", "inspect", "train", "evaluate", "export", "predict", "compare"}
+    assert shown >= {"simulate", "build-graphs", "inspect", "train", "tune", "evaluate", "export", "predict", "compare"}
 
 
 def test_the_other_commands_of_the_readme_are_the_two_scripts_and_the_installation():

@@ -8,10 +8,11 @@ from sklearn.metrics import roc_auc_score
 
 from e2egraph.data.padding import pad
 from e2egraph.data.scores import read_scores
+from e2egraph.data.share import Share
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.comparison import compare, markdown_table
-from e2egraph.evaluation.evaluate import evaluate
+from e2egraph.evaluation.evaluate import evaluate, evaluate_share
 from e2egraph.graphs.pointclouds import concatenate
 from e2egraph.graphs.shards import open_shard, read_row_groups
 from e2egraph.training.load import load_run
@@ -72,6 +73,16 @@ def test_the_scores_are_the_networks_for_each_jet_in_data_set_order(run, data):
     assert scores.classes == ("qcd", "top")
     auc = json.loads((run / "metrics.json").read_text())["auc"]
     assert auc == pytest.approx(roc_auc_score(scores.jets["label"], scores.probabilities[:, 1]))
+
+
+def test_of_several_processes_the_last_writes_the_evaluation_of_all_jets_into_a_folder_of_its_own(run, tmp_path):
+    output = tmp_path / "out"
+    assert evaluate_share(run, None, output, share=Share(1, 3), plots=False) is None
+    assert not (output / "metrics.json").exists()
+    assert evaluate_share(run, None, output, share=Share(0, 3), plots=False) is None
+    summary = evaluate_share(run, None, output, share=Share(2, 3), plots=False)
+    assert summary.metrics.auc == pytest.approx(evaluate(run, plots=False).metrics.auc, abs=1e-6)
+    assert {path.name for path in output.iterdir()} == {"metrics.json", "scores.parquet"}
 
 
 def test_another_split_data_set_and_output_can_be_given(run, tmp_path):

@@ -17,6 +17,7 @@ from e2egraph.data.scores import read_scores
 from e2egraph.errors import InputError, UsageError
 from e2egraph.export.export import export_model
 from e2egraph.graphs.manifest import read_manifest
+from e2egraph.graphs.nodeselection import NodeSelection, select_nodes
 from e2egraph.graphs.pointclouds import PointClouds, concatenate
 from e2egraph.graphs.shards import open_shard, read_row_groups
 from e2egraph.inference.latency import latency
@@ -98,6 +99,24 @@ def test_nodes_beyond_those_the_model_reads_are_cut_and_counted(tmp_path: Path) 
     np.testing.assert_allclose(read_scores(tmp_path / "scores.parquet").probabilities, expected.numpy(), atol=1e-5)
 
 
+def test_a_bundle_reads_the_nodes_that_its_selection_names(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, selection = JetLinear().eval(), NodeSelection(channels=["TRACK", "ECAL"], radius=0.5, cap=9)
+    about = info(node_cap=20, node_selection=selection)
+    assert about.max_nodes == 9
+    export_model(model, info=about, sample=None, output=tmp_path / "bundle")
+    data = write_toy_dataset(tmp_path / "data", jets=40, seed=1)
+    summary = predict_dataset(tmp_path / "bundle", data, tmp_path / "scores.parquet", threads=1)
+    clouds = all_jets(data)
+    uncapped = select_nodes(clouds, NodeSelection(channels=["TRACK", "ECAL"], radius=0.5))
+    assert summary.jets_cut == (uncapped.counts > 9).sum() > 0
+    jets = pad(select_nodes(clouds, selection))
+    with torch.no_grad():
+        arrays = (jets.points, jets.features, jets.mask, jets.jet)
+        expected = model(*map(torch.from_numpy, arrays)).softmax(1)
+    np.testing.assert_allclose(read_scores(tmp_path / "scores.parquet").probabilities, expected.numpy(), atol=1e-5)
+
+
 def test_progress_ends_at_all_jets(trained, data: Path, tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
     predict_dataset(
@@ -162,6 +181,19 @@ def test_damaged_metadata_is_refused(trained, tmp_path: Path, values: dict[str, 
     with pytest.raises(InputError, match=message) as failure:
         Bundle.open(bundle)
     assert "\n" not in str(failure.value)
+
+
+def test_a_bundle_without_a_node_selection_reads_all_nodes_and_a_wrong_one_is_refused(trained, tmp_path: Path) -> None:
+    bundle = broken(trained, tmp_path)
+    about = json.loads((bundle / "metadata.json").read_text())["info"]
+    del about["node_selection"]  # as bundles of before there were selections
+    change(bundle / "metadata.json", info=about)
+    assert Bundle.open(bundle).metadata.info.node_selection == NodeSelection()
+    for wrong, message in (({"radius": -1}, r"metadata\.json: 'radius' is wrong"), ("all", "damaged"), (3, "damaged")):
+        change(bundle / "metadata.json", info=about | {"node_selection": wrong})
+        with pytest.raises(InputError, match=message) as failure:
+            Bundle.open(bundle)
+        assert "\n" not in str(failure.value)
 
 
 def test_flipped_bytes_and_text_that_is_not_json_are_refused(trained, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import torch
 from e2egraph.data.batch import JetBatch
 from e2egraph.data.padding import FEATURE_NAMES, pad
 from e2egraph.graphs.columns import JET_VARIABLES
-from e2egraph.training.augmentation import reflect
+from e2egraph.training.augmentation import reflect, reflection_signs
 from tests.toy_dataset import toy_clouds
 
 
@@ -14,8 +14,9 @@ def batch():
     return JetBatch.from_arrays(pad(toy_clouds(0, 200, np.random.default_rng(1), nodes=(1, 9))))
 
 
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+def mirrored_as(batch, eta, phi, seed=0, epoch=0):
+    signs, one = reflection_signs(batch.number.numpy(), seed, epoch), torch.ones(len(batch))
+    return reflect(batch, signs[0] if eta else one, signs[1] if phi else one)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def generator(seed=0):
     ],
 )
 def test_a_reflection_turns_over_what_the_mirror_does_and_nothing_else(batch, eta, phi, axis, features, jet):
-    mirrored = reflect(batch, eta, phi, generator())
+    mirrored = mirrored_as(batch, eta, phi)
     flipped = (mirrored.points[:, :, axis] != batch.points[:, :, axis]).any(1)
     assert 60 < flipped.sum() < 140
     sign = torch.where(flipped, -1.0, 1.0)
@@ -40,8 +41,18 @@ def test_a_reflection_turns_over_what_the_mirror_does_and_nothing_else(batch, et
     assert mirrored.mask is batch.mask
 
 
-def test_both_reflections_are_independent_and_the_same_generator_repeats_them(batch):
-    mirrored = reflect(batch, True, True, generator(5))
-    assert torch.equal(mirrored.points, reflect(batch, True, True, generator(5)).points)
-    patterns = {tuple(p) for p in (mirrored.points[:, 0] * batch.points[:, 0] > 0).tolist()}
-    assert len(patterns) == 4
+def test_both_reflections_are_independent_and_fair():
+    signs = reflection_signs(np.arange(40_000), 3, 1)
+    assert set(signs.unique().tolist()) == {-1.0, 1.0}
+    for product in (signs[0], signs[1], signs[0] * signs[1]):
+        assert abs(product.mean()) < 4 / 200  # four standard errors of 40,000 coins
+    neighbours = signs[0, 1:] * signs[0, :-1]
+    assert abs(neighbours.mean()) < 4 / 200
+
+
+def test_a_jet_is_mirrored_alike_in_whatever_company_and_differently_in_each_epoch_and_seed(batch):
+    number = batch.number.numpy()
+    whole = reflection_signs(number, 5, 2)
+    assert torch.equal(reflection_signs(number[7:20], 5, 2), whole[:, 7:20])
+    assert not torch.equal(reflection_signs(number, 5, 3), whole)
+    assert not torch.equal(reflection_signs(number, 6, 2), whole)

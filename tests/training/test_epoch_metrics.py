@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from e2egraph.training.datamodule import JetDataModule
 from e2egraph.training.epoch_metrics import EpochScores
-from e2egraph.training.recipe import Recipe, load_recipe
+from e2egraph.training.recipe import load_recipe
 from tests.toy_dataset import write_toy_dataset
 
 
@@ -50,11 +50,3 @@ def test_class_weights_make_the_mean_training_weight_one(tmp_path, balanced):
     assert weight.mean() == pytest.approx(1.0)
     sums = np.bincount(module.table.columns["label"][train], weights=weight)
     assert np.allclose(sums, len(train) / 3) == balanced
-
-
-def test_the_shipped_recipe_is_the_published_one_which_is_also_the_default():
-    recipe = load_recipe("published")
-    assert recipe == Recipe()
-    training = recipe.training
-    assert (training.optimizer, training.learning_rate, training.batch_size) == ("adam", 5e-4, 64)
-    assert (training.schedule, training.step_epochs, training.step_factor) == ("step", 10, 0.5)

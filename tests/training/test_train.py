@@ -1,7 +1,7 @@
 import csv
 import json
-import signal
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from e2egraph.evaluation.predictions import predict
 from e2egraph.training.load import load_run
 from e2egraph.training.train import train
 from tests.toy_dataset import write_toy_dataset
+from tests.training.runs import assert_same_run
 from tests.training.tiny_model import write_tiny_model
 
 FAST = ("training.epochs=4", "training.batch_size=16", "training.learning_rate=0.01", "data.pool_jets=64")
@@ -58,11 +59,15 @@ def test_training_learns_to_tell_the_classes_apart(finished):
 def test_the_run_folder_holds_everything_and_no_half_written_file(finished):
     output, summary = finished
     names = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
-    assert names == {
+    events = {name for name in names if name.startswith("tensorboard/events.out.tfevents.")}
+    assert len(events) == 1
+    patches = {name for name in names if name.startswith("code-")}  # of a checkout with changes
+    assert names - events - patches == {
         "config.yaml",
         "environment.json",
         "metrics.csv",
         "summary.json",
+        "train.log",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
     }
@@ -128,6 +133,12 @@ def test_every_option_of_the_recipe_can_be_trained_with(data, model, tmp_path):
         "training.reflect_phi=true",
         "training.class_weights=balanced",
         "training.precision=bf16-mixed",
+        "training.warmup_epochs=0.5",
+        "training.label_smoothing=0.1",
+        "training.ema_decay=0.9",
+        "training.accumulate=3",
+        "training.patience=2",
+        "training.checkpoint_steps=5",
         "training.deterministic=false",
         "data.max_nodes=10",
         "data.drop_remainder=true",
@@ -213,16 +224,6 @@ def test_finished_runs_and_foreign_folders_are_left_alone(finished, data, model,
         train(model, data, foreign / "chapter.tex", settings=FAST, progress=False)
 
 
-def test_an_unfinished_run_begins_again_and_says_so(finished, data, model, tmp_path, capfd):
-    unfinished = tmp_path / "run"
-    train(model, data, unfinished, settings=FAST, seed=9, progress=False)
-    (unfinished / "summary.json").unlink()
-    train(model, data, unfinished, settings=FAST, seed=3, progress=True)
-    assert "holds an unfinished run" in capfd.readouterr().err.replace("\n", " ")
-    reference = weights(finished[0], "best")
-    assert all(torch.equal(value, reference[name]) for name, value in weights(unfinished, "best").items())
-
-
 def test_training_that_diverges_ends_with_an_error_that_names_the_mend(data, model, tmp_path):
     settings = ("training.epochs=3", "training.learning_rate=1e30", "training.optimizer=sgd", "training.batch_size=8")
     with pytest.raises(InputError, match=r"training diverged.*lower training\.learning_rate"):
@@ -230,14 +231,66 @@ def test_training_that_diverges_ends_with_an_error_that_names_the_mend(data, mod
     assert not (tmp_path / "run" / "summary.json").exists()
 
 
-def test_an_interrupt_reaches_the_caller_and_leaves_an_unfinished_run(data, model, tmp_path, monkeypatch):
-    def interrupt(*arguments):
-        raise KeyboardInterrupt
+def test_what_on_epoch_raises_passes_through_and_leaves_a_run_that_can_go_on(data, model, finished, tmp_path):
+    class EnoughError(Exception):
+        pass
 
-    before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr("e2egraph.training.module.TaggingModule.validation_step", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        train(model, data, tmp_path / "run", settings=FAST, progress=False)
-    assert signal.getsignal(signal.SIGINT) == before
-    assert (tmp_path / "run" / "config.yaml").is_file()
-    assert not (tmp_path / "run" / "summary.json").exists()
+    seen = []
+
+    def second(row):
+        seen.append(row)
+        if row.epoch == 2:
+            raise EnoughError
+
+    run = tmp_path / "run"
+    with pytest.raises(EnoughError):
+        train(model, data, run, settings=FAST, seed=3, progress=False, on_epoch=second)
+    assert [row.epoch for row in seen] == [1, 2]
+    assert not (run / "summary.json").exists()
+    train(model, data, run, settings=FAST, seed=3, progress=False)
+    assert_same_run(run, finished[0])
+
+
+def test_jets_that_are_left_out_are_counted_once_on_the_terminal_and_in_the_log(data, model, tmp_path, capfd):
+    settings = ("training.epochs=2", "training.batch_size=50", "data.drop_remainder=true")
+    summary = train(model, data, tmp_path / "run", settings=settings)
+    sentence = f"each epoch leaves out {summary.training_jets % 50} jets"
+    assert capfd.readouterr().err.count(sentence) == 1
+    assert (tmp_path / "run" / "train.log").read_text().count(sentence) == 1
+
+
+def test_early_stopping_ends_the_run_after_so_many_epochs_without_a_better_one(data, model, tmp_path):
+    # Nothing can improve: the weights hardly move.
+    settings = ("training.epochs=9", "training.learning_rate=1e-12", "training.patience=2")
+    summary = train(model, data, tmp_path / "run", settings=settings, progress=False)
+    assert summary.epochs - summary.best_epoch == 2
+    assert summary.epochs < 9
+
+
+def test_the_modern_recipe_trains_and_keeps_the_averaged_weights(data, model, tmp_path):
+    settings = ("training.epochs=3", "training.batch_size=16", "training.learning_rate=0.02", "training.ema_decay=0.95")
+    summary = train(model, data, tmp_path / "run", recipe="modern", settings=settings, progress=False)
+    assert summary.validation_auc > 0.8
+    last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    learner = last["resume"]["learner"]
+    kept = weights(tmp_path / "run", "last")
+    assert all(torch.equal(kept[name], value) for name, value in learner["average"]["weights"].items())
+    assert not any(torch.equal(kept[name], learner["weights"][name]) for name in ("node.weight", "head.0.weight"))
+
+
+def test_a_compiled_network_learns_what_the_plain_one_does(data, model, finished, tmp_path, monkeypatch):
+    # Captured as in a real training, run without the minute that generating C++ takes.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    settings = (*FAST, "training.epochs=1", "training.compile=true")
+    train(model, data, tmp_path / "run", settings=settings, seed=3, progress=False)
+    assert rows(tmp_path / "run")[0]["training_loss"] == pytest.approx(rows(finished[0])[0]["training_loss"], rel=1e-4)
+    assert weights(tmp_path / "run", "last").keys() == weights(finished[0], "last").keys()
+
+
+def test_environment_and_code_say_how_to_repeat_the_run(finished):
+    environment = json.loads((finished[0] / "environment.json").read_text())
+    assert environment["command"]
+    assert environment["packages"]["torch"] == torch.__version__
+    assert {"commit", "modified"} <= environment["code"].keys()
+    if patch := environment["code"].get("patch"):
+        assert (finished[0] / patch).is_file()

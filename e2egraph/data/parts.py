@@ -1,0 +1,71 @@
+"""Scores of one data set by many processes: each writes its part, and the one that finishes last joins them.
+
+Processes need no word of each other, only a folder that all see: they may run under torchrun, in a batch system's jobs,
+or one after the other. A process that is killed leaves its part missing and nothing joined; the same command for it
+alone, or for all, then ends the work. NumPy and Arrow alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2egraph.config import digest
+from e2egraph.data.scores import Scores, read_scores, write_scores
+from e2egraph.data.share import Share
+from e2egraph.errors import InputError
+
+PARTS = ".parts-"
+
+
+def scores_of_all(output: Path, key: Mapping[str, Any], share: Share, score: Callable[[], Scores]) -> Scores | None:
+    """The scores of all processes, in the order of ranks, for the one that finishes last; None for the others.
+
+    ``score`` makes this process's; its ``about`` becomes ``{"parts": [that of each process]}``. Parts wait in a folder
+    beside ``output``, whose name tells apart whatever differs in ``key`` (JSON: model, data set, split, …) or in the
+    number of processes, so that only parts of the same work are ever joined. A part that is there already is taken as
+    it is. InputError when a part cannot be written or is damaged.
+    """
+    if share.world == 1:
+        return joined([score()])
+    folder = output.with_name(f"{output.name}{PARTS}{digest({**key, 'processes': share.world})[:16]}")
+    paths = [folder / f"{rank}-of-{share.world}.parquet" for rank in range(share.world)]
+    own = paths[share.rank]
+    if not own.is_file():
+        part = score()
+        write_scores(own, part.jets, part.probabilities, part.classes, part.about)
+    if not all(path.is_file() for path in paths):
+        return None
+    # Whoever renames the folder joins: one process alone, although several may see all parts.
+    taken = folder.with_name(f"{folder.name}.{share.rank}-joins-{os.getpid()}")
+    try:
+        folder.rename(taken)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be renamed ({error.strerror}); make its folder writable.") from error
+    everything = joined([read_scores(taken / path.name) for path in paths])
+    _remove_leftovers(output, folder)
+    return everything
+
+
+def joined(parts: list[Scores]) -> Scores:
+    """Several scores (at least one, of the same classes) as one."""
+    return Scores(
+        jets={name: np.concatenate([part.jets[name] for part in parts]) for name in parts[0].jets},
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+        classes=parts[0].classes,
+        about={"parts": [part.about for part in parts]},
+    )
+
+
+def _remove_leftovers(output: Path, running: Path) -> None:
+    """Remove all parts of ``output``, also of earlier work that never ended, but those now being written."""
+    for folder in output.parent.iterdir():
+        if folder.name.startswith(output.name + PARTS) and folder != running:
+            shutil.rmtree(folder, ignore_errors=True)

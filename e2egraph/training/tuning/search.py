@@ -1,0 +1,234 @@
+"""``tune``: a model, a data set and a search space → the best settings, ready to train with."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from optuna.trial import FrozenTrial, TrialState
+
+from e2egraph.config import as_dict, digest, read_yaml
+from e2egraph.errors import InputError, UsageError
+from e2egraph.models.registry import load_model_config
+from e2egraph.training.datamodule import JetDataModule
+from e2egraph.training.recipe import CIRCUMSTANCES, Recipe, load_recipe, split_settings
+from e2egraph.training.run_folder import write_text
+from e2egraph.training.tuning.journal import JOURNAL
+from e2egraph.training.tuning.results import STATES, best_of, importances, write_results
+from e2egraph.training.tuning.space import Interval, Space, as_settings, check_space, read_space
+from e2egraph.training.tuning.study import PrunerName, Search, Study
+from e2egraph.training.tuning.workers import work, work_in_processes
+
+DESCRIPTION = "search.yaml"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TuneSummary:
+    """A search as it stands. ``before``: trials that were recorded when the command began; ``states``: how many
+    trials there are in each state; ``settings``: the best trial's, by key; ``aucs``: validation AUC of the finished
+    trials by number; ``importances``: as ``results.importances`` gives them.
+    """
+
+    output: Path
+    before: int
+    states: dict[str, int]
+    best: int
+    validation_auc: float
+    settings: dict[str, Any]
+    aucs: dict[int, float]
+    importances: dict[str, float]
+
+
+def tune(
+    model: str,
+    data: Path,
+    output: Path,
+    *,
+    space: str,
+    trials: int,
+    recipe: str = "published",
+    settings: Sequence[str] = (),
+    seed: int = 1,
+    workers: int = 1,
+    storage: str | None = None,
+    pruner: PrunerName = "median",
+    timeout: float | None = None,
+    say: Say = lambda line: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> TuneSummary:
+    """Search ``space`` for the highest validation AUC until ``output`` holds ``trials`` trials in all.
+
+    The same call goes on where it stopped; several, on machines that share ``output``, work on one search. Every
+    trial trains with ``seed``, so that only settings differ. ``storage``: a database's URL instead of a journal in
+    ``output``; ``timeout`` [minutes]: begin no trial after; ``say`` gets a line a trial. UsageError: unknown or wrong
+    model, recipe, setting or space. InputError: unsuitable data set, ``output`` with other content or another search,
+    or no trial that could be finished.
+    """
+    how = _check_usage(recipe, settings, workers)
+    chosen = read_space(space)
+    taken = sorted({setting.partition("=")[0] for setting in settings} & set(chosen.dimensions))
+    if taken:
+        raise UsageError(f"--set {taken[0]}: {chosen.origin} searches this setting; leave one of the two out.")
+    for_model, _ = split_settings(settings)
+    base_model = load_model_config(model, for_model)
+
+    def load(values: list[str]) -> None:
+        model_values, recipe_values = split_settings([*settings, *values])
+        load_model_config(model, model_values)
+        load_recipe(recipe, recipe_values)
+
+    check_space(chosen, load)
+    data_set = JetDataModule(data, how, seed).table.manifest.digest
+    description = {
+        "model": as_dict(base_model),
+        "recipe": _what_decides(how),
+        "space": {key: as_dict(dimension) for key, dimension in chosen.dimensions.items()},
+        "data_set": data_set,
+        "seed": seed,
+        "pruner": pruner,
+        "storage": JOURNAL if storage is None else _without_password(storage),
+    }
+    search = Search(
+        model=model,
+        data=data,
+        output=output,
+        recipe=recipe,
+        settings=tuple(settings),
+        space=chosen,
+        seed=seed,
+        trials=trials,
+        epochs=_most_epochs(chosen, how),
+        pruner=pruner,
+        name="",
+        storage=storage or str(output / JOURNAL),
+        deadline=None if timeout is None else time.time() + 60 * timeout,
+    )
+    study = Study(replace(search, name=_open_folder(search, description)))
+    return _run(study, workers, say, progress)
+
+
+def _run(study: Study, workers: int, say: Say, progress: Callable[[int, int], None]) -> TuneSummary:
+    search = study.search
+    told = {trial.number for trial in study.trials() if trial.state.is_finished()}
+    before = len(told)
+    if 0 < before < search.trials:
+        say(f"{search.output} holds {before} trials of {search.trials}: the search goes on.")
+
+    def look() -> None:
+        for trial in study.trials():
+            if trial.state.is_finished() and trial.number not in told:
+                told.add(trial.number)
+                say(f"trial {trial.number} ({len(told)}/{search.trials}): {_outcome(search, trial)}")
+        progress(len(told), search.trials)
+
+    look()
+    if workers == 1 or search.trials - before <= 1:
+        work(study, look)
+    else:
+        work_in_processes(study, min(workers, search.trials - before), look)
+    look()
+    write_results(study)
+    return _summarise(study, before)
+
+
+def _summarise(study: Study, before: int) -> TuneSummary:
+    trials, search = study.trials(), study.search
+    best = best_of(trials)
+    if best is None:
+        reasons = [trial.user_attrs["reason"] for trial in trials if "reason" in trial.user_attrs]
+        why = f"the first failed: {reasons[0].rstrip('.')}" if reasons else "none was begun in time"
+        raise InputError(
+            f"{search.output}: none of {len(trials)} trials could be finished ({why}); mend the space or the settings "
+            "and give another --output, or raise --trials."
+        )
+    assert best.value is not None
+    counts = [trial.state for trial in trials]
+    return TuneSummary(
+        output=search.output,
+        before=before,
+        states={name: counts.count(state) for state, name in STATES.items() if state in counts},
+        best=best.number,
+        validation_auc=best.value,
+        settings=search.space.values(best.params),
+        aucs={trial.number: float(trial.value or 0) for trial in trials if trial.state is TrialState.COMPLETE},
+        importances=importances(study),
+    )
+
+
+def _outcome(search: Search, trial: FrozenTrial) -> str:
+    values = ", ".join(as_settings(search.space.values(trial.params))) if trial.params else "no settings drawn"
+    if trial.state is TrialState.FAIL:
+        ended = f"failed ({trial.user_attrs.get('reason', 'no reason given').rstrip('.')})"
+    elif trial.state is TrialState.PRUNED:
+        ended = f"pruned after epoch {trial.last_step}, validation AUC {trial.value:.4f}"
+    else:
+        ended = f"validation AUC {trial.value:.4f}"
+    return f"{ended}; {values}"
+
+
+def _check_usage(recipe: str, settings: Sequence[str], workers: int) -> Recipe:
+    how = load_recipe(recipe, split_settings(settings)[1])
+    options = as_dict(how)["training"]
+    if options.get("devices", 1) * options.get("nodes", 1) > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            "a trial trains on one device; use training.devices=1 without torchrun, and --workers (or the same command "
+            "on more nodes) to train several trials at once."
+        )
+    if workers < 1:
+        raise UsageError(f"--workers {workers}: give a number from 1.")
+    return how
+
+
+def _what_decides(recipe: Recipe) -> dict[str, Any]:
+    """The recipe without what may be another each time that the command is given."""
+    content = as_dict(recipe)
+    return {**content, "training": {k: v for k, v in content["training"].items() if k not in CIRCUMSTANCES}}
+
+
+def _most_epochs(space: Space, recipe: Recipe) -> int:
+    dimension = space.dimensions.get("training.epochs")
+    if dimension is None:
+        return recipe.training.epochs
+    return int(dimension.high if isinstance(dimension, Interval) else max(dimension.choices))
+
+
+def _open_folder(search: Search, description: dict[str, Any]) -> str:
+    """Make the folder of a search, or find it again; returns the study's name, its own in the storage."""
+    output = search.output
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output}: a file is in the way; choose another --output.")
+    ours = {"trials", "trials.lock"}
+    if output.is_dir() and not (output / DESCRIPTION).is_file() and {path.name for path in output.iterdir()} - ours:
+        raise InputError(f"{output}: holds other files and is no search; choose another --output.")
+    (output / "trials").mkdir(parents=True, exist_ok=True)
+    with search.locked():
+        path = output / DESCRIPTION
+        if not path.is_file():
+            # Hyperband's brackets hang on the name: the same search has the same, but databases hold more than one.
+            name = f"e2egraph-{digest(description)[:16]}"
+            if description["storage"] != JOURNAL:
+                name += f"-{uuid.uuid4().hex[:16]}"
+            content = yaml.safe_dump({"study": name, **description}, sort_keys=False, allow_unicode=True)
+            write_text(path, content)
+            return name
+        found = read_yaml(path)
+    for key, value in description.items():
+        if found.get(key) != value:
+            what = key.replace("_", " ")
+            raise InputError(
+                f"{output}: holds a search with another {what}; choose another --output, or give the same {what} again."
+            )
+    return str(found["study"])
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"://[^@/]*@", "://…@", url)

@@ -1,0 +1,118 @@
+"""Losses that are not finite, full memory, full disks, folders that cannot be written."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from e2egraph.data.table import read_table
+from e2egraph.errors import InputError, UsageError
+from e2egraph.training.train import train
+from tests.toy_dataset import write_toy_dataset
+from tests.training.fragile_model import write_fragile_model
+from tests.training.runs import assert_same_run, checkpoint
+
+SETTINGS = ("training.epochs=2", "training.batch_size=16", "training.checkpoint_steps=3", "data.pool_jets=64")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_toy_dataset(tmp_path_factory.mktemp("toy") / "data", 200, nodes=(0, 20))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_fragile_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, data, model):
+    output = tmp_path_factory.mktemp("runs") / "whole"
+    train(model, data, output, settings=SETTINGS, progress=False)
+    return output
+
+
+def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_jet(data, model, tmp_path, monkeypatch):
+    monkeypatch.setenv("FRAGILE", "train:11:nan")
+    run = tmp_path / "run"
+    with pytest.raises(InputError, match=r"epoch 2, step 11 is not finite for 1 of 16 jets, first \d+ \(run") as error:
+        train(model, data, run, settings=SETTINGS, progress=False)
+    found = json.loads((run / "diverged.json").read_text())
+    assert (found["epoch"], found["step"], len(found["jets"])) == (2, 11, 16)
+    (wrong,) = [jet for jet in found["jets"] if jet["loss"] == "nan"]
+    assert wrong == found["jets"][2]
+    table = read_table(data)
+    assert wrong["event"] == table.columns["event"][wrong["number"]]
+    assert f"first {wrong['number']} (run {wrong['run']}, lumi {wrong['lumi']}, event {wrong['event']}" in str(
+        error.value
+    )
+    kept = checkpoint(run)["resume"]
+    assert kept["position"]["step"] == 9
+    assert all(value.isfinite().all() for value in kept["learner"]["weights"].values())
+
+
+def test_a_gradient_that_overflows_is_told_from_a_loss_that_does(data, model, tmp_path):
+    settings = (*SETTINGS, "training.optimizer=sgd", "training.learning_rate=1e30")
+    with pytest.raises(InputError, match=r"training diverged: .*lower training\.learning_rate"):
+        train(model, data, tmp_path / "run", settings=settings, progress=False)
+    assert not (tmp_path / "run" / "summary.json").exists()
+
+
+def test_full_memory_names_the_settings_to_change_and_the_run_can_go_on(data, model, whole, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    monkeypatch.setenv("FRAGILE", "train:8:oom")
+    with pytest.raises(InputError, match=r"out of memory.*training\.accumulate.*training\.batch_size"):
+        train(model, data, run, settings=SETTINGS, progress=False)
+    monkeypatch.delenv("FRAGILE")
+    assert "ended by OutOfMemoryError" in (run / "train.log").read_text()
+    train(model, data, run, settings=SETTINGS, progress=False)
+    assert_same_run(run, whole)
+
+
+@pytest.mark.parametrize(("write", "name"), [(2, "last"), (4, "best"), (5, "last")])
+def test_a_full_disk_keeps_the_checkpoint_before_and_the_run_goes_on(
+    data, model, whole, tmp_path, monkeypatch, write, name
+):
+    run, flush, flushed = tmp_path / "run", os.fsync, []
+
+    def full(file):
+        flushed.append(file)
+        if len(flushed) == write:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        flush(file)
+
+    monkeypatch.setattr("e2egraph.training.checkpoint.os.fsync", full)
+    with pytest.raises(InputError, match=rf"{name}\.ckpt: cannot be written \(No space left on device\).*make room"):
+        train(model, data, run, settings=(*SETTINGS, "training.loggers=[]"), progress=False)
+    monkeypatch.undo()
+    assert not list(run.rglob("*.partial"))
+    assert checkpoint(run)["resume"]["position"]["step"] > 0
+    train(model, data, run, settings=SETTINGS, progress=False)
+    assert_same_run(run, whole)
+
+
+def test_a_disk_that_is_full_for_the_figures_is_named_too(data, model, whole, tmp_path, monkeypatch):
+    def full(path, rows):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr("e2egraph.training.loop.write_rows", full)
+    with pytest.raises(InputError, match=r"metrics\.csv: cannot be written \(No space left"):
+        train(model, data, tmp_path / "run", settings=SETTINGS, progress=False)
+    monkeypatch.undo()
+    train(model, data, tmp_path / "run", settings=SETTINGS, progress=False)
+    assert_same_run(tmp_path / "run", whole)
+
+
+@pytest.mark.parametrize("folder", ["/proc/runs/one", "/dev/null/one"])
+def test_a_folder_that_cannot_be_written_is_named(data, model, folder):
+    with pytest.raises(InputError, match=f"{folder}: cannot be written"):
+        train(model, data, Path(folder), settings=SETTINGS, progress=False)
+
+
+def test_a_logger_that_is_not_installed_is_named_before_anything_is_written(data, model, tmp_path, monkeypatch):
+    monkeypatch.setattr("e2egraph.training.loggers.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="'wandb' needs the package wandb; pip install wandb"):
+        train(model, data, tmp_path / "run", settings=("training.loggers=[wandb]",), progress=False)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from e2egraph.data.batch import JetBatch
+from e2egraph.data.padding import pad
+from e2egraph.training.epoch_metrics import EpochScores
+from e2egraph.training.learner import Learner
+from e2egraph.training.parts import split_batch
+from e2egraph.training.processes import has_batch_norm, make_fabric
+from e2egraph.training.recipe import TrainingOptions
+from tests.toy_dataset import toy_clouds
+from tests.training.tiny_model import Tiny, TinyOptions
+
+CLASS_WEIGHTS = torch.tensor([0.5, 2.0])
+
+
+@pytest.fixture
+def batch():
+    clouds = toy_clouds(0, 23, np.random.default_rng(1), nodes=(0, 12))
+    clouds.jets["label"] = np.arange(23) % 2
+    clouds.jets["weight"] = np.linspace(0.5, 2.0, 23)
+    return JetBatch.from_arrays(pad(clouds))
+
+
+def learner(**options):
+    training = TrainingOptions(optimizer="sgd", learning_rate=0.1, **options)
+    torch.manual_seed(4)
+    network = Tiny(TinyOptions(), 2)
+    fabric = make_fabric(training, has_batch_norm(network))
+    fabric.launch()
+    return Learner(fabric, network, training, class_weights=CLASS_WEIGHTS, seed=1)
+
+
+def after_a_step(batch, rate=0.1, **options):
+    taught = learner(**options)
+    taught.step(batch, rate, 0, EpochScores(1))
+    return torch.cat([parameter.detach().flatten() for parameter in taught.network.parameters()])
+
+
+def test_a_step_is_the_one_of_a_plain_loop(batch):
+    torch.manual_seed(4)
+    network = Tiny(TinyOptions(), 2)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.05)
+    weight = batch.weight * CLASS_WEIGHTS[batch.label]
+    loss = F.cross_entropy(network(*batch.inputs), batch.label, reduction="none", label_smoothing=0.1)
+    (weight * loss).mean().backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 0.2)
+    optimizer.step()
+    expected = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+    found = after_a_step(batch, 0.05, label_smoothing=0.1, gradient_clip=0.2)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("parts", [2, 5, 23, 100])
+def test_a_batch_in_parts_makes_the_step_of_the_whole(batch, parts):
+    torch.testing.assert_close(after_a_step(batch, accumulate=parts), after_a_step(batch), rtol=1e-5, atol=1e-7)
+
+
+def test_the_parts_of_a_batch_are_its_jets_in_order_and_about_equal(batch):
+    parts = split_batch(batch, 5)
+    assert [len(part) for part in parts] == [4, 5, 4, 5, 5]
+    assert torch.equal(torch.cat([part.number for part in parts]), batch.number)
+    assert torch.equal(torch.cat([part.features for part in parts]), batch.features)
+    assert split_batch(batch, 1) == [batch]
+
+
+def test_the_scores_of_training_are_those_of_the_loss_that_validation_measures(batch):
+    scores = EpochScores(1)
+    taught = learner(label_smoothing=0.3, accumulate=2)
+    with torch.no_grad():
+        loss = F.cross_entropy(taught.network(*batch.inputs), batch.label, reduction="none")
+    weight = batch.weight * CLASS_WEIGHTS[batch.label]
+    taught.step(batch, 0.1, 0, scores)
+    assert scores.finish().loss == pytest.approx(float((weight * loss).sum() / weight.sum()), rel=1e-5)
+
+
+def test_mixed_precision_leaves_the_inputs_in_full(batch):
+    taught = learner(precision="bf16-mixed")
+    seen = []
+    taught.network.register_forward_pre_hook(lambda module, inputs: seen.append([x.dtype for x in inputs]))
+    inside = []
+    taught.network.node.register_forward_hook(lambda module, inputs, output: inside.append(output.dtype))
+    taught.step(batch, 0.1, 0, EpochScores(1))
+    assert seen == [[torch.float32, torch.float32, torch.bool, torch.float32]]
+    assert inside == [torch.bfloat16]

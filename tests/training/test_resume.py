@@ -1,0 +1,280 @@
+"""A run that is stopped anywhere and started again ends with the bits of one that was not."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from e2egraph.data.table import read_table
+from e2egraph.errors import InputError, Stopped
+from e2egraph.training.load import load_run
+from e2egraph.training.train import train
+from tests.toy_dataset import write_toy_dataset
+from tests.training.fragile_model import write_fragile_model
+from tests.training.runs import assert_same_run, checkpoint, figures
+
+# Eight batches an epoch; every part of the state is in use.
+SETTINGS = (
+    "training.epochs=3",
+    "training.batch_size=16",
+    "training.learning_rate=0.01",
+    "training.optimizer=adamw",
+    "training.weight_decay=0.1",
+    "training.schedule=cosine",
+    "training.warmup_epochs=1",
+    "training.ema_decay=0.9",
+    "training.label_smoothing=0.05",
+    "training.gradient_clip=1.0",
+    "training.reflect_eta=true",
+    "training.reflect_phi=true",
+    "training.checkpoint_steps=3",
+    "data.pool_jets=64",
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_toy_dataset(tmp_path_factory.mktemp("toy") / "data", 200, nodes=(0, 20))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_fragile_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, data, model):
+    output = tmp_path_factory.mktemp("runs") / "whole"
+    train(model, data, output, settings=SETTINGS, seed=5, progress=False)
+    return output
+
+
+def stopped(monkeypatch, model, data, output, fault, settings=SETTINGS):
+    monkeypatch.setenv("FRAGILE", fault)
+    with pytest.raises(Stopped) as stop:
+        train(model, data, output, settings=settings, seed=5, progress=False)
+    monkeypatch.delenv("FRAGILE")
+    return stop.value
+
+
+def test_the_epochs_have_eight_batches_as_the_cases_below_suppose(data):
+    assert -(-len(read_table(data).jets_of("train")) // 16) == 8
+
+
+@pytest.mark.parametrize(
+    ("fault", "position"),
+    [
+        ("train:1:SIGTERM", (0, 1)),  # the first step
+        ("train:5:SIGUSR1", (0, 5)),  # the middle of an epoch, between two checkpoints
+        ("train:8:SIGTERM", (0, 8)),  # the last step of an epoch: validation comes next
+        ("eval:1:SIGTERM", (0, 8)),  # during validation
+        ("train:12:SIGINT", (1, 4)),
+        ("train:24:SIGTERM", (2, 8)),  # the last step of all
+    ],
+)
+def test_a_run_stopped_by_a_signal_goes_on_to_the_same_bits(data, model, whole, tmp_path, monkeypatch, fault, position):
+    run = tmp_path / "run"
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)]
+    stop = stopped(monkeypatch, model, data, run, fault)
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)] == before
+    assert stop.code == 128 + getattr(signal, fault.split(":")[2])
+    place = checkpoint(run)["resume"]["position"]
+    assert (place["epoch"], place["batch"]) == position
+    assert not (run / "summary.json").exists()
+    train(model, data, run, settings=SETTINGS, seed=5, progress=False)
+    assert_same_run(run, whole)
+
+
+def test_a_run_stopped_again_and_again_ends_with_the_same_bits(data, model, whole, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    for call in (3, 2, 7, 1):
+        stopped(monkeypatch, model, data, run, f"train:{call}:SIGTERM")
+    train(model, data, run, settings=SETTINGS, seed=5, progress=False)
+    assert_same_run(run, whole)
+    environment = json.loads((run / "environment.json").read_text())
+    assert len(environment["resumed"]) == 4
+    log = (run / "train.log").read_text()
+    assert log.count("ended by Stopped: stopped on request") == 4
+    assert "goes on after step 13" in log
+
+
+def test_the_scale_of_half_precision_is_part_of_the_state(data, model, tmp_path, monkeypatch):
+    settings = (*SETTINGS, "training.precision=16-mixed", "training.accumulate=2")
+    train(model, data, tmp_path / "whole", settings=settings, seed=5, progress=False)
+    stopped(monkeypatch, model, data, tmp_path / "run", "train:21:SIGTERM", settings)
+    train(model, data, tmp_path / "run", settings=settings, seed=5, progress=False)
+    assert checkpoint(tmp_path / "run")["resume"]["learner"]["precision"]["scale"] > 0
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def command(model, data, run):
+    settings = [word for setting in SETTINGS for word in ("--set", setting)]
+    words = ["train", "--model", model, "--data", data, "--output", run, "--seed", 5, *settings]
+    return [sys.executable, "-m", "e2egraph", *map(str, words)]
+
+
+def in_a_process(words, **environment):
+    root = Path(__file__).parents[2]
+    variables = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"} | environment
+    return subprocess.run(words, env=variables, cwd=root, capture_output=True, text=True, check=False)
+
+
+def test_the_command_that_was_killed_goes_on_from_its_last_checkpoint(data, model, whole, tmp_path):
+    run = tmp_path / "run"
+    killed = in_a_process(command(model, data, run), FRAGILE="train:14:SIGKILL")
+    assert killed.returncode == -signal.SIGKILL
+    place = checkpoint(run)["resume"]["position"]
+    assert place["step"] == 12  # the 14th step was never finished; checkpoints stand every three
+    stop = in_a_process(command(model, data, run), FRAGILE="train:6:SIGTERM")
+    assert stop.returncode == 143
+    (sentence,) = [line for line in stop.stderr.splitlines() if line.startswith("e2egraph:")]
+    assert "the same command goes on from there" in sentence
+    assert "Traceback" not in stop.stderr
+    done = in_a_process(command(model, data, run))
+    assert done.returncode == 0, done.stderr
+    assert "next: e2egraph evaluate" in done.stdout
+    assert_same_run(run, whole)
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory, data, model):
+    run = tmp_path_factory.mktemp("runs") / "interrupted"
+    patch = pytest.MonkeyPatch()
+    stopped(patch, model, data, run, "train:14:SIGTERM")
+    return run
+
+
+@pytest.fixture
+def run(interrupted, tmp_path):
+    return shutil.copytree(interrupted, tmp_path / "run")
+
+
+@pytest.mark.parametrize("damage", ["torn", "altered", "empty"])
+def test_a_damaged_checkpoint_is_recognised_and_the_one_before_is_used(data, model, whole, run, capfd, damage):
+    last = run / "checkpoints" / "last.ckpt"
+    content = bytearray(last.read_bytes())
+    place = len(content) // 2
+    changed = bytes(content[:place]) + bytes([content[place] ^ 1]) + bytes(content[place + 1 :])
+    last.write_bytes({"torn": content[:place], "altered": changed, "empty": b""}[damage])
+    train(model, data, run, settings=SETTINGS, seed=5, progress=True)
+    error = capfd.readouterr().err.replace("\n", " ")
+    assert "last.ckpt is damaged" in error
+    assert "goes on at epoch 2, batch 4" in error
+    assert_same_run(run, whole)
+
+
+def test_two_damaged_checkpoints_are_an_error_that_names_the_mend(data, model, whole, run):
+    for name in ("last", "previous"):
+        (run / "checkpoints" / f"{name}.ckpt").write_bytes(b"PK")
+    with pytest.raises(InputError, match="no checkpoint in it can be read; begin again with --restart"):
+        train(model, data, run, settings=SETTINGS, seed=5, progress=False)
+    train(model, data, run, settings=SETTINGS, seed=5, progress=False, restart=True)
+    assert_same_run(run, whole)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        (
+            {"settings": (*SETTINGS, "training.learning_rate=0.02")},
+            r"training\.learning_rate \(0\.01 there, 0\.02 now\)",
+        ),
+        ({"settings": (*SETTINGS, "data.max_nodes=5")}, r"data\.max_nodes"),
+        ({"settings": (*SETTINGS, "model.options.width=8")}, r"model\.options\.width"),
+        ({"seed": 6}, r"--seed \(5 there, 6 now\)"),
+    ],
+)
+def test_an_unfinished_run_of_other_settings_is_refused_and_left_alone(data, model, run, changes, name):
+    content = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=rf"another {name}.*--restart"):
+        train(model, data, run, **({"settings": SETTINGS, "seed": 5, "progress": False} | changes))
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == content
+
+
+def test_a_data_set_changed_since_the_checkpoint_is_refused(model, run, tmp_path):
+    other = write_toy_dataset(tmp_path / "other", 200, seed=9, nodes=(0, 20))
+    with pytest.raises(InputError, match="another data set"):
+        train(model, other, run, settings=SETTINGS, seed=5, progress=False)
+
+
+def test_a_run_may_go_on_under_other_circumstances(data, model, whole, run):
+    settings = (*SETTINGS, "training.checkpoint_steps=100", "training.loggers=[]")
+    train(model, data, run, settings=settings, seed=5, progress=False)
+    assert figures(run) == figures(whole)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"format": 99}, r"made by another version \(format 99, not 1\)"),
+        ({"state_dict": {}}, "could not go on"),
+        ({"resume": {}, "identity": "another"}, "belongs to another run"),
+    ],
+)
+def test_checkpoints_of_other_versions_and_runs_are_refused(data, model, run, content, message):
+    torch.save(content, run / "checkpoints" / "last.ckpt")
+    with pytest.raises(InputError, match=message):
+        train(model, data, run, settings=SETTINGS, seed=5, progress=False)
+
+
+def test_a_checkpoint_that_does_not_fit_the_network_is_refused(data, model, run):
+    path = run / "checkpoints" / "last.ckpt"
+    content = torch.load(path, weights_only=True)
+    content["resume"]["learner"]["weights"].popitem()
+    torch.save(content, path)
+    with pytest.raises(InputError, match="does not fit this version of the model"):
+        train(model, data, run, settings=SETTINGS, seed=5, progress=False)
+
+
+def test_a_run_without_a_checkpoint_begins_again_and_says_so(data, model, whole, run, capfd):
+    shutil.rmtree(run / "checkpoints")
+    train(model, data, run, settings=SETTINGS, seed=5, progress=True)
+    assert "holds an unfinished run: it begins again" in capfd.readouterr().err.replace("\n", " ")
+    assert_same_run(run, whole)
+
+
+def test_a_run_that_is_begun_again_keeps_nothing_of_the_old_one(data, model, run):
+    train(model, data, run, settings=("training.epochs=1",), progress=False, restart=True)
+    assert len(figures(run)) == 1
+    assert load_run(run)[1].recipe.training.epochs == 1
+    assert "resumed" not in json.loads((run / "environment.json").read_text())
+
+
+def test_a_second_training_in_the_same_folder_is_refused(data, model, run):
+    holder = (
+        "import fcntl, sys, time; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True)"
+        "; time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(run / "train.log")], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "held\n"
+        try:
+            with pytest.raises(InputError, match="another training is at work in it"):
+                train(model, data, run, settings=SETTINGS, seed=5, progress=False)
+        finally:
+            other.kill()
+
+
+def test_random_numbers_go_on_where_they_were():
+    from e2egraph.training.random_state import random_state, restore_random_state, seed_all
+
+    def draw():
+        import random
+
+        return random.random(), np.random.normal(), torch.rand(3).tolist()  # noqa: NPY002
+
+    seed_all(7)
+    draw()
+    state = random_state()
+    expected = draw()
+    seed_all(8)
+    restore_random_state(state)
+    assert draw() == expected
