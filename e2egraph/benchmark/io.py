@@ -6,11 +6,8 @@ the image network itself does on its device (drawing the image) is measured apar
 
 from __future__ import annotations
 
-import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,9 @@ import numpy as np
 import torch
 
 from e2egraph.benchmark import dense_parquet
+from e2egraph.benchmark.cores import one_core
 from e2egraph.benchmark.report import Record, timed
+from e2egraph.benchmark.steps import optimizer_of, time_steps
 from e2egraph.data.loader import JetLoader, evaluation_loader, training_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.table import JetTable, read_table
@@ -143,54 +142,15 @@ def _waiting(table: JetTable, name: str, steps: int) -> list[Record]:
     """Share of training time that a network on this machine's processor waits for batches, after the first one."""
     torch.manual_seed(1)
     model = build_model(load_model_config(name), len(table.manifest.classes))
-    optimiser = torch.optim.Adam(model.parameters(), lr=5e-4)
-    loader = _loader(table, 1)
-    start = time.perf_counter()
-    first = began = waited = 0.0
-    done = 0
-    for number, batch in enumerate(loader):
-        if number == 1:
-            first, began, waited = began, time.perf_counter(), loader.wait_seconds
-        elif number == 0:
-            began = time.perf_counter() - start
-        loss = torch.nn.functional.cross_entropy(model(*batch.inputs), batch.label)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        done = number
-        if number == steps:
-            break
-    spent = time.perf_counter() - began
-    waiting = loader.wait_seconds - waited
+    took = time_steps(model, optimizer_of(model), _loader(table, 1), steps)
     threads = f"{torch.get_num_threads()} threads"
+    note = f"{took.steps} CPU training steps, {threads}"
     return [
-        Record(
-            name, done * BATCH_SIZE, "data_wait_share", waiting / spent, "", f"{done} CPU training steps, {threads}"
-        ),
-        Record(name, done * BATCH_SIZE, "train_jets_per_second", done * BATCH_SIZE / spent, "1/s", threads),
-        Record(name, 1, "first_batch_seconds", first, "s", "once an epoch: the first pool of row groups"),
+        Record(name, took.jets, "data_wait_share", took.wait_share, "", note),
+        Record(name, took.jets, "train_jets_per_second", took.jets_per_second, "1/s", threads),
+        Record(name, 1, "first_batch_seconds", took.first_batch_seconds, "s", "once an epoch: first row groups"),
     ]
 
 
 def _loader(table: JetTable, epoch: int) -> JetLoader:
     return training_loader(table, DataOptions(), BATCH_SIZE, seed=1, epoch=epoch)
-
-
-@contextmanager
-def one_core() -> Iterator[None]:
-    """This process and its threads on one core, torch included."""
-    cores, threads = os.sched_getaffinity(0), torch.get_num_threads()
-    mine = {min(cores)}
-    for thread in _threads():
-        os.sched_setaffinity(thread, mine)
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        for thread in _threads():
-            os.sched_setaffinity(thread, cores)
-
-
-def _threads() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc/self/task").iterdir()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -50,6 +51,120 @@ def io(data: Path, output: Path, jets: int, steps: int, repeats: int, models: tu
 
     with progress("benchmark io", None) as advance_to:
         records = benchmark_io(data, jets=jets, steps=steps, networks=models, repeats=repeats, progress=advance_to)
+    _finish(output, records)
+
+
+@example("e2egraph benchmark kernels --model gravnet --model window --output kernels.json")
+@benchmark.command()
+@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table beside it).")
+@click.option("--model", "models", multiple=True, help="Graph network, by name or YAML file.  [default: all shipped]")
+@click.option("--nodes", multiple=True, type=click.IntRange(min=1), help="Nodes a jet.  [default: 256 … 16384]")
+@click.option("--total-nodes", type=click.IntRange(min=1), help="Nodes in a batch, at every size.  [default: 16384]")
+@click.option("--width", default=64, show_default=True, type=click.IntRange(min=1), help="Of every network.")
+@click.option("--depth", default=3, show_default=True, type=click.IntRange(min=1), help="Blocks of every network.")
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns; the median counts.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1), help="CPU threads of torch.")
+def kernels(
+    output: Path,
+    models: tuple[str, ...],
+    nodes: tuple[int, ...],
+    total_nodes: int | None,
+    width: int,
+    depth: int,
+    repeats: int,
+    threads: int,
+) -> None:
+    """Time and memory of graph networks against the number of nodes, beside full attention (always measured)."""
+    from e2egraph.benchmark.kernels import NODES, TOTAL_NODES, benchmark_kernels
+
+    with progress("benchmark kernels", None) as advance_to:
+        records = benchmark_kernels(
+            models, nodes=nodes or NODES, total_nodes=total_nodes or TOTAL_NODES, width=width, depth=depth,
+            repeats=repeats, threads=threads, progress=advance_to,
+        )  # fmt: skip
+    _finish(output, records)
+
+
+def _numbers(context: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """``1,2,4`` as numbers, each once."""
+    try:
+        numbers = [int(word) for word in value.split(",")] if value is not None else []
+    except ValueError:
+        numbers = [0]
+    if min(numbers, default=1) < 1:
+        raise click.BadParameter("give whole numbers from 1 with commas between, such as 1,2,4.", context, option)
+    return tuple(dict.fromkeys(numbers))
+
+
+@example("e2egraph benchmark scaling --data data/top --model resnet15 --ranks 1,2,4 --output scaling.json")
+@benchmark.command()
+@click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
+@click.option("--model", required=True, help="Name in configs/models, or a YAML file.")
+@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table beside it).")
+@click.option("--ranks", callback=_numbers, metavar="N,…", help="Numbers of processes, beside 1.  [default: 1,2]")
+@click.option("--batch-sizes", callback=_numbers, metavar="N,…", help="Train with each instead; AUC against size.")
+@click.option("--jets", type=click.IntRange(min=1), help="Jets timed a turn; weak: a rank.  [default: 24 batches]")
+@click.option("--learning-rate-rule", "rule", default="none", show_default=True,
+              type=click.Choice(["none", "linear", "sqrt"]), help="How the rate follows --batch-sizes.")  # fmt: skip
+@click.option("--recipe", default="published", show_default=True, help="Name in configs/recipes, or a YAML file.")
+@click.option("--repeats", type=click.IntRange(min=1), help="Turns [default: 3], or seeds of --batch-sizes [1].")
+@settings_option
+def scaling(
+    data: Path,
+    model: str,
+    output: Path,
+    ranks: tuple[int, ...],
+    batch_sizes: tuple[int, ...],
+    jets: int | None,
+    rule: Literal["none", "linear", "sqrt"],
+    recipe: str,
+    repeats: int | None,
+    settings: tuple[str, ...],
+) -> None:
+    """Strong and weak scaling of training over processes of this machine, and AUC against batch size.
+
+    With --batch-sizes, processes are measured only where --ranks is given too.
+    """
+    if rule != "none" and not batch_sizes:
+        raise click.UsageError("--learning-rate-rule: only with --batch-sizes; give both or neither.")
+    if jets is not None and batch_sizes and not ranks:
+        raise click.UsageError("--jets: --batch-sizes trains whole epochs; leave it out, or give --ranks too.")
+    from e2egraph.benchmark.batch_sizes import benchmark_batch_sizes
+    from e2egraph.benchmark.pivot import pivot
+    from e2egraph.benchmark.scaling import RANKS, REPEATS, benchmark_scaling
+
+    tables = []
+    if ranks or not batch_sizes:
+        with progress("benchmark scaling", None) as advance_to:
+            tables.append(benchmark_scaling(
+                model, data, ranks or RANKS, jets=jets, recipe=recipe, settings=settings, repeats=repeats or REPEATS,
+                progress=advance_to,
+            ))  # fmt: skip
+    if batch_sizes:
+        with progress("benchmark scaling", None) as advance_to:
+            tables.append(benchmark_batch_sizes(
+                model, data, batch_sizes, rule=rule, recipe=recipe, settings=settings, repeats=repeats or 1,
+                progress=advance_to,
+            ))  # fmt: skip
+    for table in tables:
+        click.echo(pivot(table))
+    _finish(output, [record for table in tables for record in table])
+
+
+@example("e2egraph benchmark train --data data/top --output train.json")
+@benchmark.command()
+@click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
+@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table beside it).")
+@click.option("--model", "models", multiple=True, help="By name or YAML file.  [default: all shipped]")
+@click.option("--steps", default=8, show_default=True, type=click.IntRange(min=1), help="Steps timed in each turn.")
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns; the median counts.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads of torch.  [default: torch's own choice]")
+def train(data: Path, output: Path, models: tuple[str, ...], steps: int, repeats: int, threads: int | None) -> None:
+    """Jets a second of real training steps, parameters and FLOPs a jet."""
+    from e2egraph.benchmark.train import benchmark_train
+
+    with progress("benchmark train", None) as advance_to:
+        records = benchmark_train(data, models, steps=steps, repeats=repeats, threads=threads, progress=advance_to)
     _finish(output, records)
 
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from e2egraph.benchmark import dense_parquet
-from e2egraph.benchmark.io import one_core
+from e2egraph.benchmark.cores import one_core
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.cli import main
 from tests.graphs.builds import SETTINGS, ntuple
@@ -95,7 +95,7 @@ def test_benchmark_io_compares_the_same_jets_both_ways(tmp_path, capsys):
     assert 0 <= found["resnet15", "data_wait_share"] < 1
 
 
-@pytest.mark.parametrize("what", ["build", "io"])
+@pytest.mark.parametrize("what", ["build", "io", "kernels", "train"])
 def test_the_help_of_every_benchmark_has_an_example(what, capsys):
     assert main(["benchmark", what, "--help"]) == 0
     assert f"e2egraph benchmark {what} " in capsys.readouterr().out.split("Example:")[1]

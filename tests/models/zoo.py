@@ -34,9 +34,13 @@ SMALL_OF = {"fcn": {"width": 128}}
 def build(name: str, seed: int = 0, n_outputs: int = 3, settings: tuple[str, ...] = ()) -> nn.Module:
     """A new small network of model ``name`` with ``n_outputs`` scores, in evaluation mode."""
     torch.manual_seed(seed)
+    return build_model(load_model_config(name, [*small_settings(name), *settings]), n_outputs).eval()
+
+
+def small_settings(name: str, group: str = "options") -> list[str]:
+    """Settings that bring model ``name`` to test size, each beginning with ``group``."""
     options = load_model_config(name).options
-    small = [f"options.{key}={value}" for key, value in (SMALL | SMALL_OF.get(name, {})).items() if key in options]
-    return build_model(load_model_config(name, [*small, *settings]), n_outputs).eval()
+    return [f"{group}.{key}={value}" for key, value in (SMALL | SMALL_OF.get(name, {})).items() if key in options]
 
 
 def graph_models() -> list[str]:

@@ -1,0 +1,142 @@
+"""``benchmark train``: jets a second of real training steps on real shards, and what each network costs.
+
+Every model trains on the same batches, read by the loader that training uses. The models take turns, so that a busy
+machine slows them alike; medians over the turns count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from e2egraph.benchmark.cores import torch_threads
+from e2egraph.benchmark.report import Record
+from e2egraph.benchmark.settings import Setting, available_settings
+from e2egraph.benchmark.steps import Steps, optimizer_of, time_steps
+from e2egraph.config import config_names
+from e2egraph.data.batch import JetBatch
+from e2egraph.data.loader import columns_for, read_jets, training_loader
+from e2egraph.data.options import DataOptions
+from e2egraph.data.padding import pad
+from e2egraph.data.table import JetTable, read_table
+from e2egraph.errors import InputError
+from e2egraph.models.cost import cost
+from e2egraph.models.registry import ModelConfig, build_model, load_model_config
+
+BATCH_SIZE = 64
+STEPS = 8
+REPEATS = 3
+
+# The published image network, the denominator of the ratio.
+REFERENCE = "resnet15"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class _Case:
+    """A network in training, and its turns."""
+
+    name: str
+    setting: Setting
+    model: Any
+    optimizer: torch.optim.Optimizer
+    turns: list[Steps] = field(default_factory=list)
+
+    def median(self, figure: Callable[[Steps], float]) -> float:
+        return float(np.median([figure(turn) for turn in self.turns]))
+
+    @property
+    def rate(self) -> float:
+        return self.median(lambda turn: turn.jets_per_second)
+
+
+def benchmark_train(
+    data: Path, models: Sequence[str] = (), *, steps: int = STEPS, repeats: int = REPEATS,
+    threads: int | None = None, progress: Progress | None = None,
+) -> list[Record]:  # fmt: skip
+    """Train ``models`` (names or YAML files; none: all that are shipped) for ``steps`` timed steps, ``repeats`` times.
+
+    ``threads``: torch's threads (None: as many as it takes by itself). Where there is a GPU, it is measured as well,
+    in bfloat16, eager and compiled. InputError: not a data set, or too few training jets; UsageError: unknown model.
+    """
+    table = read_table(data)
+    _check_size(table, steps)
+    configs = [load_model_config(name) for name in dict.fromkeys(models or config_names("models"))]
+    n_classes = len(table.manifest.classes)
+    settings = available_settings()
+    done, total = 0, len(settings) * len(configs) * repeats
+    records = _costs(configs, n_classes, _median_jet(table))
+    with torch_threads(threads) as used:
+        for setting in settings:
+            cases = [_case(config, n_classes, setting) for config in configs]
+            pin = setting.device == "cuda"
+            with setting.active():
+                for repeat, case in product(range(repeats), cases):
+                    loader = training_loader(table, DataOptions(), BATCH_SIZE, seed=1, epoch=repeat, pin=pin)
+                    case.turns.append(time_steps(case.model, case.optimizer, loader, steps, setting))
+                    done += 1
+                    if progress is not None:
+                        progress(done, total)
+            records += _rates(cases, setting.describe(used))
+    return records
+
+
+def _check_size(table: JetTable, steps: int) -> None:
+    jets = len(table.jets_of("train"))
+    if jets < (steps + 1) * BATCH_SIZE:
+        raise InputError(
+            f"{table.folder}: {jets} training jets, fewer than the {(steps + 1) * BATCH_SIZE} that {steps} timed steps "
+            f"and one before need; lower --steps, or build the data set from more events."
+        )
+
+
+def _median_jet(table: JetTable) -> JetBatch:
+    """The training jet whose number of nodes is the median (the larger of two)."""
+    numbers = table.jets_of("train")
+    middle = np.argsort(table.columns["n_nodes"][numbers], kind="stable")[len(numbers) // 2]
+    wanted = numbers[middle : middle + 1]
+    _, clouds = read_jets(table, table.group_of(wanted), wanted, columns_for(()))
+    return JetBatch.from_arrays(pad(clouds))
+
+
+def _costs(configs: Sequence[ModelConfig], n_classes: int, jet: JetBatch) -> list[Record]:
+    n = jet.mask.shape[1]
+    records = []
+    for config in configs:
+        found = cost(build_model(config, n_classes), jet.inputs)
+        note = f"forward pass of one jet of {n} nodes (the median); matrix products, convolutions and attention"
+        records += [
+            Record(config.name, n, "parameters", found.parameters, ""),
+            Record(config.name, n, "forward_flops_per_jet", found.flops, "", note),
+        ]
+    return records
+
+
+def _case(config: ModelConfig, n_classes: int, setting: Setting) -> _Case:
+    torch.manual_seed(1)
+    model = setting.prepare(build_model(config, n_classes), dynamic=True)
+    return _Case(setting.case(config.name), setting, model, optimizer_of(model))
+
+
+def _rates(cases: Sequence[_Case], how: str) -> list[Record]:
+    records = []
+    for case in cases:
+        jets, steps = sum(turn.jets for turn in case.turns), sum(turn.steps for turn in case.turns)
+        note = f"{steps} training steps of {BATCH_SIZE} jets, {how}"
+        waiting = case.median(lambda turn: turn.wait_share)
+        records += [
+            Record(case.name, jets, "train_jets_per_second", case.rate, "1/s", note),
+            Record(case.name, jets, "data_wait_share", waiting, "", note),
+        ]
+    for reference in (case for case in cases if case.name == case.setting.case(REFERENCE)):
+        for case in cases:
+            ratio = case.rate / reference.rate
+            records.append(Record(case.name, BATCH_SIZE, f"train_rate_over_{REFERENCE}", ratio, "", how))
+    return records
