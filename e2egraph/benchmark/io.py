@@ -19,6 +19,7 @@ from e2egraph.benchmark import dense_parquet
 from e2egraph.benchmark.cores import one_core
 from e2egraph.benchmark.report import Record, timed
 from e2egraph.benchmark.steps import optimizer_of, time_steps
+from e2egraph.benchmark.stored_images import compare_training
 from e2egraph.data.loader import JetLoader, evaluation_loader, training_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.table import JetTable, read_table
@@ -58,6 +59,8 @@ def benchmark_io(
         records = _sizes(table, snappy, written)
         with one_core():
             records += _rates(table, snappy, written, repeats)
+            if written >= 2 * BATCH_SIZE:
+                records += compare_training(_loader(table, 2), snappy, written, BATCH_SIZE, repeats)
         advance(2, total)
     for number, name in enumerate(networks):
         records += _waiting(table, name, steps)

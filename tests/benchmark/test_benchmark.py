@@ -81,7 +81,7 @@ def figures(path):
 
 def test_benchmark_io_compares_the_same_jets_both_ways(tmp_path, capsys):
     data = write_toy_dataset(tmp_path / "toy", 480, nodes=(100, 300))
-    words = ["--data", str(data), "--output", str(tmp_path / "io.json"), "--jets", "64", "--steps", "1"]
+    words = ["--data", str(data), "--output", str(tmp_path / "io.json"), "--jets", "128", "--steps", "1"]
     assert main(["benchmark", "io", *words, "--repeats", "1", "--model", "resnet15"]) == 0
     assert "next: " in capsys.readouterr().out.splitlines()[-1]
     found = figures(tmp_path / "io.json")
@@ -92,6 +92,10 @@ def test_benchmark_io_compares_the_same_jets_both_ways(tmp_path, capsys):
         rate / found["image Parquet, to_pydict", "jets_per_second"]
     )
     assert found["shards", "rate_over_zero_copy"] > 0
+    points, stored = (
+        found[f"resnet15 from {source}", "train_jets_per_second"] for source in ("points", "stored images")
+    )
+    assert found["resnet15 from points", "train_rate_over_stored_images"] == pytest.approx(points / stored)
     assert 0 <= found["resnet15", "data_wait_share"] < 1
 
 
