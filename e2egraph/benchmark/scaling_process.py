@@ -22,12 +22,13 @@ from lightning.fabric import Fabric
 from e2egraph.benchmark.communication import AllReduceTimer, busy_seconds, exposed_seconds
 from e2egraph.benchmark.scaling_turn import ERROR_SUFFIX, RESULT_SUFFIX, WARM_UP_STEPS, Timing, Turn, read_turn
 from e2egraph.errors import InputError, Stopped, UsageError
+from e2egraph.models.batchnorm import join_batch_norms
 from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.training.datamodule import JetDataModule
 from e2egraph.training.failures import explained
 from e2egraph.training.interruption import StopRequests
 from e2egraph.training.loop import Training
-from e2egraph.training.processes import has_batch_norm, make_fabric
+from e2egraph.training.processes import make_fabric
 from e2egraph.training.random_state import seed_all
 from e2egraph.training.recipe import load_recipe, split_settings
 from e2egraph.training.train import quiet_lightning, torch_settings
@@ -86,10 +87,10 @@ def run(turn: Turn, folder: Path) -> Timing | None:
     seed_all(turn.seed)
     network = build_model(config, len(data.table.manifest.classes))
     with quiet_lightning(), torch_settings(options.deterministic), explained(folder):
-        fabric: Fabric = make_fabric(options, has_batch_norm(network))
+        fabric: Fabric = make_fabric(options)
         fabric.launch()
-        if fabric.world_size > 1 and fabric.device.type == "cuda":
-            network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        if fabric.world_size > 1:
+            network = join_batch_norms(network, fabric.device.type == "cuda")
         timer = AllReduceTimer(fabric.device)
         timer.watch(fabric)
         stop = StopRequests()

@@ -30,7 +30,8 @@ class JetDataset(Dataset):
     ``y`` [1] label; ``weight`` [1]; ``jet`` [1, G]; ``target`` [1, T]; ``number`` [1]: the jet's place in the data set.
 
     Row groups are read when asked for, and the latest ones kept, up to ``cached_jets`` jets. Any ``DataLoader`` works;
-    with ``batch_sampler=EpochBatches(dataset, …)`` a shuffled epoch reads each row group once. ``nodes`` and
+    with ``batch_sampler=EpochBatches(dataset, …)`` a shuffled epoch reads each row group once (with ``num_workers``,
+    each worker those of its batches, with a cache of its own). ``nodes`` and
     ``max_nodes``: as in ``DataOptions``. InputError as ``table.read_table``, when the split is empty, or when the data
     set lacks nodes that are selected.
     """

@@ -27,7 +27,9 @@ class JetLoader:
     """Iterates over the batches of one epoch plan from batch ``start`` on, ``share`` of each; may be iterated again.
 
     A background thread reads the next pool of row groups and makes batches ahead, so memory holds a few pools and
-    batches however large the data set is. Jets hold the nodes of ``options.selection``. ``wait_seconds`` is the time
+    batches however large the data set is. A thread and no worker processes: decompressing and gathering whole arrays
+    release Python's lock, one thread keeps well ahead of a network, and neither is anything copied between processes
+    nor does each hold a pool of its own. Jets hold the nodes of ``options.selection``. ``wait_seconds`` is the time
     spent waiting for batches so far.
     """
 

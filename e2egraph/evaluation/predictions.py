@@ -21,8 +21,9 @@ from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.graphs.manifest import sha256_of
 from e2egraph.training.checkpoint import BEST, SUFFIX
+from e2egraph.training.failures import is_out_of_memory
 from e2egraph.training.load import load_run
-from e2egraph.training.run_folder import CHECKPOINTS, RunInfo
+from e2egraph.training.run_folder import CHECKPOINTS, CONFIG, RunInfo
 
 
 def predict(
@@ -52,7 +53,8 @@ def predict_all(
 ) -> Scores | None:
     """The scores of a split's jets (all for None) in data set order, of all processes; ``output`` is not written yet.
 
-    None for all processes but the one that finishes last (``parts.scores_of_all``). InputError as ``predict``.
+    None for all processes but the one that finishes last (``parts.scores_of_all``). InputError as
+    ``predict``, and when memory is full.
     """
     key = {
         "checkpoint": sha256_of(info.folder / CHECKPOINTS / f"{BEST}{SUFFIX}"),
@@ -63,7 +65,16 @@ def predict_all(
     }
 
     def score() -> Scores:
-        numbers, probabilities = predict(network, table, info.recipe.data, split, share)
+        try:
+            numbers, probabilities = predict(network, table, info.recipe.data, split, share)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            size, config = info.recipe.data.evaluation_batch_size, info.folder / CONFIG
+            raise InputError(
+                f"out of memory with batches of {size} jets; lower data.evaluation_batch_size (and on the machine "
+                f"itself data.pool_jets) in {config} and give the same command again."
+            ) from error
         jets = {name: table.columns[name][numbers] for name in IDENTITY}
         return Scores(jets, probabilities, tuple(info.data.classes), {})
 

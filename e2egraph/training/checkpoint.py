@@ -10,6 +10,7 @@ import io
 import os
 import pickle
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,23 @@ def write_checkpoint(path: Path, content: dict[str, Any], keep: Path | None = No
         if keep is not None and path.exists():
             path.replace(keep)
         beside.replace(path)
+        _flush_folder(path.parent)
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise InputError(
             f"{path}: cannot be written ({error.strerror or error}); the checkpoint before it is kept, so make room "
             "and give the same command again."
         ) from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """Bring renamed names to the disk: without it a power cut may bring back the names of before."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # file systems that cannot flush a folder keep its names in order by themselves
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -69,14 +81,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             if (bad := archive.testzip()) is not None:
                 raise DamagedCheckpointError(f"{path}: damaged checkpoint (record {bad}); train again.")
         content = torch.load(path, map_location="cpu", weights_only=True)
-        wrote = content.get("format", FORMAT)
+        wrote = content.get("format")
     except (RuntimeError, OSError, KeyError, ValueError, AttributeError, EOFError) as error:
         raise DamagedCheckpointError(f"{path}: damaged checkpoint; train again.") from error
     except (zipfile.BadZipFile, zipfile.LargeZipFile, pickle.UnpicklingError, NotImplementedError) as error:
         raise DamagedCheckpointError(f"{path}: damaged checkpoint; train again.") from error
     if wrote != FORMAT:
         raise InputError(
-            f"{path}: made by another version (format {wrote}, not {FORMAT}); use that one, or train again."
+            f"{path}: made by another version (format {wrote or 'not given'}, not {FORMAT}); use that one, or train "
+            "again."
         )
     return dict(content)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from e2egraph.data.loader import JetLoader, evaluation_loader, training_loader
 from e2egraph.data.share import ALONE, Share
@@ -18,7 +19,7 @@ class JetDataModule:
     """Batches of a data set in the order of (seed, epoch).
 
     InputError when the data set cannot be read, has fewer than two classes, lacks nodes that the recipe selects, or
-    when training or validation lacks signal or background.
+    when training or validation lacks signal or background or has weights that no loss can be made of.
     """
 
     def __init__(self, folder: Path, recipe: Recipe, seed: int) -> None:
@@ -30,7 +31,9 @@ class JetDataModule:
         self.table.node_counts(recipe.data.selection)  # kept for every epoch; refuses what the data set lacks
         self.signal = manifest.classes.index(manifest.signal)
         for split in ("train", "validation"):
-            labels = self.table.columns["label"][self.table.jets_of(split)]
+            numbers = self.table.jets_of(split)
+            self._check_weights(numbers, split)
+            labels = self.table.columns["label"][numbers]
             for what, found in (("signal", labels == self.signal), ("background", labels != self.signal)):
                 if not found.any():
                     raise InputError(
@@ -43,13 +46,24 @@ class JetDataModule:
         label, weight = self.table.columns["label"][numbers], self.table.columns["weight"][numbers]
         n_classes = len(self.table.manifest.classes)
         sums = np.bincount(label, weights=weight, minlength=n_classes)
-        if not np.isfinite(sums).all() or sums.sum() <= 0 or (weight < 0).any():
-            raise InputError(f"{self.table.folder}: jet weights must be finite, not negative, and not all zero.")
         if self.recipe.training.class_weights == "none":
             return torch.full((n_classes,), len(numbers) / sums.sum())
         present = sums > 0
         factors = np.where(present, len(numbers) / (present.sum() * np.where(present, sums, 1.0)), 0.0)
         return torch.from_numpy(factors)
+
+    def _check_weights(self, numbers: NDArray[np.int64], split: str) -> None:
+        weight = self.table.columns["weight"][numbers]
+        wrong = numbers[~(np.isfinite(weight) & (weight >= 0))]
+        if len(wrong):
+            columns = self.table.columns
+            jet = ", ".join(f"{name} {columns[name][wrong[0]]}" for name in ("run", "lumi", "event", "jet"))
+            raise InputError(
+                f"{self.table.folder}: {len(wrong)} jets of split '{split}' have weights that are negative or not "
+                f"finite, first {jet} ({columns['weight'][wrong[0]]}); build the data set again."
+            )
+        if len(numbers) and not weight.any():
+            raise InputError(f"{self.table.folder}: all weights of split '{split}' are zero; build the data set again.")
 
     def training(self, epoch: int, share: Share = ALONE, start: int = 0) -> JetLoader:
         """Epoch ``epoch`` (from 0) from batch ``start`` on, this process's share of every batch."""

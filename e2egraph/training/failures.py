@@ -15,10 +15,22 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "bad_alloc", "alloc_failed")
 _NO_PEER = ("connection closed by peer", "connection reset", "connection refused", "gloo", "nccl", "process group")
 
-LESS_MEMORY = (
-    "raise training.accumulate (the same steps in less memory), or lower data.max_nodes, training.batch_size or, for "
-    "validation, data.evaluation_batch_size"
+GO_ON = (
+    "raise training.accumulate (the same steps in less memory) or, for validation, lower data.evaluation_batch_size, "
+    "and give the command again: it goes on from the last checkpoint"
 )
+
+PEER_STOPPED = (
+    "another process of this training stopped; see what it says (nothing, if it was killed), then give the same "
+    "command again: it goes on from the last checkpoint."
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that memory is full: Python's, a device's, or that of torch's allocator on the CPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY)
 
 
 @contextmanager
@@ -27,7 +39,10 @@ def explained(output: Path) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise InputError(f"out of memory on the machine; lower data.pool_jets, or {LESS_MEMORY}.") from error
+        raise InputError(
+            f"out of memory on the machine; lower data.prefetch_batches, {GO_ON}; lower data.pool_jets or "
+            "training.batch_size with --restart if that is not enough."
+        ) from error
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
@@ -37,11 +52,11 @@ def explained(output: Path) -> Iterator[None]:
         ) from error
     except RuntimeError as error:
         message = str(error).lower()
-        if isinstance(error, torch.OutOfMemoryError) or any(words in message for words in _NO_MEMORY):
-            raise InputError(f"out of memory on the device; {LESS_MEMORY}.") from error
-        if torch.distributed.is_initialized() and any(words in message for words in _NO_PEER):
+        if is_out_of_memory(error):
             raise InputError(
-                "another process of this training stopped; see what it says, then give the same command again: it goes "
-                "on from the last checkpoint."
+                f"out of memory on the device; {GO_ON}; lower data.max_nodes or training.batch_size with --restart if "
+                "that is not enough."
             ) from error
+        if torch.distributed.is_initialized() and any(words in message for words in _NO_PEER):
+            raise InputError(PEER_STOPPED) from error
         raise

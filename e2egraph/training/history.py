@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -31,8 +32,8 @@ class EpochRow:
 
 
 def best_row(rows: Sequence[EpochRow]) -> EpochRow:
-    """The row of highest validation AUC, the earlier of equals."""
-    return max(rows, key=lambda row: row.validation_auc)
+    """The row of highest validation AUC, the earlier of equals; NaN is lower than any number."""
+    return max(rows, key=lambda row: -math.inf if math.isnan(row.validation_auc) else row.validation_auc)
 
 
 def write_rows(path: Path, rows: Sequence[EpochRow]) -> None:

@@ -84,13 +84,14 @@ class Learner:
         return StepResult(torch.cat(losses), norm)
 
     @torch.no_grad()
-    def score(self, batch: JetBatch, scores: EpochScores) -> None:
-        """Add a batch to ``scores``, as ``result`` (in evaluation mode) sees it."""
+    def score(self, batch: JetBatch, scores: EpochScores) -> Tensor:
+        """Add a batch to ``scores``, as ``result`` (in evaluation mode) sees it; the loss of each jet [B]."""
         batch = batch.to(self._fabric.device, non_blocking=True)
         with self._fabric.autocast():
             logits = self.result(*batch.inputs).float()
         loss = F.cross_entropy(logits, batch.label, reduction="none")
         scores.add(logits, batch.label, batch.weight * self._class_weights[batch.label], loss)
+        return loss
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values: all that the next step depends on, but the random number generators."""

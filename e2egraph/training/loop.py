@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from lightning.fabric import Fabric
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from e2egraph.data.share import Share
 from e2egraph.errors import InputError, Stopped
+from e2egraph.training.changes import changes_since
 from e2egraph.training.checkpoint import BEST, LAST, PREVIOUS, SUFFIX, network_state, write_checkpoint
 from e2egraph.training.datamodule import JetDataModule
 from e2egraph.training.epoch_metrics import EpochMetrics, EpochScores
@@ -25,8 +26,8 @@ from e2egraph.training.random_state import random_state, restore_random_state
 from e2egraph.training.recipe import TrainingOptions
 from e2egraph.training.run_folder import CHECKPOINTS, METRICS
 from e2egraph.training.schedule import learning_rate
-from e2egraph.training.watch import MEND, LossWatch
-from e2egraph.training.watchers import StepReport, Watcher
+from e2egraph.training.watch import MEND, LossWatch, describe
+from e2egraph.training.watchers import LostWatcher, StepReport, Watcher
 
 # Steps between looks at whether all goes well: looking waits for a GPU, and for the other processes.
 LOOK_STEPS_ON_GPU = 25
@@ -95,13 +96,18 @@ class Training:
         self._before = 0.0
 
     def restore(self, content: dict[str, Any]) -> None:
-        """Go on from a checkpoint that ``LAST`` held. RuntimeError when it does not fit the network."""
+        """Go on from a checkpoint that ``LAST`` held. RuntimeError when it does not fit the network.
+
+        Watchers are told when it will not be to the bit, as something differs from the time before.
+        """
         state = content["resume"]
         self._learner.load_state_dict(state["learner"])
         self.rows = [EpochRow(**row) for row in state["rows"]]
         self.position = Position(**state["position"])
         self._before = self.position.total_seconds
         own = state["processes"]
+        if self._watchers and (changed := changes_since(self._folder, len(own), self._fabric.world_size)):
+            self._tell("on_message", f"goes on, but not to the same bits: {'; '.join(changed)}")
         if len(own) == self._fabric.world_size:
             restore_random_state(own[self._fabric.global_rank]["random"])
             self._train_scores.load_state_dict(own[self._fabric.global_rank]["scores"])
@@ -112,9 +118,14 @@ class Training:
         """Train from ``position`` to the end."""
         self._clock = Clock()
         self._tell("on_start", self.position.step)
-        while not self._done():
-            self._train_epoch()
-            self._finish_epoch()
+        try:
+            while not self._done():
+                self._train_epoch()
+                self._finish_epoch()
+        except Stopped:
+            self._tell("on_end", False)
+            raise
+        self._tell("on_end", True)
 
     def _done(self) -> bool:
         patience = self._options.patience
@@ -169,8 +180,13 @@ class Training:
         fine, loss = self._watch.look()
         wrong, stop = any_process(self._fabric, not fine, bool(self._stop.received))
         if wrong:
-            raise self._watch.error(self._data.table, self._folder, self._fabric.global_rank)
+            self._raise_diverged()
         return loss, stop
+
+    def _raise_diverged(self) -> NoReturn:
+        """Every process says the same: what the one that found it found."""
+        own = self._watch.found(self._data.table, self._folder, self._fabric.global_rank)
+        raise InputError(describe([state["found"] for state in gather_states(self._fabric, {"found": own})]))
 
     def _finish_epoch(self) -> None:
         """Validate, write the epoch's row, the best weights and a checkpoint."""
@@ -178,8 +194,9 @@ class Training:
         train, validation = self._train_scores.finish(), self._validate()
         steps = place.batch
         if not abs(validation.loss) < float("inf"):
+            # Each jet's loss is finite, or _validate had named it.
             raise InputError(
-                f"training diverged: the validation loss of epoch {place.epoch + 1} is not finite; {MEND}."
+                f"training diverged: the sum of the validation losses of epoch {place.epoch + 1} is too large; {MEND}."
             )
         row = EpochRow(
             epoch=place.epoch + 1,
@@ -206,10 +223,14 @@ class Training:
     def _validate(self) -> EpochMetrics:
         self._learner.result.eval()
         for batch in self._data.validation(self._share):
-            self._learner.score(batch, self._validation_scores)
+            loss = self._learner.score(batch, self._validation_scores)
+            self._watch.add(self.position.epoch + 1, None, batch.number, loss)
             if self._stop.received and self._fabric.world_size == 1:
                 # The checkpoint at the end of the epoch's last step is where the run goes on.
                 self._raise_stopped()
+        fine, _ = self._watch.look()
+        if any_process(self._fabric, not fine)[0]:
+            self._raise_diverged()
         return self._validation_scores.finish()
 
     def _save(self) -> None:
@@ -231,7 +252,7 @@ class Training:
         whole = {"identity": self._identity, "state_dict": network_state(self._learner.result), **content}
         write_checkpoint(self._folder / CHECKPOINTS / f"{name}{SUFFIX}", whole, keep)
 
-    def _raise_stopped(self) -> None:
+    def _raise_stopped(self) -> NoReturn:
         place = self.position
         raise Stopped(
             f"stopped on request at epoch {place.epoch + 1}, batch {place.batch}, with everything saved: the same "
@@ -240,8 +261,12 @@ class Training:
         )
 
     def _tell(self, what: str, *values: Any) -> None:
-        for watcher in self._watchers:
-            getattr(watcher, what)(*values)
+        for watcher in list(self._watchers):
+            try:
+                getattr(watcher, what)(*values)
+            except LostWatcher as lost:
+                self._watchers.remove(watcher)
+                self._tell("on_message", str(lost))
 
 
 def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:

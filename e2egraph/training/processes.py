@@ -8,13 +8,19 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.plugins.environments import TorchElasticEnvironment
+from lightning.fabric.plugins.environments import (
+    ClusterEnvironment,
+    LightningEnvironment,
+    SLURMEnvironment,
+    TorchElasticEnvironment,
+)
 from lightning.fabric.plugins.precision import MixedPrecision, Precision
 from lightning.fabric.strategies import DDPStrategy
 from torch import nn
 
 from e2egraph.errors import UsageError
 from e2egraph.training.recipe import TrainingOptions
+from e2egraph.training.workers import start_workers
 
 
 class AutocastOnly(MixedPrecision):
@@ -28,36 +34,71 @@ class AutocastOnly(MixedPrecision):
         return data
 
 
-def make_fabric(options: TrainingOptions, network_has_batch_norm: bool) -> Fabric:
-    """A Fabric that is not launched yet; UsageError for more devices than there are."""
+def make_fabric(options: TrainingOptions) -> Fabric:
+    """A Fabric that is not launched yet; UsageError for more devices than there are, or other than srun started."""
     cuda = torch.cuda.is_available()
-    devices, nodes = options.devices, options.nodes
-    if TorchElasticEnvironment.detect():
-        devices = int(os.environ["LOCAL_WORLD_SIZE"])
-        nodes = int(os.environ["WORLD_SIZE"]) // devices
+    devices, nodes = _devices_and_nodes(options)
+    environment = _environment(devices, nodes)
     if cuda and devices > torch.cuda.device_count():
         raise UsageError(f"training.devices={devices}: this machine has {torch.cuda.device_count()}; lower it.")
     precision = Precision()
     if options.precision != "32-true":
         precision = AutocastOnly(options.precision, "cuda" if cuda else "cpu")
-    # Statistics that processes take on their own (batch norms where they cannot be joined) follow those of the first.
-    alone = DDPStrategy(broadcast_buffers=network_has_batch_norm and not cuda)
+    # Networks take their statistics over all processes, so that buffers are the same in each.
+    together = DDPStrategy(broadcast_buffers=False)
     try:
         return Fabric(
             accelerator="cuda" if cuda else "cpu",
             devices=devices,
             num_nodes=nodes,
-            strategy=alone if devices * nodes > 1 else "auto",
-            plugins=precision,
+            strategy=together if devices * nodes > 1 else "auto",
+            plugins=[precision, environment],
         )
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"training.devices={devices}, training.nodes={nodes}: {reason}") from error
 
 
-def has_batch_norm(network: nn.Module) -> bool:
-    """Whether a network takes statistics of its batches in torch's batch norms."""
-    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+def launch(fabric: Fabric, options: TrainingOptions) -> None:
+    """Start the processes, or meet those that were started; UsageError when they are not as many as ``options`` say."""
+    devices, nodes = _devices_and_nodes(options)
+    environment = getattr(fabric.strategy, "cluster_environment", None)
+    if devices > 1 and isinstance(environment, LightningEnvironment):
+        start_workers(environment, devices, nodes)
+    fabric.launch()
+    if fabric.world_size != devices * nodes:
+        raise UsageError(
+            f"training.devices={devices} on training.nodes={nodes} are {devices * nodes} processes, but "
+            f"{fabric.world_size} began; start them with torchrun, or set both to what was started."
+        )
+
+
+def _devices_and_nodes(options: TrainingOptions) -> tuple[int, int]:
+    """Processes a machine, and machines: torchrun's, or else the recipe's."""
+    if not TorchElasticEnvironment.detect():
+        return options.devices, options.nodes
+    devices = int(os.environ["LOCAL_WORLD_SIZE"])
+    return devices, int(os.environ["WORLD_SIZE"]) // devices
+
+
+def _environment(devices: int, nodes: int) -> ClusterEnvironment:
+    """Who starts the processes: torchrun, an ``srun`` of several tasks, or (also in a job of SLURM) this program.
+
+    SLURM describes the job in every process of it; ``SLURM_STEP_NUM_TASKS`` is there under ``srun`` only, and
+    ``SLURM_NTASKS`` alone does not tell whether anything but this process was started.
+    """
+    if TorchElasticEnvironment.detect():
+        return TorchElasticEnvironment()
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if tasks == "1":
+        return LightningEnvironment()
+    a_node = os.environ.get("SLURM_NTASKS_PER_NODE")
+    if tasks != str(devices * nodes) or a_node != str(devices):
+        raise UsageError(
+            f"srun started {tasks} tasks ({a_node or 'unsaid'} a node), but training.devices={devices} and "
+            f"training.nodes={nodes}; give srun --nodes={nodes} --ntasks-per-node={devices}, or start one task."
+        )
+    return SLURMEnvironment(auto_requeue=False)
 
 
 def any_process(fabric: Fabric, *flags: bool) -> list[bool]:

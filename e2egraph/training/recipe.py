@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -18,7 +18,15 @@ Positive = Annotated[int, Field(ge=1)]
 GROUPS = ("model", "training", "data")
 
 # Settings that say where and how a training runs or is watched, not what it computes: a run may go on with others.
-CIRCUMSTANCES = ("devices", "nodes", "checkpoint_steps", "loggers")
+CIRCUMSTANCES = (
+    "training.accumulate",
+    "training.devices",
+    "training.nodes",
+    "training.checkpoint_steps",
+    "training.loggers",
+    "data.evaluation_batch_size",
+    "data.prefetch_batches",
+)
 
 
 @configuration
@@ -69,6 +77,15 @@ class Recipe:
 
     training: TrainingOptions = Field(default_factory=TrainingOptions)
     data: DataOptions = Field(default_factory=DataOptions)
+
+
+def what_decides(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values, without the settings that may be others when a run goes on."""
+    content = config.as_dict(recipe)
+    for name in CIRCUMSTANCES:
+        group, _, key = name.partition(".")
+        del content[group][key]
+    return content
 
 
 def load_recipe(name: str, settings: Iterable[str] = ()) -> Recipe:

@@ -10,7 +10,7 @@ from e2egraph.config import as_dict, digest
 from e2egraph.errors import InputError
 from e2egraph.models.registry import ModelConfig
 from e2egraph.training.checkpoint import LAST, SUFFIX, read_latest
-from e2egraph.training.recipe import CIRCUMSTANCES, Recipe
+from e2egraph.training.recipe import Recipe, what_decides
 from e2egraph.training.run_folder import CHECKPOINTS, CONFIG, DataIdentity, holds_unfinished_run, read_run
 
 _OTHERWISE = "give the run's own settings, choose another --output, or begin again with --restart"
@@ -28,9 +28,7 @@ class RunIdentity:
     @property
     def settings(self) -> dict[str, Any]:
         """Every setting by its dotted name."""
-        recipe = as_dict(self.recipe)
-        for name in CIRCUMSTANCES:
-            del recipe["training"][name]
+        recipe = what_decides(self.recipe)
         content = {"model": as_dict(self.model), **recipe, "--seed": self.seed, "data set": self.data.digest}
         return dict(_flat(content))
 
@@ -75,7 +73,43 @@ def find_beginning(folder: Path, identity: RunIdentity, restart: bool) -> Beginn
         raise InputError(f"{path}: made by a version that could not go on; begin again with --restart.")
     if checkpoint.get("identity") != identity.digest:
         raise InputError(f"{path}: belongs to another run than {folder / CONFIG} says; begin again with --restart.")
+    try:
+        position = checkpoint["resume"]["position"]
+        remarks.append(f"goes on at epoch {position['epoch'] + 1}, batch {position['batch']}")
+    except (KeyError, TypeError) as error:
+        raise does_not_fit(folder) from error
+    remarks += _other_rounding(info.recipe, identity.recipe)
     return Beginning(found=True, checkpoint=checkpoint, remarks=remarks)
+
+
+def does_not_fit(folder: Path) -> InputError:
+    """What to say of a whole checkpoint of the run in ``folder`` whose content this version cannot use."""
+    return InputError(
+        f"{folder / CHECKPOINTS}: the checkpoint does not fit this version of the model; begin again with --restart."
+    )
+
+
+def _other_rounding(there: Recipe, now: Recipe) -> list[str]:
+    """A remark on each setting that is another now and moves the last bits of what is computed."""
+    changes = (
+        (
+            "training.accumulate",
+            there.training.accumulate,
+            now.training.accumulate,
+            "steps (batch norms see the parts)",
+        ),
+        (
+            "data.evaluation_batch_size",
+            there.data.evaluation_batch_size,
+            now.data.evaluation_batch_size,
+            "validation",
+        ),
+    )
+    return [
+        f"{name} is {new} from here on, {old} before: the same {what}, but not to the last bit"
+        for name, old, new, what in changes
+        if old != new
+    ]
 
 
 def _flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

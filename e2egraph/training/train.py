@@ -14,22 +14,22 @@ from pathlib import Path
 import torch
 from lightning.fabric import Fabric
 
-from e2egraph.errors import InputError, UsageError
+from e2egraph.errors import UsageError
 from e2egraph.models.batchnorm import join_batch_norms
 from e2egraph.models.registry import build_model, load_model_config, parameter_count
 from e2egraph.training.checkpoint import PREVIOUS, SUFFIX
 from e2egraph.training.datamodule import JetDataModule
 from e2egraph.training.environment import record_environment
-from e2egraph.training.failures import explained
+from e2egraph.training.failures import explained, is_out_of_memory
 from e2egraph.training.history import EpochRow, best_row
 from e2egraph.training.interruption import StopRequests
 from e2egraph.training.loggers import check_loggers, make_loggers
 from e2egraph.training.loop import Training
-from e2egraph.training.processes import has_batch_norm, make_fabric
+from e2egraph.training.processes import launch, make_fabric
 from e2egraph.training.progress import ProgressLines
 from e2egraph.training.random_state import seed_all
 from e2egraph.training.recipe import load_recipe, split_settings
-from e2egraph.training.resume import Beginning, RunIdentity, find_beginning
+from e2egraph.training.resume import Beginning, RunIdentity, does_not_fit, find_beginning
 from e2egraph.training.run_folder import (
     CHECKPOINTS,
     SUMMARY,
@@ -104,9 +104,9 @@ def train(
     network = build_model(model_config, len(jets.table.manifest.classes))
     beginning = find_beginning(output, identity, restart)
     with quiet_lightning(), torch_settings(how.training.deterministic), explained(output), ExitStack() as closing:
-        fabric = make_fabric(how.training, has_batch_norm(network))
+        fabric = make_fabric(how.training)
         # Other processes begin here. Once all are met they have looked into the folder, and the first may change it.
-        fabric.launch()
+        launch(fabric, how.training)
         fabric.barrier()
         if fabric.world_size > 1:
             network = join_batch_norms(network, fabric.device.type == "cuda")
@@ -130,11 +130,10 @@ def train(
         if beginning.checkpoint is not None:
             try:
                 training.restore(beginning.checkpoint)
-            except (RuntimeError, KeyError, TypeError, ValueError) as error:
-                raise InputError(
-                    f"{output / CHECKPOINTS}: the checkpoint does not fit this version of the model; begin again with "
-                    "--restart."
-                ) from error
+            except (RuntimeError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+                if is_out_of_memory(error):
+                    raise
+                raise does_not_fit(output) from error
         training.run()
         summary = _summarise(training, output, model_config.name, parameter_count(network), jets, fabric)
         if fabric.is_global_zero:
@@ -154,7 +153,8 @@ def _open(
     goes_on = beginning.checkpoint is not None
     if not goes_on:
         clear(output)
-        write_config(output, identity.model, identity.recipe, identity.seed, identity.data)
+    # Also of a run that goes on: some settings may be others from now on.
+    write_config(output, identity.model, identity.recipe, identity.seed, identity.data)
     record_environment(output, goes_on)
     training = identity.recipe.training
     settings = {**identity.settings, "data": identity.data.folder}
@@ -165,11 +165,7 @@ def _open(
         if watcher is not log:
             closing.callback(watcher.close)
     remarks = list(beginning.remarks)
-    if goes_on:
-        assert beginning.checkpoint is not None
-        position = beginning.checkpoint["resume"]["position"]
-        remarks.append(f"goes on at epoch {position['epoch'] + 1}, batch {position['batch']}")
-    elif beginning.found:
+    if beginning.found and not goes_on:
         remarks.append(f"{output} holds an unfinished run: it begins again")
     for remark in remarks:
         for watcher in watchers:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from e2egraph.data.table import JetTable
-from e2egraph.errors import InputError
 from e2egraph.training.run_folder import write_json
 
 MEND = "lower training.learning_rate or set training.gradient_clip, with --restart or another --output"
@@ -18,42 +17,48 @@ _IDS = ("run", "lumi", "event", "jet")
 
 
 @dataclass(frozen=True)
-class _Step:
+class _Batch:
+    """``step`` None: of the validation."""
+
     epoch: int
-    step: int
+    step: int | None
     number: Tensor
     loss: Tensor
     norm: Tensor | None
 
 
 class LossWatch:
-    """Remembers the steps since the last look, as looking waits for the device and need not be done at each."""
+    """Remembers the batches since the last look, as looking waits for the device and need not be done at each."""
 
     def __init__(self) -> None:
-        self._steps: list[_Step] = []
-        self._bad: _Step | None = None
+        self._batches: list[_Batch] = []
+        self._bad: _Batch | None = None
 
-    def add(self, epoch: int, step: int, number: Tensor, loss: Tensor, norm: Tensor | None) -> None:
-        """``number``, ``loss`` [B]: of the jets of a step; ``norm``: of its gradient, where that is known."""
-        self._steps.append(_Step(epoch, step, number, loss, norm))
+    def add(self, epoch: int, step: int | None, number: Tensor, loss: Tensor, norm: Tensor | None = None) -> None:
+        """``number``, ``loss`` [B]: of the jets of a step (None: of the validation), perhaps none; ``norm``: of its
+        gradient, where that is known.
+        """
+        if len(loss):
+            self._batches.append(_Batch(epoch, step, number, loss, norm))
 
     def look(self) -> tuple[bool, float]:
-        """Whether every step since the last look was finite, and the mean loss of those steps."""
-        if not self._steps:
-            return True, float("nan")
-        losses = torch.stack([step.loss.mean() for step in self._steps])
-        norms = torch.stack([losses.new_zeros(()) if s.norm is None else s.norm.to(losses.dtype) for s in self._steps])
+        """Whether all that was added since the last look was finite, and the mean loss of those batches."""
+        if not self._batches:
+            return self._bad is None, float("nan")
+        losses = torch.stack([batch.loss.mean() for batch in self._batches])
+        zero = losses.new_zeros(())
+        norms = torch.stack([zero if batch.norm is None else batch.norm.to(losses) for batch in self._batches])
         means, checks = torch.stack([losses, losses + norms]).cpu()
         finite = checks.isfinite()
         if not finite.all():
-            self._bad = self._steps[int((~finite).nonzero()[0])]
-        self._steps.clear()
+            self._bad = self._batches[int((~finite).nonzero()[0])]
+        self._batches.clear()
         return self._bad is None, float(means.mean())
 
-    def error(self, table: JetTable, folder: Path, rank: int) -> InputError:
-        """What to raise once ``look`` found something; the process's part of the batch is listed in ``folder``."""
+    def found(self, table: JetTable, folder: Path, rank: int) -> str | None:
+        """What was not finite in this process, whose part of the batch is then listed in ``folder``; None: nothing."""
         if self._bad is None:
-            return InputError(f"training diverged in another process; {MEND}.")
+            return None
         bad = self._bad
         loss, numbers = bad.loss.cpu(), bad.number.cpu()
         wrong = (~loss.isfinite()).nonzero().flatten().tolist()
@@ -63,14 +68,24 @@ class LossWatch:
         ]
         path = folder / (f"diverged-{rank}.json" if rank else "diverged.json")
         write_json(path, {"epoch": bad.epoch, "step": bad.step, "jets": jets})
-        where = f"epoch {bad.epoch}, step {bad.step}"
+        where = f"epoch {bad.epoch}, step {bad.step}" if bad.step is not None else f"epoch {bad.epoch}, validation,"
         what = f"the gradient at {where} is not finite"
         if wrong:
             first = jets[wrong[0]]
             ids = ", ".join(f"{name} {first[name]}" for name in _IDS)
             count = f"{len(wrong)} of {len(jets)} jets, first {first['number']} ({ids})"
             what = f"the loss at {where} is not finite for {count}"
-        return InputError(f"training diverged: {what}; the batch is listed in {path}; {MEND}.")
+        return f"{what}; the batch is listed in {path}"
+
+
+def describe(found: list[str | None]) -> str:
+    """One sentence for every process, of what ``LossWatch.found`` said in each.
+
+    A loss that is not finite in one process spoils the gradient in all of them, so it is the cause.
+    """
+    said = [what for what in found if what is not None]
+    causes = [what for what in said if what.startswith("the loss")] or said
+    return f"training diverged: {causes[0]}; {MEND}."
 
 
 def _identity(table: JetTable, number: int) -> dict[str, int]:

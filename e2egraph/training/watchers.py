@@ -36,6 +36,10 @@ class StepReport:
         return min(1.0, self.waited / max(self.seconds, 1e-9))
 
 
+class LostWatcher(Exception):  # noqa: N818 (the training goes on)
+    """What a watcher raises that can do no more; the others get the message, one sentence, and it is told no more."""
+
+
 class Watcher:
     """Told what happens, in the first process only; a subclass overrides what it cares for."""
 
@@ -53,6 +57,9 @@ class Watcher:
 
     def on_epoch_end(self, row: EpochRow, step: int) -> None:
         """An epoch is over and validated, after ``step`` steps in all."""
+
+    def on_end(self, done: bool) -> None:
+        """The training is done, or stopped on request; not called when it failed."""
 
     def close(self) -> None:
         """Nothing more will be told; always called."""

@@ -8,6 +8,7 @@ from e2egraph.data.dataset import EpochBatches, JetDataset, dense
 from e2egraph.data.loader import evaluation_loader, training_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import FEATURE_NAMES
+from e2egraph.data.share import Share
 from tests.toy_dataset import write_toy_dataset
 
 
@@ -35,6 +36,20 @@ def test_epoch_batches_are_the_trainings_batches(folder):
     ours = training_loader(dataset.table, options, 16, seed=4, epoch=3)
     assert len(loader) == len(ours)
     assert [batch.number.tolist() for batch in loader] == [batch.number.tolist() for batch in ours]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_with_worker_processes_an_epoch_still_holds_every_jet_once(folder, processes):
+    dataset = JetDataset(folder, "train", cached_jets=60)
+    options, seen = DataOptions(pool_jets=50, bucket_batches=2), []
+    for rank in range(processes):
+        sampler = EpochBatches(dataset, 15, seed=4, options=options, share=Share(rank, processes))
+        loader = DataLoader(dataset, batch_sampler=sampler, num_workers=2)
+        batches = [batch.number.tolist() for batch in loader]
+        assert len(batches) == len(loader)
+        assert batches == [batch.number.tolist() for batch in DataLoader(dataset, batch_sampler=sampler)]
+        seen += [number for batch in batches for number in batch]
+    assert sorted(seen) == dataset.numbers.tolist()
 
 
 def test_a_shuffled_epoch_reads_each_row_group_once(folder, monkeypatch):

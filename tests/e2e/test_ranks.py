@@ -15,6 +15,7 @@ from torch import multiprocessing
 
 from e2egraph.cli import main
 from e2egraph.data.scores import read_scores
+from e2egraph.data.table import read_table
 from e2egraph.export.export import export_model
 from e2egraph.models.standardize import RunningStandardize
 from e2egraph.training.epoch_metrics import EpochScores
@@ -104,6 +105,25 @@ def test_a_training_by_many_processes_ends_with_the_weights_and_metrics_of_one(a
     for many, one in zip(rows(output), rows(alone), strict=True):
         for figure in ("training_loss", "training_auc", "validation_loss", "validation_auc", "learning_rate"):
             assert many[figure] == pytest.approx(one[figure], rel=1e-4), figure
+
+
+def test_two_processes_train_on_each_jet_exactly_once_an_epoch(model, data, tmp_path):
+    script = str(Path(__file__).with_name("coverage_process.py"))
+    python(*TORCHRUN, "2", script, str(tmp_path), *training(model, data, tmp_path / "run"))
+    ranks = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
+    table = read_table(data)
+    train, validation = (table.jets_of(split).tolist() for split in ("train", "validation"))
+    batches = -(-len(train) // 24)
+    orders = []
+    for epoch in range(2):
+        own = [rank["steps"][epoch * batches : (epoch + 1) * batches] for rank in ranks]
+        assert all(abs(len(one) - len(other)) <= 1 for one, other in zip(*own, strict=True))
+        assert [len(one) + len(other) for one, other in zip(*own, strict=True)][:-1] == [24] * (batches - 1)
+        orders.append([number for steps in own for step in steps for number in step])
+        assert sorted(orders[-1]) == train
+    assert all(len(rank["steps"]) == 2 * batches for rank in ranks)
+    assert orders[0] != orders[1]
+    assert sorted(number for rank in ranks for number in rank["validated"]) == sorted(2 * validation)
 
 
 def test_an_evaluation_under_torchrun_is_that_of_one_process(alone, tmp_path):

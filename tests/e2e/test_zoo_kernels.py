@@ -18,4 +18,5 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name in graph_models()])
 def test_the_whole_way_from_shards_to_scores(name: str, toy: Path, tmp_path: Path) -> None:
-    journey(name, toy, tmp_path)
+    # One block on all nodes and one on merged ones.
+    journey(name, toy, tmp_path, "model.options.merge=[1,3]")

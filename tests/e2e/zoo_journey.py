@@ -19,12 +19,12 @@ from tests.models.zoo import small_settings
 NODES = (1, 17, 100, 1000, 4096)
 
 
-def journey(name: str, data: Path, folder: Path) -> None:
+def journey(name: str, data: Path, folder: Path, *settings: str) -> None:
     """Train, evaluate, export and predict; every number of jets and every score must agree along the way."""
     run, bundle, scores = folder / "run", folder / "bundle", folder / "scores.parquet"
     # A high learning rate moves the weights far from where they began: what torch and ONNX Runtime differ by shows.
-    settings = [*small_settings(name, "model.options"), "training.epochs=2", "training.learning_rate=0.01"]
-    words = [word for setting in settings for word in ("--set", setting)]
+    small = [*small_settings(name, "model.options"), "training.epochs=2", "training.learning_rate=0.01"]
+    words = [word for setting in (*small, *settings) for word in ("--set", setting)]
     assert main(["train", "--model", name, "--data", str(data), "--output", str(run), *words]) == 0
     assert main(["evaluate", str(run)]) == 0
     assert main(["export", str(run), "--output", str(bundle)]) == 0

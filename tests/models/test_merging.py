@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from e2egraph.models.merging import Merge
-from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.models.serialization import course_code, serialize
 from tests.models.jets import jets
+from tests.models.zoo import build, graph_models
 
 
 def inputs(counts: list[int], lattice: bool = True, width: int = 5) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -103,11 +103,11 @@ def test_onnx_merges_the_same_nodes() -> None:
 
 
 @pytest.mark.parametrize("lattice", [False, True])
-@pytest.mark.parametrize("merge", ["[2]", "[1,4]", "[3,5]"])
-def test_a_network_that_merges_keeps_the_promises_of_networks(merge: str, lattice: bool) -> None:
-    torch.manual_seed(0)
-    settings = ["options.width=16", "options.propagated=8", "options.neighbors=5", f"options.merge={merge}"]
-    model = build_model(load_model_config("gravnet", settings), 3).eval()
+@pytest.mark.parametrize(
+    ("name", "merge"), [*((name, "[1,4]") for name in graph_models()), ("gravnet", "[2]"), ("gravnet", "[3,5]")]
+)
+def test_a_network_that_merges_keeps_the_promises_of_networks(name: str, merge: str, lattice: bool) -> None:
+    model = build(name, settings=(f"options.merge={merge}",))
     counts = [41, 17, 6, 1, 0]
     points, features, mask, jet = jets(counts, lattice=lattice, n=43)
     order = torch.randperm(43, generator=torch.Generator().manual_seed(3))

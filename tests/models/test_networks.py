@@ -103,11 +103,12 @@ def test_a_saved_state_gives_the_same_scores_after_training(name: str) -> None:
     assert torch.equal(scores(copy.eval(), inputs), scores(model.eval(), inputs))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("name", MODELS)
-def test_reduced_precision_stays_finite_and_near(name: str) -> None:
+def test_reduced_precision_stays_finite_and_near(name: str, dtype: torch.dtype) -> None:
     model = small(name)
     inputs = jets([40, 12, 0])
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", dtype):
         result = model(*inputs)
         result.float().square().sum().backward()
     torch.testing.assert_close(result.float(), scores(model, inputs), atol=0.1, rtol=0.1)

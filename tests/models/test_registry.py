@@ -45,8 +45,10 @@ def own_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_the_image_and_the_graph_network_are_shipped() -> None:
-    assert {"gravnet", "resnet15"} <= set(config_names("models"))
+def test_the_whole_zoo_is_shipped() -> None:
+    graphs = {"gravnet", "edgeconv", "gnn-lsh", "performer", "window", "transformer", "sage", "tracks-and-cells"}
+    images = {"resnet15", "vit", "cnn-circular", "cnn-egamma"}
+    assert set(config_names("models")) == graphs | images | {"fcn"}
 
 
 @pytest.mark.parametrize("name", config_names("models"))

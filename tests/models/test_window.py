@@ -33,9 +33,9 @@ def along(points: Tensor, course: Course) -> list[int]:
 
 
 def z_number(eta: float, phi: float) -> int:
-    """Bits of row and column of the crystal in turn, the row's first."""
-    row, column = math.floor(eta / ETA_PITCH + 0.5) + 256, math.floor(phi / PHI_PITCH + 0.5) + 256
-    return int("".join(a + b for a, b in zip(f"{row:09b}", f"{column:09b}", strict=True)), 2)
+    """Bits of row and column in eighths of a crystal in turn, the row's first."""
+    row, column = (math.floor((x / pitch + 0.5) * 8) + 2048 for x, pitch in ((eta, ETA_PITCH), (phi, PHI_PITCH)))
+    return int("".join(a + b for a, b in zip(f"{row:012b}", f"{column:012b}", strict=True)), 2)
 
 
 def attend(kernel: WindowKernel, x: Tensor, i: int, seen: list[int]) -> Tensor:

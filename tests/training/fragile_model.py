@@ -1,7 +1,9 @@
 """A tiny network that draws random numbers of every kind, keeps statistics, and fails where it is told to.
 
 ``FRAGILE=train:5:SIGTERM`` sends the process a signal in the fifth forward pass in training mode; ``eval`` counts the
-others; ``nan`` in place of the signal spoils a jet's score, and ``oom`` raises what torch does when memory is full.
+others. In place of the signal ``nan`` spoils a jet's score, and ``device``, ``machine`` and ``python`` run out of
+memory: as torch says it of a GPU and of a CPU, and as Python does. ``FRAGILE=train:5:nan:1`` does so in process 1
+alone.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from e2egraph.data.share import current_share
 from e2egraph.models.standardize import RunningStandardize
 from tests.training.tiny_model import Tiny, TinyOptions
 
@@ -31,18 +34,34 @@ class Fragile(Tiny):
         self.calls[mode] += 1
         if self.training:
             logits = logits * (1 + 0.1 * random.random() + 0.1 * np.random.random())  # noqa: NPY002
-        when, call, what = os.environ.get("FRAGILE", "never:0:").split(":")
-        if (when, int(call)) == (mode, self.calls[mode]):
+        when, call, what, *rank = os.environ.get("FRAGILE", "never:0:").split(":")
+        if (when, int(call)) == (mode, self.calls[mode]) and rank in ([], [str(current_share().rank)]):
             if what == "nan":
                 return logits * torch.where(torch.arange(len(logits)) == 2, torch.nan, 1.0)[:, None]
-            if what == "oom":
-                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB.")
+            if what in ("device", "machine", "python"):
+                run_out_of_memory(what)
             os.kill(os.getpid(), getattr(signal, what))
         return logits
 
 
-def write_fragile_model(folder: Path) -> str:
-    """A model YAML that names ``Fragile``; its path as ``--model`` takes it."""
-    path = folder / "fragile.yaml"
-    path.write_text(f"name: fragile\nnetwork: {__name__}:Fragile\n")
+def run_out_of_memory(where: str) -> None:
+    if where == "device":
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB.")
+    if where == "machine":
+        torch.empty(2**50)
+    bytes(2**62)
+
+
+class FragileNorms(Fragile):
+    """With a batch norm besides."""
+
+    def __init__(self, options: TinyOptions, n_outputs: int) -> None:
+        super().__init__(options, n_outputs)
+        self.head = nn.Sequential(nn.BatchNorm1d(options.width), *self.head)
+
+
+def write_fragile_model(folder: Path, network: str = "Fragile") -> str:
+    """A model YAML that names ``network`` of this file; its path as ``--model`` takes it."""
+    path = folder / f"{network.lower()}.yaml"
+    path.write_text(f"name: {network.lower()}\nnetwork: {__name__}:{network}\n")
     return str(path)

@@ -8,7 +8,7 @@ from e2egraph.data.padding import pad
 from e2egraph.training.epoch_metrics import EpochScores
 from e2egraph.training.learner import Learner
 from e2egraph.training.parts import split_batch
-from e2egraph.training.processes import has_batch_norm, make_fabric
+from e2egraph.training.processes import make_fabric
 from e2egraph.training.recipe import TrainingOptions
 from tests.toy_dataset import toy_clouds
 from tests.training.tiny_model import Tiny, TinyOptions
@@ -28,7 +28,7 @@ def learner(**options):
     training = TrainingOptions(optimizer="sgd", learning_rate=0.1, **options)
     torch.manual_seed(4)
     network = Tiny(TinyOptions(), 2)
-    fabric = make_fabric(training, has_batch_norm(network))
+    fabric = make_fabric(training)
     fabric.launch()
     return Learner(fabric, network, training, class_weights=CLASS_WEIGHTS, seed=1)
 

@@ -47,7 +47,7 @@ def test_missing_damaged_and_unfitting_checkpoints_are_refused(run):
     best.write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"best\.ckpt: damaged checkpoint"):
         load_run(run)
-    torch.save({"state_dict": {"network.other": torch.zeros(3)}}, best)
+    torch.save({"format": 1, "state_dict": {"network.other": torch.zeros(3)}}, best)
     with pytest.raises(InputError, match="does not fit the model"):
         load_run(run)
     best.unlink()

@@ -14,6 +14,9 @@ import torch
 
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, Stopped
+from e2egraph.training.changes import changes_since
+from e2egraph.training.checkpoint import write_checkpoint
+from e2egraph.training.environment import describe_environment
 from e2egraph.training.load import load_run
 from e2egraph.training.train import train
 from tests.toy_dataset import write_toy_dataset
@@ -34,6 +37,8 @@ SETTINGS = (
     "training.gradient_clip=1.0",
     "training.reflect_eta=true",
     "training.reflect_phi=true",
+    "training.class_weights=balanced",
+    "training.patience=3",
     "training.checkpoint_steps=3",
     "data.pool_jets=64",
 )
@@ -112,6 +117,66 @@ def test_the_scale_of_half_precision_is_part_of_the_state(data, model, tmp_path,
     train(model, data, tmp_path / "run", settings=settings, seed=5, progress=False)
     assert checkpoint(tmp_path / "run")["resume"]["learner"]["precision"]["scale"] > 0
     assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def test_batch_norms_and_early_stopping_go_on_too(data, tmp_path, monkeypatch):
+    model = write_fragile_model(tmp_path, "FragileNorms")
+    settings = (*SETTINGS, "training.epochs=30", "training.patience=1", "training.learning_rate=0.001")
+    train(model, data, tmp_path / "whole", settings=settings, seed=5, progress=False)
+    epochs = len(figures(tmp_path / "whole"))
+    assert 2 <= epochs < 30  # it was stopped early, and the case below stops it in its last epoch
+    stopped(monkeypatch, model, data, tmp_path / "run", f"train:{8 * epochs - 3}:SIGTERM", settings)
+    train(model, data, tmp_path / "run", settings=settings, seed=5, progress=False)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+    assert "network.head.0.running_mean" in checkpoint(tmp_path / "run")["state_dict"]
+
+
+class KilledError(Exception):
+    """Stands for a process that ends without doing anything more."""
+
+
+def test_a_run_killed_between_its_last_checkpoint_and_its_summary_ends_with_the_same_bits(data, model, whole, tmp_path):
+    run = tmp_path / "run"
+
+    def kill(row):
+        if row.epoch == 3:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train(model, data, run, settings=SETTINGS, seed=5, progress=False, on_epoch=kill)
+    assert checkpoint(run)["resume"]["position"]["epoch"] == 3
+    assert not (run / "summary.json").exists()
+    summary = train(model, data, run, settings=SETTINGS, seed=5, progress=False)
+    assert summary.epochs == 3
+    assert (run / "summary.json").is_file()
+    assert_same_run(run, whole)
+
+
+def test_a_run_killed_between_the_best_weights_and_the_checkpoint_ends_with_the_same_bits(
+    data, model, whole, tmp_path, monkeypatch
+):
+    run, written = tmp_path / "run", []
+
+    def kill(path, content, keep=None):
+        write_checkpoint(path, content, keep)
+        written.append(path.stem)
+        if path.stem == "best" and "epoch" in content:
+            raise KilledError
+
+    monkeypatch.setattr("e2egraph.training.loop.write_checkpoint", kill)
+    with pytest.raises(KilledError):
+        train(model, data, run, settings=SETTINGS, seed=5, progress=False)
+    monkeypatch.undo()
+    assert written[-2:] == ["last", "best"]
+    assert checkpoint(run)["resume"]["rows"] == []
+    train(model, data, run, settings=SETTINGS, seed=5, progress=False)
+    assert_same_run(run, whole)
+
+
+def test_a_run_killed_between_the_renamings_of_a_checkpoint_goes_on_from_the_one_before(data, model, whole, run):
+    (run / "checkpoints" / "last.ckpt").unlink()
+    train(model, data, run, settings=SETTINGS, seed=5, progress=False)
+    assert_same_run(run, whole)
 
 
 def command(model, data, run):
@@ -214,8 +279,9 @@ def test_a_run_may_go_on_under_other_circumstances(data, model, whole, run):
     ("content", "message"),
     [
         ({"format": 99}, r"made by another version \(format 99, not 1\)"),
-        ({"state_dict": {}}, "could not go on"),
-        ({"resume": {}, "identity": "another"}, "belongs to another run"),
+        ({"state_dict": {}, "resume": {}}, r"made by another version \(format not given, not 1\)"),
+        ({"format": 1, "state_dict": {}}, "could not go on"),
+        ({"format": 1, "resume": {}, "identity": "another"}, "belongs to another run"),
     ],
 )
 def test_checkpoints_of_other_versions_and_runs_are_refused(data, model, run, content, message):
@@ -231,6 +297,29 @@ def test_a_checkpoint_that_does_not_fit_the_network_is_refused(data, model, run)
     torch.save(content, path)
     with pytest.raises(InputError, match="does not fit this version of the model"):
         train(model, data, run, settings=SETTINGS, seed=5, progress=False)
+
+
+def test_a_run_that_goes_on_elsewhere_says_what_differs(data, model, run, capfd, monkeypatch):
+    def elsewhere():
+        found = describe_environment()
+        found["packages"] = found["packages"] | {"torch": "9.0"}
+        found["machine"] = found["machine"] | {"torch_threads": 77, "host": "another"}
+        found["command"] = "another"
+        return found
+
+    threads = describe_environment()["machine"]["torch_threads"]
+    monkeypatch.setattr("e2egraph.training.environment.describe_environment", elsewhere)
+    train(model, data, run, settings=SETTINGS, seed=5, progress=True)
+    remarks = [line for line in (run / "train.log").read_text().splitlines() if "not to the same bits" in line]
+    assert len(remarks) == 1
+    assert f"torch 9.0, before {torch.__version__}; torch_threads 77, before {threads}" in remarks[0]
+    assert "another" not in remarks[0]
+    assert capfd.readouterr().err.replace("\n", " ").count("not to the same bits") == 1
+
+
+def test_another_number_of_processes_is_among_what_differs(run):
+    assert changes_since(run, 1, 1) == []
+    assert changes_since(run, 4, 2) == ["processes 2, before 4"]
 
 
 def test_a_run_without_a_checkpoint_begins_again_and_says_so(data, model, whole, run, capfd):

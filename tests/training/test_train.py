@@ -16,6 +16,7 @@ from e2egraph.evaluation.predictions import predict
 from e2egraph.training.load import load_run
 from e2egraph.training.train import train
 from tests.toy_dataset import write_toy_dataset
+from tests.training.fragile_model import write_fragile_model
 from tests.training.runs import assert_same_run
 from tests.training.tiny_model import write_tiny_model
 
@@ -229,6 +230,39 @@ def test_training_that_diverges_ends_with_an_error_that_names_the_mend(data, mod
     with pytest.raises(InputError, match=r"training diverged.*lower training\.learning_rate"):
         train(model, data, tmp_path / "run", settings=settings, progress=False)
     assert not (tmp_path / "run" / "summary.json").exists()
+
+
+def test_a_validation_loss_that_is_not_finite_names_the_jet(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("FRAGILE", "eval:3:nan")
+    run, settings = tmp_path / "run", (*FAST, "data.evaluation_batch_size=32")
+    table = read_table(data)
+    # Two batches an epoch, so that the third call is the second epoch's first batch.
+    assert 32 < len(table.jets_of("validation")) <= 64
+    where = r"epoch 2, validation, is not finite for 1 of 32 jets, first \d+ \(run 1, lumi \d, event \d+"
+    with pytest.raises(InputError, match=rf"training diverged: the loss at {where}.*diverged\.json") as error:
+        train(write_fragile_model(tmp_path), data, run, settings=settings, progress=False)
+    found = json.loads((run / "diverged.json").read_text())
+    assert (found["epoch"], found["step"], len(found["jets"])) == (2, None, 32)
+    (wrong,) = [jet for jet in found["jets"] if jet["loss"] == "nan"]
+    assert wrong == found["jets"][2]
+    assert wrong["number"] in table.jets_of("validation")
+    assert f"first {wrong['number']} (run 1, lumi {wrong['lumi']}, event {wrong['event']}" in str(error.value)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+@pytest.mark.parametrize("weight", [np.nan, np.inf, -1.0])
+def test_jet_weights_that_no_loss_can_be_made_of_are_named_before_anything_is_written(
+    data, model, tmp_path, monkeypatch, split, weight
+):
+    table = read_table(data)
+    jet = table.jets_of(split)[7]
+    table.columns["weight"] = table.columns["weight"].copy()
+    table.columns["weight"][jet] = weight
+    monkeypatch.setattr("e2egraph.training.datamodule.read_table", lambda folder: table)
+    event = table.columns["event"][jet]
+    with pytest.raises(InputError, match=rf"1 jets of split '{split}' have weights.*event {event}, jet 0 \({weight}\)"):
+        train(model, data, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_on_epoch_raises_passes_through_and_leaves_a_run_that_can_go_on(data, model, finished, tmp_path):

@@ -1,6 +1,7 @@
-"""Two processes: a stopped run goes on to the same bits, and one process may go on with what two began."""
+"""Two processes: a stopped run goes on to the same bits, one may go on with what two began, and one may fail."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -49,3 +50,46 @@ def test_one_process_goes_on_with_what_two_began_and_counts_every_jet(folder):
             rows = list(csv.DictReader(stream))
         jets.append([round(float(row["seconds"]) * float(row["jets_per_second"])) for row in rows])
     assert jets[0] == jets[1] == [summary.training_jets] * 3
+
+
+def test_a_loss_that_is_not_finite_in_one_process_stops_both(folder):
+    told = [(folder / f"spoilt-{rank}.txt").read_text() for rank in (0, 1)]
+    assert told[0] == told[1]
+    assert told[0].startswith("training diverged: the loss at epoch 2, step 11 is not finite for 1 of 8 jets, first ")
+    assert "lower training.learning_rate" in told[0]
+    listed = folder / "spoilt" / "diverged-1.json"
+    assert str(listed) in told[0]
+    found = json.loads(listed.read_text())
+    assert [jet["loss"] == "nan" for jet in found["jets"]] == [False, False, True, *[False] * 5]
+    assert checkpoint(folder / "spoilt")["resume"]["position"]["step"] == 9
+
+
+def test_a_run_whose_second_process_was_killed_says_so_and_goes_on(folder):
+    """In a job of SLURM with one task, whose variables must not keep the training from starting its processes."""
+    run = folder / "killed"
+    settings = [word for setting in (*SETTINGS, "training.devices=2") for word in ("--set", setting)]
+    words = ["train", "--model", str(folder / "fragile.yaml"), "--data", str(folder / "data"), "--output", str(run)]
+    slurm = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
+    root = Path(__file__).parents[2]
+
+    def command(fault):
+        return subprocess.run(
+            [sys.executable, "-m", "e2egraph", *words, "--seed", "5", *settings],
+            env=os.environ | slurm | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "FRAGILE": fault},
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    killed = command("train:13:SIGKILL:1")
+    assert killed.returncode == 1, killed.stderr
+    (sentence,) = [line for line in killed.stderr.splitlines() if not line.startswith("fragile: ")]
+    assert sentence.startswith("e2egraph: another process of this training stopped")
+    assert "give the same command again: it goes on from the last checkpoint" in sentence
+    assert checkpoint(run)["resume"]["position"]["step"] == 12
+    done = command("never:0:")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((run / "summary.json").read_text())["processes"] == 2
+    assert_same_run(run, folder / "whole")

@@ -1,6 +1,8 @@
 import io
+import json
 import sys
 import types
+from dataclasses import asdict
 from typing import ClassVar
 
 import pytest
@@ -13,7 +15,10 @@ from e2egraph.training.history import EpochRow
 from e2egraph.training.loggers import make_loggers
 from e2egraph.training.progress import ProgressLines
 from e2egraph.training.tensorboard import TensorBoardLog
+from e2egraph.training.train import train
 from e2egraph.training.watchers import StepReport
+from tests.toy_dataset import write_toy_dataset
+from tests.training.tiny_model import write_tiny_model
 
 ROW = EpochRow(2, 0.01, 0.5, 0.8, 0.4, 0.9, 10.0, 123.0, 0.02)
 REPORT = StepReport(
@@ -66,8 +71,9 @@ class FakeLogger:
     made: ClassVar[list] = []
 
     def __init__(self, **options):
-        self.options, self.metrics, self.ended = options, [], False
+        self.options, self.metrics, self.ended = options, [], None
         self.version = options.get("id") or "run-1"
+        self.experiment, self.finished = self, None
         FakeLogger.made.append(self)
 
     def log_hyperparams(self, settings):
@@ -77,13 +83,42 @@ class FakeLogger:
         self.metrics.append((step, metrics))
 
     def finalize(self, status):
-        self.ended = True
+        self.ended = status
+
+    def finish(self, exit_code):
+        self.finished = exit_code
+
+
+class FakeMLFlowLogger(FakeLogger):
+    @property
+    def run_id(self):
+        return self.options["run_id"] or "mlflow-1"
+
+    @property
+    def finish(self):
+        raise AttributeError("MLflow's runs have no finish")
+
+    @property
+    def version(self):
+        return None
+
+    @version.setter
+    def version(self, value):
+        pass
+
+    @property
+    def finished(self):
+        raise AttributeError
+
+    @finished.setter
+    def finished(self, value):
+        pass
 
 
 @pytest.fixture
 def service(monkeypatch):
     module = types.ModuleType("lightning.pytorch.loggers")
-    module.WandbLogger = FakeLogger
+    module.WandbLogger, module.MLFlowLogger = FakeLogger, FakeMLFlowLogger
     monkeypatch.setitem(sys.modules, "lightning.pytorch.loggers", module)
     FakeLogger.made = []
     return FakeLogger.made
@@ -95,6 +130,7 @@ def test_a_service_gets_settings_and_figures_and_the_same_run_when_it_goes_on(tm
         log.on_start(step)
         log.on_step(REPORT)
         log.on_epoch_end(ROW, 120)
+        log.on_end(step == 5)
         log.close()
     first, second = service
     assert first.settings == {"seed": 1}
@@ -102,7 +138,44 @@ def test_a_service_gets_settings_and_figures_and_the_same_run_when_it_goes_on(tm
     assert second.options["id"] == "run-1"
     assert [step for step, _ in first.metrics] == [100, 120]
     assert first.metrics[1][1]["epoch/validation_auc"] == 0.9
-    assert first.ended
+    assert (first.ended, first.finished) == ("KILLED", 1)
+    assert (second.ended, second.finished) == ("success", 0)
+
+
+def test_mlflow_gets_the_same_and_is_told_how_the_run_ended(tmp_path, service):
+    for number in range(3):
+        (log,) = make_loggers(("mlflow",), tmp_path, {"seed": 1})
+        log.on_start(0)
+        log.on_epoch_end(ROW, 120)
+        if number:
+            log.on_end(number == 2)
+        log.close()
+    assert [logger.options["run_id"] for logger in service] == [None, "mlflow-1", "mlflow-1"]
+    assert [logger.ended for logger in service] == ["failed", "KILLED", "success"]
+    assert all(logger.options["run_name"] == tmp_path.name for logger in service)
+    assert service[0].metrics[0] == (120, {f"epoch/{name}": value for name, value in asdict(ROW).items()})
+    assert json.loads((tmp_path / "loggers.json").read_text()) == {"mlflow": "mlflow-1"}
+
+
+@pytest.mark.parametrize("name", ["wandb", "mlflow"])
+def test_a_service_that_fails_in_mid_run_is_named_once_and_the_training_goes_on(
+    tmp_path, service, monkeypatch, capfd, name
+):
+    def fail(self, metrics, step):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(FakeLogger, "log_metrics", fail)
+    monkeypatch.setattr("e2egraph.training.loggers.find_spec", lambda package: package)
+    data = write_toy_dataset(tmp_path / "data", 60, nodes=(0, 10))
+    settings = ("training.epochs=3", f"training.loggers=[tensorboard,{name}]")
+    summary = train(write_tiny_model(tmp_path), data, tmp_path / "run", settings=settings, progress=True)
+    assert summary.epochs == 3
+    sentence = f"training.loggers: {name} failed after step 1 (no route to host); the training goes on without it"
+    assert capfd.readouterr().err.replace("\n", " ").count(sentence) == 1
+    assert (tmp_path / "run" / "train.log").read_text().count(sentence) == 1
+    assert ("epoch/validation_auc", 3) in scalars(tmp_path / "run")
+    (logger,) = service
+    assert logger.ended == "failed"  # its curves are not whole
 
 
 def test_a_service_that_does_not_answer_is_named(tmp_path, service, monkeypatch):

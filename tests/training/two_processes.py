@@ -1,10 +1,12 @@
-"""Run by ``torchrun`` in each of two processes: a whole run, a run stopped and gone on with, and one left stopped."""
+"""Run by ``torchrun`` in each of two processes: a whole run, a run stopped and gone on with, one left stopped, and
+one whose loss is not finite in process 1; what a process raised is in ``NAME-RANK.txt``.
+"""
 
 import os
 import sys
 from pathlib import Path
 
-from e2egraph.errors import Stopped
+from e2egraph.errors import InputError, Stopped
 from e2egraph.training.train import train
 from tests.training.test_resume import SETTINGS
 
@@ -18,11 +20,14 @@ def main(folder: Path) -> None:
             )
         except Stopped as stop:
             assert stop.code == 143, stop
+        except InputError as error:
+            (folder / f"{name}-{os.environ['RANK']}.txt").write_text(str(error))
 
     run("whole")
     run("stopped", "train:13:SIGTERM")
     run("stopped")
     run("left", "train:13:SIGTERM")
+    run("spoilt", "train:11:nan:1")
 
 
 main(Path(sys.argv[1]))

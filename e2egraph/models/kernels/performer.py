@@ -88,7 +88,8 @@ class PerformerKernel(nn.Module):
         generator = torch.Generator().manual_seed(self.seed + number)
         heads, features, size = self.directions.shape
         drawn = [orthogonal_directions(features, size, generator) for _ in range(heads)]
-        self.directions.copy_(torch.stack(drawn))
+        # A new tensor: the one before may be kept for a gradient still to come.
+        self.directions = torch.stack(drawn).to(self.directions)
 
 
 def orthogonal_directions(features: int, size: int, generator: torch.Generator) -> Tensor:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -15,6 +16,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from e2egraph.errors import InputError
 
 JOURNAL = "study.journal"
+
+_SECRET = re.compile("pass|pwd|secret|token", re.IGNORECASE)
 
 
 def open_storage(location: str) -> BaseStorage:
@@ -29,11 +32,26 @@ def open_storage(location: str) -> BaseStorage:
             return JournalStorage(JournalFileBackend(str(path)))
         except (ValueError, KeyError) as error:
             raise InputError(f"{path}: damaged journal ({error}); remove the file to begin a new search.") from error
-    shown = re.sub(r"://[^@/]*@", "://…@", location)
+    shown = without_password(location)
     try:
         return RDBStorage(location)
     except Exception as error:  # SQLAlchemy's, the driver's, or an import that fails: as many as there are databases
         raise InputError(f"--storage {shown}: cannot be opened ({type(error).__name__}); mend the URL.") from error
+
+
+def without_password(url: str) -> str:
+    """A database's URL for people to read: without its user and password, nor a password among its parameters.
+
+    Passwords that should have been percent-encoded and were not (with "/", "@", "?" or "#") are hidden too.
+    """
+    scheme, separator, rest = url.partition("://")
+    account, at, place = rest.rpartition("@")
+    if at and not account.startswith("/"):  # a path, as SQLite has, names nobody
+        url = f"{scheme}{separator}…@{place}"
+    parts = urlsplit(url)
+    values = [value.partition("=") for value in parts.query.split("&")]
+    shown = [f"{name}=…" if _SECRET.search(name) else name + equals + value for name, equals, value in values]
+    return url if not parts.query else urlunsplit(parts._replace(query="&".join(shown)))
 
 
 def mend(path: Path) -> None:

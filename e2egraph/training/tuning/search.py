@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -18,9 +17,9 @@ from e2egraph.config import as_dict, digest, read_yaml
 from e2egraph.errors import InputError, UsageError
 from e2egraph.models.registry import load_model_config
 from e2egraph.training.datamodule import JetDataModule
-from e2egraph.training.recipe import CIRCUMSTANCES, Recipe, load_recipe, split_settings
+from e2egraph.training.recipe import Recipe, load_recipe, split_settings, what_decides
 from e2egraph.training.run_folder import write_text
-from e2egraph.training.tuning.journal import JOURNAL
+from e2egraph.training.tuning.journal import JOURNAL, without_password
 from e2egraph.training.tuning.results import STATES, best_of, importances, write_results
 from e2egraph.training.tuning.space import Interval, Space, as_settings, check_space, read_space
 from e2egraph.training.tuning.study import PrunerName, Search, Study
@@ -90,12 +89,12 @@ def tune(
     data_set = JetDataModule(data, how, seed).table.manifest.digest
     description = {
         "model": as_dict(base_model),
-        "recipe": _what_decides(how),
+        "recipe": what_decides(how),
         "space": {key: as_dict(dimension) for key, dimension in chosen.dimensions.items()},
         "data_set": data_set,
         "seed": seed,
         "pruner": pruner,
-        "storage": JOURNAL if storage is None else _without_password(storage),
+        "storage": JOURNAL if storage is None else without_password(storage),
     }
     search = Search(
         model=model,
@@ -188,12 +187,6 @@ def _check_usage(recipe: str, settings: Sequence[str], workers: int) -> Recipe:
     return how
 
 
-def _what_decides(recipe: Recipe) -> dict[str, Any]:
-    """The recipe without what may be another each time that the command is given."""
-    content = as_dict(recipe)
-    return {**content, "training": {k: v for k, v in content["training"].items() if k not in CIRCUMSTANCES}}
-
-
 def _most_epochs(space: Space, recipe: Recipe) -> int:
     dimension = space.dimensions.get("training.epochs")
     if dimension is None:
@@ -228,7 +221,3 @@ def _open_folder(search: Search, description: dict[str, Any]) -> str:
                 f"{output}: holds a search with another {what}; choose another --output, or give the same {what} again."
             )
     return str(found["study"])
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"://[^@/]*@", "://…@", url)

@@ -140,3 +140,18 @@ def test_a_database_that_cannot_be_opened_is_named_without_its_password():
     with pytest.raises(InputError, match="--storage nosuch://…@host/db: cannot be opened") as caught:
         journal.open_storage("nosuch://user:secret@host/db")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://user:secret@host:5432/db", "postgresql://…@host:5432/db"),
+        ("postgresql+psycopg2://user:se/cr@et?x#y@host/db", "postgresql+psycopg2://…@host/db"),
+        ("postgresql://user:se%2Fcret@host/db?sslmode=require", "postgresql://…@host/db?sslmode=require"),
+        ("mysql://host/db?user=me&password=secret&charset=utf8", "mysql://host/db?user=me&password=…&charset=utf8"),
+        ("postgresql://host/db", "postgresql://host/db"),
+        ("sqlite:////home/me@work/study.db", "sqlite:////home/me@work/study.db"),
+    ],
+)
+def test_urls_are_shown_without_passwords(url, shown):
+    assert journal.without_password(url) == shown
