@@ -9,21 +9,10 @@ import yaml
 
 from e2egraph.errors import InputError
 from e2egraph.training.train import train
-from tests.toy_dataset import write_toy_dataset
-from tests.training.fragile_model import run_out_of_memory, write_fragile_model
+from tests.training.fragile_model import run_out_of_memory
 from tests.training.runs import assert_same_run, checkpoint, figures
 
 SETTINGS = ("training.epochs=2", "training.batch_size=16", "training.checkpoint_steps=3", "data.pool_jets=64")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return write_toy_dataset(tmp_path_factory.mktemp("toy") / "data", 200, nodes=(0, 20))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_fragile_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

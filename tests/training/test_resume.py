@@ -45,16 +45,6 @@ SETTINGS = (
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return write_toy_dataset(tmp_path_factory.mktemp("toy") / "data", 200, nodes=(0, 20))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_fragile_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
 def whole(tmp_path_factory, data, model):
     output = tmp_path_factory.mktemp("runs") / "whole"
     train(model, data, output, settings=SETTINGS, seed=5, progress=False)
