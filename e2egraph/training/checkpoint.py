@@ -82,9 +82,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
                 raise DamagedCheckpointError(f"{path}: damaged checkpoint (record {bad}); train again.")
         content = torch.load(path, map_location="cpu", weights_only=True)
         wrote = content.get("format")
-    except (RuntimeError, OSError, KeyError, ValueError, AttributeError, EOFError) as error:
-        raise DamagedCheckpointError(f"{path}: damaged checkpoint; train again.") from error
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, pickle.UnpicklingError, NotImplementedError) as error:
+    except (
+        *(RuntimeError, OSError, KeyError, ValueError, AttributeError, EOFError),
+        *(zipfile.BadZipFile, zipfile.LargeZipFile, pickle.UnpicklingError),
+    ) as error:
         raise DamagedCheckpointError(f"{path}: damaged checkpoint; train again.") from error
     if wrote != FORMAT:
         raise InputError(

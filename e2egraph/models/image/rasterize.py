@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import AfterValidator
 from torch import Tensor, nn
 
 from e2egraph.detector import CRYSTALS_PER_TOWER, HIT_CHANNELS, WINDOW_SIZE, Channel
@@ -19,6 +20,16 @@ IMAGE_CHANNELS = ("track_pt", "track_d0", "track_dz", "ECAL", "HCAL", *HIT_IMAGE
 
 # The eight of the boosted-top image files, in their order (ntuples.md §3).
 PUBLISHED_CHANNELS = ("track_pt", "track_d0", "track_dz", "ECAL", "HCAL", "BPIX1", "BPIX2", "BPIX3")
+
+
+def _known(channels: tuple[str, ...]) -> tuple[str, ...]:
+    if not channels or len(set(channels)) != len(channels) or not set(channels) <= set(IMAGE_CHANNELS):
+        raise ValueError(f"image channels must be different names out of {', '.join(IMAGE_CHANNELS)}")
+    return channels
+
+
+# Type of the option that says which planes an image network sees.
+ImageChannels = Annotated[tuple[str, ...], AfterValidator(_known)]
 
 
 class Rasterize(nn.Module):
@@ -40,12 +51,9 @@ class Rasterize(nn.Module):
         granularity: int = 1,
     ) -> None:
         super().__init__()
-        unknown = [name for name in channels if name not in IMAGE_CHANNELS]
-        if unknown or not channels or len(set(channels)) != len(channels):
-            raise ValueError(f"image channels must be different names out of {', '.join(IMAGE_CHANNELS)}")
         if granularity < 1 or granularity % 2 == 0:
             raise ValueError("granularity must be odd, so that a crystal's centre is a pixel's centre")
-        self.channels = tuple(channels)
+        self.channels = _known(tuple(channels))
         self.impact = impact
         self.granularity = granularity
         self.size = WINDOW_SIZE * granularity

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.models.image.rasterize import IMAGE_CHANNELS, PUBLISHED_CHANNELS, ImpactParameter, Rasterize
+from e2egraph.models.image.rasterize import PUBLISHED_CHANNELS, ImageChannels, ImpactParameter, Rasterize
 from e2egraph.models.image.scaling import ImageScaling
 from e2egraph.models.network import Network
 
@@ -32,16 +32,9 @@ class ResNet15Options:
 
     variant: Literal["torch", "keras"] = "torch"
     granularity: Literal[1, 3] = 1
-    channels: tuple[str, ...] = PUBLISHED_CHANNELS
+    channels: ImageChannels = PUBLISHED_CHANNELS
     impact: ImpactParameter = "significance"
     unused_shortcuts: Annotated[bool, Field(strict=True)] = False
-
-    @field_validator("channels")
-    @classmethod
-    def _known(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
-        if not channels or len(set(channels)) != len(channels) or not set(channels) <= set(IMAGE_CHANNELS):
-            raise ValueError(f"name different image channels out of {', '.join(IMAGE_CHANNELS)}")
-        return channels
 
 
 class ResidualBlock(nn.Module):

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal, Self
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.models.image.patches import PatchEmbedding, sinusoidal_positions
-from e2egraph.models.image.rasterize import IMAGE_CHANNELS, PUBLISHED_CHANNELS, ImpactParameter, Rasterize
+from e2egraph.models.image.rasterize import PUBLISHED_CHANNELS, ImageChannels, ImpactParameter, Rasterize
 from e2egraph.models.image.scaling import ImageScaling
 from e2egraph.models.kernels.projection import HeadProjection
 from e2egraph.models.network import Network
@@ -37,15 +37,8 @@ class ViTOptions:
     pooling: Literal["class", "mean"] = "mean"
     positions: Literal["learned", "sinusoidal"] = "learned"
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    channels: tuple[str, ...] = PUBLISHED_CHANNELS
+    channels: ImageChannels = PUBLISHED_CHANNELS
     impact: ImpactParameter = "significance"
-
-    @field_validator("channels")
-    @classmethod
-    def _known(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
-        if not channels or len(set(channels)) != len(channels) or not set(channels) <= set(IMAGE_CHANNELS):
-            raise ValueError(f"name different image channels out of {', '.join(IMAGE_CHANNELS)}")
-        return channels
 
     @model_validator(mode="after")
     def _divisible(self) -> Self:
