@@ -16,6 +16,7 @@ from e2egraph.data.prefetch import Prefetch
 from e2egraph.data.sampler import EpochPlan, OwnPool, evaluation_plan, own_pools, training_plan
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable
+from e2egraph.data.training_jets import training_jets
 from e2egraph.graphs.columns import JET_VARIABLES, TARGET_PREFIX
 from e2egraph.graphs.nodeselection import NodeSelection, select_nodes
 from e2egraph.graphs.pointclouds import PointClouds, concatenate
@@ -103,15 +104,16 @@ def training_loader(
     share: Share = ALONE,
     start: int = 0,
 ) -> JetLoader:
-    """The training split in the order of (seed, epoch), from batch ``start`` on; of each batch ``share``, never empty.
+    """The training jets in the order of (seed, epoch), from batch ``start`` on; of each batch ``share``, never empty.
 
     ``batch_size``: jets of a batch over all processes; batches are the same however many there are, up to
-    ``plan.dropped`` jets, fewer than processes. InputError when the split is empty or has fewer jets than there are
-    processes, or the data set lacks nodes that ``options.nodes`` names; UsageError when ``batch_size`` is too small.
+    ``plan.dropped`` jets, fewer than processes. InputError when the split is empty or has fewer jets than are asked for
+    or than there are processes, or the data set lacks nodes that ``options.nodes`` names; UsageError when
+    ``batch_size`` is too small.
     """
     plan = training_plan(
         table,
-        table.jets_of("train"),
+        training_jets(table, options),
         batch_size,
         seed=seed,
         epoch=epoch,

@@ -19,7 +19,7 @@ class DataOptions:
     batches are sorted by number of nodes together. ``prefetch_batches``: batches made ahead. ``nodes``: which nodes
     of the data set are used. ``max_nodes``: the same as ``nodes.cap``; of the two the smaller holds.
     ``evaluation_batch_size``: jets a batch where nothing is learnt. ``drop_remainder``: leave out a smaller last batch
-    when training.
+    when training. ``training_jets``: learn from so many jets of the training split, for learning curves.
     """
 
     pool_jets: Positive = 4096
@@ -29,6 +29,7 @@ class DataOptions:
     max_nodes: Positive | None = None
     evaluation_batch_size: Positive = 64
     drop_remainder: bool = False
+    training_jets: Positive | None = None
 
     @property
     def selection(self) -> NodeSelection:

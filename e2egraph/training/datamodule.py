@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from e2egraph.data.loader import JetLoader, evaluation_loader, training_loader
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
+from e2egraph.data.training_jets import training_jets
 from e2egraph.errors import InputError
 from e2egraph.training.recipe import Recipe
 
@@ -30,8 +31,8 @@ class JetDataModule:
             raise InputError(f"{folder}: only class '{manifest.classes[0]}'; build the data set with two or more.")
         self.table.node_counts(recipe.data.selection)  # kept for every epoch; refuses what the data set lacks
         self.signal = manifest.classes.index(manifest.signal)
-        for split in ("train", "validation"):
-            numbers = self.table.jets_of(split)
+        self.training_jets = training_jets(self.table, recipe.data)
+        for split, numbers in (("train", self.training_jets), ("validation", self.table.jets_of("validation"))):
             self._check_weights(numbers, split)
             labels = self.table.columns["label"][numbers]
             for what, found in (("signal", labels == self.signal), ("background", labels != self.signal)):
@@ -42,7 +43,7 @@ class JetDataModule:
 
     def class_weights(self) -> torch.Tensor:
         """Factor on the jets' weights for each class, [C], such that the mean weight of a training jet is 1."""
-        numbers = self.table.jets_of("train")
+        numbers = self.training_jets
         label, weight = self.table.columns["label"][numbers], self.table.columns["weight"][numbers]
         n_classes = len(self.table.manifest.classes)
         sums = np.bincount(label, weights=weight, minlength=n_classes)

@@ -183,7 +183,7 @@ def _summarise(
         output=str(output),
         model=name,
         parameters=parameters,
-        training_jets=len(jets.table.jets_of("train")),
+        training_jets=len(jets.training_jets),
         validation_jets=len(jets.table.jets_of("validation")),
         epochs=len(rows),
         best_epoch=best.epoch,

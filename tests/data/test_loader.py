@@ -1,5 +1,6 @@
 import threading
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -120,3 +121,15 @@ def test_tables_say_what_is_wrong_with_a_data_set(tmp_path, table):
     only_training = read_table(write_toy_dataset(tmp_path / "data", 20, split_fractions=(1, 0, 0)))
     with pytest.raises(InputError, match="no jets in split 'test'"):
         only_training.jets_of("test")
+
+
+def test_training_on_fewer_jets_takes_a_part_of_what_more_would_take_whatever_the_seed(table):
+    def taken(jets, seed):
+        loader = training_loader(table, replace(SMALL_POOLS, training_jets=jets), 16, seed=seed, epoch=0)
+        return {int(number) for batch in loader for number in batch.number}
+
+    few, more = taken(20, seed=1), taken(60, seed=1)
+    assert len(few) == 20 and len(more) == 60 and few < more
+    assert more < set(table.jets_of("train").tolist()) and taken(60, seed=2) == more
+    with pytest.raises(InputError, match=r"training jets, but data.training_jets=5000; lower it"):
+        training_loader(table, DataOptions(training_jets=5000), 16, seed=1, epoch=0)
