@@ -7,11 +7,10 @@ import copy
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import onnx
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from e2egraph.data.padding import FEATURE_NAMES, POINT_NAMES
@@ -20,11 +19,15 @@ from e2egraph.export.bundle import OUTPUTS, input_shapes
 from e2egraph.graphs.columns import JET_VARIABLES
 
 # What every ONNX Runtime that CMSSW has shipped since 14_0 reads (cmssw.md).
+OPSETS = (17, 18)
 OPSET = 18
 IR_VERSION = 8
 
 # Sizes of the example: two or more jets, or the exporter takes the batch for a constant.
 EXAMPLE_JETS, EXAMPLE_NODES = 3, 37
+
+# What outputs are called until nothing else can have their names.
+_OWN = "e2egraph_output_"
 
 # Attention (opset 23) treats masks differently from one ONNX Runtime to the next (cmssw.md).
 FORBIDDEN_OPERATORS = {"Attention"}
@@ -44,10 +47,16 @@ class OnnxForm(nn.Module):
     def forward(
         self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        # One padded node more: ONNX's Reshape and reductions have no common meaning over zero nodes.
-        points, features, mask = (F.pad(x, (0, 1)).transpose(1, 2) for x in (points, features, mask))
+        # One padded node more, at least: ONNX's Reshape and reductions have no common meaning over zero nodes.
+        # Padding is cleared here, where the mask's row fits every variable's row as it lies, and all at once.
+        more = int(getattr(self.model, "least_nodes", 1))
+        nodes = torch.cat([points, features, mask], dim=1)
+        nodes = torch.cat([nodes, nodes.new_zeros(nodes.shape[0], nodes.shape[1], more)], dim=2)
+        valid = nodes[:, -1] > 0.5
+        nodes = nodes.masked_fill(~valid.unsqueeze(1), 0.0)
+        points, features = nodes[:, : len(POINT_NAMES)].transpose(1, 2), nodes[:, len(POINT_NAMES) : -1].transpose(1, 2)
         jet_row = points.new_zeros(points.shape[0], len(JET_VARIABLES)) if jet is None else jet.squeeze(2)
-        logits = self.model(points, features, mask.squeeze(2), jet_row)
+        logits = self.model(points, features, valid, jet_row)
         return torch.softmax(logits, dim=-1), logits
 
 
@@ -76,7 +85,7 @@ def to_onnx(model: nn.Module, n_classes: int) -> onnx.ModelProto:
                 dynamo=True,
                 opset_version=OPSET,
                 input_names=list(input_shapes(uses_jet)),
-                output_names=list(OUTPUTS),
+                output_names=[_OWN + name for name in OUTPUTS],
                 dynamic_shapes=tuple(dynamic),
                 external_data=False,
                 verbose=False,
@@ -93,12 +102,19 @@ def to_onnx(model: nn.Module, n_classes: int) -> onnx.ModelProto:
     return proto
 
 
+def describe(proto: onnx.ModelProto, properties: Mapping[str, str]) -> None:
+    """Put ``properties`` into the model's ``metadata_props``, in place of those it has."""
+    del proto.metadata_props[:]
+    for key, value in properties.items():
+        proto.metadata_props.add(key=key, value=value)
+
+
 def check_form(proto: onnx.ModelProto, uses_jet: bool, n_classes: int) -> None:
     """InputError unless opset, IR version, operators, inputs and outputs are what callers count on."""
     name = proto.graph.name or "model"
     opsets = {entry.domain or "ai.onnx": entry.version for entry in proto.opset_import}
-    if set(opsets) != {"ai.onnx"} or opsets["ai.onnx"] > OPSET:
-        raise InputError(f"{name}: exported with operator sets {opsets}, but CMSSW needs ai.onnx ≤ {OPSET} alone.")
+    if set(opsets) != {"ai.onnx"} or opsets["ai.onnx"] not in OPSETS:
+        raise InputError(f"{name}: exported with operator sets {opsets}, but its callers need ai.onnx 17 or 18 alone.")
     if proto.ir_version > IR_VERSION:
         raise InputError(f"{name}: exported with IR version {proto.ir_version}, but CMSSW needs ≤ {IR_VERSION}.")
     forbidden = FORBIDDEN_OPERATORS & {node.op_type for node in proto.graph.node}
@@ -120,9 +136,20 @@ def _shape(tensor: onnx.ValueInfoProto) -> list[str | int]:
     return [dim.dim_param if dim.HasField("dim_param") else dim.dim_value for dim in dims]
 
 
+def _name_outputs(proto: onnx.ModelProto) -> None:
+    """Give the outputs their names, and a tensor between the operators that bears one (any softmax does) another."""
+    names = {name: f"inner_{name}" for name in OUTPUTS} | {_OWN + name: name for name in OUTPUTS}
+    for node in proto.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    for output in proto.graph.output:
+        output.name = names[output.name]
+
+
 def _tidy(proto: onnx.ModelProto, uses_jet: bool) -> None:
     """Lower the IR version, name the dynamic dimensions, and drop the exporter's notes (they hold source paths)."""
     proto.ir_version = IR_VERSION
+    _name_outputs(proto)
     del proto.metadata_props[:]
     del proto.graph.metadata_props[:]
     proto.graph.name = "e2egraph"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from e2egraph.data.padding import FEATURE_NAMES
@@ -19,10 +20,12 @@ class Network(nn.Module, ABC):
 
     A subclass is made as ``Class(options, n_outputs)`` with ``options`` an instance of its ``Options``, a
     configuration class. ``uses_jet`` says whether ``jet`` is read: only then does the exported model ask for it.
+    ``least_nodes``: the exported model appends so many padded nodes, so that N is never less.
     """
 
     Options: ClassVar[type[Any]]
     uses_jet: ClassVar[bool] = False
+    least_nodes: int = 1
 
     @abstractmethod
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
@@ -42,8 +45,11 @@ def feature_index(name: str) -> int:
 def clear_padding(points: Tensor, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Zero whatever stands in padded places (NaN too) and bring ``mask`` to bool [B, N].
 
-    The one place where masks are read in either of their forms: bool in torch, float32 0/1 in ONNX.
+    The one place where masks are read in either of their forms: bool in torch, float32 0/1 in ONNX. While a network is
+    exported nothing is cleared: ``export.onnx.OnnxForm`` has done it.
     """
     valid = mask > 0.5 if mask.is_floating_point() else mask.bool()
+    if torch.compiler.is_exporting():
+        return points, features, valid
     absent = ~valid.unsqueeze(-1)
     return points.masked_fill(absent, 0.0), features.masked_fill(absent, 0.0), valid

@@ -11,13 +11,8 @@ from e2egraph.detector import ETA_PITCH
 from e2egraph.errors import UsageError
 from e2egraph.export.onnx import to_onnx
 from e2egraph.export.parity import check_parity
-from e2egraph.models.kernels.attention import (
-    SAME_PLACE,
-    AttentionKernel,
-    PairwiseBias,
-    Transformer,
-    TransformerOptions,
-)
+from e2egraph.models.kernels.attention import AttentionKernel, Transformer, TransformerOptions
+from e2egraph.models.kernels.pairwise import HIDDEN, SAME_PLACE, PairwiseBias
 from e2egraph.models.kernels.projection import HeadProjection
 from e2egraph.models.scaling import HALF_WINDOW
 from tests.models.jets import jets
@@ -52,10 +47,11 @@ def test_full_attention_is_torchs_multihead_attention(N: int) -> None:
     torch.testing.assert_close(ours[mask], expected[mask], rtol=1e-10, atol=1e-12)
 
 
-def bias_of_a_pair(bias: PairwiseBias, i: Tensor, j: Tensor) -> Tensor:
+def bias_of_a_pair(bias: PairwiseBias, x_i: Tensor, x_j: Tensor, i: Tensor, j: Tensor) -> Tensor:
     eta, phi = float(i[0] - j[0]), math.remainder(float(i[1] - j[1]), 2 * math.pi)
-    closeness = math.log((eta**2 + phi**2 + SAME_PLACE**2) / HALF_WINDOW**2)
-    return bias.layers(torch.tensor([closeness, eta / HALF_WINDOW, phi / HALF_WINDOW], dtype=torch.float64))
+    near = math.log((eta**2 + phi**2 + SAME_PLACE**2) / HALF_WINDOW**2)
+    first, second = bias.ends(x_i)[:HIDDEN], bias.ends(x_j)[HIDDEN:]
+    return bias.heads(torch.relu(first + second + near * bias.closeness))
 
 
 def test_the_pairwise_bias_is_added_to_the_logits_of_each_head() -> None:
@@ -69,7 +65,7 @@ def test_the_pairwise_bias_is_added_to_the_logits_of_each_head() -> None:
         for b in range(3):
             for i in range(N):
                 for j in range(N):
-                    added[b, :, i, j] = bias_of_a_pair(kernel.bias, points[b, i], points[b, j])
+                    added[b, :, i, j] = bias_of_a_pair(kernel.bias, x[b, i], x[b, j], points[b, i], points[b, j])
         added = added.masked_fill(~mask[:, None, None, :], float("-inf")).flatten(0, 1)
         expected, _ = torchs_own(kernel)(x, x, x, attn_mask=added, need_weights=False)
         ours = kernel(x, points, mask)
@@ -77,11 +73,12 @@ def test_the_pairwise_bias_is_added_to_the_logits_of_each_head() -> None:
 
 
 def test_the_pairwise_bias_knows_that_phi_is_a_circle() -> None:
-    bias = PairwiseBias(HEADS).double()
+    bias = PairwiseBias(WIDTH, HEADS).double()
+    x = torch.randn(1, 2, WIDTH, dtype=torch.float64)
     here = torch.tensor([[[0.0, 3.1], [0.0, -3.1]]], dtype=torch.float64)
     turned = torch.tensor([[[0.0, 0.1], [0.0, 0.1 + 2 * math.pi - 6.2]]], dtype=torch.float64)
-    torch.testing.assert_close(bias(here), bias(turned))
-    assert not torch.allclose(bias(here), bias(here * 0.5))
+    torch.testing.assert_close(bias(x, here), bias(x, turned))
+    assert not torch.allclose(bias(x, here), bias(x, here * 0.5))
 
 
 @pytest.mark.parametrize("pairwise", [False, True])

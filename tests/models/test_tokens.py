@@ -2,13 +2,18 @@
 
 from collections import defaultdict
 
+import numpy as np
 import pytest
 import torch
 
 from e2egraph.detector import ETA_PITCH, PHI_PITCH, Channel
-from e2egraph.models.network import feature_index
-from e2egraph.models.registry import build_model, load_model_config
+from e2egraph.errors import UsageError
+from e2egraph.models.network import clear_padding, feature_index
+from e2egraph.models.registry import build_model, load_model_config, parameter_count
+from e2egraph.models.tokens.cell_tokens import CellGroup, CellTokens
 from e2egraph.models.tokens.cells import ENERGY_OF_A_HIT, occupied_cells
+from e2egraph.models.tokens.flow import UNIT, Flow
+from e2egraph.models.tokens.tokens import nodes_of, place_of
 from e2egraph.models.tokens.tracks import hardest_tracks
 from tests.models.jets import jets
 
@@ -61,31 +66,92 @@ def test_offsets_say_where_in_its_cell_a_node_lies() -> None:
 
 
 def test_the_hardest_tracks_come_in_falling_pt() -> None:
-    _, features, mask, _ = jets([50, 20, 3, 0], n=50)
-    index, found = hardest_tracks(features, features, mask, 6)
+    points, features, mask, _ = jets([50, 20, 3, 0], n=50)
     value = features[..., feature_index("value")]
     is_track = mask & (features[..., feature_index(f"is_{Channel.TRACK.name}")] > 0)
+    index, found = hardest_tracks(points, features, is_track, 6)
     for b in range(4):
         expected = sorted((i for i in range(50) if is_track[b, i]), key=lambda i: -float(value[b, i]))[:6]
         assert index[b][found[b]].tolist() == expected
         assert int(found[b].sum()) == len(expected)
 
 
-def test_tracks_of_equal_pt_are_chosen_by_what_they_are() -> None:
-    features = torch.zeros(1, 8, jets([1])[1].shape[-1])
+@pytest.mark.parametrize("what", ["d0", "charge", "place"])
+def test_tracks_of_equal_pt_are_chosen_by_what_they_are(what: str) -> None:
+    features, points = torch.zeros(1, 8, jets([1])[1].shape[-1]), torch.zeros(1, 8, 2)
     features[..., feature_index("value")] = 5.0
-    features[..., feature_index(f"is_{Channel.TRACK.name}")] = 1.0
-    features[0, :, feature_index("d0")] = torch.linspace(-1, 1, 8)
-    mask = torch.ones(1, 8, dtype=torch.bool)
-    chosen = hardest_tracks(features, features, mask, 3)[0]
+    if what == "place":
+        points[0, :, 1] = torch.linspace(-0.1, 0.1, 8)
+    else:
+        features[0, :, feature_index(what)] = torch.linspace(-1, 1, 8)
+    is_track = torch.ones(1, 8, dtype=torch.bool)
+    chosen = hardest_tracks(points, features, is_track, 3)[0]
     order = torch.randperm(8, generator=torch.Generator().manual_seed(1))
-    again = hardest_tracks(features[:, order], features[:, order], mask, 3)[0]
+    again = hardest_tracks(points[:, order], features[:, order], is_track, 3)[0]
     assert sorted(order[again[0]].tolist()) == sorted(chosen[0].tolist())
+
+
+def test_a_tie_moves_no_track_before_one_with_the_next_larger_pt() -> None:
+    features, points = torch.zeros(1, 2, jets([1])[1].shape[-1]), torch.zeros(1, 2, 2)
+    features[0, :, feature_index("value")] = torch.tensor([100.0, np.nextafter(np.float32(100), np.float32(200))])
+    # Far larger than any track has, on the side that favours the softer one.
+    features[0, :, feature_index("d0_sig")] = torch.tensor([1e4, -1e4])
+    for sign in (1.0, -1.0):
+        features[0, :, feature_index("d0_sig")] *= sign
+        assert hardest_tracks(points, features, torch.ones(1, 2, dtype=torch.bool), 1)[0].item() == 1
+
+
+def test_groups_of_cells_hold_their_own_channels_alone() -> None:
+    """Hits in one group, deposits in another: moving a hit changes the first group's tokens, not the second's."""
+    torch.manual_seed(0)
+    hits = CellTokens(CellGroup(channels=("BPIX1", "BPIX3"), size=3, keep=20), 8, 16)
+    deposits = CellTokens(CellGroup(channels=("ECAL", "HCAL"), size=5, keep=20), 8, 16)
+    points, features, mask, _ = jets([60])
+    points, features, valid = clear_padding(points, features, mask)
+    moved = points.clone()
+    hit = int((features[0, :, feature_index("is_BPIX3")] > 0).nonzero()[0])
+    moved[0, hit] += 0.3
+    before, after = nodes_of(points, features, valid), nodes_of(moved, features, valid)
+    assert not torch.equal(hits(before).x, hits(after).x)
+    torch.testing.assert_close(deposits(before).x, deposits(after).x)
+    assert set(deposits(before).energy[..., 0].unique().tolist()) == {0.0}
+
+
+@pytest.mark.parametrize("channels", [["TRACK"], ["MUON"], []])
+def test_a_group_of_cells_names_hits_or_calorimeters(channels: list[str]) -> None:
+    with pytest.raises(UsageError, match="must be some of the hits and calorimeters"):
+        load_model_config("tracks-and-cells", [f"options.cells=[{{channels: {channels}}}]"])
+
+
+def test_the_flow_is_moments_of_every_channel() -> None:
+    torch.manual_seed(0)
+    flow = Flow(3)
+    points, features, mask, _ = jets([40, 7, 0])
+    points, features, valid = clear_padding(points, features, mask)
+    found = torch.sinh(flow(nodes_of(points, features, valid))).view(3, -1, 4) * UNIT
+    assert flow.out_width == found[0].numel()
+    assert flow.place is not None
+    for b in range(3):
+        for c, channel in enumerate(Channel):
+            own = mask[b] & (features[b, :, feature_index(f"is_{channel.name}")] > 0)
+            functions = torch.relu(flow.place(place_of(points[b, own])))
+            expected = torch.cat([own.sum().float().view(1), functions.sum(0)])
+            torch.testing.assert_close(found[b, c], expected, rtol=1e-4, atol=1e-3)
+        towers = features[b, :, feature_index("is_HCAL")] * features[b, :, feature_index("value")].clamp(min=0)
+        torch.testing.assert_close(found[b, -1, 0], towers.sum(), rtol=1e-4, atol=1e-3)
+
+
+def test_the_sizes_are_one_network_and_grow() -> None:
+    names = ("tracks-and-cells-small", "tracks-and-cells", "tracks-and-cells-large")
+    configs = [load_model_config(name) for name in names]
+    assert len({config.network for config in configs}) == 1
+    parameters = [parameter_count(build_model(config, 2)) for config in configs]
+    assert parameters == sorted(parameters)
 
 
 def test_a_node_of_no_token_still_counts_in_the_totals() -> None:
     torch.manual_seed(0)
-    settings = ["options.cells=1", "options.tracks=1", "options.width=16"]
+    settings = ["options.cells=[{keep: 1}]", "options.tracks=1", "options.width=16"]
     model = build_model(load_model_config("tracks-and-cells", settings), 2).eval()
     points, features, mask, jet = jets([30])
     shorter = mask.clone()

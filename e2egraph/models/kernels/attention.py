@@ -5,23 +5,17 @@ The quality reference among the kernels, and the one whose cost is quadratic in 
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.detector import ETA_PITCH
 from e2egraph.models.graph_network import GraphNetwork
+from e2egraph.models.kernels.pairwise import PairwiseBias
 from e2egraph.models.kernels.projection import AttentionOptions, HeadProjection
-from e2egraph.models.scaling import HALF_WINDOW
 
-# Numbers in the hidden layer of the pairwise bias.
-BIAS_WIDTH = 16
-
-# Two nodes within a tenth of a crystal are at the same place: it keeps the logarithm of their distance finite.
-SAME_PLACE = 0.1 * ETA_PITCH
+# In exported models, in place of −∞ for keys that are masked: its exponential beside that of any other logit is zero.
+MASKED = -1e30
 
 
 class AttentionKernel(nn.Module):
@@ -34,14 +28,26 @@ class AttentionKernel(nn.Module):
     def __init__(self, width: int, heads: int, pairwise: bool = False) -> None:
         super().__init__()
         self.projection = HeadProjection(width, heads)
-        self.bias = PairwiseBias(heads) if pairwise else None
+        self.bias = PairwiseBias(width, heads) if pairwise else None
 
     def forward(self, x: Tensor, points: Tensor, mask: Tensor) -> Tensor:
         q, k, v = self.projection.split(x)
-        keys = attended(mask)[:, None, None, :]
+        exporting = torch.compiler.is_exporting()
+        keys = (mask if exporting else attended(mask))[:, None, None, :]
         if self.bias is not None:
-            keys = self.bias(points.masked_fill(~mask.unsqueeze(-1), 0.0)).to(q.dtype).masked_fill(~keys, float("-inf"))
-        return self.projection.join(F.scaled_dot_product_attention(q, k, v, attn_mask=keys))
+            bias = self.bias(x, points.masked_fill(~mask.unsqueeze(-1), 0.0)).to(q.dtype)
+            keys = bias.masked_fill(~keys, MASKED if exporting else float("-inf"))
+        return self.projection.join(_attention(q, k, v, keys))
+
+
+def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    """softmax(q kᵀ / √C + mask) v; ``mask`` bool, or float and added."""
+    if not torch.compiler.is_exporting():
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    # The same, without the guards against rows that are masked as a whole: their softmax is over equal numbers.
+    scores = torch.matmul(q * q.shape[-1] ** -0.5, k.transpose(-1, -2))
+    scores = scores.masked_fill(~mask, MASKED) if mask.dtype == torch.bool else scores + mask
+    return torch.matmul(torch.softmax(scores, dim=-1), v)
 
 
 def attended(mask: Tensor) -> Tensor:
@@ -50,31 +56,6 @@ def attended(mask: Tensor) -> Tensor:
     A softmax over no keys at all is undefined; its result stands in padded rows only, where it is of no account.
     """
     return mask | ~mask.any(-1, keepdim=True)
-
-
-class PairwiseBias(nn.Module):
-    """``points [B, N, 2]`` (Δη, Δφ in rad) → ``[B, heads, N, N]``, added to the logits of attention of i to j.
-
-    A perceptron of (ln ΔR², Δη, Δφ) between i and j, after the interaction matrix of Particle Transformer (H. Qu,
-    C. Li, S. Qian, ICML 2022, arXiv:2202.03772, §3). There: ln of Δ, k_T, z and m² of two particles, one
-    perceptron of width 64 for all blocks. Hits have no four-momenta, so here it is geometry alone, with signs; each
-    block has its own, narrower one. No bias of the last layer: the softmax over j would not feel it.
-    """
-
-    def __init__(self, heads: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(3, BIAS_WIDTH), nn.ReLU(), nn.Linear(BIAS_WIDTH, heads, bias=False))
-
-    def forward(self, points: Tensor) -> Tensor:
-        difference = points.unsqueeze(2) - points.unsqueeze(1)
-        eta, phi = difference[..., 0], difference[..., 1]
-        # Exactly phi wherever |phi| < π, as in every jet.
-        phi = phi - 2.0 * math.pi * torch.round(phi / (2.0 * math.pi))
-        square = eta * eta + phi * phi
-        closeness = torch.log((square + SAME_PLACE**2) / HALF_WINDOW**2)
-        pair = torch.stack([closeness, eta / HALF_WINDOW, phi / HALF_WINDOW], dim=-1)
-        bias: Tensor = self.layers(pair)
-        return bias.permute(0, 3, 1, 2)
 
 
 @configuration

@@ -63,12 +63,13 @@ def occupied_cells(points: Tensor, energy: Tensor, mask: Tensor, n_cells: int, s
     total = weight.new_zeros(n_jets, side * side + 1).scatter_add(1, cell, weight)[:, :-1]
     position = torch.arange(side * side, device=points.device, dtype=total.dtype)
     total = total * (1.0 - POSITION_STEP * position)
-    # n_cells columns more, should the grid have fewer cells.
-    highest, kept = torch.topk(F.pad(total, (0, n_cells)), n_cells, dim=1)
+    if n_cells > side * side:
+        total = F.pad(total, (0, n_cells - side * side))
+    highest, kept = torch.topk(total, n_cells, dim=1)
     found = highest > 0.0
     # The last place of the table is where nodes of no cell look.
     number = torch.arange(n_cells, device=points.device).expand_as(kept)
-    table = torch.full((n_jets, side * side + n_cells + 1), n_cells, device=points.device, dtype=torch.int64)
+    table = torch.full((n_jets, max(side * side, n_cells) + 1), n_cells, device=points.device, dtype=torch.int64)
     table = table.scatter(1, kept, torch.where(found, number, n_cells))
     slot = torch.where(counted, torch.gather(table, 1, cell), n_cells)
     centre = torch.stack([_middle(kept // side, size, ETA_PITCH), _middle(kept % side, size, PHI_PITCH)], dim=-1)

@@ -3,29 +3,65 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from e2egraph.detector import Channel
+from e2egraph.graphs.columns import VARIABLES
 from e2egraph.models.network import feature_index
-from e2egraph.models.serialization import content_fraction
+from e2egraph.models.pooling import ENERGY_CHANNELS
+from e2egraph.models.scaling import VariableScaling
+from e2egraph.models.tokens.tokens import Nodes, Tokens, columns, place_of
 
-# Keys are pT · (1 + fraction · 2⁻³⁰) in float64: far below the step of a float32, so that only equal pT are affected.
-TIE_STEP = 2.0**-30
+# What a track says beside where it is; the other variables are constant for tracks.
+TRACK_VARIABLES = ("value", "d0", "dz", "d0_sig", "dz_sig", "charge")
+
+# Keys are pT · (1 + tie) in float64, the tie a projection of all variables (up to some 10⁴) times this: far below the
+# step of a float32, so that only equal pT are affected.
+TIE_STEP = 2.0**-44
+
+
+class TrackTokens(nn.Module):
+    """The ``n_tracks`` tracks of highest pT, each through a two-layer perceptron."""
+
+    def __init__(self, n_tracks: int, width: int) -> None:
+        super().__init__()
+        self.n_tracks = n_tracks
+        self.scaling = VariableScaling(TRACK_VARIABLES)
+        kind = torch.tensor([float(channel is Channel.TRACK) for channel in ENERGY_CHANNELS])
+        self.register_buffer("kind", kind, persistent=False)
+        self.layers = nn.Sequential(
+            nn.Linear(4 + len(TRACK_VARIABLES), width, bias=False), nn.ReLU(), nn.Linear(width, width)
+        )
+
+    kind: Tensor
+
+    def extra_repr(self) -> str:
+        return f"n_tracks={self.n_tracks}"
+
+    def forward(self, nodes: Nodes) -> Tokens:
+        index, found = hardest_tracks(nodes.points, nodes.features, nodes.is_track, self.n_tracks)
+        # Chosen first, scaled then: there are far fewer tokens than nodes.
+        seen = torch.cat([nodes.points, nodes.features[..., : len(VARIABLES)]], dim=-1)
+        seen = torch.gather(seen, 1, index.unsqueeze(-1).expand(-1, -1, seen.shape[-1]))
+        seen = seen.masked_fill(~found.unsqueeze(-1), 0.0)
+        points, variables = seen[..., :2], seen[..., 2:]
+        x = self.layers(torch.cat([place_of(points), self.scaling(columns(variables, TRACK_VARIABLES))], dim=-1))
+        energy = columns(variables, ("value",)) * self.kind
+        return Tokens(x, points, energy, found)
 
 
 @torch.no_grad()
-def hardest_tracks(features: Tensor, content: Tensor, mask: Tensor, n_tracks: int) -> tuple[Tensor, Tensor]:
+def hardest_tracks(points: Tensor, features: Tensor, is_track: Tensor, n_tracks: int) -> tuple[Tensor, Tensor]:
     """Indices [B, n_tracks] of the tracks of highest pT in ``features [B, N, V]`` (raw), and whether there is one.
 
-    Tracks of equal pT are told apart by ``content [B, N, D]`` (numbers of order one), not by their index. Where a jet
-    has fewer tracks the index is 0.
+    ``is_track`` [B, N] (bool), N not below ``n_tracks``. Tracks of equal pT are told apart by their variables and
+    their places, not by their index. Where a jet has fewer tracks the index is that of some other node.
     """
-    value = features[..., feature_index("value")].double()
-    key = value * (1.0 + content_fraction(content) * TIE_STEP)
-    is_track = mask & (features[..., feature_index(f"is_{Channel.TRACK.name}")] > 0.5)
-    # n_tracks columns more, so that TopK is legal at any N.
-    key = F.pad(key.masked_fill(~is_track, float("-inf")), (0, n_tracks), value=float("-inf"))
+    content = torch.cat([points, features[..., : len(VARIABLES)]], dim=-1).transpose(1, 2)
+    direction = torch.cos(torch.arange(content.shape[1], device=features.device, dtype=features.dtype)) * TIE_STEP
+    tie = (content * direction.unsqueeze(1)).sum(1).double()
+    pt = features[..., feature_index("value")].double()
+    key = (pt + pt * tie).masked_fill(~is_track, float("-inf"))
     highest, index = torch.topk(key, n_tracks, dim=1)
     found = highest > float("-inf")
-    return torch.where(found, index, torch.zeros_like(index)), found
+    return index, found
