@@ -12,29 +12,74 @@ from e2egraph.commands.console import FolderOrFile, done, example
 JETS_TIMED = 64
 
 
-@example("e2egraph compare runs/gravnet runs/resnet15 --bundles exports")
+@example("e2egraph compare runs/gravnet runs/resnet15 --reference resnet15 --bundles exports")
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=FolderOrFile)
 @click.option("--data", type=FolderOrFile, help="Data set folder; the runs' own by default.")
 @click.option("--bundles", type=FolderOrFile, help="Folder with a bundle NAME for each run NAME, to be timed.")
-@click.option("--output", type=FolderOrFile, help="Write the table to this Markdown file as well.")
-def compare(runs: tuple[Path, ...], data: Path | None, bundles: Path | None, output: Path | None) -> None:
-    """Table of evaluated runs on the same jets, with jet mass and τ32 alone as the baseline."""
+@click.option("--reference", metavar="RUN|MODEL", help="What differences are taken to; the first run by default.")
+@click.option("--group", is_flag=True, help="One row a model: mean and spread over its runs of different seeds.")
+@click.option(
+    "--resamples", type=click.IntRange(min=100), default=1000, show_default=True, help="Paired bootstrap resamples."
+)
+@click.option("--output", type=FolderOrFile, help="Write the tables to this Markdown file as well.")
+@click.option("--json", "json_file", type=FolderOrFile, help="Write all figures, errors and p-values to this file.")
+def compare(
+    runs: tuple[Path, ...],
+    data: Path | None,
+    bundles: Path | None,
+    reference: str | None,
+    group: bool,
+    resamples: int,
+    output: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Tables of evaluated runs on the same jets: figures, with jet mass and τ32 alone as the baseline; then paired
+    differences to one of them, with errors and p-values.
+    """
+    from dataclasses import asdict
+
     from e2egraph.evaluation.comparison import compare as rows_of
     from e2egraph.evaluation.comparison import markdown_table
+    from e2egraph.evaluation.evaluated_run import read_evaluated
+    from e2egraph.evaluation.paired_runs import as_json, compare_paired, paired_note, paired_table
     from e2egraph.graphs.shards import first_jets
     from e2egraph.inference.latency import latency
-    from e2egraph.training.run_folder import read_run
+    from e2egraph.training.run_folder import read_run, write_json, write_text
 
     times = {}
     if bundles is not None:
         jets = first_jets(data or Path(read_run(runs[0]).data.folder), JETS_TIMED)
         times = {
-            run.name: latency(bundles / run.name, jets, batch_sizes=(1,), repeats=2 * JETS_TIMED)[1] for run in runs
+            run.resolve().name: latency(bundles / run.name, jets, batch_sizes=(1,), repeats=2 * JETS_TIMED)[1]
+            for run in runs
         }
-    table = markdown_table(rows_of(runs, data, times))
-    click.echo(table)
+    rows = rows_of(runs, data, times, group=group)
+    text = markdown_table(rows)
+    click.echo(text)
     click.echo("ONNX Runtime: median over jets one at a time, one thread.")
+    if group:
+        click.echo("± of a model: spread over its seeds; of the baseline: bootstrap.")
+    evaluated = read_evaluated(runs)
+    without = [str(run.folder) for run in evaluated if not run.has_scores]
+    content = {
+        "runs": [{"folder": str(run.folder), "model": run.model, "seed": run.report.get("seed")} for run in evaluated],
+        "grouped": group,
+        "rows": [asdict(row) for row in rows],
+    }
+    contenders = len({run.model for run in evaluated}) if group else len(evaluated)
+    if contenders > 1 or reference is not None:
+        if without and reference is None and json_file is None:
+            click.echo(f"No paired differences: no scores.parquet in {', '.join(without)}; evaluate again.")
+        else:
+            result = compare_paired(runs, reference, group=group, resamples=resamples)
+            differences = f"{paired_table(result)}\n\n{paired_note(result)}"
+            click.echo(f"\n{differences}")
+            text = f"{text}\n\n{differences}"
+            content["paired"] = as_json(result)
     if output is not None:
-        output.write_text(table + "\n")
-    done(f"compared {len(runs)} runs" + (f", wrote {output}" if output else ""), "e2egraph train --help")
+        write_text(output, text + "\n")
+    if json_file is not None:
+        write_json(json_file, content)
+    written = ", ".join(str(path) for path in (output, json_file) if path is not None)
+    done(f"compared {len(runs)} runs" + (f", wrote {written}" if written else ""), "e2egraph train --help")

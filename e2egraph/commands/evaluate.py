@@ -16,7 +16,7 @@ from e2egraph.commands.console import FolderOrFile, done, example
 @click.option("--output", type=FolderOrFile, help="Folder for the results; the run's own by default.")
 @click.option("--split", default="test", show_default=True, help="train, validation or test.")
 def evaluate(run: Path, data: Path | None, output: Path | None, split: str) -> None:
-    """Score a run's jets: metrics.json, scores.parquet, ROC and score plots.
+    """Score a run's jets: metrics.json, scores.parquet, plots of ROC curve, scores and background mass after a cut.
 
     Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets; the one that finishes last writes
     the results. Where one was killed, the same command ends the work.
@@ -32,6 +32,8 @@ def evaluate(run: Path, data: Path | None, output: Path | None, split: str) -> N
         f"{summary.model}: AUC {metrics.auc:.4f} ± {metrics.auc_error:.4f}, signal efficiency at 1% mistag "
         f"{metrics.signal_efficiency_at_1pct_mistag:.3f} ± {metrics.signal_efficiency_at_1pct_mistag_error:.3f}"
     )
+    for limit in metrics.limits:
+        click.echo(f"Limit: {limit}.")
     done(
         f"wrote metrics.json, scores.parquet and plots of {metrics.jets} {split} jets to {summary.output}",
         f"e2egraph export {run} --output exports/{run.name}",

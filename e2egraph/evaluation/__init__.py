@@ -1,1 +1,1 @@
-"""Evaluation: metrics with bootstrap errors, ``evaluate``, the baseline, comparison tables, plots and jet displays."""
+"""Evaluation: figures with errors, ``evaluate``, paired comparisons of taggers, the baseline, plots, jet displays."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from e2egraph.evaluation.figures import areas, efficiencies_at
 from e2egraph.evaluation.metrics import WORKING_POINT, check
 
 Floats = NDArray[np.float64]
+RowFunction = Callable[[Floats, Floats], Floats]
 
 RESAMPLES = 400
 SEED = 1
@@ -48,28 +51,53 @@ def bootstrap(
     seed: int = SEED,
     mistag: float = WORKING_POINT,
 ) -> BootstrapSamples:
-    """Draw signal and background jets again with replacement, each class as often as it is there; arguments [J].
+    """``resample`` of one score for its AUC and its signal efficiency at ``mistag``; arguments [J]."""
+    functions: dict[str, RowFunction] = {"auc": areas, "signal_efficiency": partial(efficiencies_at, mistag)}
+    samples = resample(is_signal, np.asarray(score)[None], weight, functions, resamples=resamples, seed=seed)
+    return BootstrapSamples(samples["auc"][0], samples["signal_efficiency"][0])
 
-    Stratified, because the numbers of signal and background jets are chosen, not measured. InputError as ``roc_curve``.
+
+def resample(
+    is_signal: NDArray,
+    scores: NDArray,
+    weight: NDArray | None,
+    functions: Mapping[str, RowFunction],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> dict[str, Floats]:
+    """Each of ``functions`` (as ``Figure.of_rows``) for R resamples of the jets of ``scores`` [S, J]: name → [S, R].
+
+    Signal and background jets are drawn again with replacement, each class as often as it is there: stratified,
+    because their numbers are chosen, not measured. All scores see the same draws. Jets of one event are drawn apart.
+    InputError as ``metrics.check``.
     """
     is_signal = np.asarray(is_signal, bool)
-    check(is_signal, score, weight)
-    weight = np.ones(len(score)) if weight is None else np.asarray(weight, np.float64)
-    order = np.argsort(-np.asarray(score, np.float64), kind="stable")
-    ranked = np.asarray(score)[order]
-    # Jets of equal score pass a cut together: they are one step of the curve.
-    steps = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
-    auc, efficiency = [], []
-    for counts in _draws(is_signal, resamples, seed):
-        drawn = (counts * weight)[:, order]
-        signal = _curve(np.where(is_signal[order], drawn, 0.0), steps)
-        background = _curve(np.where(is_signal[order], 0.0, drawn), steps)
-        auc.append(np.sum(np.diff(background, axis=1) * (signal[:, 1:] + signal[:, :-1]) / 2.0, axis=1))
-        efficiency.append(_interpolate(mistag, background, signal))
-    return BootstrapSamples(np.concatenate(auc), np.concatenate(efficiency))
+    for score in scores:
+        check(is_signal, score, weight)
+    ranked = [_ranked(is_signal, np.asarray(score)) for score in scores]
+    samples: dict[str, list[list[Floats]]] = {name: [[] for _ in ranked] for name in functions}
+    for counts in draws(is_signal, resamples, seed):
+        drawn: Floats = counts * (np.float64(1.0) if weight is None else np.asarray(weight, np.float64))
+        for number, (order, signal, steps) in enumerate(ranked):
+            sorted_weight = drawn[:, order]
+            all_signal = sorted_weight * signal
+            sorted_weight -= all_signal
+            efficiency, mistag = _curve(all_signal, steps), _curve(sorted_weight, steps)
+            for name, function in functions.items():
+                samples[name][number].append(function(mistag, efficiency))
+    return {name: np.stack([np.concatenate(parts) for parts in of_scores]) for name, of_scores in samples.items()}
 
 
-def _draws(is_signal: NDArray[np.bool_], resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def _ranked(is_signal: NDArray[np.bool_], score: NDArray) -> tuple[NDArray[np.int64], NDArray, NDArray[np.int64]]:
+    """Jets by falling score, whether each is signal, and where the score falls: jets of equal score are one step."""
+    order = np.argsort(-score.astype(np.float64), kind="stable")
+    falling = score[order]
+    steps = np.flatnonzero(np.concatenate([[True], falling[1:] != falling[:-1]]))
+    return order, is_signal[order], steps
+
+
+def draws(is_signal: NDArray[np.bool_], resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """How often each jet is drawn, [rows, J], in blocks of resamples; a function of the labels and the seed alone."""
     rng = np.random.default_rng(seed)
     jets = len(is_signal)
@@ -79,25 +107,18 @@ def _draws(is_signal: NDArray[np.bool_], resamples: int, seed: int) -> Iterator[
         counts = np.empty((size, jets), np.int64)
         for members in (np.flatnonzero(is_signal), np.flatnonzero(~is_signal)):
             n = len(members)
+            if n == 0:
+                continue
             drawn = rng.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
             counts[:, members] = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
         yield counts
 
 
 def _curve(weights: Floats, steps: NDArray[np.int64]) -> Floats:
-    """Efficiency after each step, beginning with 0, [rows, steps + 1]. NaN-free only if every row has weight."""
-    passed = np.cumsum(np.add.reduceat(weights, steps, axis=1), axis=1)
-    total = passed[:, -1:]
-    # A resample can draw weightless jets only; such a row says nothing and its efficiency is taken as 0.
-    efficiency = np.divide(passed, total, out=np.zeros_like(passed), where=total > 0)
-    return np.pad(efficiency, ((0, 0), (1, 0)))
-
-
-def _interpolate(x: float, xs: Floats, ys: Floats) -> Floats:
-    """``np.interp(x, xs[r], ys[r])`` for each row of non-decreasing xs, the upper end on vertical steps, [rows]."""
-    last = np.minimum((xs <= x).sum(axis=1) - 1, xs.shape[1] - 2)
-    row = np.arange(len(xs))
-    x0, x1, y0, y1 = xs[row, last], xs[row, last + 1], ys[row, last], ys[row, last + 1]
-    share = np.divide(x - x0, x1 - x0, out=np.zeros_like(x0), where=x1 > x0)
-    result: Floats = y0 + share * (y1 - y0)
-    return result
+    """Efficiency after each step, beginning with 0, [rows, steps + 1]."""
+    efficiency = np.zeros((len(weights), len(steps) + 1))
+    np.cumsum(np.add.reduceat(weights, steps, axis=1), axis=1, out=efficiency[:, 1:])
+    total = efficiency[:, -1:].copy()
+    # A resample can draw weightless jets only; such a row says nothing and its efficiency stays 0.
+    np.divide(efficiency, total, out=efficiency, where=total > 0)
+    return efficiency

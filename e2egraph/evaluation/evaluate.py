@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,16 @@ from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.bootstrap import RESAMPLES, SEED
 from e2egraph.evaluation.metrics import roc_curve
+from e2egraph.evaluation.metrics_report import MASSES, QUANTITIES, MetricsReport, metrics_report
 from e2egraph.evaluation.predictions import predict_all
-from e2egraph.evaluation.tagging import TaggingMetrics, tagging_metrics
+from e2egraph.evaluation.tagging import TaggingMetrics
 from e2egraph.models.registry import parameter_count
 from e2egraph.training.environment import code_state
 from e2egraph.training.load import load_run
 from e2egraph.training.run_folder import CONFIG, RunInfo, write_json
 
 METRICS_NAME, SCORES_NAME = "metrics.json", "scores.parquet"
-ROC_STEM, SCORES_STEM = "roc", "scores"
+ROC_STEM, SCORES_STEM, SCULPTING_STEM = "roc", "scores", "mass_sculpting"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def evaluate_share(
     """
     network, info = load_run(run)
     folder = Path(info.data.folder) if data is None else data
-    table = read_table(folder)
+    table = read_table(folder, extra=QUANTITIES)
     if table.manifest.classes != info.data.classes or table.manifest.signal != info.data.signal:
         raise InputError(
             f"{folder}: classes {table.manifest.classes} (signal {table.manifest.signal}), but {run} was trained on "
@@ -82,7 +83,8 @@ def evaluate_share(
     jets, probabilities = scores.jets, scores.probabilities
     signal = info.data.classes.index(info.data.signal)
     is_signal, score = jets["label"] == signal, probabilities[:, signal]
-    metrics = tagging_metrics(is_signal, score, jets["weight"])
+    quantities = {name: table.columns[name][table.jets_of(split)] for name in QUANTITIES}
+    report = metrics_report(scores, quantities, info.data.signal)
     parameters = parameter_count(network)
 
     target.mkdir(parents=True, exist_ok=True)
@@ -95,17 +97,26 @@ def evaluate_share(
         plot_roc({info.model.name: roc_curve(is_signal, score, jets["weight"])}, target / ROC_STEM, label)
         class_of = np.array(classes)[jets["label"]]
         plot_scores(score, class_of, classes, info.data.signal, target / SCORES_STEM, label, jets["weight"])
+        _plot_sculpting(report, target, label)
     # Last, so that it says the evaluation is whole.
-    write_json(target / METRICS_NAME, _report(metrics, info, table, split, parameters, jets["weight"]))
-    return EvaluationSummary(target, info.model.name, split, parameters, metrics)
+    write_json(target / METRICS_NAME, _report(report, info, table, split, parameters))
+    return EvaluationSummary(target, info.model.name, split, parameters, report.tagging)
 
 
-def _report(
-    metrics: TaggingMetrics, info: RunInfo, table: JetTable, split: str, parameters: int, weight: np.ndarray
-) -> dict[str, Any]:
+def _plot_sculpting(report: MetricsReport, target: Path, label: str) -> None:
+    """The first mass that the data set holds; a plot of an earlier evaluation does not stay where there is none."""
+    from e2egraph.evaluation.sculpting_plot import plot_sculpting
+
+    for suffix in (".png", ".pdf"):
+        (target / (SCULPTING_STEM + suffix)).unlink(missing_ok=True)
+    drawn = [report.sculpting[name] for name in MASSES if name in report.sculpting]
+    if drawn:
+        plot_sculpting(drawn[0], target / SCULPTING_STEM, label)
+
+
+def _report(report: MetricsReport, info: RunInfo, table: JetTable, split: str, parameters: int) -> dict[str, Any]:
     return {
-        **asdict(metrics),
-        "weighted": bool(len(weight) and (weight != weight[0]).any()),
+        **report.content,
         "bootstrap": {"resamples": RESAMPLES, "seed": SEED, "strata": ["signal", "background"]},
         "model": info.model.name,
         "parameters": parameters,

@@ -36,6 +36,19 @@ class RocCurve:
         """
         return float(np.interp(mistag, self.mistag, self.signal_efficiency))
 
+    def mistag_at(self, efficiency: float) -> float:
+        """Background efficiency where the signal efficiency is ``efficiency``, linear between points of the curve.
+
+        Where the curve runs level at ``efficiency``, its left end: the tightest cut with that signal efficiency.
+        """
+        # From the right, and mirrored, because np.interp takes the last of equal abscissae.
+        return float(np.interp(-efficiency, -self.signal_efficiency[::-1], self.mistag[::-1]))
+
+    def rejection_at(self, efficiency: float) -> float:
+        """Background rejection, 1/mistag, at a signal efficiency; infinite where no background passes."""
+        mistag = self.mistag_at(efficiency)
+        return 1.0 / mistag if mistag > 0 else float("inf")
+
 
 def roc_curve(is_signal: NDArray, score: NDArray, weight: NDArray | None = None) -> RocCurve:
     """The weighted ROC curve of ``score`` (larger is more signal-like), every distinct score a point; each [J].
@@ -67,3 +80,24 @@ def check(is_signal: NDArray, score: NDArray, weight: NDArray | None) -> None:
         raise InputError("a jet weight is negative or not finite; mend the weights of the data set.")
     if weight[is_signal].sum() == 0 or weight[~is_signal].sum() == 0:
         raise InputError("all weights of signal or of background are zero; mend the weights of the data set.")
+
+
+def effective_number(weight: NDArray) -> float:
+    """How many jets of weight one scatter like these: (Σw)²/Σw² (0 for no weight at all)."""
+    weight = np.asarray(weight, np.float64)
+    squares = float(np.sum(weight**2))
+    return float(np.sum(weight)) ** 2 / squares if squares > 0 else 0.0
+
+
+def weighted_share(chosen: NDArray, weight: NDArray | None = None) -> tuple[float, float]:
+    """Share of jets [J] that are ``chosen`` (of their weight), and its binomial error, √Σw²(c − share)² / Σw.
+
+    InputError without any weight.
+    """
+    chosen = np.asarray(chosen, np.float64)
+    weight = np.ones(len(chosen)) if weight is None else np.asarray(weight, np.float64)
+    total = float(weight.sum())
+    if total <= 0:
+        raise InputError("there are no jets with weight to take a share of; choose another split or data set.")
+    share = float(np.sum(weight * chosen)) / total
+    return share, float(np.sqrt(np.sum((weight * (chosen - share)) ** 2))) / total

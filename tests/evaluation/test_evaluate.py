@@ -44,7 +44,8 @@ def test_an_evaluation_writes_metrics_scores_and_plots_into_the_run(run, data):
     before = {path.name for path in run.iterdir()}
     summary = evaluate(run)
     written = {path.name for path in run.iterdir()} - before
-    assert written == {"metrics.json", "scores.parquet", "roc.png", "roc.pdf", "scores.png", "scores.pdf"}
+    plots = {f"{stem}.{suffix}" for stem in ("roc", "scores", "mass_sculpting") for suffix in ("png", "pdf")}
+    assert written == {"metrics.json", "scores.parquet"} | plots
     report = json.loads((run / "metrics.json").read_text())
     assert report["auc"] == summary.metrics.auc > 0.85
     assert report["auc_error"] > 0
@@ -54,6 +55,9 @@ def test_an_evaluation_writes_metrics_scores_and_plots_into_the_run(run, data):
     assert report["parameters"] == sum(p.numel() for p in load_run(run)[0].parameters())
     assert report["data_set"]["digest"] == read_table(data).manifest.digest
     assert (report["model"], report["split"], report["run"]) == ("tiny", "test", "tiny")
+    assert report["mass_sculpting"]["softdrop_mass"]["background_jets"] == report["background_jets"]
+    assert sum(one["jets"] for one in report["bins"]["jet_pt"]) == report["jets"]
+    assert {"accuracy", "calibration", "signal_efficiency_at_0p1pct_mistag", "limits"} <= report.keys()
     assert {"e2egraph", "code", "trained_on", "training_jets_per_second", "seed"} <= report.keys()
 
 

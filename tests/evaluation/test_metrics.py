@@ -3,7 +3,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from e2egraph.errors import InputError
-from e2egraph.evaluation.bootstrap import bootstrap
+from e2egraph.evaluation.bootstrap import bootstrap, draws, resample
+from e2egraph.evaluation.figures import FIGURES
 from e2egraph.evaluation.metrics import RocCurve, roc_curve
 from e2egraph.evaluation.tagging import tagging_metrics
 
@@ -81,11 +82,11 @@ def test_bootstrap_samples_are_the_metrics_of_the_drawn_jets(jets):
     signal, background = np.flatnonzero(is_signal), np.flatnonzero(~is_signal)
     drawn_signal = signal[rng.integers(0, len(signal), (12, len(signal)))]
     drawn_background = background[rng.integers(0, len(background), (12, len(background)))]
-    for resample in range(12):
-        drawn = np.concatenate([drawn_signal[resample], drawn_background[resample]])
+    for number in range(12):
+        drawn = np.concatenate([drawn_signal[number], drawn_background[number]])
         curve = roc_curve(is_signal[drawn], score[drawn], weight[drawn])
-        assert samples.auc[resample] == pytest.approx(curve.auc)
-        assert samples.signal_efficiency[resample] == pytest.approx(curve.efficiency_at(0.01))
+        assert samples.auc[number] == pytest.approx(curve.auc)
+        assert samples.signal_efficiency[number] == pytest.approx(curve.efficiency_at(0.01))
 
 
 def test_the_bootstrap_error_is_the_spread_between_independent_experiments():
@@ -121,3 +122,42 @@ def test_equal_weights_and_a_rising_map_of_the_score_change_no_figure(jets):
     assert tagging_metrics(is_signal, np.exp(score)) == plain
     assert plain.background_passing == pytest.approx(0.01 * (~is_signal).sum())
     assert plain.jets == plain.signal_jets + plain.background_jets == 311
+
+
+def test_the_rejection_is_one_over_the_mistag_of_the_tightest_cut_with_that_efficiency():
+    curve = RocCurve(np.array([0.0, 0.0, 0.01, 0.02, 0.04, 1.0]), np.array([0.0, 0.2, 0.4, 0.4, 0.6, 1.0]))
+    assert curve.rejection_at(0.4) == pytest.approx(100.0)
+    assert curve.rejection_at(0.3) == pytest.approx(200.0)
+    assert curve.rejection_at(0.5) == pytest.approx(1 / 0.03)
+    assert curve.rejection_at(0.1) == np.inf
+
+
+def test_every_figure_of_a_resample_is_that_of_its_curve(jets):
+    is_signal, score, weight = jets
+    functions = {name: figure.of_rows for name, figure in FIGURES.items()}
+    samples = resample(is_signal, np.stack([score, -score]), weight, functions, resamples=6, seed=8)
+    for resampled, counts in enumerate(next(draws(is_signal, 6, 8))):
+        for row, sign in enumerate((1, -1)):
+            curve = roc_curve(is_signal, sign * score, counts * weight)
+            for name, figure in FIGURES.items():
+                assert samples[name][row, resampled] == pytest.approx(figure.of_curve(curve)), name
+
+
+def test_figures_at_points_that_too_few_background_jets_pass_are_left_out_and_said():
+    rng = np.random.default_rng(0)
+    is_signal = np.arange(12_000) < 1000
+    metrics = tagging_metrics(is_signal, rng.normal(is_signal * 2.0, 1.0))
+    assert metrics.background_passing_0p1pct == pytest.approx(11.0)
+    assert 0 < metrics.signal_efficiency_at_0p1pct_mistag < metrics.signal_efficiency_at_1pct_mistag
+    assert metrics.signal_efficiency_at_0p1pct_mistag_error > 0
+    assert metrics.background_rejection_at_30pct_efficiency > metrics.background_rejection_at_70pct_efficiency > 1
+    assert metrics.limits == ()
+    is_signal = np.arange(600) < 300
+    perfect = tagging_metrics(is_signal, is_signal * 1.0)
+    assert perfect.background_rejection_at_50pct_efficiency is None
+    assert any("50% efficiency (0.0)" in limit for limit in perfect.limits)
+    # One background jet that counts as much as all others together: four effective ones.
+    weight = np.where(np.arange(600) == 599, 299.0, 1.0)
+    assert tagging_metrics(is_signal, is_signal + rng.random(600), weight).background_passing == pytest.approx(
+        0.04, 0.01
+    )

@@ -1,0 +1,88 @@
+"""Every figure of ``metrics.json`` that comes from the scores of a set of jets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.data.scores import Scores
+from e2egraph.errors import InputError
+from e2egraph.evaluation.bins import binned_metrics
+from e2egraph.evaluation.calibration import accuracy, calibration
+from e2egraph.evaluation.joined import equal_as_none
+from e2egraph.evaluation.multiclass import one_vs_rest, pairwise
+from e2egraph.evaluation.sculpting import MassSculpting, mass_sculpting
+from e2egraph.evaluation.tagging import TaggingMetrics, tagging_metrics
+
+# Quantities of the data set that the report needs beside the scores.
+QUANTITIES = ("jet_pt", "jet_eta", "n_pv", "softdrop_mass", "jet_mass")
+MASSES = ("softdrop_mass", "jet_mass")
+
+
+@dataclass(frozen=True)
+class MetricsReport:
+    """``tagging`` (signal against all else), ``sculpting`` by mass variable, and all of it as ``content`` for JSON."""
+
+    tagging: TaggingMetrics
+    sculpting: dict[str, MassSculpting]
+    content: dict[str, Any]
+
+
+def metrics_report(scores: Scores, quantities: Mapping[str, NDArray], signal: str) -> MetricsReport:
+    """Of the jets of ``scores``, with their ``quantities`` (each of ``QUANTITIES``, [J]; 0 for all: not known).
+
+    What too few jets or unknown quantities forbid is None or absent, with the reason among ``limits``. InputError as
+    ``metrics.check``.
+    """
+    number = scores.classes.index(signal)
+    label = scores.jets["label"].astype(np.int64)
+    is_signal, score = label == number, scores.probabilities[:, number]
+    weight = scores.jets["weight"].astype(np.float64)
+    tagging = tagging_metrics(is_signal, score, weight)
+    limits = list(tagging.limits)
+    share, error = accuracy(label, scores.probabilities, weight)
+    content: dict[str, Any] = {
+        **asdict(tagging),
+        "accuracy": share,
+        "accuracy_error": error,
+        "calibration": asdict(calibration(is_signal, score, weight)),
+        "weighted": equal_as_none(weight) is not None,
+    }
+
+    content["bins"] = {}
+    for name, values in {
+        "jet_pt": quantities["jet_pt"],
+        "jet_abs_eta": np.abs(quantities["jet_eta"]),
+        "n_pv": quantities["n_pv"],
+    }.items():
+        if np.isfinite(values).all() and (values != values[0]).any():
+            content["bins"][name] = [asdict(one) for one in binned_metrics(is_signal, score, values, weight)]
+        else:
+            limits.append(f"no bins of {name}: the same for all jets, or not finite")
+
+    sculpting = {}
+    for name in MASSES:
+        background = quantities[name][~is_signal]
+        if not background.any():
+            limits.append(f"no sculpting of {name}: the data set holds none")
+            continue
+        try:
+            sculpting[name] = mass_sculpting(background, score[~is_signal], weight[~is_signal], variable=name)
+        except InputError as fault:
+            limits.append(f"no sculpting of {name}: {str(fault).removesuffix('.')}")
+    limits += [one.limit for one in sculpting.values() if one.limit is not None]
+    content["mass_sculpting"] = {name: asdict(one) for name, one in sculpting.items()}
+
+    if len(scores.classes) > 2:
+        for key, function in (("one_vs_rest", one_vs_rest), ("pairwise", pairwise)):
+            try:
+                found = function(label, scores.probabilities, scores.classes, weight)
+                content[key] = {name: asdict(one) for name, one in found.items()}
+            except InputError as fault:
+                limits.append(f"no {key.replace('_', ' ')} figures: {str(fault).removesuffix('.')}")
+    content["limits"] = limits
+    return MetricsReport(tagging, sculpting, content)
