@@ -35,6 +35,65 @@ def build(task_name: str, samples: tuple[str, ...], output: Path, settings: tupl
     _finish(output, records)
 
 
+def _numbers(context: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """``1,2,4`` as numbers, each once."""
+    try:
+        numbers = [int(word) for word in value.split(",")] if value is not None else []
+    except ValueError:
+        numbers = [0]
+    if min(numbers, default=1) < 1:
+        raise click.BadParameter("give whole numbers from 1 with commas between, such as 1,2,4.", context, option)
+    return tuple(dict.fromkeys(numbers))
+
+
+@example("e2egraph benchmark infer --data data/top --model tracks-and-cells --model resnet15 --output infer.json")
+@benchmark.command()
+@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table beside it).")
+@click.option("--data", type=FolderOrFile, help="Data set whose jets are scored; made jets by default.")
+@click.option("--model", "models", multiple=True, help="Untrained, by name or YAML file.  [default: all shipped]")
+@click.option("--bundle", "bundles", multiple=True, type=FolderOrFile, help="Exported model, beside or instead.")
+@click.option("--jets", default=64, show_default=True, type=click.IntRange(min=1), help="Jets scored in each round.")
+@click.option("--batch-sizes", callback=_numbers, metavar="N,…", help="Jets a call.  [default: 1,16,64]")
+@click.option("--nodes", callback=_numbers, metavar="N,…", help="Nodes of jets alone.  [default: 128,256,…,4096]")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1), help="Turns of all models.")
+@click.option("--runner", type=FolderOrFile, help="C++ runner e2e_infer, to be timed on the bundles with --events.")
+@click.option("--events", type=FolderOrFile, help="Event file of e2egraph dump-events, for --runner.")
+@settings_option
+def infer(
+    output: Path,
+    data: Path | None,
+    models: tuple[str, ...],
+    bundles: tuple[Path, ...],
+    jets: int,
+    batch_sizes: tuple[int, ...],
+    nodes: tuple[int, ...],
+    rounds: int,
+    runner: Path | None,
+    events: Path | None,
+    settings: tuple[str, ...],
+) -> None:
+    """Milliseconds a jet in ONNX Runtime with one thread, percentiles, against batch size and number of nodes.
+
+    Also the time to load and the size of each model, and with --runner the C++ runner, making of nodes included.
+    """
+    if (runner is None) != (events is None) or (runner is not None and not bundles):
+        raise click.UsageError("--runner, --events: both are needed, and a --bundle; give all three or neither.")
+    if settings and not models:
+        raise click.UsageError("--set: which model it is for is not said; give --model.")
+    from e2egraph.benchmark.infer import BATCH_SIZES, NODES, benchmark_infer
+    from e2egraph.benchmark.infer_jets import inference_jets
+    from e2egraph.benchmark.infer_runner import benchmark_runner
+
+    with progress("benchmark infer", None) as advance_to:
+        records = benchmark_infer(
+            models, bundles=bundles, settings=settings, jets=inference_jets(data, jets),
+            batch_sizes=batch_sizes or BATCH_SIZES, nodes=nodes or NODES, rounds=rounds, progress=advance_to,
+        )  # fmt: skip
+    if runner is not None and events is not None:
+        records += benchmark_runner(runner, bundles, events, batch_sizes=batch_sizes or BATCH_SIZES, rounds=rounds)
+    _finish(output, records)
+
+
 @example("e2egraph benchmark io --data data/top --output io.json")
 @benchmark.command()
 @click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
@@ -83,17 +142,6 @@ def kernels(
             repeats=repeats, threads=threads, progress=advance_to,
         )  # fmt: skip
     _finish(output, records)
-
-
-def _numbers(context: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...]:
-    """``1,2,4`` as numbers, each once."""
-    try:
-        numbers = [int(word) for word in value.split(",")] if value is not None else []
-    except ValueError:
-        numbers = [0]
-    if min(numbers, default=1) < 1:
-        raise click.BadParameter("give whole numbers from 1 with commas between, such as 1,2,4.", context, option)
-    return tuple(dict.fromkeys(numbers))
 
 
 @example("e2egraph benchmark scaling --data data/top --model resnet15 --ranks 1,2,4 --output scaling.json")
@@ -166,6 +214,24 @@ def train(data: Path, output: Path, models: tuple[str, ...], steps: int, repeats
     with progress("benchmark train", None) as advance_to:
         records = benchmark_train(data, models, steps=steps, repeats=repeats, threads=threads, progress=advance_to)
     _finish(output, records)
+
+
+@example("e2egraph benchmark pareto runs/* --costs train.json --costs infer.json --output pareto.json")
+@benchmark.command()
+@click.argument("runs", nargs=-1, required=True, type=FolderOrFile)
+@click.option("--costs", multiple=True, required=True, type=FolderOrFile, help="JSON of benchmark train or infer.")
+@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (table and picture beside it).")
+def pareto(runs: tuple[Path, ...], costs: tuple[Path, ...], output: Path) -> None:
+    """Quality of evaluated runs against their cost: table, picture, and the models that no other beats in both."""
+    from e2egraph.benchmark.pareto import contenders, pareto_records
+    from e2egraph.benchmark.pareto_plot import plot_pareto
+    from e2egraph.evaluation.evaluated_run import read_evaluated
+    from e2egraph.evaluation.plots import label_of
+
+    models = contenders(runs, costs)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    plot_pareto(models, output.with_suffix(""), label_of(read_evaluated(runs)[0].scores().jets["run"]))
+    _finish(output, pareto_records(models))
 
 
 def _finish(output: Path, records: list[Record]) -> None:

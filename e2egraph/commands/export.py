@@ -3,50 +3,77 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from e2egraph.commands.console import FolderOrFile, done, example
-from e2egraph.config import as_dict
+
+if TYPE_CHECKING:
+    from e2egraph.export.bundle import Variant
 
 # Real jets of each class that the parity gate compares.
 JETS_OF_THE_PARITY_GATE = 32
 
 
-@example("e2egraph export runs/gravnet --output exports/gravnet")
+@example("e2egraph export runs/gravnet --output exports/gravnet --int8")
 @click.command()
 @click.argument("run", type=FolderOrFile)
 @click.option("--output", required=True, type=FolderOrFile, help="Bundle folder to make.")
-@click.option("--data", type=FolderOrFile, help="Data set whose jets the parity gate uses; the run's own by default.")
-def export(run: Path, output: Path, data: Path | None) -> None:
-    """Export a trained run to an ONNX bundle, if ONNX Runtime agrees with torch."""
+@click.option("--data", type=FolderOrFile, help="Data set whose jets the export checks on; the run's own by default.")
+@click.option("--fp16", is_flag=True, help="Add model-fp16.onnx: weights and their products in float16.")
+@click.option("--int8", is_flag=True, help="Add model-int8.onnx: the same in 8-bit integers, calibrated on --data.")
+@click.option("--triton", type=FolderOrFile, metavar="REPOSITORY", help="Triton model repository to lay it out in too.")
+def export(run: Path, output: Path, data: Path | None, fp16: bool, int8: bool, triton: Path | None) -> None:
+    """Export a trained run to an ONNX bundle, if ONNX Runtime agrees with torch.
+
+    Variants are measured on jets of the test split: shift of the scores, AUC, CPU time and size.
+    """
+    from e2egraph.commands.run_description import describe_run
     from e2egraph.data.padding import pad
-    from e2egraph.export.bundle import BundleInfo
-    from e2egraph.export.export import export_model
+    from e2egraph.export.export import export_model, refuse_other_content
+    from e2egraph.export.triton import check_repository, lay_out
     from e2egraph.graphs.nodeselection import select_nodes
     from e2egraph.graphs.shards import first_jets
     from e2egraph.training.load import load_run
 
     model, about = load_run(run)
+    refuse_other_content(output)
+    if triton is not None:
+        check_repository(triton, about.model.name)
+    folder = data or Path(about.data.folder)
     selection = about.recipe.data.selection
-    metrics = ("best_epoch", "validation_auc", "validation_loss", "training_jets", "jets_per_second")
-    info = BundleInfo(
-        model=about.model.name,
-        model_config=as_dict(about.model),
-        classes=tuple(about.data.classes),
-        signal=about.data.signal,
-        task=about.data.task,
-        configuration=about.data.configuration,
-        node_cap=about.node_cap,
-        node_selection=selection,
-        dataset_sha256=about.data.digest,
-        metrics={name: about.summary[name] for name in metrics if name in about.summary},
-        training={"recipe": as_dict(about.recipe), "seed": about.seed},
+    jets = first_jets(folder, JETS_OF_THE_PARITY_GATE)
+    variants = [name for name, wanted in (("fp16", fp16), ("int8", int8)) if wanted]
+    compared = None
+    if variants:
+        from e2egraph.export.variant_check import variant_jets
+
+        compared = variant_jets(folder, selection)
+    metadata = export_model(
+        model,
+        info=describe_run(about, folder, jets),
+        sample=pad(select_nodes(jets, selection)),
+        output=output,
+        variants=variants,
+        jets=compared,
     )
-    jets = first_jets(data or Path(about.data.folder), JETS_OF_THE_PARITY_GATE)
-    report = export_model(model, info=info, sample=pad(select_nodes(jets, selection)), output=output)
+    for name, variant in metadata.variants.items():
+        click.echo(_line(name, variant))
+    where = f"{output} and {lay_out(output, triton, about.model.name)}" if triton is not None else str(output)
     done(
-        f"wrote {output}: logits of torch and ONNX Runtime differ by {report.largest_difference:.1e} at most over "
-        f"{report.cases} cases",
+        f"wrote {where}: logits of torch and ONNX Runtime differ by {metadata.parity['largest_difference']:.1e} at "
+        f"most over {metadata.parity['cases']} cases",
         f"e2egraph predict {output} --data {data or 'data/top'} --output scores.parquet",
+    )
+
+
+def _line(name: str, variant: Variant) -> str:
+    auc = "AUC not measured (one class only)"
+    if variant.auc is not None and variant.auc_float32 is not None:
+        auc = f"AUC {variant.auc:.5f} ({variant.auc - variant.auc_float32:+.5f})"
+    return (
+        f"{name}: probabilities shift by {variant.largest_shift:.1e} at most, {variant.mean_shift:.1e} on average, "
+        f"{auc} on {variant.jets} {variant.split} jets; {variant.speed_ratio:.2f} times the speed, "
+        f"{variant.bytes / variant.model_bytes:.2f} of the size"
     )

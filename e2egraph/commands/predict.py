@@ -25,7 +25,10 @@ from e2egraph.commands.console import FolderOrFile, done, example, progress
     type=click.IntRange(min=0),
     help="Threads; 0: one a core, shared by the processes of torchrun.",
 )
-def predict(model: Path, data: Path, output: Path, split: str | None, batch_size: int, threads: int) -> None:
+@click.option("--variant", type=click.Choice(["fp16", "int8"]), help="Of the bundle, instead of model.onnx.")
+def predict(
+    model: Path, data: Path, output: Path, split: str | None, batch_size: int, threads: int, variant: str | None
+) -> None:
     """Score the jets of a data set with a bundle (by ONNX Runtime alone) or with a run (by torch).
 
     Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets: each writes its part beside the
@@ -36,6 +39,8 @@ def predict(model: Path, data: Path, output: Path, split: str | None, batch_size
     share = environment_share()
     next_command = f"python -c 'import pyarrow.parquet as p; print(p.read_table(\"{output}\").slice(0, 5))'"
     if (model / "config.yaml").is_file():
+        if variant is not None:
+            raise click.UsageError("--variant: a run has none; export it with --fp16 or --int8 and give the bundle.")
         from e2egraph.evaluation.predictions import predict_run
 
         jets = predict_run(model, data, output, split, share)
@@ -53,6 +58,7 @@ def predict(model: Path, data: Path, output: Path, split: str | None, batch_size
             split=split,
             batch_size=batch_size,
             threads=threads or _fair_threads(),
+            variant=variant,
             progress=advance_to,
         )
     if summary is None:

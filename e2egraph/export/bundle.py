@@ -1,7 +1,7 @@
 """A bundle: the folder that holds an exported model with everything its caller needs. No torch in here.
 
-``model.onnx``, ``preprocess.json`` (CMSSW's schema), ``metadata.json`` (what the model is, made from what) and
-``config.pbtxt`` (Triton).
+``model.onnx``, ``preprocess.json`` (CMSSW's schema), ``metadata.json`` (what the model is, made from what),
+``config.pbtxt`` (Triton) and ``README.md`` (model card); ``model-fp16.onnx`` and ``model-int8.onnx`` if asked for.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ MODEL_FILE = "model.onnx"
 PREPROCESS_FILE = "preprocess.json"
 METADATA_FILE = "metadata.json"
 TRITON_FILE = "config.pbtxt"
+CARD_FILE = "README.md"
+
+# Without these a folder is no bundle.
 BUNDLE_FILES = (MODEL_FILE, PREPROCESS_FILE, METADATA_FILE, TRITON_FILE)
+
+# Forms of a model with smaller weights, each a file beside model.onnx.
+VARIANTS = ("fp16", "int8")
 
 BUNDLE_SCHEMA_VERSION = 1
 
@@ -42,7 +48,7 @@ class BundleInfo:
     task configuration (selection, window, node definitions) that made the data set; ``node_cap``: the most nodes a
     jet keeps (None: no cap); ``node_selection``: which nodes of such a data set the network was trained on and is to
     be given; ``dataset_sha256``: the manifest's digest; ``metrics``: as measured, by name; ``training``: recipe, seed
-    and whatever else identifies the run.
+    and whatever else identifies the run; ``simulated``: whether the training jets were (None: not known).
     """
 
     model: str
@@ -56,6 +62,7 @@ class BundleInfo:
     dataset_sha256: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    simulated: bool | None = None
 
     @property
     def max_nodes(self) -> int:
@@ -64,12 +71,36 @@ class BundleInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A form with smaller weights, and how it does on the same jets as ``model.onnx``.
+
+    ``operators``: how many were converted; ``jets``: compared, of ``split``; ``largest_shift``, ``mean_shift``: of the
+    signal probability; ``auc`` beside ``auc_float32`` (None where a class was missing); ``speed_ratio``: CPU time of
+    ``model.onnx`` over the variant's, one jet at a time, one thread; ``model_bytes``: size of ``model.onnx``.
+    """
+
+    file: str
+    sha256: str
+    bytes: int
+    model_bytes: int
+    operators: int
+    split: str
+    jets: int
+    largest_shift: float
+    mean_shift: float
+    auc: float | None
+    auc_float32: float | None
+    speed_ratio: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Metadata:
     """The content of ``metadata.json``: ``BundleInfo``, and what the export found and did.
 
     ``inputs`` and ``outputs``: tensor name → its dimensions; ``points``, ``features`` and ``jet_variables``: the
     variables of those inputs, in order; ``node_order``: the canonical order, which a cap keeps the front of;
-    ``parity``: cases compared with ONNX Runtime and the largest difference between logits.
+    ``parity``: what the gate found (``parity.ParityReport``); ``configuration_sha256``: of ``info.configuration``;
+    ``variants``: by name (``VARIANTS``).
     """
 
     schema_version: int
@@ -87,7 +118,12 @@ class Metadata:
     parity: dict[str, Any]
     software: dict[str, str]
     model_sha256: str
+    configuration_sha256: str = ""
+    variants: dict[str, Variant] = field(default_factory=dict)
 
+
+# Bundles from before these existed have none.
+_LATER = {"configuration_sha256", "variants"}
 
 NODE_ORDER = "channel, then falling value, then deta, then dphi"
 
@@ -100,6 +136,11 @@ def input_shapes(uses_jet: bool) -> dict[str, list[str | int]]:
         "mask": ["batch", 1, "nodes"],
     }
     return shapes | ({"jet": ["batch", len(JET_VARIABLES), 1]} if uses_jet else {})
+
+
+def variant_file(variant: str) -> str:
+    """Name of a variant's file in a bundle."""
+    return f"model-{variant}.onnx"
 
 
 def write_metadata(folder: Path, metadata: Metadata) -> None:
@@ -151,8 +192,10 @@ def _metadata(content: Mapping[str, Any], path: Path) -> Metadata:
         info["classes"] = tuple(info["classes"])
         # Bundles of before it existed select nothing.
         info["node_selection"] = validate(NodeSelection, info.get("node_selection", {}), str(path))
-        values: dict[str, Any] = {item.name: content[item.name] for item in fields(Metadata)}
+        names = [item.name for item in fields(Metadata) if item.name in content or item.name not in _LATER]
+        values: dict[str, Any] = {name: content[name] for name in names}
         values["info"] = BundleInfo(**info)
+        values["variants"] = {name: Variant(**found) for name, found in dict(content.get("variants", {})).items()}
         for name in ("points", "features", "jet_variables"):
             values[name] = tuple(values[name])
         return Metadata(**values)

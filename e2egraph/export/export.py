@@ -1,50 +1,79 @@
-"""Network → bundle: all four files, checked against torch, or nothing at all."""
+"""Network → bundle: all its files, checked against torch, or nothing at all."""
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from e2egraph import __version__
+from e2egraph.config import digest
 from e2egraph.data.padding import FEATURE_NAMES, POINT_NAMES, DenseArrays
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import (
     BUNDLE_FILES,
     BUNDLE_SCHEMA_VERSION,
+    CARD_FILE,
     MODEL_FILE,
     NODE_ORDER,
     OUTPUTS,
+    VARIANTS,
     BundleInfo,
     Metadata,
+    Variant,
     input_shapes,
+    variant_file,
     write_metadata,
 )
-from e2egraph.export.onnx import IR_VERSION, OPSET, to_onnx
-from e2egraph.export.parity import ParityReport, check_parity
+from e2egraph.export.card import write_card
+from e2egraph.export.onnx import IR_VERSION, OPSET, describe, to_onnx
+from e2egraph.export.parity import check_parity
 from e2egraph.export.preprocess import preprocessing, write_preprocess
 from e2egraph.export.triton import triton_config, write_triton
 from e2egraph.graphs.columns import JET_VARIABLES
 from e2egraph.models.registry import parameter_count
 
+if TYPE_CHECKING:
+    from e2egraph.export.variant_check import VariantJets
 
-def export_model(model: nn.Module, *, info: BundleInfo, sample: DenseArrays | None, output: Path) -> ParityReport:
-    """Write ``model`` as a bundle at ``output`` and return how well ONNX Runtime agrees with torch.
+# What a folder may hold that a bundle replaces.
+OWN_FILES = {*BUNDLE_FILES, CARD_FILE, *map(variant_file, VARIANTS)}
 
-    ``sample``: real jets for the gate (some tens are enough; None: artificial jets alone). An earlier bundle at
-    ``output`` is replaced. InputError, and nothing written: the folder holds anything else, the network cannot be
-    expressed in ONNX, or the gate fails.
+
+def export_model(
+    model: nn.Module,
+    *,
+    info: BundleInfo,
+    sample: DenseArrays | None,
+    output: Path,
+    variants: Sequence[str] = (),
+    jets: VariantJets | None = None,
+) -> Metadata:
+    """Write ``model`` as a bundle at ``output`` and return its metadata, with what the gate found.
+
+    ``sample``: real jets for the gate (some tens are enough; None: artificial jets alone). ``variants``: names of
+    ``bundle.VARIANTS``, made and measured with ``jets``. An earlier bundle at ``output`` is replaced. InputError, and
+    nothing written: the folder holds anything else, the network cannot be expressed in ONNX, the gate fails, or a
+    variant cannot be made.
     """
-    _refuse_other_content(output)
+    refuse_other_content(output)
     uses_jet = bool(getattr(model, "uses_jet", False))
-    content = to_onnx(model, len(info.classes)).SerializeToString()
-    report = check_parity(model, content, max_nodes=info.max_nodes, sample=sample)
+    proto = to_onnx(model, len(info.classes))
+    describe(proto, _properties(info))
+    content = proto.SerializeToString()
+    report = check_parity(
+        model, content, max_nodes=info.max_nodes, sample=sample, signal=info.classes.index(info.signal)
+    )
+    files, measured = _make_variants(variants, content, info, uses_jet, jets)
     metadata = Metadata(
         schema_version=BUNDLE_SCHEMA_VERSION,
         info=info,
@@ -61,12 +90,49 @@ def export_model(model: nn.Module, *, info: BundleInfo, sample: DenseArrays | No
         parity=asdict(report),
         software=_software(),
         model_sha256=sha256(content).hexdigest(),
+        configuration_sha256=digest(info.configuration),
+        variants=measured,
     )
-    _write(output, content, metadata)
-    return report
+    _write(output, {MODEL_FILE: content} | files, metadata)
+    return metadata
 
 
-def _write(output: Path, content: bytes, metadata: Metadata) -> None:
+def _make_variants(
+    names: Sequence[str], content: bytes, info: BundleInfo, uses_jet: bool, jets: VariantJets | None
+) -> tuple[dict[str, bytes], dict[str, Variant]]:
+    """Files by name, and what was measured by variant."""
+    if not names:
+        return {}, {}
+    if jets is None:
+        raise InputError("variants of a model need jets of a data set to be made and measured with; give --data.")
+    from e2egraph.export.variant_check import make_variant
+
+    made = {
+        name: make_variant(
+            name, content, jets, classes=info.classes, signal=info.signal, uses_jet=uses_jet, nodes=info.max_nodes
+        )
+        for name in names
+    }
+    return {variant_file(name): file for name, (file, _) in made.items()}, {name: made[name][1] for name in made}
+
+
+def _properties(info: BundleInfo) -> dict[str, str]:
+    """``metadata_props`` of the ONNX file: what it is, where the file stands alone."""
+    return {
+        "model": info.model,
+        "task": info.task,
+        "classes": json.dumps(info.classes),
+        "signal": info.signal,
+        "configuration_sha256": digest(info.configuration),
+        "model_config_sha256": digest(info.model_config),
+        "dataset_sha256": info.dataset_sha256,
+        "metrics": json.dumps(info.metrics, sort_keys=True),
+        "node_order": NODE_ORDER,
+        "bundle_schema_version": str(BUNDLE_SCHEMA_VERSION),
+    } | {f"version_{name}": number for name, number in _software().items()}
+
+
+def _write(output: Path, files: Mapping[str, bytes], metadata: Metadata) -> None:
     """Write all files into a folder beside ``output``, then put it in place."""
     info, uses_jet = metadata.info, metadata.uses_jet
     beside: Path | None = None
@@ -74,10 +140,12 @@ def _write(output: Path, content: bytes, metadata: Metadata) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
         beside.chmod(0o755)
-        (beside / MODEL_FILE).write_bytes(content)
+        for name, content in files.items():
+            (beside / name).write_bytes(content)
         write_preprocess(beside, preprocessing(info.max_nodes, uses_jet))
         write_triton(beside, triton_config(info.model, len(info.classes), uses_jet))
         write_metadata(beside, metadata)
+        write_card(beside, metadata)
         if output.is_dir():  # an earlier bundle, or empty
             before = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".old", dir=output.parent))
             output.rename(before)
@@ -92,11 +160,12 @@ def _write(output: Path, content: bytes, metadata: Metadata) -> None:
             shutil.rmtree(beside)
 
 
-def _refuse_other_content(output: Path) -> None:
+def refuse_other_content(output: Path) -> None:
+    """InputError unless a bundle can be put at ``output``: nothing there, an empty folder, or an earlier bundle."""
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; choose another --output for the bundle.")
     if output.is_dir():
-        other = sorted(path.name for path in output.iterdir() if path.name not in BUNDLE_FILES)
+        other = sorted(path.name for path in output.iterdir() if path.name not in OWN_FILES)
         if other:
             raise InputError(f"{output}: holds other content ({other[0]}); choose an empty or new folder as --output.")
 

@@ -29,27 +29,42 @@ Float32s = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ParityReport:
-    """Cases compared, jets in them, the largest difference between logits, and the case where it was."""
+    """Cases compared, jets in them, the largest difference between logits, and the case where it was.
+
+    ``real_jets``: how many of them come from a data set; ``largest_exchange``: in ordering those by signal
+    probability, the largest difference between two that torch and ONNX Runtime put in different order.
+    """
 
     cases: int
     jets: int
     largest_difference: float
     worst_case: str
+    real_jets: int = 0
+    largest_exchange: float = 0.0
 
 
 @dataclass(frozen=True)
 class Case:
-    """Jets to compare on, with a name for error messages."""
+    """Jets to compare on, with a name for error messages; ``first``: the first one's number in the data set."""
 
     name: str
     jets: DenseArrays
+    first: int | None = None
 
 
 def check_parity(
-    model: nn.Module, onnx_model: bytes, *, max_nodes: int, sample: DenseArrays | None = None, seed: int = 0
+    model: nn.Module,
+    onnx_model: bytes,
+    *,
+    max_nodes: int,
+    sample: DenseArrays | None = None,
+    signal: int = 0,
+    seed: int = 0,
 ) -> ParityReport:
     """Compare torch and ONNX Runtime on ``parity_cases``; InputError naming the first case that fails.
 
+    Logits and probabilities may differ by ``TOLERANCE``, and so may the probabilities of class ``signal`` of two real
+    jets that the two order differently.
     The network gets random jet quantities whether or not it says it reads them: one that does so without
     ``uses_jet`` fails here, as its exported form has no such input.
     """
@@ -65,15 +80,39 @@ def check_parity(
     was_training = model.training
     model.eval()
     largest, worst, cases, jets = 0.0, "none", 0, 0
+    real = np.zeros((2, 0 if sample is None else len(sample)), np.float32)
     try:
         for case in parity_cases(neighbors_of(model), max_nodes, sample, seed):
-            difference = _compare(model, session, case, uses_jet, device)
+            difference, probabilities = _compare(model, session, case, uses_jet, device)
             cases, jets = cases + 1, jets + len(case.jets)
+            if case.first is not None:
+                real[:, case.first : case.first + len(case.jets)] = probabilities[..., signal]
             if difference >= largest:
                 largest, worst = difference, case.name
     finally:
         model.train(was_training)
-    return ParityReport(cases, jets, largest, worst)
+    return ParityReport(cases, jets, largest, worst, real.shape[1], check_order(*real))
+
+
+def check_order(torchs: Float32s, onnxs: Float32s) -> float:
+    """The largest exchange (``ParityReport``) between two columns of probabilities [J] of the same jets.
+
+    InputError naming two jets whose order is not kept, though they differ by more than ``TOLERANCE``.
+    """
+    order = np.argsort(onnxs, kind="stable")
+    ranked = torchs[order]
+    before = np.maximum.accumulate(ranked)
+    exchange = before - ranked
+    worst = int(np.argmax(exchange)) if len(exchange) else 0
+    largest = float(exchange.max(initial=0.0))
+    if largest > TOLERANCE:
+        first = int(np.flatnonzero(ranked == before[worst])[0])
+        raise InputError(
+            f"jets {order[first]} and {order[worst]} of the data set are not in the same order by ONNX Runtime "
+            f"(probabilities {onnxs[order[first]]:.6g}, {onnxs[order[worst]]:.6g}) as by torch ({ranked[first]:.6g}, "
+            f"{ranked[worst]:.6g}); the model was not exported."
+        )
+    return largest
 
 
 def parity_cases(neighbors: int, max_nodes: int, sample: DenseArrays | None, seed: int) -> Iterator[Case]:
@@ -100,7 +139,7 @@ def _real_cases(sample: DenseArrays) -> Iterator[Case]:
     for start, stop in [(0, 1), *((start, min(start + size, len(sample))) for start in starts)]:
         taken = _slice(sample, start, stop)
         if len(taken):
-            yield Case(f"jets {start} to {stop - 1} of the data set, N = {taken.mask.shape[1]}", taken)
+            yield Case(f"jets {start} to {stop - 1} of the data set, N = {taken.mask.shape[1]}", taken, start)
 
 
 def neighbors_of(model: nn.Module) -> int:
@@ -161,12 +200,16 @@ def feeds(jets: DenseArrays, uses_jet: bool) -> dict[str, Float32s]:
 
 def _compare(
     model: nn.Module, session: onnxruntime.InferenceSession, case: Case, uses_jet: bool, device: torch.device
-) -> float:
-    """Largest difference between the logits of the two; InputError when it is too large or anything is not finite."""
+) -> tuple[float, Float32s]:
+    """Largest difference between the logits of the two, and the probabilities [2, B, C] by torch and ONNX Runtime.
+
+    InputError when it is too large or anything is not finite.
+    """
     jets = case.jets
     with torch.no_grad():
         tensors = [torch.from_numpy(array).to(device) for array in (jets.points, jets.features, jets.mask, jets.jet)]
-        expected = model(*tensors).cpu().numpy()
+        scores = model(*tensors).cpu()
+    expected, probabilities = scores.numpy(), scores.softmax(-1).numpy()
     try:
         softmax, logits = session.run(["softmax", "logits"], feeds(jets, uses_jet))
     except Exception as error:  # ONNX Runtime's errors have no common class
@@ -176,12 +219,16 @@ def _compare(
     if not all(np.isfinite(values).all() for values in (expected, logits, softmax)):
         raise InputError(f"a score is not finite on {case.name}; the model was not exported.")
     difference = float(np.abs(logits - expected).max(initial=0.0))
-    if difference > TOLERANCE:
-        raise InputError(
-            f"ONNX Runtime and torch differ by {difference:.2g} in logits on {case.name} (at most {TOLERANCE:g} is "
-            "allowed); the model was not exported."
-        )
-    return difference
+    for name, largest in (
+        ("logits", difference),
+        ("probabilities", float(np.abs(softmax - probabilities).max(initial=0.0))),
+    ):
+        if largest > TOLERANCE:
+            raise InputError(
+                f"ONNX Runtime and torch differ by {largest:.2g} in {name} on {case.name} (at most {TOLERANCE:g} is "
+                "allowed); the model was not exported."
+            )
+    return difference, np.stack([probabilities, softmax])
 
 
 def _slice(sample: DenseArrays, start: int, stop: int) -> DenseArrays:

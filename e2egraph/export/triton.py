@@ -1,10 +1,15 @@
-"""``config.pbtxt``: the bundle in a Triton inference server (as SONIC uses it). No torch in here."""
+"""``config.pbtxt`` and the model repository of a Triton inference server (as SONIC uses it). No torch in here."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from e2egraph.export.bundle import OUTPUTS, TRITON_FILE, input_shapes
+from e2egraph.errors import InputError
+from e2egraph.export.bundle import MODEL_FILE, OUTPUTS, TRITON_FILE, input_shapes
+
+# The one version of a model that is laid out.
+VERSION = "1"
 
 # Requests of equal length are batched up to this size.
 MAX_BATCH = 64
@@ -25,6 +30,42 @@ def triton_config(name: str, n_classes: int, uses_jet: bool) -> str:
     blocks += [_tensor("output", tensor, str(n_classes)) for tensor in OUTPUTS]
     blocks.append(f"dynamic_batching {{\n  max_queue_delay_microseconds: {MAX_DELAY_MICROSECONDS}\n}}")
     return "\n".join(blocks) + "\n"
+
+
+def check_repository(repository: Path, name: str) -> None:
+    """InputError unless model ``name`` can be put into ``repository``: nothing there, or one laid out before."""
+    if repository.exists() and not repository.is_dir():
+        raise InputError(f"{repository}: is a file; choose another folder as Triton's model repository.")
+    folder = repository / name
+    allowed = {folder / TRITON_FILE, folder / VERSION, folder / VERSION / MODEL_FILE}
+    other = sorted(path for path in folder.rglob("*") if path not in allowed)
+    if other or (folder.exists() and not folder.is_dir()):
+        raise InputError(
+            f"{other[0] if other else folder}: not of a model laid out by e2egraph export; choose another repository."
+        )
+
+
+def lay_out(bundle: Path, repository: Path, name: str) -> Path:
+    """Put a bundle's model into a Triton model repository and return its folder there.
+
+    ``REPOSITORY/name/config.pbtxt`` and ``REPOSITORY/name/1/model.onnx``; what was laid out before is replaced.
+    InputError: see ``check_repository``, or the repository cannot be written.
+    """
+    check_repository(repository, name)
+    folder = repository / name
+    try:
+        (folder / VERSION).mkdir(parents=True, exist_ok=True)
+        for source, target in (
+            (bundle / MODEL_FILE, folder / VERSION / MODEL_FILE),
+            (bundle / TRITON_FILE, folder / TRITON_FILE),
+        ):
+            # Beside its name and renamed: a server that polls the repository never sees half a file.
+            beside = target.with_name(target.name + ".partial")
+            shutil.copyfile(source, beside)
+            beside.replace(target)
+    except OSError as error:
+        raise InputError(f"{repository}: cannot be written ({error.strerror}); choose another --triton.") from error
+    return folder
 
 
 def write_triton(folder: Path, config: str) -> None:

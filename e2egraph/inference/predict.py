@@ -56,16 +56,26 @@ def predict_dataset(
     split: str | None = None,
     batch_size: int = 64,
     threads: int = 0,
+    variant: str | None = None,
     progress: Progress | None = None,
 ) -> PredictSummary:
     """Score every jet of a data set, or of one ``split``, and write them in data set order.
 
-    ``threads``: of ONNX Runtime, 0 for one a core; ``progress(done, total)`` is called as jets are read. InputError:
-    bundle or data set missing or damaged, other classes than the bundle's, nodes lacking that it reads, no jet in the
-    split. UsageError: unknown split, batch size below one.
+    ``threads``: of ONNX Runtime, 0 for one a core; ``variant``: of the bundle, instead of ``model.onnx``;
+    ``progress(done, total)`` is called as jets are read. InputError: bundle, variant or data set missing or damaged,
+    other classes than the bundle's, nodes lacking that it reads, no jet in the split. UsageError: unknown split or
+    variant, batch size below one.
     """
     summary = predict_share(
-        bundle, data, output, ALONE, split=split, batch_size=batch_size, threads=threads, progress=progress
+        bundle,
+        data,
+        output,
+        ALONE,
+        split=split,
+        batch_size=batch_size,
+        threads=threads,
+        variant=variant,
+        progress=progress,
     )
     assert summary is not None
     return summary
@@ -80,6 +90,7 @@ def predict_share(
     split: str | None = None,
     batch_size: int = 64,
     threads: int = 0,
+    variant: str | None = None,
     progress: Progress | None = None,
 ) -> PredictSummary | None:
     """``predict_dataset`` by several processes, each an unbroken stretch of the jets; the last one writes ``output``.
@@ -90,7 +101,7 @@ def predict_share(
         raise UsageError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}, or none for all jets.")
     if batch_size < 1:
         raise UsageError(f"batch size {batch_size} is too small; give 1 or more.")
-    opened = Bundle.open(bundle, threads)
+    opened = Bundle.open(bundle, threads, variant)
     manifest = read_manifest(data)
     if tuple(manifest.classes) != opened.classes:
         raise InputError(
@@ -100,7 +111,7 @@ def predict_share(
     check_available(data, manifest.configuration, opened.metadata.info.node_selection)
     verify_shards(data, manifest)
     about = {
-        "bundle_sha256": opened.metadata.model_sha256,
+        "bundle_sha256": opened.sha256,
         "data_sha256": manifest.digest,
         "model": opened.metadata.info.model,
         "split": split,

@@ -11,9 +11,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from e2egraph.data.padding import DenseArrays
-from e2egraph.errors import InputError
-from e2egraph.export.bundle import MODEL_FILE, Metadata, input_shapes, read_metadata
+from e2egraph.errors import InputError, UsageError
+from e2egraph.export.bundle import MODEL_FILE, VARIANTS, Metadata, input_shapes, read_metadata
 from e2egraph.export.preprocess import read_max_nodes
+from e2egraph.graphs.manifest import sha256_of
 from e2egraph.graphs.nodeselection import select_nodes
 from e2egraph.graphs.pointclouds import PointClouds
 
@@ -24,32 +25,37 @@ ORT_FATAL = 4
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle; ``Bundle.open`` makes it. ``max_nodes``: nodes of a jet that are read (the first ones)."""
+    """An opened bundle; ``Bundle.open`` makes it.
+
+    ``max_nodes``: nodes of a jet that are read (the first ones); ``sha256``: of the ONNX file in use.
+    """
 
     folder: Path
     metadata: Metadata
     max_nodes: int
     session: Any
+    sha256: str
 
     @staticmethod
-    def open(folder: Path, threads: int = 0) -> Bundle:
+    def open(folder: Path, threads: int = 0, variant: str | None = None) -> Bundle:
         """Open and check a bundle; ``threads`` of ONNX Runtime inside one operator, 0 for one a core.
 
-        InputError: not a bundle, incomplete, damaged, or of another version.
+        ``variant``: one of ``bundle.VARIANTS`` instead of ``model.onnx``. InputError: not a bundle, incomplete,
+        damaged, of another version, or without that variant. UsageError: no such variant.
         """
         metadata = read_metadata(folder)
+        path, sha256 = _model_file(folder, metadata, variant)
         max_nodes = read_max_nodes(folder, metadata.uses_jet)
         onnxruntime.set_default_logger_severity(ORT_FATAL)  # its errors come back as exceptions
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        path = folder / MODEL_FILE
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors have no common class
             raise InputError(f"{path}: ONNX Runtime cannot load it ({_line(error)}); export the run again.") from error
         if [tensor.name for tensor in session.get_inputs()] != list(input_shapes(metadata.uses_jet)):
             raise InputError(f"{path}: its inputs are not those of metadata.json; export the run again.")
-        return Bundle(folder, metadata, max_nodes, session)
+        return Bundle(folder, metadata, max_nodes, session, sha256)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -90,6 +96,21 @@ class Bundle:
             ) from error
         scores: Float32s = result
         return scores
+
+
+def _model_file(folder: Path, metadata: Metadata, variant: str | None) -> tuple[Path, str]:
+    """The ONNX file to run and its SHA-256; that of a variant is checked here."""
+    if variant is None:
+        return folder / MODEL_FILE, metadata.model_sha256
+    if variant not in VARIANTS:
+        raise UsageError(f"unknown variant '{variant}'; choose one of {', '.join(VARIANTS)}.")
+    found = metadata.variants.get(variant)
+    if found is None:
+        raise InputError(f"{folder}: holds no {variant} variant; export the run with --{variant}.")
+    path = folder / found.file
+    if path.parent != folder or not path.is_file() or sha256_of(path) != found.sha256:
+        raise InputError(f"{path}: missing, damaged or altered (SHA-256 differs); export the run again.")
+    return path, found.sha256
 
 
 def _line(error: Exception) -> str:

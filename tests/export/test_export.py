@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from e2egraph import __version__
+from e2egraph.config import digest
 from e2egraph.data.padding import FEATURE_NAMES, pad
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import BUNDLE_FILES, read_metadata
@@ -78,8 +81,8 @@ def test_the_file_says_nothing_of_the_machine_it_was_made_on(exported: SimpleNam
     assert str(Path(__file__).parents[2]).encode() not in content
 
 
-def test_a_bundle_is_four_files(exported: SimpleNamespace) -> None:
-    assert sorted(path.name for path in exported.folder.iterdir()) == sorted(BUNDLE_FILES)
+def test_a_bundle_is_its_files_and_a_model_card(exported: SimpleNamespace) -> None:
+    assert sorted(path.name for path in exported.folder.iterdir()) == sorted([*BUNDLE_FILES, "README.md"])
     assert [path.name for path in exported.folder.parent.iterdir()] == [exported.name]
 
 
@@ -94,6 +97,33 @@ def test_metadata_says_what_the_model_is_and_how_well_it_agrees(exported: Simple
     assert metadata.parity["cases"] >= 30
     assert 0 <= metadata.parity["largest_difference"] <= 1e-4
     assert metadata.software["onnxruntime"] == onnxruntime.__version__
+
+
+def test_the_file_alone_says_what_it_is(exported: SimpleNamespace) -> None:
+    found = session(exported.folder).get_modelmeta().custom_metadata_map
+    assert found["version_e2egraph"] == __version__
+    assert found["version_onnxruntime"] == onnxruntime.__version__
+    assert found["configuration_sha256"] == digest({"name": "toy"})
+    assert found["configuration_sha256"] == read_metadata(exported.folder).configuration_sha256
+    assert found["dataset_sha256"] == "0" * 64
+    assert json.loads(found["metrics"]) == {"auc": 0.93}
+    assert json.loads(found["classes"]) == ["qcd", "top"]
+    assert found["model"] == exported.name
+
+
+def test_a_bundle_of_before_there_were_variants_and_cards_opens(exported: SimpleNamespace, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(exported.folder, tmp_path / "bundle"))
+    (bundle / "README.md").unlink()
+    content = json.loads((bundle / "metadata.json").read_text())
+    for key in ("variants", "configuration_sha256"):
+        del content[key]
+    del content["info"]["simulated"]
+    for key in ("real_jets", "largest_exchange"):
+        del content["parity"][key]
+    (bundle / "metadata.json").write_text(json.dumps(content))
+    metadata = read_metadata(bundle)
+    assert metadata.variants == {}
+    assert metadata.info.simulated is None
 
 
 def as_cmssw(preprocess: dict, group: str, columns: dict[str, np.ndarray]) -> np.ndarray:
@@ -237,8 +267,8 @@ def test_real_jets_that_disagree_are_caught(tmp_path: Path) -> None:
 
 def test_a_model_that_reads_jet_quantities_asks_for_them(tmp_path: Path) -> None:
     model = JetLinear().eval()
-    report = export_model(model, info=info(), sample=None, output=tmp_path / "bundle")
-    assert report.largest_difference <= 1e-4
+    metadata = export_model(model, info=info(), sample=None, output=tmp_path / "bundle")
+    assert metadata.parity["largest_difference"] <= 1e-4
     assert [i.name for i in session(tmp_path / "bundle").get_inputs()] == ["points", "features", "mask", "jet"]
     assert read_metadata(tmp_path / "bundle").uses_jet
     preprocess = json.loads((tmp_path / "bundle" / "preprocess.json").read_text())
@@ -274,7 +304,7 @@ def test_operator_sets_that_cmssw_lacks_are_refused() -> None:
     irs.ir_version = 10
     attention.graph.node[0].op_type = "Attention"
     for model, message in (
-        (newer, "≤ 18"),
+        (newer, "17 or 18"),
         (foreign, "com.microsoft"),
         (irs, "IR version 10"),
         (attention, "Attention"),

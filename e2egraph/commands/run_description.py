@@ -1,0 +1,92 @@
+"""A run as its bundle describes it: model, task, data, recipe and figures."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from pathlib import Path
+from typing import Any
+
+from e2egraph.config import as_dict
+from e2egraph.errors import InputError, UsageError
+from e2egraph.export.bundle import BundleInfo
+from e2egraph.graphs.manifest import read_manifest
+from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.models.registry import ModelConfig, load_model_config
+from e2egraph.training.run_folder import RunInfo
+
+# Of summary.json, and of metrics.json (there the split is put before the name).
+SUMMARY_METRICS = ("best_epoch", "validation_auc", "validation_loss", "training_jets", "jets_per_second")
+EVALUATION_METRICS = (
+    "auc",
+    "auc_error",
+    "signal_efficiency_at_1pct_mistag",
+    "signal_efficiency_at_1pct_mistag_error",
+    "jets",
+)
+
+
+def describe_run(run: RunInfo, data: Path, jets: PointClouds) -> BundleInfo:
+    """What a bundle says of a run whose jets look like ``jets``, some of those in ``data``.
+
+    Jets are counted where ``data`` is what the run was trained on; the figures of ``e2egraph evaluate`` are taken where
+    the run's folder holds them.
+    """
+    from e2egraph.evaluation.plots import SIMULATION_RUN
+
+    return BundleInfo(
+        model=run.model.name,
+        model_config=as_dict(run.model),
+        classes=tuple(run.data.classes),
+        signal=run.data.signal,
+        task=run.data.task,
+        configuration=run.data.configuration,
+        node_cap=run.node_cap,
+        node_selection=run.recipe.data.selection,
+        dataset_sha256=run.data.digest,
+        metrics=_metrics(run),
+        training=_training(run, data),
+        simulated=bool((jets.jets["run"] == SIMULATION_RUN).all()) if len(jets) else None,
+    )
+
+
+def _training(run: RunInfo, data: Path) -> dict[str, Any]:
+    manifest = read_manifest(data)
+    training: dict[str, Any] = {"recipe": as_dict(run.recipe), "seed": run.seed}
+    if manifest.digest == run.data.digest:
+        training["jets"] = manifest.counts
+        training["inputs"] = ", ".join(sorted(Path(item.path).name for item in manifest.inputs))
+    code = run.environment.get("code")
+    if isinstance(code, dict) and code.get("commit"):
+        training["code"] = f"{code['commit']}{' (modified)' if code.get('modified') else ''}"
+    return training | {"commands": _commands(run)}
+
+
+def _commands(run: RunInfo) -> list[str]:
+    """How to train it again, with the recipe below the commands saved as ``recipe.yaml``."""
+    name, folder = run.model.name, shlex.quote(run.folder.resolve().name)
+    model = name if _is_shipped(run.model) else "model.yaml"
+    data = shlex.quote(Path(run.data.folder).name)
+    train = f"e2egraph train --model {model} --data {data} --recipe recipe.yaml --seed {run.seed} --output {folder}"
+    return [train, f"e2egraph evaluate {folder}", f"e2egraph export {folder} --output {shlex.quote(name)}"]
+
+
+def _is_shipped(model: ModelConfig) -> bool:
+    try:
+        return load_model_config(model.name) == model
+    except UsageError:
+        return False
+
+
+def _metrics(run: RunInfo) -> dict[str, float]:
+    found = {name: run.summary[name] for name in SUMMARY_METRICS if name in run.summary}
+    path = run.folder / "metrics.json"
+    try:
+        report = json.loads(path.read_text()) if path.is_file() else {}
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: damaged; run 'e2egraph evaluate {run.folder}' again, or remove it.") from error
+    trained_on = report.get("trained_on") if isinstance(report, dict) else None
+    if isinstance(trained_on, dict) and trained_on.get("digest") == run.data.digest:
+        found |= {f"{report.get('split')}_{name}": report[name] for name in EVALUATION_METRICS if name in report}
+    return {name: value for name, value in found.items() if isinstance(value, int | float) and math.isfinite(value)}

@@ -1,0 +1,171 @@
+"""Smaller forms of an exported model: float16 weights, or 8-bit integers by static quantisation.
+
+Only MatMul, Gemm and Conv with stored weights are converted. All else stays float32: positions, energies and the keys
+that nodes are ordered and found by do not fit float16 (above 2048 it knows no odd number, above 65504 nothing).
+Quantisation is static, with ranges taken from training jets: dynamic quantisation takes them from the batch, so that a
+jet's score would depend on its neighbours. Weights have 7 bits, as pairs of 8-bit products overflow the 16-bit sums of
+processors without VNNI, and the scores should be the same on all.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+from e2egraph.data.padding import pad
+from e2egraph.errors import InputError
+from e2egraph.export.bundle import OUTPUTS
+from e2egraph.export.onnx import check_form
+from e2egraph.export.parity import feeds
+from e2egraph.graphs.pointclouds import PointClouds
+
+CONVERTED = ("MatMul", "Gemm", "Conv")
+
+# A reader of this many jets at once: calibration keeps every intermediate result of a batch.
+CALIBRATION_BATCH = 4
+
+LOGITS = OUTPUTS[1]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """The content of the file, and how many operators were converted."""
+
+    content: bytes
+    operators: int
+
+
+def convert(kind: str, content: bytes, *, calibration: PointClouds, uses_jet: bool, n_classes: int) -> Converted:
+    """``model.onnx`` in the form ``kind`` (``bundle.VARIANTS``), inputs and outputs float32 as before.
+
+    ``calibration``: jets, as selected for the model, whose ranges int8 takes. InputError naming the
+    operators that cannot be converted.
+    """
+    model = onnx.ModelProto.FromString(content)
+    names = [node.name for node in weighted(model)]
+    if kind == "int8":
+        # The last layer decides between scores that differ little, and is small.
+        names = [node.name for node in weighted(model) if LOGITS not in node.output]
+    if not names:
+        raise InputError(
+            f"--{kind}: the model has no {', '.join(CONVERTED[:-1])} or {CONVERTED[-1]} with stored weights to "
+            "convert; leave the option out."
+        )
+    try:
+        made = _float16(model, names) if kind == "fp16" else _int8(model, names, calibration, uses_jet)
+        _drop_unused_domains(made)
+        check_form(made, uses_jet, n_classes)
+    except Exception as error:  # the converters' errors have no common class
+        kinds = sorted({node.op_type for node in model.graph.node if node.name in names})
+        raise InputError(
+            f"--{kind}: cannot convert the model's {', '.join(kinds)} ({_line(error)}); leave the option out."
+        ) from error
+    return Converted(made.SerializeToString(), len(names))
+
+
+def weighted(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """The operators that multiply by stored weights."""
+    stored = {tensor.name for tensor in model.graph.initializer}
+    return [node for node in model.graph.node if node.op_type in CONVERTED and node.input[1] in stored]
+
+
+def _float16(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
+    """Weights stored in float16, and casts around each operator: its inputs to float16, its output back.
+
+    Not by onnxruntime.transformers.float16: that casts the model's inputs to float16 first, which are raw quantities.
+    """
+    graph, chosen = model.graph, set(names)
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    halves: dict[str, str] = {}
+    for node in list(graph.node):
+        if node.name not in chosen:
+            nodes.append(node)
+            continue
+        for i, name in enumerate(node.input):
+            if name not in halves:
+                halves[name] = f"{name}_float16"
+                if name in stored:
+                    with np.errstate(over="ignore"):
+                        values = onnx.numpy_helper.to_array(stored[name]).astype(np.float16)
+                    if not np.isfinite(values).all():
+                        raise InputError(f"a weight of {node.op_type} {node.name} is beyond float16's range")
+                    graph.initializer.append(onnx.numpy_helper.from_array(values, halves[name]))
+                else:
+                    nodes.append(_cast(name, halves[name], onnx.TensorProto.FLOAT16))
+            node.input[i] = halves[name]
+        output = node.output[0]
+        node.output[0] = f"{output}_as_float16"
+        nodes += [node, _cast(node.output[0], output, onnx.TensorProto.FLOAT)]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    used = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    return model
+
+
+def _cast(name: str, to: str, element_type: int) -> onnx.NodeProto:
+    return onnx.helper.make_node("Cast", [name], [to], name=f"cast_{to}", to=element_type)
+
+
+def _int8(model: onnx.ModelProto, names: list[str], calibration: PointClouds, uses_jet: bool) -> onnx.ModelProto:
+    if len(calibration) == 0:
+        raise InputError("there is no training jet to take ranges from")
+    level = logging.root.level
+    logging.root.setLevel(logging.ERROR)  # it advises other preparations on the root logger
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "int8.onnx"
+            quantize_static(
+                model,
+                path,
+                _Calibration(calibration, uses_jet),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=list(CONVERTED),
+                nodes_to_quantize=names,
+                per_channel=True,
+                reduce_range=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+            )
+            return onnx.load(path)
+    finally:
+        logging.root.setLevel(level)
+
+
+class _Calibration:
+    """What ``quantize_static`` reads jets from: a few at a time, shortest first."""
+
+    def __init__(self, clouds: PointClouds, uses_jet: bool) -> None:
+        self._batches = self._feeds(clouds, uses_jet)
+
+    @staticmethod
+    def _feeds(clouds: PointClouds, uses_jet: bool) -> Iterator[dict[str, NDArray[np.float32]]]:
+        order = np.argsort(clouds.counts, kind="stable")
+        for start in range(0, len(order), CALIBRATION_BATCH):
+            yield feeds(pad(clouds.take(order[start : start + CALIBRATION_BATCH])), uses_jet)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        return next(self._batches, None)
+
+
+def _drop_unused_domains(model: onnx.ModelProto) -> None:
+    """The converters declare ONNX Runtime's own operator set even where they use none of it."""
+    used = {node.domain for node in model.graph.node} | {""}
+    kept = [entry for entry in model.opset_import if entry.domain in used or entry.domain == "ai.onnx"]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
+
+
+def _line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__).rstrip(".")

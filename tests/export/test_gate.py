@@ -1,0 +1,59 @@
+"""Probabilities and order in the gate before a bundle, and a model laid out for Triton."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from e2egraph.data.padding import pad
+from e2egraph.errors import InputError
+from e2egraph.export.export import export_model
+from e2egraph.export.onnx import to_onnx
+from e2egraph.export.parity import check_order, check_parity
+from e2egraph.export.triton import check_repository, lay_out
+from tests.export.bundles import info
+from tests.export.test_export import Linear
+from tests.toy_dataset import toy_clouds
+
+
+def test_probabilities_that_disagree_are_caught(tmp_path: Path) -> None:
+    model = Linear().eval()
+    proto = to_onnx(model, 2)
+    softmax = next(node for node in proto.graph.node if node.op_type == "Softmax")
+    softmax.attribute[0].i = 0  # over the jets of a batch, not over the classes
+    with pytest.raises(InputError, match=r"in probabilities on random jets, B = 1, N = 0"):
+        check_parity(model, proto.SerializeToString(), max_nodes=20)
+
+
+def test_the_order_of_real_jets_is_kept_but_for_near_ties() -> None:
+    torchs = np.array([0.1, 0.5, 0.50004, 0.9], np.float32)
+    assert check_order(torchs, torchs) == 0.0
+    assert check_order(torchs, np.array([0.1, 0.50003, 0.50001, 0.9], np.float32)) == pytest.approx(4e-5, abs=1e-7)
+    with pytest.raises(InputError, match="jets 3 and 1 of the data set are not in the same order"):
+        check_order(torchs, np.array([0.1, 0.95, 0.50004, 0.9], np.float32))
+    assert check_order(torchs[:0], torchs[:0]) == 0.0
+
+
+def test_the_gate_says_how_many_real_jets_it_compared(tmp_path: Path) -> None:
+    sample = pad(toy_clouds(1, 9, np.random.default_rng(0)))
+    metadata = export_model(Linear(), info=info(), sample=sample, output=tmp_path / "bundle")
+    assert metadata.parity["real_jets"] == 9
+    assert 0 <= metadata.parity["largest_exchange"] <= 1e-4
+
+
+def test_a_model_is_laid_out_as_triton_wants_it(tmp_path: Path) -> None:
+    bundle, name = tmp_path / "bundle", "tagger"
+    export_model(Linear(), info=info(name), sample=None, output=bundle)
+    repository = tmp_path / "repository"
+    for _ in range(2):  # again over itself
+        lay_out(bundle, repository, name)
+    files = {str(path.relative_to(repository)) for path in repository.rglob("*") if path.is_file()}
+    assert files == {f"{name}/config.pbtxt", f"{name}/1/model.onnx"}
+    content = (repository / name / "1" / "model.onnx").read_bytes()
+    assert content == (bundle / "model.onnx").read_bytes()
+    (repository / name / "2").mkdir()
+    with pytest.raises(InputError, match=r"2: not of a model laid out"):
+        check_repository(repository, name)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file"):
+        lay_out(bundle, tmp_path / "file", name)
