@@ -12,6 +12,7 @@ from e2egraph import __version__
 from e2egraph.commands.benchmark import benchmark
 from e2egraph.commands.build_graphs import build_graphs
 from e2egraph.commands.compare import compare
+from e2egraph.commands.dump_events import dump_events
 from e2egraph.commands.evaluate import evaluate
 from e2egraph.commands.export import export
 from e2egraph.commands.inspect import inspect
@@ -33,7 +34,19 @@ def cli() -> None:
     """
 
 
-for command in (simulate, build_graphs, inspect, train, tune, evaluate, compare, export, predict, benchmark):
+for command in (
+    simulate,
+    build_graphs,
+    inspect,
+    train,
+    tune,
+    evaluate,
+    compare,
+    export,
+    predict,
+    dump_events,
+    benchmark,
+):
     cli.add_command(command)
 
 

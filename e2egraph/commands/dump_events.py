@@ -1,0 +1,46 @@
+"""``e2egraph dump-events``: files → an event file for the C++ runner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from e2egraph.commands.console import FolderOrFile, done, example, settings_option
+
+
+@example("e2egraph dump-events --task top --sample top=ttbar.root --sample qcd=qcd.root --output events.e2e")
+@click.command("dump-events")
+@click.option("--task", "task_name", required=True, help="Name in configs/tasks, or a YAML file.")
+@click.option("--sample", "sample_options", multiple=True, metavar="NAME=GLOB", help="Files (or @LIST) of one class.")
+@click.option("--output", required=True, type=FolderOrFile, help="Event file to write.")
+@click.option("--max-jets", type=click.IntRange(min=1), help="Jets of each class at most; all by default.")
+@click.option("--find-seeds", is_flag=True, help="Leave the jets' seeds out, for the reader to find.")
+@click.option("--trust-sample-names", is_flag=True, help="Label every jet by its sample, without truth matching.")
+@settings_option
+def dump_events(
+    task_name: str,
+    sample_options: tuple[str, ...],
+    output: Path,
+    max_jets: int | None,
+    find_seeds: bool,
+    trust_sample_names: bool,
+    settings: tuple[str, ...],
+) -> None:
+    """Write the raw deposits around a task's jets in a plain form that C++ reads (exports/cpp/EVENTS.md).
+
+    All deposits of every event that has a jet which passes the task's cuts and truth matching, and those jets.
+    """
+    from e2egraph.events.samples import parse_samples
+    from e2egraph.graphs.dump import dump_events as dump
+    from e2egraph.graphs.task import load_task
+
+    if trust_sample_names:
+        settings = (*settings, "truth.source=sample_name")
+    task = load_task(task_name, settings)
+    summary = dump(task, parse_samples(sample_options, task.classes), output, max_jets=max_jets, seeds=not find_seeds)
+    jets = ", ".join(f"{number} {name}" for name, number in summary.jets.items())
+    done(
+        f"wrote {summary.events} events with jets ({jets}) to {summary.output}",
+        f"e2e_infer exports/gravnet {summary.output} (exports/cpp/README.md says how to build it)",
+    )

@@ -1,0 +1,92 @@
+"""Event files: raw deposits and jets in a plain binary form that C++ reads without ROOT (``exports/cpp/EVENTS.md``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.errors import InputError
+
+MAGIC = b"E2EEVT01"
+
+# Collection → its columns in order; each value is little-endian and has four bytes. ``index``: the jet's number in its
+# event; ``label``: its class; seeds: row and column of its tower, −1 for both where the reader is to find it.
+COLLECTIONS: dict[str, dict[str, str]] = {
+    "tracks": dict.fromkeys(("pt", "eta", "phi", "d0", "dz", "d0_sig", "dz_sig", "charge"), "<f4"),
+    "hits": {"channel": "<i4", **dict.fromkeys(("x", "y", "z"), "<f4")},
+    "ecal": {"ieta": "<i4", "iphi": "<i4", "energy": "<f4", "time": "<f4"},
+    "hcal": {"ieta": "<i4", "iphi": "<i4", "energy": "<f4"},
+    "jets": {
+        "index": "<i4",
+        "label": "<i4",
+        **dict.fromkeys(("pt", "eta", "phi", "mass", "softdrop_mass", "tau21", "tau32"), "<f4"),
+        "seed_ieta": "<i4",
+        "seed_iphi": "<i4",
+    },
+}
+
+# What identifies an event, in order.
+_IDENTITY = {"run": "<u4", "lumi": "<u4", "event": "<u8", "n_pv": "<u4"}
+
+
+class EventFileWriter:
+    """Writes events one by one; use it in a ``with`` block. The file appears once complete, or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin the file; InputError when it cannot be written."""
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; give --output the name of a file.")
+        self._path, self._partial = path, path.with_name(f".{path.name}.partial")
+        self._events = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._partial.open("wb")
+        except OSError as error:
+            raise self._failed(error) from error
+        # The number of events is known at the end alone.
+        self._write(MAGIC + bytes(8))
+
+    def __enter__(self) -> EventFileWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._file.seek(len(MAGIC))
+                self._file.write(np.array(self._events, "<u8").tobytes())
+            self._file.close()
+            if kind is None:
+                self._partial.replace(self._path)
+        except OSError as error:
+            raise self._failed(error) from error
+        finally:
+            self._partial.unlink(missing_ok=True)
+
+    def write(self, identity: Mapping[str, int], collections: Mapping[str, Mapping[str, NDArray]]) -> None:
+        """Append one event: run, lumi, event and n_pv, and the columns of ``COLLECTIONS``; an absent one is empty.
+
+        InputError when the disk is full.
+        """
+        counts = [len(next(iter(collections[name].values()))) if name in collections else 0 for name in COLLECTIONS]
+        parts = [np.array(identity[name], kind).tobytes() for name, kind in _IDENTITY.items()]
+        parts.append(np.array(counts, "<u4").tobytes())
+        for name, columns in COLLECTIONS.items():
+            given = collections.get(name, {})
+            parts += [np.ascontiguousarray(given[column], kind).tobytes() for column, kind in columns.items() if given]
+        self._write(b"".join(parts))
+        self._events += 1
+
+    def _write(self, content: bytes) -> None:
+        try:
+            self._file.write(content)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> InputError:
+        return InputError(f"{self._path}: cannot be written ({error.strerror}); free space or choose another --output.")

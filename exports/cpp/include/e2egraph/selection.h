@@ -1,0 +1,94 @@
+// Which jets and which nodes a tagger is made for, as its bundle's metadata.json says.
+#ifndef E2EGRAPH_SELECTION_H
+#define E2EGRAPH_SELECTION_H
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "e2egraph/events.h"
+#include "e2egraph/geometry.h"
+#include "e2egraph/node.h"
+#include "e2egraph/seed.h"
+
+namespace e2egraph {
+
+// Why a jet is none of the tagger's: the first cut it fails, in this order.
+enum class Cut { none, pt, eta, seed_edge };
+
+inline constexpr std::string_view name_of(Cut cut) {
+  return cut == Cut::none ? "none" : cut == Cut::pt ? "pt" : cut == Cut::eta ? "eta" : "seed_edge";
+}
+
+struct JetSelection {
+  double pt_min = 0;
+  std::optional<double> pt_max;
+  double abs_eta_max = 0;
+  int seed_edge_towers = 0;
+};
+
+// CMS towers run to |ieta| = 28; a seed with 28 - |ieta| below seed_edge_towers would need padding in eta.
+inline Cut first_cut(const JetAxis& jet, const Seed& seed, const JetSelection& selection) {
+  // NumPy compares a float32 column with a limit in float32.
+  if (!(jet.pt > static_cast<float>(selection.pt_min)) ||
+      (selection.pt_max && !(jet.pt < static_cast<float>(*selection.pt_max))))
+    return Cut::pt;
+  if (!(std::abs(jet.eta) < static_cast<float>(selection.abs_eta_max)))
+    return Cut::eta;
+  if (std::abs(signed_tower_ieta(seed.ieta)) > hcal_rows / 2 - selection.seed_edge_towers)
+    return Cut::seed_edge;
+  return Cut::none;
+}
+
+// Nodes that are kept; all of them by default. A node must exceed its channel's threshold [GeV]. half_window: crystals
+// on either side of the centre; radius: largest distance in (eta, phi) to it.
+struct NodeSelection {
+  std::array<bool, n_channels> channels = filled(true);
+  std::array<double, n_channels> thresholds = filled(-std::numeric_limits<double>::infinity());
+  std::optional<int> half_window;
+  std::optional<double> radius;
+
+  template <typename T>
+  static std::array<T, n_channels> filled(T value) {
+    std::array<T, n_channels> result;
+    result.fill(value);
+    return result;
+  }
+
+  bool wants(Channel channel) const { return channels[number(channel)]; }
+
+  bool above_threshold(const Node& node) const {
+    return static_cast<double>(node.value) > thresholds[number(node.channel)];
+  }
+
+  bool near_centre(const Node& node) const {
+    if (half_window && (std::abs(pixel_offset(node.deta, eta_pitch)) > *half_window ||
+                        std::abs(pixel_offset(node.dphi, phi_pitch)) > *half_window))
+      return false;
+    return !radius || std::hypot(static_cast<double>(node.deta), static_cast<double>(node.dphi)) <= *radius;
+  }
+
+  bool keeps(const Node& node) const { return wants(node.channel) && above_threshold(node) && near_centre(node); }
+};
+
+// How the nodes of a jet are made: the task's selection, a cap, and |d0| > 10 cm, |dz| > 20 cm set to zero or not.
+struct NodeDefinition {
+  NodeSelection selection;
+  std::size_t cap = 4096;
+  bool suppress_displaced = true;
+};
+
+// Drops the nodes that a selection does not keep; the others stay in order.
+inline void select_nodes(std::vector<Node>& nodes, const NodeSelection& selection) {
+  const auto unwanted = [&](const Node& node) { return !selection.keeps(node); };
+  nodes.erase(std::remove_if(nodes.begin(), nodes.end(), unwanted), nodes.end());
+}
+
+}  // namespace e2egraph
+
+#endif

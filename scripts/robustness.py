@@ -1,0 +1,101 @@
+"""How taggers stand a detector they were not trained on: simulate, build, evaluate, one row a variation.
+
+    python scripts/robustness.py runs/tracks-and-cells runs/resnet15 --output robustness
+
+Every variation has the same events before the detector (same seeds) as far as the generator goes; pile-up and smearing
+draw anew. Results: OUTPUT/robustness.json and .md. What OUTPUT holds already is used again. Parametric simulation, not
+CMS simulation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from e2egraph.benchmark.report import Record, write_report
+
+# Name → settings of `e2egraph simulate`. Products of the shipped values (configs/detector.yaml), as said.
+VARIATIONS: dict[str, list[str]] = {
+    "nominal": [],
+    "pile-up 0": ["process.pile_up.mean=0"],
+    "pile-up 10": ["process.pile_up.mean=10"],
+    "pile-up 40": ["process.pile_up.mean=40"],
+    "calorimeter noise x2": ["detector.ecal.noise=0.080", "detector.hcal.noise=0.40"],
+    "BPIX1 dead": ["detector.hits.layers.BPIX1.efficiency=0.0", "detector.hits.layers.BPIX1.noise=0"],
+    "2% fewer tracks": ["detector.tracks.plateau=0.9604"],
+    "d0, dz resolution +10%": [
+        "detector.tracks.d0_asymptotic=0.0011", "detector.tracks.d0_scattering=0.0099",
+        "detector.tracks.dz_asymptotic=0.0033", "detector.tracks.dz_scattering=0.0132",
+    ],
+}  # fmt: skip
+
+# Process → (class, share of --events, seed); the tail of the QCD spectrum has a sample of its own, as in training.
+SAMPLES = {"ttbar": ("top", 1.0, 41), "qcd": ("qcd", 0.9, 43), "qcd_600_3000": ("qcd", 0.2, 44)}
+
+METRICS = ("auc", "signal_efficiency_at_1pct_mistag")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, help="run folders")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--events", type=int, default=3000, help="ttbar events of each variation")
+    parser.add_argument("--workers", type=int, default=2, help="samples simulated at a time")
+    options = parser.parse_args()
+    records = []
+    for name, settings in VARIATIONS.items():
+        folder = options.output / name.replace(" ", "_").replace("%", "pc").replace(",", "")
+        folder.mkdir(parents=True, exist_ok=True)
+        data = make_data(folder, settings, options.events, options.workers)
+        for run in options.runs:
+            report = evaluated(run, data, folder / run.resolve().name)
+            jets = int(report["jets"])
+            for metric in METRICS:
+                note = f"error {report[f'{metric}_error']:.4f}"
+                records.append(Record(f"{run.resolve().name}, {name}", jets, metric, report[metric], "", note))
+    command = " ".join(["python", "scripts/robustness.py", *sys.argv[1:]])
+    for path in write_report(options.output / "robustness.json", command, records):
+        print(f"wrote {path}")
+
+
+def make_data(folder: Path, settings: list[str], events: int, workers: int) -> Path:
+    """The data set of a variation, as good as all of it in the split ``test``."""
+    data = folder / "data"
+    if (data / "manifest.json").is_file():
+        return data
+
+    def sample(process: str) -> Path:
+        _, share, seed = SAMPLES[process]
+        path = folder / f"{process}.root"
+        if not path.is_file():
+            wanted = [word for setting in settings for word in ("--set", setting)]
+            number = ["--events", str(round(share * events)), "--seed", str(seed)]
+            e2egraph("simulate", "--process", process, *number, "--no-images", "--output", str(path), *wanted)
+        return path
+
+    with ThreadPoolExecutor(workers) as pool:
+        paths = dict(zip(SAMPLES, pool.map(sample, SAMPLES), strict=True))
+    words = [word for name, path in paths.items() for word in ("--sample", f"{SAMPLES[name][0]}={path}")]
+    splits = ["--set", "split.validation=0", "--set", "split.test=0.999"]
+    e2egraph("build-graphs", "--task", "top", *words, *splits, "--output", str(data))
+    return data
+
+
+def evaluated(run: Path, data: Path, output: Path) -> dict[str, float]:
+    if not (output / "metrics.json").is_file():
+        e2egraph("evaluate", str(run), "--data", str(data), "--output", str(output))
+    report: dict[str, float] = json.loads((output / "metrics.json").read_text())
+    return report
+
+
+def e2egraph(*words: str) -> None:
+    print("$ e2egraph", *words, flush=True)
+    subprocess.run([sys.executable, "-m", "e2egraph", *words], check=True)
+
+
+if __name__ == "__main__":
+    main()

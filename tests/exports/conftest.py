@@ -1,0 +1,91 @@
+"""The C++ runner, built once a session, and small bundles for it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from e2egraph.config import as_dict
+from e2egraph.detector import Channel
+from e2egraph.export.bundle import read_metadata, write_metadata
+from e2egraph.export.export import export_model
+from e2egraph.export.preprocess import preprocessing, write_preprocess
+from e2egraph.graphs.nodeselection import NodeSelection
+from e2egraph.graphs.task import load_task
+from tests.export.bundles import JetLinear, info
+from tests.exports.cpp_build import SANITIZERS, build_program, build_runner, fetch_dependencies, made_once
+
+# Made-up jets: of any pT and anywhere in η, nearly to the image's edge.
+LOOSE = ("selection.jet_pt_min=0", "selection.jet_abs_eta_max=9", "selection.seed_edge_towers=1", "resampling=null")
+
+
+@pytest.fixture(scope="session")
+def cpp_dependencies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """include/ and lib/ of ONNX Runtime and nlohmann/json."""
+    return fetch_dependencies(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def runner(tmp_path_factory: pytest.TempPathFactory, cpp_dependencies: Path) -> Path:
+    """e2e_infer, built by the README's command."""
+    return made_once(tmp_path_factory, "e2e_infer", lambda output: build_runner(cpp_dependencies, output))
+
+
+@pytest.fixture(scope="session")
+def many_runs(tmp_path_factory: pytest.TempPathFactory, cpp_dependencies: Path) -> Path:
+    """The runner's code under AddressSanitizer and UBSan, many command lines a process."""
+    source = Path(__file__).with_name("many_runs.cc")
+    return made_once(
+        tmp_path_factory,
+        "many_runs",
+        lambda output: build_program(source, output, cpp_dependencies, *SANITIZERS),
+    )
+
+
+def jet_linear_network() -> JetLinear:
+    """With small weights: jets of hundreds of GeV would drive the probabilities to 0 and 1."""
+    torch.manual_seed(5)
+    network = JetLinear().eval()
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights *= 0.02
+    return network
+
+
+@pytest.fixture(scope="session")
+def jet_linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that reads jet quantities and the nodes of all channels, of which its task keeps at most 50."""
+    channels = ", ".join(Channel.__members__)
+    task = load_task("top", [*LOOSE, f"nodes.channels=[{channels}]", "nodes.cap=50"])
+    about = info(
+        "jet-linear",
+        task="top",
+        classes=tuple(task.classes),
+        configuration=as_dict(task),
+        node_cap=task.nodes.cap,
+    )
+
+    def make(folder: Path) -> None:
+        export_model(jet_linear_network(), info=about, sample=None, output=folder)
+
+    return made_once(tmp_path_factory, "jet-linear", make)
+
+
+def variant(bundle: Path, folder: Path, *settings: str, selection: NodeSelection | None = None) -> Path:
+    """The network of ``bundle`` for another task, "top" with ``LOOSE`` and ``settings``, and another selection."""
+    task = load_task("top", [*LOOSE, *settings])
+    shutil.copytree(bundle, folder)
+    metadata = read_metadata(folder)
+    about = replace(
+        metadata.info,
+        configuration=as_dict(task),
+        node_cap=task.nodes.cap,
+        node_selection=selection or NodeSelection(),
+    )
+    write_metadata(folder, replace(metadata, info=about))
+    write_preprocess(folder, preprocessing(about.max_nodes, metadata.uses_jet))
+    return folder

@@ -1,0 +1,118 @@
+"""Dumping events: the jets that a data set holds, with every deposit of their events as the source reads it."""
+
+import struct
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from e2egraph.cli import main
+from e2egraph.errors import InputError
+from e2egraph.events.eventfile import COLLECTIONS
+from e2egraph.events.samples import Sample
+from e2egraph.events.source import open_source
+from e2egraph.graphs.build import build
+from e2egraph.graphs.dump import dump_events
+from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.graphs.task import load_task
+from tests import rhtree_files
+
+TASK = load_task("top", ["selection.jet_abs_eta_max=1.5", "resampling=null"])
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ntuples")
+    for seed, name in enumerate(("top", "qcd_1", "qcd_2")):
+        deposits = rhtree_files.random_deposits(20, seed, first_event=1 + 100 * seed)
+        rhtree_files.write(folder / f"{name}.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
+    return [Sample("qcd", (folder / "qcd_1.root", folder / "qcd_2.root")), Sample("top", (folder / "top.root",))]
+
+
+def read(path):
+    """Events of an event file, by its description alone: identity and the columns of each collection."""
+    content, at, events = path.read_bytes(), 16, []
+    for _ in range(struct.unpack_from("<Q", content, 8)[0]):
+        identity = struct.unpack_from("<IIQI", content, at)
+        counts = struct.unpack_from("<5I", content, at + 20)
+        at += 40
+        collections = {}
+        for (name, columns), count in zip(COLLECTIONS.items(), counts, strict=True):
+            collections[name] = {c: np.frombuffer(content, k, count, at + 4 * count * i)
+                                 for i, (c, k) in enumerate(columns.items())}  # fmt: skip
+            at += 4 * count * len(columns)
+        events.append((identity, collections))
+    assert at == len(content)
+    return events
+
+
+def test_the_jets_are_those_of_the_data_set_with_their_quantities(samples, tmp_path):
+    summary = dump_events(TASK, samples, tmp_path / "events.e2e")
+    built = build(TASK, samples, tmp_path / "data")
+    parts = []
+    for shard in built.manifest.shards:
+        file = open_shard(built.output / shard.name)
+        parts.append(read_row_groups(file, range(file.num_row_groups)).jets)
+    expected = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    events = read(tmp_path / "events.e2e")
+    assert summary.events == len(events)
+    assert sum(summary.jets.values()) == len(expected["event"]) > 20
+    jets = [c["jets"] for _, c in events]
+    sizes = [len(j["pt"]) for j in jets]
+    for position, name in enumerate(("run", "lumi", "event", "n_pv")):
+        assert np.repeat([identity[position] for identity, _ in events], sizes).tolist() == expected[name].tolist()
+    names = {"index": "jet", "pt": "jet_pt", "eta": "jet_eta", "phi": "jet_phi", "mass": "jet_mass"}
+    for column in COLLECTIONS["jets"]:
+        found = np.concatenate([j[column] for j in jets])
+        assert found.tolist() == expected[names.get(column, column)].tolist(), column
+
+
+def test_all_deposits_of_an_event_are_there(samples, tmp_path):
+    dump_events(TASK, samples, tmp_path / "events.e2e")
+    source = open_source(samples[1].paths[0])
+    record = source.read(0, source.n_events, ["id", "tracks", "hits", "ecal", "hcal"])
+    events = {identity[2]: c for identity, c in read(tmp_path / "events.e2e")}
+    there = [i for i, number in enumerate(record.event.tolist()) if number in events]
+    assert there
+    for i in there:
+        for name in ("tracks", "hits", "ecal", "hcal"):
+            for column, values in events[record.event[i]][name].items():
+                assert values.tolist() == ak.to_numpy(record[name][i][column]).tolist()
+
+
+def test_no_more_jets_of_a_class_than_asked_for_and_the_first_ones(samples, tmp_path):
+    everything = dump_events(TASK, samples, tmp_path / "all.e2e")
+    few = dump_events(TASK, samples, tmp_path / "few.e2e", max_jets=3)
+    assert few.jets == {name: min(3, number) for name, number in everything.jets.items()}
+    first = next(i for i, _ in read(tmp_path / "all.e2e"))
+    assert next(i for i, _ in read(tmp_path / "few.e2e")) == first
+
+
+def test_seeds_can_be_left_for_the_reader_to_find(samples, tmp_path):
+    dump_events(TASK, samples, tmp_path / "events.e2e", seeds=False)
+    for _, collections in read(tmp_path / "events.e2e"):
+        assert set(collections["jets"]["seed_ieta"]) == set(collections["jets"]["seed_iphi"]) == {-1}
+
+
+def test_without_a_selected_jet_nothing_is_written(samples, tmp_path):
+    task = load_task("top", ["selection.jet_pt_min=100000"])
+    with pytest.raises(InputError, match="no jet of task 'top'"):
+        dump_events(task, samples, tmp_path / "events.e2e")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_says_what_it_wrote(samples, tmp_path, capsys):
+    words = [f"--sample={sample.name}={path}" for sample in samples for path in sample.paths]
+    output = tmp_path / "events.e2e"
+    assert main(["dump-events", "--task", "top", *words, "--output", str(output), "--max-jets", "2"]) == 0
+    line = capsys.readouterr().out
+    assert "(2 qcd, 2 top)" in line
+    assert str(output) in line
+
+
+def test_a_file_of_images_is_refused(tmp_path, capsys):
+    path = tmp_path / "images.parquet"
+    path.write_bytes(b"PAR1" + bytes(20))
+    words = [f"--sample={name}={path}" for name in ("top", "qcd")]
+    assert main(["dump-events", "--task", "top", *words, "--output", str(tmp_path / "e"), "--set", "name=x"]) == 1
+    assert str(path) in capsys.readouterr().err
