@@ -42,19 +42,19 @@ step "2/6  Build point clouds"
 unless "$folder/data" e2egraph build-graphs --task top --workers 2 \
     --sample "top=$folder/ttbar_*.root" --sample "qcd=$folder/qcd*.root" --output "$folder/data"
 
-step "3/6  Train a graph and an image network on the same jets"
-unless "$folder/runs/resnet15/summary.json" e2egraph train --model resnet15 \
-    --data "$folder/data" --output "$folder/runs/resnet15" --set training.epochs=10 --set training.batch_size=32
-unless "$folder/runs/gravnet/summary.json" e2egraph train --model gravnet \
-    --data "$folder/data" --output "$folder/runs/gravnet" --set training.epochs=5 --set training.batch_size=32
+step "3/6  Train a graph and an image network on the same jets, with the same recipe"
+for model in resnet15 tracks-and-cells; do
+    unless "$folder/runs/$model/summary.json" e2egraph train --model "$model" --data "$folder/data" \
+        --output "$folder/runs/$model" --recipe short --set training.epochs=10 --set training.batch_size=32
+done
 
 step "4/6  Evaluate on the test jets"
-for model in resnet15 gravnet; do
+for model in resnet15 tracks-and-cells; do
     unless "$folder/runs/$model/metrics.json" e2egraph evaluate "$folder/runs/$model"
 done
 
 step "5/6  Export to ONNX and predict with ONNX Runtime alone"
-for model in resnet15 gravnet; do
+for model in resnet15 tracks-and-cells; do
     unless "$folder/exports/$model" e2egraph export "$folder/runs/$model" --output "$folder/exports/$model"
     unless "$folder/exports/$model.parquet" \
         e2egraph predict "$folder/exports/$model" --data "$folder/data" --split test \
@@ -62,4 +62,4 @@ for model in resnet15 gravnet; do
 done
 
 step "6/6  Compare"
-e2egraph compare "$folder/runs/resnet15" "$folder/runs/gravnet" --bundles "$folder/exports"
+e2egraph compare "$folder/runs/resnet15" "$folder/runs/tracks-and-cells" --bundles "$folder/exports"
