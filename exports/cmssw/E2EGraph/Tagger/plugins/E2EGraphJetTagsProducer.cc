@@ -1,0 +1,211 @@
+// Scores of every jet of a collection, from the detector's deposits around it: one edm::ValueMap<float> a class.
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "DataFormats/Common/interface/Handle.h"
+#include "DataFormats/Common/interface/ValueMap.h"
+#include "DataFormats/Common/interface/View.h"
+#include "DataFormats/JetReco/interface/Jet.h"
+#include "EventReader.h"
+#include "FWCore/Framework/interface/Event.h"
+#include "FWCore/Framework/interface/EventSetup.h"
+#include "FWCore/Framework/interface/MakerMacros.h"
+#include "FWCore/Framework/interface/stream/EDProducer.h"
+#include "FWCore/MessageLogger/interface/MessageLogger.h"
+#include "FWCore/ParameterSet/interface/ConfigurationDescriptions.h"
+#include "FWCore/ParameterSet/interface/FileInPath.h"
+#include "FWCore/ParameterSet/interface/ParameterSet.h"
+#include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
+#include "FWCore/Utilities/interface/EDGetToken.h"
+#include "FWCore/Utilities/interface/Exception.h"
+#include "FWCore/Utilities/interface/InputTag.h"
+#include "PhysicsTools/ONNXRuntime/interface/ONNXRuntime.h"
+#include "e2egraph/bundle.h"
+#include "e2egraph/file.h"
+#include "e2egraph/sha256.h"
+#include "e2egraph/tensors.h"
+
+namespace {
+
+// Score of a jet that the bundle's selection refuses.
+constexpr float refused = -1.0F;
+
+// Parameters of the value maps that bundles which read jet quantities need.
+constexpr std::array<const char*, 4> substructure{"softDropMass", "tau1", "tau2", "tau3"};
+
+// The library's InputError as a cms::Exception of the category E2EGraph.
+template <typename Work>
+auto guarded(Work work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const e2egraph::InputError& error) {
+    throw cms::Exception("E2EGraph") << error.what();
+  }
+}
+
+// Read once a job, shared by all streams.
+class TaggerCache {
+public:
+  TaggerCache(const std::string& folder, const std::string& variant)
+      : bundle(e2egraph::Bundle::read(folder)), runtime(model_path(bundle, variant)) {}
+
+  const e2egraph::Bundle bundle;
+  const cms::Ort::ONNXRuntime runtime;
+
+private:
+  static std::string model_path(const e2egraph::Bundle& bundle, const std::string& variant) {
+    const e2egraph::ModelFile& model = bundle.model_file(variant);
+    const std::string path = bundle.folder + "/" + model.name;
+    if (e2egraph::sha256(e2egraph::read_file(path)) != model.sha256)
+      throw e2egraph::InputError(path + ": damaged or altered (SHA-256 differs); copy the bundle again.");
+    return path;
+  }
+};
+
+// Names of products must be letters and digits.
+std::string label(std::string name) {
+  const auto other = [](unsigned char c) { return std::isalnum(c) == 0; };
+  name.erase(std::remove_if(name.begin(), name.end(), other), name.end());
+  return name;
+}
+
+}  // namespace
+
+class E2EGraphJetTagsProducer : public edm::stream::EDProducer<edm::GlobalCache<TaggerCache>> {
+public:
+  E2EGraphJetTagsProducer(const edm::ParameterSet& config, const TaggerCache* cache);
+
+  static std::unique_ptr<TaggerCache> initializeGlobalCache(const edm::ParameterSet& config);
+  static void globalEndJob(const TaggerCache*) {}
+  static void fillDescriptions(edm::ConfigurationDescriptions& descriptions);
+
+private:
+  using Scores = std::vector<std::vector<float>>;
+
+  void produce(edm::Event& event, const edm::EventSetup& setup) override;
+  e2egraph::JetAxis axis(const edm::Event& event, const edm::View<reco::Jet>& jets, std::size_t i) const;
+  void infer(const std::vector<const e2egraph::Jet*>& jets, Scores& scores) const;
+
+  const e2egraph::cmssw::EventReader reader_;
+  const edm::EDGetTokenT<edm::View<reco::Jet>> jets_;
+  const std::size_t batch_size_;
+  std::array<edm::EDGetTokenT<edm::ValueMap<float>>, substructure.size()> substructure_;
+};
+
+E2EGraphJetTagsProducer::E2EGraphJetTagsProducer(const edm::ParameterSet& config, const TaggerCache* cache)
+    : reader_(config, cache->bundle.metadata.nodes.selection, consumesCollector()),
+      jets_(consumes<edm::View<reco::Jet>>(config.getParameter<edm::InputTag>("jets"))),
+      batch_size_(config.getParameter<unsigned int>("batchSize")) {
+  if (batch_size_ == 0)
+    throw cms::Exception("Configuration") << "batchSize must be at least 1.";
+  for (std::size_t k = 0; k < substructure.size(); ++k) {
+    const auto tag = config.getParameter<edm::InputTag>(substructure[k]);
+    if (cache->bundle.metadata.uses_jet && !tag.label().empty())
+      substructure_[k] = consumes<edm::ValueMap<float>>(tag);
+  }
+  for (const std::string& name : cache->bundle.classes())
+    produces<edm::ValueMap<float>>(label(name));
+}
+
+std::unique_ptr<TaggerCache> E2EGraphJetTagsProducer::initializeGlobalCache(const edm::ParameterSet& config) {
+  const std::string path = config.getParameter<edm::FileInPath>("bundle").fullPath();
+  const auto variant = config.getParameter<std::string>("variant");
+  auto cache = guarded([&] { return std::make_unique<TaggerCache>(path.substr(0, path.rfind('/')), variant); });
+  for (const char* name : substructure)
+    if (cache->bundle.metadata.uses_jet && config.getParameter<edm::InputTag>(name).label().empty())
+      edm::LogWarning("E2EGraph") << "The bundle reads " << name << ", which is not configured and taken as 0.";
+  return cache;
+}
+
+void E2EGraphJetTagsProducer::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
+  edm::ParameterSetDescription description;
+  description.add<edm::FileInPath>("bundle")->setComment("metadata.json of the bundle, its other files beside it");
+  description.add<std::string>("variant", "")->setComment("fp16 or int8 instead of model.onnx, if the bundle has it");
+  description.add<unsigned int>("batchSize", 16)->setComment("jets a call of ONNX Runtime, at most");
+  description.add<edm::InputTag>("jets", edm::InputTag("ak8PFJetsPuppi"));
+  for (const char* name : substructure)
+    description.add<edm::InputTag>(name, edm::InputTag())->setComment("value map of the jets; empty: 0");
+  e2egraph::cmssw::EventReader::describe(description);
+  descriptions.addWithDefaultLabel(description);
+}
+
+void E2EGraphJetTagsProducer::produce(edm::Event& event, const edm::EventSetup& setup) {
+  const e2egraph::Bundle& bundle = globalCache()->bundle;
+  const edm::Handle<edm::View<reco::Jet>> jets = event.getHandle(jets_);
+  Scores scores(bundle.classes().size(), std::vector<float>(jets->size(), refused));
+  if (!jets->empty())
+    guarded([&] {
+      const e2egraph::cmssw::Deposits deposits = reader_.read(event, setup);
+      e2egraph::EventJets maker(bundle, deposits.event);
+      std::vector<e2egraph::Jet> made;
+      for (std::size_t i = 0; i < jets->size(); ++i) {
+        e2egraph::JetAxis jet = axis(event, *jets, i);
+        const e2egraph::Seed seed = e2egraph::find_seed(deposits.seed_towers, jet.eta, jet.phi);
+        jet.seed_ieta = seed.ieta;
+        jet.seed_iphi = seed.iphi;
+        made.push_back(maker.make(jet));
+      }
+      std::vector<const e2egraph::Jet*> batch;
+      for (const e2egraph::Jet& jet : made) {
+        if (jet.cut == e2egraph::Cut::none)
+          batch.push_back(&jet);
+        if (batch.size() == batch_size_ || (&jet == &made.back() && !batch.empty())) {
+          infer(batch, scores);
+          batch.clear();
+        }
+      }
+    });
+  for (std::size_t k = 0; k < scores.size(); ++k) {
+    auto map = std::make_unique<edm::ValueMap<float>>();
+    edm::ValueMap<float>::Filler filler(*map);
+    filler.insert(jets, scores[k].begin(), scores[k].end());
+    filler.fill();
+    event.put(std::move(map), label(bundle.classes()[k]));
+  }
+}
+
+e2egraph::JetAxis E2EGraphJetTagsProducer::axis(const edm::Event& event, const edm::View<reco::Jet>& jets,
+                                                std::size_t i) const {
+  const reco::Jet& jet = jets[i];
+  e2egraph::JetAxis result;
+  result.pt = static_cast<float>(jet.pt());
+  result.eta = static_cast<float>(jet.eta());
+  result.phi = static_cast<float>(jet.phi());
+  result.mass = static_cast<float>(jet.mass());
+  result.index = static_cast<int>(i);
+  const auto value = [&](std::size_t k) {
+    return substructure_[k].isUninitialized() ? 0.0F : event.get(substructure_[k])[jets.ptrAt(i)];
+  };
+  result.softdrop_mass = value(0);
+  const float tau1 = value(1), tau2 = value(2), tau3 = value(3);
+  // 0 where the denominator is, as in training.
+  result.tau21 = tau1 > 0 ? tau2 / tau1 : 0.0F;
+  result.tau32 = tau2 > 0 ? tau3 / tau2 : 0.0F;
+  return result;
+}
+
+// Fills in the scores of these jets.
+void E2EGraphJetTagsProducer::infer(const std::vector<const e2egraph::Jet*>& jets, Scores& scores) const {
+  e2egraph::Tensors tensors = e2egraph::make_tensors(globalCache()->bundle, jets);
+  const cms::Ort::FloatArrays outputs = globalCache()->runtime.run(
+      tensors.names, tensors.values, tensors.shapes, {"softmax"}, static_cast<std::int64_t>(jets.size()));
+  if (outputs.size() != 1 || outputs[0].size() != jets.size() * scores.size())
+    throw cms::Exception("E2EGraph") << "The model's output 'softmax' is not one number a class; export it again.";
+  for (std::size_t b = 0; b < jets.size(); ++b)
+    for (std::size_t k = 0; k < scores.size(); ++k) {
+      const float score = outputs[0][b * scores.size() + k];
+      if (!std::isfinite(score))
+        throw cms::Exception("E2EGraph") << "The score of jet " << jets[b]->axis.index
+                                         << " is not finite; look for absurd values among its deposits.";
+      scores[k][static_cast<std::size_t>(jets[b]->axis.index)] = score;
+    }
+}
+
+DEFINE_FWK_MODULE(E2EGraphJetTagsProducer);

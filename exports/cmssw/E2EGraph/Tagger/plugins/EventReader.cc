@@ -1,0 +1,226 @@
+#include "EventReader.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string>
+
+#include "Calibration/IsolatedParticles/interface/CaloPropagateTrack.h"
+#include "DataFormats/DetId/interface/DetId.h"
+#include "DataFormats/EcalDetId/interface/EBDetId.h"
+#include "DataFormats/GeometryVector/interface/GlobalPoint.h"
+#include "DataFormats/TrackReco/interface/Track.h"
+#include "EndcapRows.h"
+#include "FWCore/Utilities/interface/Exception.h"
+#include "FWCore/Utilities/interface/InputTag.h"
+#include "e2egraph/channels.h"
+#include "e2egraph/cms_indices.h"
+#include "e2egraph/geometry.h"
+
+namespace e2egraph::cmssw {
+
+namespace {
+
+// MLAnalyzer's selection of tracks: pT [GeV] above, |eta| at the ECAL up to.
+constexpr double track_pt_min = 0.5, track_abs_eta_max = 3.0;
+
+// HBHE: the last |ieta| with 72 towers in phi, and the last row of the image, which takes |ieta| 29 too.
+constexpr int last_fine_ieta = 20, last_ieta = 28;
+
+bool wants_any(const NodeSelection& selection, Channel first, Channel last) {
+  for (std::size_t i = number(first); i <= number(last); ++i)
+    if (selection.channels[i])
+      return true;
+  return false;
+}
+
+}  // namespace
+
+EventReader::EventReader(const edm::ParameterSet& config, const NodeSelection& selection,
+                         edm::ConsumesCollector collector)
+    : selection_(selection),
+      wants_pixels_(wants_any(selection, Channel::BPIX1, Channel::BPIX4)),
+      wants_strips_(wants_any(selection, Channel::TIB1, Channel::TOB2)),
+      track_momentum_direction_(config.getParameter<bool>("trackMomentumDirection")),
+      seed_depth_(config.getParameter<int>("seedDepth")) {
+  const auto tag = [&](const char* name) { return config.getParameter<edm::InputTag>(name); };
+  const auto tags = [&](const char* name) { return config.getParameter<std::vector<edm::InputTag>>(name); };
+  vertices_ = collector.consumes<reco::VertexCollection>(tag("vertices"));
+  hbhe_hits_ = collector.consumes<HBHERecHitCollection>(tag("hbheHits"));
+  if (selection.wants(Channel::TRACK)) {
+    tracks_ = collector.consumes<reco::TrackCollection>(tag("tracks"));
+    field_ = collector.esConsumes<MagneticField, IdealMagneticFieldRecord>();
+  }
+  if (wants_pixels_)
+    pixel_hits_ = collector.consumes<SiPixelRecHitCollection>(tag("pixelHits"));
+  if (wants_strips_) {
+    for (const edm::InputTag& source : tags("stripHits"))
+      strip_hits_.push_back(collector.consumes<SiStripRecHit2DCollection>(source));
+    for (const edm::InputTag& source : tags("matchedStripHits"))
+      matched_strip_hits_.push_back(collector.consumes<SiStripMatchedRecHit2DCollection>(source));
+    if (strip_hits_.empty() && matched_strip_hits_.empty())
+      throw cms::Exception("Configuration")
+          << "The bundle reads hits of TIB or TOB, but stripHits and matchedStripHits are empty.";
+  }
+  if (wants_pixels_ || wants_strips_) {
+    tracker_ = collector.esConsumes<TrackerGeometry, TrackerDigiGeometryRecord>();
+    topology_ = collector.esConsumes<TrackerTopology, TrackerTopologyRcd>();
+  }
+  if (selection.wants(Channel::ECAL)) {
+    eb_hits_ = collector.consumes<EcalRecHitCollection>(tag("ebHits"));
+    ee_hits_ = collector.consumes<EcalRecHitCollection>(tag("eeHits"));
+    calorimeters_ = collector.esConsumes<CaloGeometry, CaloGeometryRecord>();
+  }
+}
+
+void EventReader::describe(edm::ParameterSetDescription& description) {
+  const auto strips = [](const char* instance) { return edm::InputTag("siStripMatchedRecHits", instance); };
+  description.add<edm::InputTag>("vertices", edm::InputTag("offlinePrimaryVertices"));
+  description.add<edm::InputTag>("tracks", edm::InputTag("generalTracks"));
+  description.add<edm::InputTag>("pixelHits", edm::InputTag("siPixelRecHits"));
+  description.add<std::vector<edm::InputTag>>("stripHits", {strips("rphiRecHit"), strips("stereoRecHit")});
+  description.add<std::vector<edm::InputTag>>("matchedStripHits", {strips("matchedRecHit")});
+  description.add<edm::InputTag>("ebHits", edm::InputTag("reducedEcalRecHitsEB"));
+  description.add<edm::InputTag>("eeHits", edm::InputTag("reducedEcalRecHitsEE"));
+  description.add<edm::InputTag>("hbheHits", edm::InputTag("hbhereco"));
+  description.add<bool>("trackMomentumDirection", true)
+      ->setComment("eta and phi of a track at the ECAL: of its momentum there (MLAnalyzer), or else of the point");
+  description.add<int>("seedDepth", 1)
+      ->setComment("HBHE depth whose hits compete for a jet's seed (MLAnalyzer: 1); 0: towers summed over depths");
+}
+
+Deposits EventReader::read(const edm::Event& event, const edm::EventSetup& setup) const {
+  const reco::VertexCollection& vertices = event.get(vertices_);
+  // A default vertex is the origin, without uncertainty.
+  const reco::Vertex pv = vertices.empty() ? reco::Vertex() : vertices.front();
+  Event result;
+  result.run = event.id().run();
+  result.lumi = event.id().luminosityBlock();
+  result.event = event.id().event();
+  result.n_pv = static_cast<std::uint32_t>(vertices.size());
+  if (selection_.wants(Channel::TRACK))
+    read_tracks(event, setup, pv, result.tracks);
+  if (wants_pixels_ || wants_strips_)
+    read_hits(event, setup, pv, result.hits);
+  if (selection_.wants(Channel::ECAL))
+    read_crystals(event, setup, result.ecal);
+  Cells all, seeds;
+  for (const HBHERecHit& hit : event.get(hbhe_hits_)) {
+    if (hit.energy() <= 0)
+      continue;
+    add_tower(hit.id(), hit.energy(), all);
+    if (seed_depth_ == 0 || hit.id().depth() == seed_depth_)
+      add_tower(hit.id(), hit.energy(), seeds);
+  }
+  result.hcal = towers(all);
+  Event seed_event;
+  seed_event.run = result.run;
+  seed_event.lumi = result.lumi;
+  seed_event.event = result.event;
+  seed_event.hcal = towers(seeds);
+  return {std::move(result), TowerImage(seed_event)};
+}
+
+void EventReader::read_tracks(const edm::Event& event, const edm::EventSetup& setup, const reco::Vertex& pv,
+                              std::vector<Track>& tracks) const {
+  const MagneticField& field = setup.getData(field_);
+  for (const reco::Track& track : event.get(tracks_)) {
+    if (track.pt() <= track_pt_min || track.charge() == 0 || !track.quality(reco::TrackBase::highPurity))
+      continue;
+    const spr::propagatedTrack ecal = spr::propagateTrackToECAL(&track, &field);
+    if (!ecal.ok)
+      continue;
+    Track result;
+    result.eta = static_cast<float>(track_momentum_direction_ ? ecal.direction.eta() : ecal.point.eta());
+    result.phi = track_momentum_direction_ ? static_cast<float>(ecal.direction.phi())
+                                           : static_cast<float>(ecal.point.phi());
+    if (std::abs(result.eta) > track_abs_eta_max)
+      continue;
+    result.pt = static_cast<float>(track.pt());
+    result.charge = static_cast<float>(track.charge());
+    result.d0 = static_cast<float>(-track.dxy(pv.position()));
+    result.dz = static_cast<float>(track.dz(pv.position()));
+    // The vertex's errors add in quadrature.
+    result.d0_sig =
+        significance(result.d0, static_cast<float>(std::hypot(track.dxyError(), pv.xError(), pv.yError())));
+    result.dz_sig = significance(result.dz, static_cast<float>(std::hypot(track.dzError(), pv.zError())));
+    tracks.push_back(result);
+  }
+}
+
+void EventReader::read_hits(const edm::Event& event, const edm::EventSetup& setup, const reco::Vertex& pv,
+                            std::vector<Hit>& hits) const {
+  const TrackerGeometry& geometry = setup.getData(tracker_);
+  const TrackerTopology& topology = setup.getData(topology_);
+  if (wants_pixels_)
+    add_hits(event.get(pixel_hits_), geometry, topology, pv, hits);
+  for (const auto& token : strip_hits_)
+    add_hits(event.get(token), geometry, topology, pv, hits);
+  for (const auto& token : matched_strip_hits_)
+    add_hits(event.get(token), geometry, topology, pv, hits);
+}
+
+template <typename Collection>
+void EventReader::add_hits(const Collection& collection, const TrackerGeometry& geometry,
+                           const TrackerTopology& topology, const reco::Vertex& pv, std::vector<Hit>& hits) const {
+  for (const auto& in_module : collection) {
+    const DetId id(in_module.detId());
+    const auto channel = hit_channel_of(id.subdetId(), static_cast<int>(topology.layer(id)));
+    if (!channel || !selection_.wants(*channel))
+      continue;
+    const auto* detector = geometry.idToDet(id);
+    if (detector == nullptr)
+      throw cms::Exception("E2EGraph") << "The tracker geometry has no module " << id.rawId()
+                                       << ", which hits lie on; use the global tag that the event was made with.";
+    for (const auto& hit : in_module) {
+      if (!hit.isValid())
+        continue;
+      const GlobalPoint point = detector->surface().toGlobal(hit.localPosition());
+      hits.push_back({*channel, static_cast<float>(point.x() - pv.x()), static_cast<float>(point.y() - pv.y()),
+                      static_cast<float>(point.z() - pv.z())});
+    }
+  }
+}
+
+void EventReader::read_crystals(const edm::Event& event, const edm::EventSetup& setup,
+                                std::vector<Crystal>& crystals) const {
+  for (const EcalRecHit& hit : event.get(eb_hits_)) {
+    if (hit.energy() <= 0)
+      continue;
+    const EBDetId id(hit.id());
+    crystals.push_back({crystal_row(id.ieta()), crystal_column(id.iphi()), hit.energy(), hit.time()});
+  }
+  const CaloGeometry& geometry = setup.getData(calorimeters_);
+  Cells endcaps;
+  for (const EcalRecHit& hit : event.get(ee_hits_)) {
+    if (hit.energy() <= 0)
+      continue;
+    const GlobalPoint position = geometry.getPosition(hit.id());
+    if (const std::optional<int> row = endcap_row(position.eta()))
+      endcaps[{*row, ecal_column(static_cast<float>(position.phi()))}] += hit.energy();
+  }
+  // The ntuples time the barrel alone.
+  for (const auto& [cell, energy] : endcaps)
+    crystals.push_back({cell.first, cell.second, static_cast<float>(energy), 0.0F});
+}
+
+void EventReader::add_tower(const HcalDetId& id, double energy, Cells& cells) {
+  const int row = tower_row(id.zside() * std::min(id.ietaAbs(), last_ieta));
+  const int column = tower_column(id.iphi());
+  if (id.ietaAbs() <= last_fine_ieta) {
+    cells[{row, column}] += energy;
+    return;
+  }
+  // Towers twice as wide in phi share their energy between two columns.
+  cells[{row, column}] += energy / 2;
+  cells[{row, (column + 1) % hcal_columns}] += energy / 2;
+}
+
+std::vector<Tower> EventReader::towers(const Cells& cells) {
+  std::vector<Tower> result;
+  for (const auto& [cell, energy] : cells)
+    result.push_back({cell.first, cell.second, static_cast<float>(energy)});
+  return result;
+}
+
+}  // namespace e2egraph::cmssw

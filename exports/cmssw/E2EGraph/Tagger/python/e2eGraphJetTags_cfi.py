@@ -1,0 +1,31 @@
+"""Scores of an e2egraph bundle for every jet of a collection: a value map of floats a class, named after it."""
+
+import FWCore.ParameterSet.Config as cms  # noqa: N813
+
+e2eGraphJetTags = cms.EDProducer(  # noqa: N816
+    "E2EGraphJetTagsProducer",
+    # metadata.json of the bundle; its other files lie beside it.
+    bundle=cms.FileInPath("E2EGraph/Tagger/data/bundle/metadata.json"),
+    # "fp16" or "int8" instead of model.onnx, where the bundle has it.
+    variant=cms.string(""),
+    # Jets a call of ONNX Runtime, at most.
+    batchSize=cms.uint32(16),
+    jets=cms.InputTag("ak8PFJetsPuppi"),
+    # Value maps of those jets, for bundles that read jet quantities; what is left empty counts as 0.
+    softDropMass=cms.InputTag(""),
+    tau1=cms.InputTag(""),
+    tau2=cms.InputTag(""),
+    tau3=cms.InputTag(""),
+    vertices=cms.InputTag("offlinePrimaryVertices"),
+    # Only the collections whose channels the bundle reads are consumed, and hbheHits for the seeds.
+    tracks=cms.InputTag("generalTracks"),
+    pixelHits=cms.InputTag("siPixelRecHits"),
+    stripHits=cms.VInputTag("siStripMatchedRecHits:rphiRecHit", "siStripMatchedRecHits:stereoRecHit"),
+    matchedStripHits=cms.VInputTag("siStripMatchedRecHits:matchedRecHit"),
+    ebHits=cms.InputTag("reducedEcalRecHitsEB"),
+    eeHits=cms.InputTag("reducedEcalRecHitsEE"),
+    hbheHits=cms.InputTag("hbhereco"),
+    # These two as in the files that the bundle was trained on; as they stand, those of MLAnalyzer.
+    trackMomentumDirection=cms.bool(True),
+    seedDepth=cms.int32(1),
+)

@@ -1,0 +1,240 @@
+// Runs the producer and its reader, compiled against the stand-ins, on one made-up event.
+//   describe                                 the parameters: name, type, default, tab-separated
+//   run BUNDLE [WORD ...] [NAME=VALUE ...]   the deposits that the reader makes, the jets' seeds, and for each class and
+//                                            jet the scores of the producer and of the library
+// WORD: no-vertex, no-jets, unknown-module. NAME: a parameter; lists can only be emptied.
+#include <any>
+#include <cstdlib>
+#include <iomanip>
+#include <iostream>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "DataFormats/Common/interface/ValueMap.h"
+#include "DataFormats/Common/interface/View.h"
+#include "DataFormats/EcalDetId/interface/EBDetId.h"
+#include "DataFormats/JetReco/interface/Jet.h"
+#include "DataFormats/TrackReco/interface/Track.h"
+#include "EventReader.h"
+#include "FWCore/Framework/interface/MakerMacros.h"
+#include "e2egraph/tagger.h"
+
+namespace {
+
+using edm::ParameterSetDescription;
+
+ParameterSetDescription description() {
+  edm::ConfigurationDescriptions descriptions;
+  edm::standin::plugins().at("E2EGraphJetTagsProducer").describe(descriptions);
+  return descriptions.description;
+}
+
+edm::ParameterSet configuration(const std::string& bundle, const std::vector<std::string>& settings) {
+  edm::ParameterSet config;
+  for (const auto& parameter : description().parameters)
+    config.set(parameter.name, parameter.value);
+  config.set("bundle", edm::FileInPath(bundle + "/metadata.json"));
+  for (const char* name : {"softDropMass", "tau1", "tau2", "tau3"})
+    config.set(name, edm::InputTag(name));
+  for (const std::string& setting : settings) {
+    const std::string name = setting.substr(0, setting.find('=')), value = setting.substr(setting.find('=') + 1);
+    if (name == "trackMomentumDirection")
+      config.set(name, value == "1");
+    else if (name == "seedDepth")
+      config.set(name, std::atoi(value.c_str()));
+    else if (name == "batchSize")
+      config.set(name, static_cast<unsigned int>(std::atoi(value.c_str())));
+    else if (name == "variant")
+      config.set(name, value);
+    else if (name == "stripHits" || name == "matchedStripHits")
+      config.set(name, std::vector<edm::InputTag>());
+    else
+      config.set(name, edm::InputTag(value.c_str()));
+  }
+  return config;
+}
+
+template <typename Hit>
+edmNew::DetSet<Hit> hits_in(unsigned int subdetector, unsigned int layer, std::vector<Hit> hits) {
+  return {1U << 28 | subdetector << 25 | layer << 20, std::move(hits)};
+}
+
+const std::vector<reco::Jet> jets{
+    {500, 0.3, 0.3, 80}, {0, 0.3, 0.3, 0}, {450, -1.0, 3.1, 60}, {420, 1.2, -2.0, 70}, {410, 0.0, 1.0, 5}};
+
+edm::Event make_event(const std::set<std::string>& words) {
+  edm::Event event;
+  std::vector<reco::Vertex> vertices;
+  if (words.count("no-vertex") == 0)
+    vertices = {{{0.1, -0.2, 3.0}, {0.003, 0.004, 0.01}}, {{0, 0, -5}, {1, 1, 1}}};
+  event.add("offlinePrimaryVertices", vertices);
+  const math::XYZPoint at{0.15, -0.1, 3.5};
+  const auto good = reco::Track::highPurity, poor = reco::Track::loose;
+  event.add("generalTracks", reco::TrackCollection{{10, 0.25, 0.3, -1, at, good},
+                                                   {0.8, -0.5, 3.0, 1, at, good},
+                                                   {0.5, 0.25, 0.3, 1, at, good},
+                                                   {10, 0.25, 0.3, 1, at, poor},
+                                                   {10, 0.25, 0.3, 0, at, good},
+                                                   {0.55, 0.25, 0.3, 1, at, good},
+                                                   {10, 3.1, 0.3, 1, at, good}});
+  using Pixel = SiPixelRecHit;
+  SiPixelRecHitCollection pixels{hits_in<Pixel>(1, 1, {{{3, 1, 0}, true}, {{9, 9, 9}, false}}),
+                                 hits_in<Pixel>(1, 4, {{{14, 3, 2}, true}}),
+                                 hits_in<Pixel>(2, 1, {{{5, 5, 40}, true}})};
+  if (words.count("unknown-module") != 0)
+    pixels.push_back({pixels.front().detId() | 0xFFU, {{{1, 1, 1}, true}}});
+  event.add("siPixelRecHits", pixels);
+  using Strip = SiStripRecHit2D;
+  event.add("siStripMatchedRecHits:rphiRecHit",
+            SiStripRecHit2DCollection{hits_in<Strip>(3, 1, {{{25, 5, 1}, true}}),
+                                      hits_in<Strip>(3, 3, {{{40, 5, 1}, true}})});
+  event.add("siStripMatchedRecHits:stereoRecHit",
+            SiStripRecHit2DCollection{hits_in<Strip>(5, 2, {{{69, 10, 4}, true}})});
+  event.add("siStripMatchedRecHits:matchedRecHit",
+            SiStripMatchedRecHit2DCollection{hits_in<SiStripMatchedRecHit2D>(3, 2, {{{33, 7, 2}, true}})});
+  event.add("reducedEcalRecHitsEB", EcalRecHitCollection{{EBDetId(1, 1), 2.5F, 0.5F},
+                                                         {EBDetId(-85, 360), 1.5F, -1.0F},
+                                                         {EBDetId(20, 27), 7.5F, 0.25F},
+                                                         {EBDetId(21, 27), 0.0F, 0.0F},
+                                                         {EBDetId(22, 27), -1.0F, 0.0F}});
+  event.add("reducedEcalRecHitsEE", EcalRecHitCollection{{CaloGeometry::endcap(true, 1490, 45), 3.0F, 9.0F},
+                                                         {CaloGeometry::endcap(true, 1492, 45), 1.0F, 9.0F},
+                                                         {CaloGeometry::endcap(false, 2990, 45), 4.0F, 9.0F},
+                                                         {CaloGeometry::endcap(true, 1470, 45), 5.0F, 9.0F},
+                                                         {CaloGeometry::endcap(true, 1600, 45), -5.0F, 9.0F}});
+  event.add("hbhereco", HBHERecHitCollection{{{4, 4, 1}, 5.0F},
+                                             {{4, 4, 2}, 2.0F},
+                                             {{4, 4, 3}, -9.0F},
+                                             {{5, 4, 2}, 30.0F},
+                                             {{-12, 37, 1}, 6.0F},
+                                             {{21, 71, 1}, 8.0F},
+                                             {{-28, 1, 1}, 3.0F},
+                                             {{-29, 1, 1}, 1.0F}});
+  const edm::View<reco::Jet> view(jets);
+  event.add("ak8PFJetsPuppi", view);
+  return event;
+}
+
+// Value maps of the jets in `event`: a multiple of the jet's number, so that tau1 of the first jet is 0.
+void add_substructure(edm::Event& event) {
+  const auto handle = event.getHandle(edm::EDGetTokenT<edm::View<reco::Jet>>("ak8PFJetsPuppi"));
+  const auto add = [&](const std::string& name, float step) {
+    std::vector<float> values;
+    for (std::size_t i = 0; i < jets.size(); ++i)
+      values.push_back(step * static_cast<float>(i));
+    edm::ValueMap<float> map;
+    edm::ValueMap<float>::Filler filler(map);
+    filler.insert(handle, values.begin(), values.end());
+    filler.fill();
+    event.add(name, map);
+  };
+  add("softDropMass", 30);
+  add("tau1", 0.5F);
+  add("tau2", 0.25F);
+  add("tau3", 0.2F);
+}
+
+void print(const e2egraph::cmssw::Deposits& deposits) {
+  const e2egraph::Event& event = deposits.event;
+  std::cout << "event " << event.run << " " << event.lumi << " " << event.event << " " << event.n_pv << "\n";
+  for (const auto& t : event.tracks)
+    std::cout << "track " << t.pt << " " << t.eta << " " << t.phi << " " << t.d0 << " " << t.dz << " " << t.d0_sig
+              << " " << t.dz_sig << " " << t.charge << "\n";
+  for (const auto& hit : event.hits)
+    std::cout << "hit " << e2egraph::channel_names[e2egraph::number(hit.channel)] << " " << hit.x << " " << hit.y
+              << " " << hit.z << "\n";
+  for (const auto& c : event.ecal)
+    std::cout << "crystal " << c.ieta << " " << c.iphi << " " << c.energy << " " << c.time << "\n";
+  for (const auto& tower : event.hcal)
+    std::cout << "tower " << tower.ieta << " " << tower.iphi << " " << tower.energy << "\n";
+}
+
+// What the library itself scores, from the reader's deposits.
+std::vector<std::vector<float>> scores(const std::string& bundle, const e2egraph::cmssw::Deposits& deposits) {
+  const e2egraph::Tagger tagger(bundle);
+  e2egraph::Event event = deposits.event;
+  for (std::size_t i = 0; i < jets.size(); ++i) {
+    const auto number = static_cast<float>(i);
+    e2egraph::JetAxis axis;
+    axis.pt = static_cast<float>(jets[i].pt());
+    axis.eta = static_cast<float>(jets[i].eta());
+    axis.phi = static_cast<float>(jets[i].phi());
+    axis.mass = static_cast<float>(jets[i].mass());
+    axis.softdrop_mass = 30 * number;
+    axis.tau21 = i == 0 ? 0.0F : 0.5F;
+    axis.tau32 = i == 0 ? 0.0F : 0.2F * number / (0.25F * number);
+    const e2egraph::Seed seed = e2egraph::find_seed(deposits.seed_towers, axis.eta, axis.phi);
+    axis.seed_ieta = seed.ieta;
+    axis.seed_iphi = seed.iphi;
+    event.jets.push_back(axis);
+    std::cout << "seed " << i << " " << seed.ieta << " " << seed.iphi << "\n";
+  }
+  std::vector<std::vector<float>> result;
+  for (const e2egraph::Jet& jet : tagger.jets(event))
+    result.push_back(jet.cut == e2egraph::Cut::none
+                         ? tagger.scores({&jet}).front().probabilities
+                         : std::vector<float>(tagger.bundle().classes().size(), -1.0F));
+  return result;
+}
+
+void run(const std::string& folder, const std::vector<std::string>& others) {
+  std::vector<std::string> settings;
+  std::set<std::string> words;
+  for (const std::string& other : others) {
+    if (other.find('=') != std::string::npos)
+      settings.push_back(other);
+    else
+      words.insert(other);
+  }
+  const edm::ParameterSet config = configuration(folder, settings);
+  edm::EventSetup setup;
+  setup.add(MagneticField());
+  setup.add(TrackerGeometry());
+  setup.add(TrackerTopology());
+  setup.add(CaloGeometry());
+  edm::Event event = make_event(words);
+  if (words.count("no-jets") != 0)
+    event.add("ak8PFJetsPuppi", edm::View<reco::Jet>(std::vector<reco::Jet>()));
+  else
+    add_substructure(event);
+  const auto stream = edm::standin::plugins().at("E2EGraphJetTagsProducer").make(config);
+  stream(event, setup);
+  const e2egraph::Bundle bundle = e2egraph::Bundle::read(folder);
+  const auto map_of = [&](const std::string& name) -> const edm::ValueMap<float>& {
+    return event.get(edm::EDGetTokenT<edm::ValueMap<float>>("module:" + name));
+  };
+  if (words.count("no-jets") != 0) {
+    for (const std::string& name : bundle.classes())
+      map_of(name);
+    return;
+  }
+  const e2egraph::cmssw::EventReader reader(config, bundle.metadata.nodes.selection, {});
+  const auto deposits = reader.read(event, setup);
+  print(deposits);
+  const auto expected = scores(folder, deposits);
+  const auto view = event.getHandle(edm::EDGetTokenT<edm::View<reco::Jet>>("ak8PFJetsPuppi"));
+  for (std::size_t k = 0; k < bundle.classes().size(); ++k) {
+    const auto& map = map_of(bundle.classes()[k]);
+    for (std::size_t i = 0; i < jets.size(); ++i)
+      std::cout << "score " << bundle.classes()[k] << " " << i << " " << map[view->ptrAt(i)] << " " << expected[i][k]
+                << "\n";
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  std::cout << std::setprecision(9);
+  try {
+    if (words.at(0) == "describe")
+      for (const auto& parameter : description().parameters)
+        std::cout << parameter.name << "\t" << parameter.type << "\t" << parameter.text << "\n";
+    else
+      run(words.at(1), {words.begin() + 2, words.end()});
+  } catch (const cms::Exception& error) {
+    std::cerr << error.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,7 @@
+#pragma once
+#include <vector>
+
+namespace reco {
+class Track;
+using TrackCollection = std::vector<Track>;
+}  // namespace reco

@@ -1,0 +1,16 @@
+#pragma once
+#include "DataFormats/Common/interface/DetSetVectorNew.h"
+#include "DataFormats/GeometryVector/interface/LocalPoint.h"
+
+class SiStripMatchedRecHit2D {
+public:
+  SiStripMatchedRecHit2D(const LocalPoint& position, bool valid) : position_(position), valid_(valid) {}
+  LocalPoint localPosition() const { return position_; }
+  bool isValid() const { return valid_; }
+
+private:
+  LocalPoint position_;
+  bool valid_;
+};
+
+using SiStripMatchedRecHit2DCollection = edmNew::DetSetVector<SiStripMatchedRecHit2D>;
