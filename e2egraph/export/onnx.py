@@ -120,6 +120,11 @@ def check_form(proto: onnx.ModelProto, uses_jet: bool, n_classes: int) -> None:
     forbidden = FORBIDDEN_OPERATORS & {node.op_type for node in proto.graph.node}
     if forbidden:
         raise InputError(f"{name}: uses operator {forbidden.pop()}, which differs between ONNX Runtime versions.")
+    if any(_adds_in_place(node) for node in proto.graph.node):
+        raise InputError(
+            f"{name}: adds with ScatterND, whose sums are wrong when ONNX Runtime has several threads; use scatter_add "
+            "or a matrix product in its forward."
+        )
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in proto.graph.initializer):
         raise InputError(f"{name}: its weights lie outside the file; a bundle's model must be one file.")
     outputs: dict[str, list[str | int]] = {output: ["batch", n_classes] for output in OUTPUTS}
@@ -129,6 +134,12 @@ def check_form(proto: onnx.ModelProto, uses_jet: bool, n_classes: int) -> None:
         if list(found) != list(expected) or found != expected or not floats:
             raise InputError(f"{name}: exported with tensors {found}, but its callers need float32 {expected}.")
     onnx.checker.check_model(proto, full_check=True)
+
+
+def _adds_in_place(node: onnx.NodeProto) -> bool:
+    """Whether updates of one place meet in a ScatterND, which ONNX Runtime spreads over threads without a lock."""
+    reductions = [attribute.s for attribute in node.attribute if attribute.name == "reduction"]
+    return node.op_type == "ScatterND" and any(reduction != b"none" for reduction in reductions)
 
 
 def _shape(tensor: onnx.ValueInfoProto) -> list[str | int]:

@@ -3,16 +3,20 @@
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
+import torch
+from torch import Tensor
 
 from e2egraph.data.padding import pad
 from e2egraph.errors import InputError
 from e2egraph.export.export import export_model
 from e2egraph.export.onnx import to_onnx
-from e2egraph.export.parity import check_order, check_parity
+from e2egraph.export.parity import check_order, check_parity, feeds, made_jets
 from e2egraph.export.triton import check_repository, lay_out
 from tests.export.bundles import info
 from tests.export.test_export import Linear
+from tests.models.zoo import build
 from tests.toy_dataset import toy_clouds
 
 
@@ -39,6 +43,35 @@ def test_the_gate_says_how_many_real_jets_it_compared(tmp_path: Path) -> None:
     metadata = export_model(Linear(), info=info(), sample=sample, output=tmp_path / "bundle")
     assert metadata.parity["real_jets"] == 9
     assert 0 <= metadata.parity["largest_exchange"] <= 1e-4
+
+
+class AddsInPlace(Linear):
+    """Sums nodes into slots by index_add, which is exported as a ScatterND that adds."""
+
+    def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
+        scores: Tensor = super().forward(points, features, mask, jet)
+        slots = torch.arange(scores.shape[0] * scores.shape[1], device=scores.device) % 2
+        return scores + scores.new_zeros(2).index_add(0, slots, scores.flatten())
+
+
+def test_sums_that_race_between_threads_are_refused() -> None:
+    with pytest.raises(InputError, match="adds with ScatterND, whose sums are wrong when ONNX Runtime has several thr"):
+        to_onnx(AddsInPlace(), 2)
+
+
+@pytest.mark.parametrize("name", ["tracks-and-cells", "resnet15"])
+def test_scores_do_not_depend_on_the_threads_of_onnx_runtime(name: str) -> None:
+    content = to_onnx(build(name, n_outputs=2), 2).SerializeToString()
+    jets = feeds(made_jets("random", 8, 1500, np.random.default_rng(1)), False)
+    logits = []
+    for threads in (1, *[4] * 5):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        (found,) = session.run(["logits"], {tensor.name: jets[tensor.name] for tensor in session.get_inputs()})
+        logits.append(found)
+    for found in logits[1:]:
+        np.testing.assert_allclose(found, logits[0], atol=1e-5)
 
 
 def test_a_model_is_laid_out_as_triton_wants_it(tmp_path: Path) -> None:

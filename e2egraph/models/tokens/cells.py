@@ -37,6 +37,10 @@ class Cells:
 
     def sums(self, values: Tensor) -> Tensor:
         """``values [B, N, D]`` summed in the kept cells, ``[B, C, D]``; differentiable."""
+        if torch.compiler.is_exporting():
+            # index_add becomes a ScatterND, whose additions race when ONNX Runtime has several threads.
+            number = torch.arange(self.n_cells, device=values.device).view(-1, 1)
+            return torch.matmul((self.slot.unsqueeze(1) == number).to(values.dtype), values)
         n_jets, n_nodes, width = values.shape
         first = torch.arange(n_jets, device=values.device).unsqueeze(1) * (self.n_cells + 1)
         rows = (self.slot + first).reshape(-1)
