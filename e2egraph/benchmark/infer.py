@@ -1,6 +1,6 @@
 """``benchmark infer``: milliseconds a jet of ONNX Runtime with one thread, as CMSSW runs it.
 
-All models score the same batch one after the other, over and over, so that a busy machine slows them alike.
+All models score the same jets one after the other, in turns, so that a busy machine slows them alike.
 ``latency``: time by the clock on the wall, which is what a caller waits; ``cpu``: CPU time, which other processes
 disturb less, and of which the ratios are made.
 """
@@ -160,14 +160,18 @@ def _sizes(case: Case, rounds: int) -> list[Record]:
 
 
 def _turns(cases: Sequence[Case], fed: Sequence[Sequence[Feed]], rounds: int, step: Callable[[], None]) -> list[Times]:
-    """Every case on every one of its batches, case after case, once untimed and then ``rounds`` times."""
+    """Every case on all its batches, once untimed and once timed, case after case; that ``rounds`` times.
+
+    Each turn has a session of its own: together, those of all models would keep more memory than a laptop has.
+    """
     times = [Times() for _ in cases]
-    for turn in range(rounds + 1):
-        for batch in zip(*fed, strict=True):
-            for case, feed, taken in zip(cases, batch, times, strict=True):
-                (taken if turn else Times()).call(case.session, feed)
-        if turn:
-            step()
+    for _ in range(rounds):
+        for case, feeds_of_case, taken in zip(cases, fed, times, strict=True):
+            session = session_of(case.content)
+            for timed in (Times(), taken):
+                for feed in feeds_of_case:
+                    timed.call(session, feed)
+        step()
     return times
 
 

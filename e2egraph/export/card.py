@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,11 @@ def _metrics(metadata: Metadata) -> list[str]:
     return ["## Metrics", "", *_table(("figure", "value"), rows)] if rows else []
 
 
+def _listed(settings: Mapping[str, Any]) -> str:
+    """The settings that are set, on one line."""
+    return ", ".join(f"`{name}` {value}" for name, value in settings.items() if value not in (None, {}))
+
+
 def _inputs(metadata: Metadata) -> list[str]:
     info = metadata.info
     variables = {"points": metadata.points, "features": metadata.features, "jet": metadata.jet_variables}
@@ -108,8 +113,7 @@ def _inputs(metadata: Metadata) -> list[str]:
         (f"`{name}`", "×".join(map(str, shape)), MEANING[name], ", ".join(variables.get(name, ("mask",))))
         for name, shape in metadata.inputs.items()
     ]
-    selection = {name: value for name, value in as_dict(info.node_selection).items() if value not in (None, {})}
-    cuts = info.configuration.get("selection")
+    selection, cuts = _listed(as_dict(info.node_selection)), _listed(info.configuration.get("selection") or {})
     return [
         "## Inputs",
         "",
@@ -117,8 +121,8 @@ def _inputs(metadata: Metadata) -> list[str]:
         "",
         "All float32, raw physical quantities (GeV, cm, rad): the network scales them itself.",
         f"Nodes of a jet are ordered by {metadata.node_order}; the first {info.max_nodes} are read.",
-        "Nodes selected: " + (f"`{selection}`." if selection else "all that the task stores."),
-        *([f"Jets selected: `{cuts}`."] if cuts else []),
+        "Nodes selected: " + (f"{selection}." if selection else "all that the task stores."),
+        *([f"Jets selected: {cuts}."] if cuts else []),
         "Outputs: `softmax` (class probabilities) and `logits`, each batch×" + f"{len(info.classes)}.",
     ]
 
