@@ -76,10 +76,11 @@ def test_the_hardest_tracks_come_in_falling_pt() -> None:
         assert int(found[b].sum()) == len(expected)
 
 
+@pytest.mark.parametrize("pt", [5.0, 0.0])
 @pytest.mark.parametrize("what", ["d0", "charge", "place"])
-def test_tracks_of_equal_pt_are_chosen_by_what_they_are(what: str) -> None:
+def test_tracks_of_equal_pt_are_chosen_by_what_they_are(what: str, pt: float) -> None:
     features, points = torch.zeros(1, 8, jets([1])[1].shape[-1]), torch.zeros(1, 8, 2)
-    features[..., feature_index("value")] = 5.0
+    features[..., feature_index("value")] = pt
     if what == "place":
         points[0, :, 1] = torch.linspace(-0.1, 0.1, 8)
     else:

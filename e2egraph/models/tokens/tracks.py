@@ -15,9 +15,11 @@ from e2egraph.models.tokens.tokens import Nodes, Tokens, columns, place_of
 # What a track says beside where it is; the other variables are constant for tracks.
 TRACK_VARIABLES = ("value", "d0", "dz", "d0_sig", "dz_sig", "charge")
 
-# Keys are pT · (1 + tie) in float64, the tie a projection of all variables (up to some 10⁴) times this: far below the
-# step of a float32, so that only equal pT are affected.
+# Keys are pT + (pT + NO_PT) · tie in float64: tracks of images can be without pT, and differ all the same. The tie is a
+# projection of all variables (up to some 10⁴) times TIE_STEP: far below the step of a float32, so that only equal pT
+# are affected.
 TIE_STEP = 2.0**-44
+NO_PT = 2.0**-10  # GeV
 
 
 class TrackTokens(nn.Module):
@@ -61,7 +63,7 @@ def hardest_tracks(points: Tensor, features: Tensor, is_track: Tensor, n_tracks:
     direction = torch.cos(torch.arange(content.shape[1], device=features.device, dtype=features.dtype)) * TIE_STEP
     tie = (content * direction.unsqueeze(1)).sum(1).double()
     pt = features[..., feature_index("value")].double()
-    key = (pt + pt * tie).masked_fill(~is_track, float("-inf"))
+    key = (pt + (pt + NO_PT) * tie).masked_fill(~is_track, float("-inf"))
     highest, index = torch.topk(key, n_tracks, dim=1)
     found = highest > float("-inf")
     return index, found
