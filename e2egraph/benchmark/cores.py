@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -15,14 +15,12 @@ def one_core() -> Iterator[None]:
     """This process and its threads on one core, torch included."""
     cores = os.sched_getaffinity(0)
     mine = {min(cores)}
-    for thread in _threads():
-        os.sched_setaffinity(thread, mine)
+    _bind_threads(mine)
     try:
         with torch_threads(1):
             yield
     finally:
-        for thread in _threads():
-            os.sched_setaffinity(thread, cores)
+        _bind_threads(cores)
 
 
 @contextmanager
@@ -34,6 +32,13 @@ def torch_threads(number: int | None) -> Iterator[int]:
         yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
+
+
+def _bind_threads(cores: set[int]) -> None:
+    """Every thread of this process onto these cores; one that ends meanwhile (a loader's, say) needs none."""
+    for thread in _threads():
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(thread, cores)
 
 
 def _threads() -> list[int]:

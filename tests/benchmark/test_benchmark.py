@@ -1,12 +1,15 @@
 """The benchmarks measure what they say: sizes and rates of the same jets, in the format that others read."""
 
 import json
+import os
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from e2egraph.benchmark import dense_parquet
+from e2egraph.benchmark import cores, dense_parquet
 from e2egraph.benchmark.cores import one_core
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.cli import main
@@ -55,12 +58,19 @@ def test_uncompressed_bytes_are_those_of_the_pixels(images):
 
 
 def test_one_core_is_given_back():
-    import os
-
     before = os.sched_getaffinity(0)
     with one_core():
         assert len(os.sched_getaffinity(0)) == 1
     assert os.sched_getaffinity(0) == before
+
+
+def test_a_thread_that_ends_meanwhile_is_no_error(monkeypatch):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    living = cores._threads()
+    monkeypatch.setattr(cores, "_threads", lambda: [ended.pid, *living])
+    with one_core():
+        assert all(len(os.sched_getaffinity(thread)) == 1 for thread in living if Path(f"/proc/{thread}").exists())
 
 
 def test_a_report_is_json_and_the_same_as_a_table(tmp_path):
