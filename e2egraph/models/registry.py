@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -15,15 +16,20 @@ from torch import nn
 
 from e2egraph.config import as_dict, configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
+from e2egraph.models.hiding import Hidden, hide
 
 
 @configuration
 class ModelConfig:
-    """A network and its options; ``options`` holds every option, defaults filled in, once it is loaded."""
+    """A network and its options; ``options`` holds every option, defaults filled in, once it is loaded.
+
+    ``hide``: node variables that it sees as zero, for ablations.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     network: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
     options: dict[str, Any] = Field(default_factory=dict)
+    hide: Hidden = ()
 
 
 def load_model_config(name: str, settings: Iterable[str] = ()) -> ModelConfig:
@@ -38,13 +44,15 @@ def load_model_config(name: str, settings: Iterable[str] = ()) -> ModelConfig:
 def complete(config: ModelConfig, origin: str) -> ModelConfig:
     """``config`` with its options checked by the network's class and defaults filled in; ``origin`` is for errors."""
     options = as_dict(_options(config, origin))
-    return ModelConfig(name=config.name, network=config.network, options=options)
+    return replace(config, options=options)
 
 
 def build_model(config: ModelConfig, n_classes: int) -> nn.Module:
     """A new network with random weights (torch's global generator) and ``n_classes`` outputs."""
     origin = f"model {config.name}"
     network: nn.Module = _network_class(config, origin)(_options(config, origin), n_classes)
+    if config.hide:
+        hide(network, config.hide)
     return network
 
 
