@@ -7,17 +7,18 @@ attention (arXiv:1706.03762) then mixes. Beside them stand moments of all nodes,
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.models.encoder import Encoder
 from e2egraph.models.heads import Head
 from e2egraph.models.kernels.attention import AttentionKernel
+from e2egraph.models.kernels.near_attention import NearAttentionKernel
 from e2egraph.models.kernels.projection import AttentionOptions
 from e2egraph.models.network import Network, clear_padding
 from e2egraph.models.pooling import Pooling
@@ -35,14 +36,22 @@ class TracksAndCellsOptions(AttentionOptions):
     """``tracks``: tokens of single tracks at most; ``cells``: groups of cells (``CellGroup``), or none.
 
     ``node_width``: numbers each node adds to its cell; ``flow``: functions of place whose moments over all nodes are
-    taken; ``pairwise``: see ``kernels.attention``.
+    taken; ``near``: attention that fades with distance and reports it (``kernels.near_attention``); ``pairwise``: with
+    a learned bias for each pair (``kernels.attention``).
     """
 
     tracks: Positive = 64
     cells: tuple[CellGroup, ...] = (CellGroup(),)
     node_width: Positive = 32
     flow: Annotated[int, Field(ge=0)] = 16
+    near: bool = False
     pairwise: bool = False
+
+    @model_validator(mode="after")
+    def _one_attention(self) -> Self:
+        if self.near and self.pairwise:
+            raise ValueError("near and pairwise are two kinds of attention; set one of them to false")
+        return self
 
 
 class TracksAndCells(Network):
@@ -57,12 +66,18 @@ class TracksAndCells(Network):
         self.least_nodes = o.tracks  # as many as TopK is asked for
         cells = (CellTokens(group, o.node_width, width) for group in o.cells)
         self.makers = nn.ModuleList([TrackTokens(o.tracks, width), *cells])
-        self.encoder = Encoder(width, o.depth, lambda block: AttentionKernel(width, o.heads, o.pairwise))
+        self.encoder = Encoder(width, o.depth, self.make_kernel)
         self.pooling = Pooling(width)
         self.flow = Flow(o.flow)
         in_width = self.pooling.out_width + self.flow.out_width
         self.standardize = RunningStandardize(in_width)
         self.head = Head(in_width, width, n_outputs, o.dropout)
+
+    def make_kernel(self, block: int) -> nn.Module:
+        o = self.options
+        if o.near:
+            return NearAttentionKernel(o.width, o.heads)
+        return AttentionKernel(o.width, o.heads, o.pairwise)
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         points, features, valid = clear_padding(points, features, mask)
