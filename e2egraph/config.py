@@ -17,6 +17,8 @@ from e2egraph.errors import UsageError
 
 T = TypeVar("T")
 
+_SINGULAR = {"analyses": "analysis"}
+
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def configuration(cls: type[T]) -> type[T]:
@@ -46,7 +48,7 @@ def find_config(kind: str, name: str) -> Path:
         raise UsageError(f"{own}: no such configuration file; give an existing YAML file or one of {_listed(kind)}.")
     shipped = configs_folder() / kind / f"{name}.yaml"
     if not shipped.is_file():
-        one = kind.removesuffix("es" if kind.endswith("sses") else "s")
+        one = _SINGULAR.get(kind, kind.removesuffix("es" if kind.endswith("sses") else "s"))
         raise UsageError(f"unknown {one} '{name}'; choose one of {_listed(kind)}, or give a YAML file.")
     return shipped
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import style
 from matplotlib.figure import Figure
 
-from e2egraph.evaluation.plots import save
+from e2egraph.evaluation.plots import draw_banded, save
 from e2egraph.evaluation.sculpting import MassSculpting
 
 _TITLES = {"softdrop_mass": "Soft-drop mass [GeV]", "jet_mass": "Jet mass [GeV]"}
@@ -25,9 +25,9 @@ def plot_sculpting(sculpting: MassSculpting, stem: Path, label: str) -> list[Pat
     with style.context(mplhep.style.CMS):
         figure = Figure(figsize=(9, 10), layout="constrained")
         axes, ratio = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        mplhep.histplot(before, edges, yerr=before_error, ax=axes, label="All background", linewidth=2)
+        draw_banded(axes, before, before_error, edges, "All background")
         share = f"{100 * sculpting.background_efficiency:.0f}%"
-        mplhep.histplot(after, edges, yerr=after_error, ax=axes, label=f"Highest scores, {share}", linewidth=2)
+        draw_banded(axes, after, after_error, edges, f"Highest scores, {share}")
         axes.set(ylabel="Jets (normalised)", xlabel="")
         axes.set_ylim(bottom=0.0)
         error = "" if sculpting.jensen_shannon_bits_error is None else f" ± {sculpting.jensen_shannon_bits_error:.3f}"

@@ -1,10 +1,13 @@
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
 from e2egraph.errors import InputError
+from e2egraph.evaluation.bins import binned_metrics
+from e2egraph.evaluation.bins_plot import plot_bins
 from e2egraph.evaluation.jet_display import draw_jet
-from e2egraph.evaluation.metrics import roc_curve
 from e2egraph.evaluation.plots import label_of, plot_masses, plot_roc, plot_scores
 from tests.toy_dataset import write_toy_dataset
 
@@ -19,7 +22,7 @@ def draw_everything(data, folder):
     is_signal, score = rng.random(300) < 0.5, rng.random(300)
     names = np.where(is_signal, "top", "qcd")
     return [
-        *plot_roc({"one": roc_curve(is_signal, score), "two": roc_curve(is_signal, -score)}, folder / "roc", "label"),
+        *plot_roc(is_signal, score, None, "one", folder / "roc", "label"),
         *plot_scores(score, names, ["qcd", "top", "absent"], "top", folder / "scores", "label"),
         *plot_masses(data, folder / "mass"),
         *draw_jet(data, folder / "jet"),
@@ -37,6 +40,34 @@ def test_every_plot_is_drawn_as_png_and_pdf_and_again_with_the_same_bytes(data, 
         assert path.read_bytes() == again.read_bytes(), path.name
         if path.suffix == ".png":
             assert imread(path)[..., :3].std() > 0.05
+
+
+def test_scores_that_tell_nothing_everything_or_leave_a_class_out_can_be_drawn(tmp_path):
+    is_signal = np.arange(40) < 15
+    names = np.where(is_signal, "top", "qcd")
+    weight = np.linspace(0.0, 2.0, 40)
+    for name, score in {"constant": np.full(40, 0.5), "perfect": is_signal.astype(float)}.items():
+        plot_roc(is_signal, score, weight, name, tmp_path / f"roc_{name}", "label")
+        plot_scores(score, names, ["qcd", "top"], "top", tmp_path / f"scores_{name}", "label", weight)
+    plot_scores(np.linspace(0, 1, 40), names, ["qcd", "w", "top"], "w", tmp_path / "scores_absent", "label")
+    assert len(list(tmp_path.glob("*.png"))) == 5
+
+
+def test_figures_in_bins_are_drawn_where_they_are_known(tmp_path):
+    rng = np.random.default_rng(1)
+    is_signal, pt, n_pv = rng.random(900) < 0.5, rng.uniform(400, 900, 900), rng.integers(1, 3, 900)
+    score = rng.normal(is_signal, 1.0)
+    bins = {
+        "jet_pt": binned_metrics(is_signal, score, pt, edges=np.array([400.0, 410.0, 600.0, 900.0])),
+        "n_pv": binned_metrics(is_signal, score, n_pv),
+    }
+    assert bins["jet_pt"][0].auc is None
+    content = {name: [asdict(one) for one in of_quantity] for name, of_quantity in bins.items()}
+    png, pdf = plot_bins(content, tmp_path / "bins", "label")
+    assert imread(png)[..., :3].std() > 0.03
+    assert pdf.read_bytes().startswith(b"%PDF")
+    plot_bins({"jet_pt": content["jet_pt"][:1]}, tmp_path / "unknown", "label")
+    assert imread(tmp_path / "unknown.png").ndim == 3
 
 
 def test_plots_say_simulation_only_where_the_run_number_does():

@@ -1,0 +1,1 @@
+"""Expected significance of a counting experiment: yields at a luminosity, scanned over a score, beside cuts."""

@@ -1,0 +1,100 @@
+"""``significance.json``, ``significance.md`` and the plot of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from e2egraph.config import as_dict
+from e2egraph.evaluation.markdown import aligned
+from e2egraph.evaluation.significance.analysis import Analysis
+from e2egraph.evaluation.significance.results import Counting, Discovery, Significance
+from e2egraph.training.run_folder import write_json, write_text
+
+SCHEMA_VERSION = 1
+STEM = "significance"
+
+_HEADER = (
+    "selection",
+    "Z (exact)",
+    "Z (Asimov)",
+    "without uncertainty",
+    "signal",
+    "background",
+    "signal efficiency",
+    "mistag",
+    "5σ at [/fb]",
+)
+
+
+def write_significance(
+    result: Significance, analysis: Analysis, folder: Path, about: Mapping[str, Any], runs: NDArray | None
+) -> None:
+    """Write JSON, Markdown, PNG and PDF into ``folder``; ``about``: what was evaluated.
+
+    ``runs``: run numbers of the jets, for the label (``plots.label_of``); None: no plots.
+    """
+    write_text(folder / f"{STEM}.md", markdown(result, analysis))
+    if runs is not None:
+        from e2egraph.evaluation.plots import label_of
+        from e2egraph.evaluation.significance.plot import plot_significance
+
+        plot_significance(result, folder / STEM, label_of(runs))
+    content = {"schema_version": SCHEMA_VERSION, **about, "analysis": as_dict(analysis), **asdict(result)}
+    write_json(folder / f"{STEM}.json", content)
+
+
+def remove_significance(folder: Path) -> None:
+    """Remove what an earlier evaluation wrote: it would belong to other scores than those beside it."""
+    for suffix in (".json", ".md", ".png", ".pdf"):
+        (folder / (STEM + suffix)).unlink(missing_ok=True)
+
+
+def summary(result: Significance) -> str:
+    """One line: the optimum, the cuts beside it, and the ratio of efficiencies."""
+    best = result.optimum
+    error = "" if result.optimum_error is None else f" ± {result.optimum_error:.2f}"
+    text = (
+        f"Expected significance at {result.luminosity:g}/fb: Z = {best.z_asimov:.2f}{error} (Asimov; exact "
+        f"{best.z_exact:.2f}) for score ≥ {best.threshold:.4f}, {_count(best.signal)} signal over "
+        f"{_count(best.background)} background jets"
+    )
+    cuts = result.cuts
+    if cuts is None or cuts.counting.z_asimov is None:
+        return text
+    text += f"; Z = {cuts.counting.z_asimov:.2f} for the cuts"
+    if cuts.ratio is not None:
+        spread = "" if cuts.ratio_error is None else f" ± {cuts.ratio_error:.3f}"
+        text += f", whose signal efficiency the score has {cuts.ratio:.3f}{spread} times at their mistag rate"
+    return text
+
+
+def markdown(result: Significance, analysis: Analysis) -> str:
+    """Title, table of score and cuts, summary and limits."""
+    rows = [_HEADER, _row(f"score ≥ {result.optimum.threshold:.4f}", result.optimum, result.discovery)]
+    if result.cuts is not None:
+        name = result.cuts.expression.replace("|", "\\|")
+        rows.append(_row(f"`{name}`", result.cuts.counting, result.cuts.discovery))
+    limits = "\n".join(f"- {limit}" for limit in ([analysis.note] if analysis.note else []) + list(result.limits))
+    return f"# {analysis.title}\n\n{aligned(rows)}\n\n{summary(result)}.\n\n{limits}\n"
+
+
+def _row(name: str, counting: Counting, discovery: Discovery | None) -> tuple[str, ...]:
+    zs = (counting.z_exact, counting.z_asimov, counting.z_asimov_statistical)
+    return (
+        name,
+        *("–" if z is None else f"{z:.2f}" for z in zs),
+        _count(counting.signal),
+        _count(counting.background),
+        f"{counting.signal_efficiency:.3f}",
+        f"{counting.mistag:.2g}",
+        "–" if discovery is None else f"{discovery.luminosity:.3g}",
+    )
+
+
+def _count(jets: float) -> str:
+    return f"{jets:,.0f}" if jets >= 100 else f"{jets:.3g}"
