@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from e2egraph import __version__
+from e2egraph.commands.ablate import ablate
 from e2egraph.commands.benchmark import benchmark
 from e2egraph.commands.build_graphs import build_graphs
 from e2egraph.commands.compare import compare
@@ -42,6 +43,7 @@ for command in (
     tune,
     evaluate,
     compare,
+    ablate,
     export,
     predict,
     dump_events,

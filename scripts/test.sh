@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh sim,dev
+bash scripts/chromium.sh
 
 ruff check .
 ruff format --check .

@@ -15,16 +15,25 @@ from e2egraph.commands.console import FolderOrFile, done, example
 @click.option("--data", type=FolderOrFile, help="Data set folder; the run's own by default.")
 @click.option("--output", type=FolderOrFile, help="Folder for the results; the run's own by default.")
 @click.option("--split", default="test", show_default=True, help="train, validation or test.")
-def evaluate(run: Path, data: Path | None, output: Path | None, split: str) -> None:
+@click.option("--analysis", help="Expected significance: a name in configs/analyses (such as top) or a YAML file.")
+@click.option("--report/--no-report", default=True, show_default=True, help="Write report.html, a page of all of it.")
+def evaluate(run: Path, data: Path | None, output: Path | None, split: str, analysis: str | None, report: bool) -> None:
     """Score a run's jets: metrics.json, scores.parquet, plots of ROC curve, scores and background mass after a cut.
+
+    report.html shows all of it in one page for a browser, with some of the jets: the best, the worst and random ones.
+
+    With --analysis also significance.json, .md and plots: the scores as a counting experiment, beside cuts.
 
     Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets; the one that finishes last writes
     the results. Where one was killed, the same command ends the work.
     """
     from e2egraph.data.share import environment_share
     from e2egraph.evaluation.evaluate import evaluate_share
+    from e2egraph.evaluation.significance.write import summary as significance_line
 
-    summary = evaluate_share(run, data, output, split=split, share=environment_share())
+    summary = evaluate_share(
+        run, data, output, split=split, analysis=analysis, report=report, share=environment_share()
+    )
     if summary is None:
         return
     metrics = summary.metrics
@@ -34,7 +43,12 @@ def evaluate(run: Path, data: Path | None, output: Path | None, split: str) -> N
     )
     for limit in metrics.limits:
         click.echo(f"Limit: {limit}.")
+    if summary.significance is not None:
+        click.echo(f"{significance_line(summary.significance)}.")
+        for limit in summary.significance.limits:
+            click.echo(f"Limit of the significance: {limit}.")
     done(
-        f"wrote metrics.json, scores.parquet and plots of {metrics.jets} {split} jets to {summary.output}",
+        f"wrote metrics.json, scores.parquet{', report.html' if report else ''} and plots of {metrics.jets} {split} "
+        f"jets to {summary.output}",
         f"e2egraph export {run} --output exports/{run.name}",
     )

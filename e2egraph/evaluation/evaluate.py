@@ -16,9 +16,12 @@ from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.bootstrap import RESAMPLES, SEED
-from e2egraph.evaluation.metrics import roc_curve
 from e2egraph.evaluation.metrics_report import MASSES, QUANTITIES, MetricsReport, metrics_report
 from e2egraph.evaluation.predictions import predict_all
+from e2egraph.evaluation.report.page import REPORT_NAME
+from e2egraph.evaluation.significance.evaluation import plan, planned_significance
+from e2egraph.evaluation.significance.results import Significance
+from e2egraph.evaluation.significance.write import remove_significance, write_significance
 from e2egraph.evaluation.tagging import TaggingMetrics
 from e2egraph.models.registry import parameter_count
 from e2egraph.training.environment import code_state
@@ -26,30 +29,40 @@ from e2egraph.training.load import load_run
 from e2egraph.training.run_folder import CONFIG, RunInfo, write_json
 
 METRICS_NAME, SCORES_NAME = "metrics.json", "scores.parquet"
-ROC_STEM, SCORES_STEM, SCULPTING_STEM = "roc", "scores", "mass_sculpting"
+ROC_STEM, SCORES_STEM, SCULPTING_STEM, BINS_STEM = "roc", "scores", "mass_sculpting", "bins"
 
 
 @dataclass(frozen=True)
 class EvaluationSummary:
-    """What an evaluation found and where it wrote."""
+    """What an evaluation found and where it wrote; ``significance`` where an analysis was given."""
 
     output: Path
     model: str
     split: str
     parameters: int
     metrics: TaggingMetrics
+    significance: Significance | None = None
 
 
 def evaluate(
-    run: Path, data: Path | None = None, output: Path | None = None, *, split: str = "test", plots: bool = True
+    run: Path,
+    data: Path | None = None,
+    output: Path | None = None,
+    *,
+    split: str = "test",
+    plots: bool = True,
+    report: bool = True,
+    analysis: str | None = None,
 ) -> EvaluationSummary:
-    """Score a split with the run's best weights and write metrics, scores and plots.
+    """Score a split with the run's best weights and write metrics, scores, plots and, with these, ``report.html``.
 
     ``data``: the data set the run was trained on, unless another with the same classes is given. ``output``: the run's
-    own folder, unless another is given. InputError: not a run, data set missing, damaged or of other classes, an empty
-    split, signal or background missing from it, scores that are not finite, an output folder with other content.
+    own folder, unless another is given. ``analysis``: a counting experiment whose expected significance to add
+    (``significance.analysis``). InputError: not a run, data set missing, damaged or of other classes, an empty split,
+    signal or background missing from it, scores that are not finite, an output folder with other content; with an
+    analysis also as ``significance.evaluation``.
     """
-    summary = evaluate_share(run, data, output, split=split, plots=plots)
+    summary = evaluate_share(run, data, output, split=split, plots=plots, report=report, analysis=analysis)
     assert summary is not None
     return summary
 
@@ -61,6 +74,8 @@ def evaluate_share(
     *,
     split: str = "test",
     plots: bool = True,
+    report: bool = True,
+    analysis: str | None = None,
     share: Share = ALONE,
 ) -> EvaluationSummary | None:
     """``evaluate`` by several processes, which share the jets: the one that finishes last does all but the scoring.
@@ -77,6 +92,7 @@ def evaluate_share(
         )
     target = run if output is None else output
     _check_output(target, run)
+    planned = None if analysis is None else plan(analysis, table, split)
     scores = predict_all(network, info, table, target / SCORES_NAME, split, share)
     if scores is None:
         return None
@@ -84,34 +100,50 @@ def evaluate_share(
     signal = info.data.classes.index(info.data.signal)
     is_signal, score = jets["label"] == signal, probabilities[:, signal]
     quantities = {name: table.columns[name][table.jets_of(split)] for name in QUANTITIES}
-    report = metrics_report(scores, quantities, info.data.signal)
+    found = metrics_report(scores, quantities, info.data.signal)
+    expected = None if planned is None else planned_significance(planned, scores, info.data.signal)
     parameters = parameter_count(network)
 
     target.mkdir(parents=True, exist_ok=True)
     about = {"model": info.model.name, "run": run.resolve().name, "data_set": table.manifest.digest, "split": split}
     write_scores(target / SCORES_NAME, jets, probabilities, info.data.classes, about)
+    remove_significance(target)
+    if planned is not None and expected is not None:
+        drawn = jets["run"] if plots else None
+        write_significance(expected, planned.analysis, target, {**about, "e2egraph": __version__}, drawn)
     if plots:
         from e2egraph.evaluation.plots import label_of, plot_roc, plot_scores
 
         label, classes = label_of(jets["run"]), info.data.classes
-        plot_roc({info.model.name: roc_curve(is_signal, score, jets["weight"])}, target / ROC_STEM, label)
+        plot_roc(is_signal, score, jets["weight"], info.model.name, target / ROC_STEM, label)
         class_of = np.array(classes)[jets["label"]]
         plot_scores(score, class_of, classes, info.data.signal, target / SCORES_STEM, label, jets["weight"])
-        _plot_sculpting(report, target, label)
+        _plot_where_known(found, target, label)
+    content = _report(found, info, table, split, parameters)
+    (target / REPORT_NAME).unlink(missing_ok=True)
+    if plots and report:
+        from e2egraph.evaluation.report.evaluation_page import write_evaluation_report
+
+        expectation = None if planned is None or expected is None else (expected, planned.analysis)
+        write_evaluation_report(target, content, network, info, table, table.jets_of(split), scores, expectation)
     # Last, so that it says the evaluation is whole.
-    write_json(target / METRICS_NAME, _report(report, info, table, split, parameters))
-    return EvaluationSummary(target, info.model.name, split, parameters, report.tagging)
+    write_json(target / METRICS_NAME, content)
+    return EvaluationSummary(target, info.model.name, split, parameters, found.tagging, expected)
 
 
-def _plot_sculpting(report: MetricsReport, target: Path, label: str) -> None:
-    """The first mass that the data set holds; a plot of an earlier evaluation does not stay where there is none."""
+def _plot_where_known(found: MetricsReport, target: Path, label: str) -> None:
+    """Sculpting of the first mass that the data set holds, and bins; no plot of an earlier evaluation stays."""
+    from e2egraph.evaluation.bins_plot import plot_bins
     from e2egraph.evaluation.sculpting_plot import plot_sculpting
 
-    for suffix in (".png", ".pdf"):
-        (target / (SCULPTING_STEM + suffix)).unlink(missing_ok=True)
-    drawn = [report.sculpting[name] for name in MASSES if name in report.sculpting]
+    for stem in (SCULPTING_STEM, BINS_STEM):
+        for suffix in (".png", ".pdf"):
+            (target / (stem + suffix)).unlink(missing_ok=True)
+    drawn = [found.sculpting[name] for name in MASSES if name in found.sculpting]
     if drawn:
         plot_sculpting(drawn[0], target / SCULPTING_STEM, label)
+    if found.content["bins"]:
+        plot_bins(found.content["bins"], target / BINS_STEM, label)
 
 
 def _report(report: MetricsReport, info: RunInfo, table: JetTable, split: str, parameters: int) -> dict[str, Any]:

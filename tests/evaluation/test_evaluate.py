@@ -44,8 +44,8 @@ def test_an_evaluation_writes_metrics_scores_and_plots_into_the_run(run, data):
     before = {path.name for path in run.iterdir()}
     summary = evaluate(run)
     written = {path.name for path in run.iterdir()} - before
-    plots = {f"{stem}.{suffix}" for stem in ("roc", "scores", "mass_sculpting") for suffix in ("png", "pdf")}
-    assert written == {"metrics.json", "scores.parquet"} | plots
+    plots = {f"{stem}.{suffix}" for stem in ("roc", "scores", "mass_sculpting", "bins") for suffix in ("png", "pdf")}
+    assert written == {"metrics.json", "scores.parquet", "report.html"} | plots
     report = json.loads((run / "metrics.json").read_text())
     assert report["auc"] == summary.metrics.auc > 0.85
     assert report["auc_error"] > 0

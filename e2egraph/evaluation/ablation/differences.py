@@ -1,0 +1,179 @@
+"""Runs → cells (means over seeds) and paired differences between cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from e2egraph.data.scores import Scores
+from e2egraph.evaluation.ablation.plan import Plan, jets_name
+from e2egraph.evaluation.ablation.results import Cell, CellFigure, Contrast, Cost, TrainingJets
+from e2egraph.evaluation.ablation.rows import steps
+from e2egraph.evaluation.ablation.runs import FinishedRun, by_cell
+from e2egraph.evaluation.figures import FIGURES
+from e2egraph.evaluation.joined import JoinedScores, join
+from e2egraph.evaluation.p_values import PValue
+from e2egraph.evaluation.paired import Contender, Difference, PairedResult, Standing, paired
+
+Key = tuple[str, str, TrainingJets]
+
+
+@dataclass
+class Comparisons:
+    """What is found while cells are compared; ``limits``: what could not be said, each a sentence, once."""
+
+    cells: list[Cell] = field(default_factory=list)
+    model_differences: list[Contrast] = field(default_factory=list)
+    layer_differences: list[Contrast] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)
+
+
+def compare_runs(
+    runs: Sequence[FinishedRun],
+    plan: Plan,
+    costs: Sequence[Cost],
+    signal: str,
+    *,
+    resamples: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparisons:
+    """Cells, each model against the reference in every row, and what every addition of inputs gives each model.
+
+    Every run must have been evaluated on the same jets: InputError as ``joined.join``.
+    """
+    members = by_cell(runs)
+    order = [key for key in _order(plan) if key in members]
+    by_row: dict[tuple[str, TrainingJets], list[Key]] = {}
+    for key in order:
+        by_row.setdefault((key[0], key[2]), []).append(key)
+    additions: dict[Key, list[Key]] = {}
+    for small, large in steps(plan.request.rows):
+        for model in plan.models:
+            first, second = ((row.name, model, plan.request.training_jets) for row in (small, large))
+            if first in members and second in members:
+                additions.setdefault(first, []).append(second)
+    done, total = 0, len(by_row) + len(additions)
+    result = Comparisons()
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
+    scores = {id(run): run.evaluated.scores() for run in runs}
+    cost_of = {(cost.row, cost.model): cost for cost in costs}
+    for (row, jets), keys in by_row.items():
+        keys = sorted(keys, key=lambda key: key[1] != plan.reference)
+        found = _paired(keys, members, scores, signal, resamples)
+        for key in keys:
+            result.cells.append(_cell(key, members[key], found.standings, cost_of.get(key[:2])))
+        if keys[0][1] == plan.reference:
+            result.model_differences += _contrasts(keys, members, found)
+            _note(result.limits, found, f"{row}, {jets_name(jets)} jets")
+        step()
+    for reference, keys in additions.items():
+        found = _paired([reference, *keys], members, scores, signal, resamples)
+        result.layer_differences += _contrasts([reference, *keys], members, found)
+        _note(result.limits, found, f"added to {reference[0]}")
+        step()
+    result.cells.sort(key=lambda cell: order.index((cell.row, cell.model, cell.training_jets)))
+    return result
+
+
+def _order(plan: Plan) -> list[Key]:
+    """Every cell of the plan: rows as they are listed, with the common number of training jets first, then models."""
+    rows = [row.name for row in plan.request.rows]
+    jets = list(dict.fromkeys((plan.request.training_jets, *(run.training_jets for run in plan.runs))))
+    keys = {(run.row.name, run.name, run.training_jets) for run in plan.runs}
+    return sorted(keys, key=lambda key: (rows.index(key[0]), jets.index(key[2]), plan.models.index(key[1])))
+
+
+def _name(key: Key) -> str:
+    return f"{key[1]} ({key[0]})"
+
+
+def _paired(
+    keys: Sequence[Key],
+    members: dict[Key, list[FinishedRun]],
+    scores: dict[int, Scores],
+    signal: str,
+    resamples: int,
+) -> PairedResult:
+    """All cells against the first."""
+    runs = [run for key in keys for run in members[key]]
+    joined: JoinedScores = join([scores[id(run)] for run in runs], [str(run.info.folder) for run in runs], signal)
+    contenders, start = [], 0
+    for key in keys:
+        contenders.append(Contender(_name(key), tuple(range(start, start + len(members[key])))))
+        start += len(members[key])
+    return paired(joined, contenders, 0, resamples=resamples)
+
+
+def _cell(key: Key, runs: Sequence[FinishedRun], standings: Sequence[Standing], cost: Cost | None) -> Cell:
+    reports = [run.evaluated.report for run in runs]
+    found = {standing.figure: standing for standing in standings if standing.name == _name(key)}
+    return Cell(
+        row=key[0],
+        model=key[1],
+        training_jets=key[2],
+        jets_learnt=int(runs[0].info.summary["training_jets"]),
+        seeds=tuple(run.plan.seed for run in runs),
+        figures={name: _figure(found[name], reports[0]) for name in FIGURES},
+        parameters=int(reports[0]["parameters"]),
+        training_jets_per_second=float(np.mean([report["training_jets_per_second"] for report in reports])),
+        cost=cost,
+    )
+
+
+def _figure(standing: Standing, first: dict[str, float | None]) -> CellFigure:
+    """The mean over seeds; of a single run, figure and error as its evaluation gave them."""
+    if len(standing.seeds) == 1:
+        error = first.get(f"{standing.figure}_error")
+        return CellFigure(first.get(standing.figure), error, error, None)
+    if standing.mean is None or standing.spread is None or standing.error is None:
+        return CellFigure(standing.mean, None, standing.error, standing.spread)
+    whole = math.hypot(standing.error, standing.spread / math.sqrt(len(standing.seeds)))
+    return CellFigure(standing.mean, whole, standing.error, standing.spread)
+
+
+def _contrasts(keys: Sequence[Key], members: dict[Key, list[FinishedRun]], found: PairedResult) -> list[Contrast]:
+    key_of = {_name(key): key for key in keys}
+
+    def seeds(key: Key) -> tuple[int, ...]:
+        return tuple(run.plan.seed for run in members[key])
+
+    def contrast(difference: Difference) -> Contrast:
+        key, reference = key_of[difference.name], keys[0]
+        (p_value, log10), (p_jets, log10_jets) = _p(difference.p_value), _p(difference.p_value_jets)
+        return Contrast(
+            *key,
+            seeds(key),
+            *reference,
+            seeds(reference),
+            figure=difference.figure,
+            difference=difference.difference,
+            error=difference.error,
+            error_jets=difference.error_jets,
+            error_seeds=difference.error_seeds,
+            method=difference.method,
+            p_value=p_value,
+            log10_p_value=log10,
+            p_value_jets=p_jets,
+            log10_p_value_jets=log10_jets,
+            ratio=difference.ratio,
+            ratio_error=difference.ratio_error,
+        )
+
+    return [contrast(difference) for difference in found.differences]
+
+
+def _p(value: PValue | None) -> tuple[float | None, float | None]:
+    return (None, None) if value is None else (value.value, value.log10)
+
+
+def _note(limits: list[str], found: PairedResult, where: str) -> None:
+    limits += [f"{where}: {limit}" for limit in found.limits if f"{where}: {limit}" not in limits]
