@@ -24,7 +24,7 @@ def execute(source: Path, output: Path, timeout: int) -> None:
     """SystemExit with one sentence when a cell fails or its outputs are not fit to be committed."""
     import nbformat
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     try:
         notebook = nbformat.read(source, as_version=4)
@@ -44,6 +44,10 @@ def execute(source: Path, output: Path, timeout: int) -> None:
         client.execute()
     except CellExecutionError as error:
         sys.exit(f"{source}: a cell failed: {error}")
+    except CellTimeoutError:
+        sys.exit(f"{source}: a cell took more than {timeout} seconds; give more by --timeout.")
+    except DeadKernelError as error:
+        sys.exit(f"{source}: the kernel ended ({error}); look whether the machine has the memory, and run again.")
     faults = unfit(notebook)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}

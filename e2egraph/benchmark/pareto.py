@@ -14,6 +14,7 @@ from e2egraph.benchmark.report import Record
 from e2egraph.errors import InputError
 from e2egraph.evaluation.evaluated_run import by_model, read_evaluated
 from e2egraph.evaluation.figures import AUC, EFFICIENCY, LOW_EFFICIENCY
+from e2egraph.evaluation.pareto_front import pareto_front
 
 # Metric of another benchmark → unit. Latencies are of one thread, image-making included (it belongs to the network).
 COSTS = {
@@ -62,12 +63,9 @@ def contenders(runs: Sequence[Path], costs: Sequence[Path]) -> list[Contender]:
 
 
 def front(models: Sequence[Contender], cost: str, figure: str = AUC) -> list[Contender]:
-    """Those that no other beats in ``figure`` at the same ``cost`` or less, by rising cost (V. Pareto's optimum)."""
-    best: list[Contender] = []
-    for one in sorted(models, key=lambda one: (one.costs[cost], -one.figures[figure])):
-        if not best or one.figures[figure] > best[-1].figures[figure]:
-            best.append(one)
-    return best
+    """Those that no other beats in ``figure`` at the same ``cost`` or less, by rising cost."""
+    points = [(one.costs[cost], one.figures[figure]) for one in models]
+    return [models[place] for place in pareto_front(points)]
 
 
 def pareto_records(models: Sequence[Contender], cost: str = "latency_ms_per_jet_p50@1") -> list[Record]:

@@ -52,7 +52,7 @@ def binned_paired(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> list[PairedBin]:
-    """``paired`` in bins of ``values`` [J], quartiles if no ``edges`` are given.
+    """``paired`` in bins of ``values`` [J], quartiles if no ``edges`` are given; jets beyond given edges are in no bin.
 
     A bin with fewer than ``ENOUGH_JETS`` jets, or fewer than two of a class with weight, has no result. InputError:
     as many values as jets are not there, or one is not finite.

@@ -105,6 +105,9 @@ def evaluate_share(
     parameters = parameter_count(network)
 
     target.mkdir(parents=True, exist_ok=True)
+    # Metrics are written last, so that they say the evaluation is whole; those of an earlier one are of other scores.
+    for name in (METRICS_NAME, REPORT_NAME):
+        (target / name).unlink(missing_ok=True)
     about = {"model": info.model.name, "run": run.resolve().name, "data_set": table.manifest.digest, "split": split}
     write_scores(target / SCORES_NAME, jets, probabilities, info.data.classes, about)
     remove_significance(target)
@@ -120,13 +123,11 @@ def evaluate_share(
         plot_scores(score, class_of, classes, info.data.signal, target / SCORES_STEM, label, jets["weight"])
         _plot_where_known(found, target, label)
     content = _report(found, info, table, split, parameters)
-    (target / REPORT_NAME).unlink(missing_ok=True)
     if plots and report:
         from e2egraph.evaluation.report.evaluation_page import write_evaluation_report
 
         expectation = None if planned is None or expected is None else (expected, planned.analysis)
         write_evaluation_report(target, content, network, info, table, table.jets_of(split), scores, expectation)
-    # Last, so that it says the evaluation is whole.
     write_json(target / METRICS_NAME, content)
     return EvaluationSummary(target, info.model.name, split, parameters, found.tagging, expected)
 
@@ -172,12 +173,13 @@ def _report(report: MetricsReport, info: RunInfo, table: JetTable, split: str, p
 
 
 def _check_output(output: Path, run: Path) -> None:
-    """An output folder is the run's own, new, empty, or that of an earlier evaluation."""
+    """An output folder is the run's own, new, empty, or that of an earlier evaluation, which may not be whole."""
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: a file is in the way; choose another --output.")
     if not output.is_dir() or output.resolve() == run.resolve():
         return
     if all(path.name.startswith(SCORES_NAME + PARTS) for path in output.iterdir()):
         return
-    if not (output / METRICS_NAME).is_file() or (output / CONFIG).is_file():
+    evaluated = (output / METRICS_NAME).is_file() or (output / SCORES_NAME).is_file()
+    if not evaluated or (output / CONFIG).is_file():
         raise InputError(f"{output}: holds other files; choose another --output.")

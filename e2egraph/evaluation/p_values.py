@@ -28,7 +28,8 @@ class PValue:
         if self.log10 > -300:
             return f"{self.value:.2g}"
         power = math.floor(self.log10)
-        return f"{10.0 ** (self.log10 - power):.1f}e{power}"
+        digits = f"{10.0 ** (self.log10 - power):.1f}"
+        return f"1.0e{power + 1}" if digits == "10.0" else f"{digits}e{power}"
 
 
 def normal_p_value(z: float) -> PValue:

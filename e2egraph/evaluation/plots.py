@@ -43,7 +43,7 @@ def plot_roc(
     suffix; ``label`` as ``label_of`` gives it. InputError as ``metrics.check``.
     """
     curve = roc_curve(is_signal, score, weight)
-    mistag = np.interp(-EFFICIENCIES, -curve.signal_efficiency[::-1], curve.mistag[::-1])
+    mistag = np.array([curve.mistag_at(float(efficiency)) for efficiency in EFFICIENCIES])
     samples = mistag_samples(is_signal, np.asarray(score)[None], weight, EFFICIENCIES)[0]
     low, high = interval(samples)
     members = ~np.asarray(is_signal, bool)

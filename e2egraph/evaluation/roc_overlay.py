@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.bootstrap import RESAMPLES, SEED
-from e2egraph.evaluation.figures import ENOUGH_PASSING
+from e2egraph.evaluation.figures import enough_pass
 from e2egraph.evaluation.joined import JoinedScores
 from e2egraph.evaluation.metrics import effective_number, roc_curve
 from e2egraph.evaluation.paired import Contender
@@ -32,8 +32,8 @@ class OverlayCurve:
     """One tagger at the signal efficiencies ``OverlayBands.efficiency``, each [K].
 
     ``rejection``: 1 / mistag of the mean over seeds; ``ratio``: divided by that of the reference. ``…_low``,
-    ``…_high``: central 68% of the resamples, which draw the same jets for every tagger. NaN where fewer than
-    ``ENOUGH_PASSING`` background jets pass, of the tagger or, for ratios, of either.
+    ``…_high``: central 68% of the resamples, which draw the same jets for every tagger. NaN where too few background
+    jets pass (``figures.enough_pass``), of the tagger or, for ratios, of either.
     """
 
     name: str
@@ -75,7 +75,7 @@ def overlay_bands(
     values = np.array([[curve.mistag_at(float(x)) for x in GRID] for curve in curves])
     means = [values[list(one.rows)].mean(axis=0) for one in contenders]
     samples = [drawn[list(one.rows)].mean(axis=0) for one in contenders]
-    enough = [mean * background >= ENOUGH_PASSING for mean in means]
+    enough = [np.array([enough_pass(jets) for jets in (mean * background).tolist()]) for mean in means]
     order = [reference, *(number for number in range(len(contenders)) if number != reference)]
     made = []
     for number in order:

@@ -29,9 +29,9 @@ ALWAYS_DRAWN = {"one-jet-plot", "roc-plot", "where-plot", "attribution-cells", "
 LOCAL = re.compile(r"(?<![\w.])/(?:home|root|tmp|work|Users|mnt|data|scratch|var|opt)/")
 
 
-def execute(notebook, output, ablation, data):
+def execute(notebook, output, ablation, data, *options):
     folders = {"E2EGRAPH_ABLATION": str(ablation), "E2EGRAPH_DATA": str(data), "PYTHONPATH": str(REPOSITORY)}
-    words = [sys.executable, str(EXECUTE), str(notebook), "--output", str(output)]
+    words = [sys.executable, str(EXECUTE), str(notebook), "--output", str(output), *options]
     return subprocess.run(words, env={**os.environ, **folders}, capture_output=True, text=True, check=False)
 
 
@@ -114,13 +114,22 @@ def test_an_executed_notebook_is_fit_to_be_committed(executed):
     assert not LOCAL.search(json.dumps(list(executed.values())))
 
 
-def test_an_error_in_a_cell_is_refused_and_the_file_left_as_it_was(tmp_path):
+@pytest.mark.parametrize(
+    ("source", "options", "words"),
+    [
+        ("1 / 0", [], "ZeroDivisionError"),
+        ("import os; os._exit(1)", [], "the kernel ended"),
+        ("import time; time.sleep(600)", ["--timeout", "1"], "a cell took more than 1 seconds"),
+    ],
+)
+def test_an_error_in_a_cell_is_refused_and_the_file_left_as_it_was(tmp_path, source, options, words):
     path = tmp_path / "notebook.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
+    nbformat.write(new_notebook(cells=[new_code_cell(source)]), path)
     before = path.read_bytes()
-    result = execute(path, path, tmp_path, tmp_path)
+    result = execute(path, path, tmp_path, tmp_path, *options)
     assert result.returncode == 1
-    assert "ZeroDivisionError" in result.stderr
+    assert words in result.stderr
+    assert f"{path}: " in result.stderr
     assert path.read_bytes() == before
 
 

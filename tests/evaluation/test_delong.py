@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 from e2egraph.errors import InputError
 from e2egraph.evaluation.bootstrap import bootstrap
 from e2egraph.evaluation.delong import delong
-from e2egraph.evaluation.p_values import SMALLEST, normal_p_value, student_p_value
+from e2egraph.evaluation.p_values import SMALLEST, PValue, normal_p_value, student_p_value
 
 
 @pytest.fixture
@@ -101,3 +101,5 @@ def test_student_p_values_are_the_incomplete_beta_function_to_any_depth(t, degre
 
 def test_p_values_read_well():
     assert [str(normal_p_value(z)) for z in (0, 2, 6, 100)] == ["1", "0.046", "2e-09", "2.7e-2174"]
+    # Rounded up to the next power of ten.
+    assert [str(PValue(SMALLEST, log10)) for log10 in (-400.0, -400.001, -400.03)] == ["1.0e-400"] * 2 + ["9.3e-401"]

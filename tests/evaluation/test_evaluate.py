@@ -11,6 +11,7 @@ from e2egraph.data.scores import read_scores
 from e2egraph.data.share import Share
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
+from e2egraph.evaluation import evaluate as module
 from e2egraph.evaluation.comparison import compare, markdown_table
 from e2egraph.evaluation.evaluate import evaluate, evaluate_share
 from e2egraph.graphs.pointclouds import concatenate
@@ -118,6 +119,27 @@ def test_evaluations_that_make_no_sense_are_refused_and_write_nothing(run, tmp_p
         with pytest.raises(InputError, match=message):
             evaluate(run, **arguments)
     assert sorted(path.name for path in run.iterdir()) == before
+
+
+@pytest.mark.parametrize("own_folder", [True, False])
+def test_an_evaluation_that_breaks_leaves_no_metrics_beside_other_scores_and_the_same_command_ends_it(
+    run, data, tmp_path, monkeypatch, own_folder
+):
+    output = None if own_folder else tmp_path / "out"
+    if own_folder:
+        evaluate(run, plots=False)
+
+    def breaks(*_):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_report", breaks)
+        with pytest.raises(OSError, match="no space"):
+            evaluate(run, None, output, split="validation", plots=False)
+    folder = output or run
+    assert not (folder / "metrics.json").exists()
+    evaluate(run, None, output, split="validation", plots=False)
+    assert json.loads((folder / "metrics.json").read_text())["split"] == "validation"
 
 
 def test_scores_that_are_not_finite_are_refused(run):

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from e2egraph.errors import InputError
+from e2egraph.evaluation.figures import enough_pass
 from e2egraph.evaluation.joined import JoinedScores
-from e2egraph.evaluation.metrics import roc_curve
+from e2egraph.evaluation.metrics import effective_number, roc_curve
 from e2egraph.evaluation.paired import Contender
 from e2egraph.evaluation.roc_overlay import overlay_bands, plot_roc_overlay
 
@@ -38,12 +39,18 @@ def test_the_curve_is_the_roc_curve_and_its_ratio_that_of_the_rejections():
     np.testing.assert_allclose(reference.ratio_low[drawn], 1.0)
 
 
-def test_nothing_is_drawn_where_fewer_than_ten_background_jets_pass():
-    jets = joined((2.5,))
-    (curve,) = overlay_bands(jets, [Contender("a", (0,))], resamples=50).curves
-    known = curve.rejection[~np.isnan(curve.rejection)]
-    assert known.max() <= JETS / 2 / 10
-    assert np.isnan(curve.rejection).any()
+def test_curves_end_where_figures_are_no_longer_quoted():
+    weight = np.random.default_rng(1).uniform(0.5, 1.5, JETS)
+    jets = joined((2.5,), weight)
+    bands = overlay_bands(jets, [Contender("a", (0,))], resamples=50)
+    (curve,) = bands.curves
+    roc = roc_curve(jets.is_signal, jets.scores[0], weight)
+    background = effective_number(weight[~jets.is_signal])
+    passing = np.array([roc.mistag_at(float(x)) for x in bands.efficiency]) * background
+    assert ((passing > 9.5) & (passing < 10)).any()
+    drawn = ~np.isnan(curve.rejection)
+    assert 0 < drawn.sum() < len(drawn)
+    np.testing.assert_array_equal(drawn, [enough_pass(jets) for jets in passing.tolist()])
     np.testing.assert_array_equal(np.isnan(curve.rejection), np.isnan(curve.rejection_high))
 
 

@@ -97,7 +97,7 @@ def ablate(
     ablation = Ablation(
         schema_version=SCHEMA_VERSION,
         e2egraph=__version__,
-        command=command_of(request, data, test_data, output),
+        command=command_of(request, data, test_data, output, resamples),
         task=test.manifest.task,
         classes=tuple(test.manifest.classes),
         signal=test.manifest.signal,
@@ -133,7 +133,7 @@ def ablate(
     return AblationSummary(ablation, tuple(written))
 
 
-def command_of(request: Request, data: Path, test_data: Path | None, output: Path) -> str:
+def command_of(request: Request, data: Path, test_data: Path | None, output: Path, resamples: int) -> str:
     """The command that makes this ablation, with the names of folders and files alone."""
 
     def curve(point: CurvePoint) -> str:
@@ -149,6 +149,7 @@ def command_of(request: Request, data: Path, test_data: Path | None, output: Pat
     words += ["--full-seeds", _listed(request.full_seeds)] if request.full_seeds else []
     for point in request.curve:
         words += ["--learning-curve", curve(point)]
+    words += ["--resamples", str(resamples)] if resamples != RESAMPLES else []
     for setting in request.settings:
         words += ["--set", setting]
     return shlex.join([*words, "--output", output.resolve().name])

@@ -14,6 +14,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from e2egraph.evaluation.ablation.results import Ablation, Cell, CellFigure, InputRow
 from e2egraph.evaluation.figures import AUC, EFFICIENCY, FIGURES
+from e2egraph.evaluation.pareto_front import pareto_front
 from e2egraph.evaluation.plots import save
 
 _MARKERS = "osD^vP*X"
@@ -85,7 +86,7 @@ def _against_cost(axes: Axes, ablation: Ablation, points: Sequence[tuple[float, 
     """Points with their errors and the names of their rows, filled for all inputs, and the front of them all."""
     full = ablation.full_row
     areas = [(cost, cell.figures[AUC].mean or 0.0) for cost, cell in points]
-    best = pareto_front(areas)
+    best = [areas[place] for place in pareto_front(areas)]
     axes.step(
         [x for x, _ in best], [y for _, y in best], where="post", color="grey", linestyle=":", label="Pareto front"
     )
@@ -132,15 +133,6 @@ def plot_learning_curve(ablation: Ablation, stem: Path, label: str) -> list[Path
             if name == AUC:
                 axes.set_title(label, loc="left", fontsize="small")
         return save(figure, stem)
-
-
-def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Of (cost, figure) points those that no other beats at the same cost or less, by rising cost."""
-    best: list[tuple[float, float]] = []
-    for cost, figure in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not best or figure > best[-1][1]:
-            best.append((cost, figure))
-    return best
 
 
 def _marker(number: int) -> str:

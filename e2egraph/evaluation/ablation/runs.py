@@ -35,7 +35,7 @@ class FinishedRun:
 
 
 def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
-    """InputError unless the data sets serve every run: classes, nodes, numbers of jets, both classes in the test split.
+    """InputError unless the data sets serve every run: classes, nodes, numbers of jets, two test jets of either class.
 
     Before anything is trained, so that no night is lost for the last run.
     """
@@ -48,9 +48,11 @@ def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
     labels = test.columns["label"][test.jets_of(SPLIT)]
     signal = test.manifest.classes.index(test.manifest.signal)
     for what, found in (("signal", labels == signal), ("background", labels != signal)):
-        if not found.any():
+        jets = int(found.sum())
+        if jets < 2:
             raise InputError(
-                f"{test.folder}: no {what} jets in split '{SPLIT}'; give a --test-data that has jets of every class."
+                f"{test.folder}: {jets} {what} jets in split '{SPLIT}', but errors need two of each; give a "
+                "--test-data that has more."
             )
     seen = set()
     for run in plan.runs:

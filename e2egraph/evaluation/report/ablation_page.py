@@ -31,7 +31,10 @@ from e2egraph.training.environment import describe_environment
 
 # Plots of an ablation, by the names of their files without suffix: (caption, what a reader sees in it).
 PLOTS = {
-    "roc_overlay": ("ROC curves with all inputs", "Mistag rate against signal efficiency of each model, with errors"),
+    "roc_overlay": (
+        "ROC curves",
+        "Background rejection against signal efficiency of each model with error bands, and ratios to the reference",
+    ),
     "inputs": ("Figures by inputs", "AUC and signal efficiency at 1% mistag of each model, one line for each inputs"),
     "auc_against_cost": ("AUC against cost", "AUC of each model against milliseconds and operations a jet"),
     "learning_curve": ("Learning curve", "AUC and signal efficiency at 1% mistag against the number of training jets"),

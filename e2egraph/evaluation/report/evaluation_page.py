@@ -39,8 +39,8 @@ SIMULATION_NOTE = (
 
 # Plots of an evaluation, by the names of their files without suffix: (caption, what a reader sees in it).
 PLOTS = {
-    "roc": ("ROC curve", "Mistag rate against signal efficiency, with the working point of 1% mistag"),
-    "scores": ("Scores by class", "Distribution of the signal score in each class, normalised to one"),
+    "roc": ("ROC curve", "Background rejection against signal efficiency with its error band and 1% mistag marked"),
+    "scores": ("Scores by class", "Signal score in each class, normalised to one, and the ratio of signal to all else"),
     "mass_sculpting": (
         "Background mass before and after a cut on the score",
         "Mass spectrum of all background jets and of those with the highest scores, and their ratio",

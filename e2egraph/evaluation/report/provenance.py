@@ -14,7 +14,10 @@ import yaml
 _LOCAL = {"host", "folder", "output"}
 
 # An absolute path within a text: after its beginning, a blank, a quote, "=" and the like.
-_PATH = re.compile(r"""(?:(?<=^)|(?<=[\s='"(\[,:;]))(?:~[\w.-]*)?/(?!/)[^\s'"()\[\],:;]*""")
+_PATH = re.compile(r"""(?:(?<=^)|(?<=[\s='"(\[,:;]))(?:~[\w.-]*)?/(?!/)[^\s'"()\[\],:;]+""")
+
+# What a sentence may have and a path that is the whole text, blanks and all, does not.
+_SENTENCE = re.compile(r"[:;]\s|\n")
 
 
 def without_places(content: Any) -> Any:
@@ -28,7 +31,7 @@ def without_places(content: Any) -> Any:
 
 def without_paths(text: str) -> str:
     """Of every absolute path in ``text`` the last part."""
-    if "\n" not in text and (_absolute(text) or PureWindowsPath(text).is_absolute()):
+    if not _SENTENCE.search(text) and (_absolute(text) or PureWindowsPath(text).is_absolute()):
         return _name(text)
     return _PATH.sub(lambda found: _name(found.group()), text)
 

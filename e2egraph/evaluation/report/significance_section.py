@@ -51,10 +51,8 @@ def _row(name: str, counting: Counting, discovery: Discovery | None) -> list[Cel
     return [
         name,
         *(figure_cell(z, None, 2) for z in zs),
-        *(
-            count_cell(jets) if jets >= 100 else Cell(f"{jets:.3g}", jets)
-            for jets in (counting.signal, counting.background)
-        ),
+        _jets(counting.signal),
+        _jets(counting.background),
         figure_cell(counting.signal_efficiency, None, 3),
         Cell(f"{counting.mistag:.2g}", counting.mistag),
         Cell("–") if discovery is None else Cell(f"{discovery.luminosity:.3g}", discovery.luminosity),

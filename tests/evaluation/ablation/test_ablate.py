@@ -2,15 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from e2egraph.cli import main
+from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.ablation import ablate as ablate_module
 from e2egraph.evaluation.ablation import costs as costs_module
 from e2egraph.evaluation.ablation import runs as runs_module
+from e2egraph.evaluation.ablation.plan import Request, make_plan
 from e2egraph.evaluation.ablation.results import read_ablation
+from e2egraph.evaluation.ablation.rows import load_rows
 from e2egraph.training.train import train
 from tests.evaluation.ablation.test_tables import cells_of
 from tests.evaluation.ablation.tiny_image import write_tiny_image
@@ -90,6 +94,7 @@ def test_an_ablation_leaves_runs_tables_and_plots_without_local_paths(made, tmp_
     for name in ("ablation.json", "ablation.md", "ablation.tex"):
         assert str(tmp_path.parent) not in (made / name).read_text()
     assert "--data data " in ablation.command
+    assert "--resamples 100 " in ablation.command
     assert ablation.failures == ()
     assert {cell.cost.onnx_ms_per_jet > 0 for cell in ablation.cells} == {True}
     assert {cell.cost.flops > 0 for cell in ablation.cells} == {True}
@@ -254,3 +259,16 @@ def test_folders_with_other_content_and_unlike_test_data_are_refused(data, model
     for folder, message in ((classes, "classes ['qcd', 'w'], but"), (empty, "no jets in split 'test'")):
         assert main(command(data, models, tmp_path / "new", "--test-data", str(folder))) == 1
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_test_data_with_fewer_than_two_jets_of_a_class_are_refused_before_anything_is_trained(data, models, left):
+    table = read_table(data)
+    label = table.columns["label"].copy()
+    label[table.jets_of("test")[left:]] = 0
+    label[table.jets_of("test")[:left]] = 1
+    few = replace(table, columns=table.columns | {"label": label})
+    plan = make_plan(Request(models=tuple(models.split(",")), rows=load_rows("all")))
+    with pytest.raises(InputError, match=f"{left} signal jets in split 'test', but errors need two of each"):
+        runs_module.check_inputs(plan, table, few)
+    runs_module.check_inputs(plan, table, table)

@@ -1,6 +1,4 @@
-import numpy as np
-
-from e2egraph.evaluation.ablation.plots import pareto_front, plot_costs, plot_inputs, plot_learning_curve
+from e2egraph.evaluation.ablation.plots import plot_costs, plot_inputs, plot_learning_curve
 from tests.evaluation.ablation.made import made_ablation
 
 
@@ -20,9 +18,3 @@ def test_nothing_is_drawn_of_what_was_not_measured(tmp_path):
     single = tuple(cell for cell in ablation.cells if cell.training_jets == 10_000)
     assert plot_learning_curve(made_ablation(cells=single), tmp_path / "curve", "") is None
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_front_holds_the_points_that_no_other_beats():
-    points = [tuple(point) for point in np.random.default_rng(1).integers(0, 9, (40, 2)).tolist()]
-    expected = {(x, y) for x, y in points if not any((u <= x and v > y) or (u < x and v >= y) for u, v in points)}
-    assert pareto_front(points) == sorted(expected)
