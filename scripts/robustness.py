@@ -87,7 +87,7 @@ def make_data(folder: Path, settings: list[str], events: int, workers: int) -> P
 
 def evaluated(run: Path, data: Path, output: Path) -> dict[str, float]:
     if not (output / "metrics.json").is_file():
-        e2egraph("evaluate", str(run), "--data", str(data), "--output", str(output))
+        e2egraph("evaluate", str(run), "--data", str(data), "--output", str(output), "--no-report")
     report: dict[str, float] = json.loads((output / "metrics.json").read_text())
     return report
 
