@@ -22,6 +22,7 @@ from e2egraph.benchmark.report import Record
 from e2egraph.config import config_names
 from e2egraph.errors import UsageError
 from e2egraph.export.bundle import MODEL_FILE, OUTPUTS
+from e2egraph.export.one_thread import one_thread_session
 from e2egraph.export.parity import feeds, made_jets
 from e2egraph.inference.session import Bundle
 
@@ -126,7 +127,7 @@ def _cases(models: Sequence[str], bundles: Sequence[Path], settings: Sequence[st
         config = load_model_config(name, settings)
         torch.manual_seed(1)
         content = to_onnx(build_model(config, 2), 2).SerializeToString()
-        cases.append(Case(config.name, content, session_of(content)))
+        cases.append(Case(config.name, content, one_thread_session(content)))
     for folder in dict.fromkeys(bundles):
         opened = Bundle.open(folder, threads=1)
         content = (folder / MODEL_FILE).read_bytes()
@@ -138,19 +139,11 @@ def _cases(models: Sequence[str], bundles: Sequence[Path], settings: Sequence[st
     return cases
 
 
-def session_of(content: bytes) -> onnxruntime.InferenceSession:
-    """ONNX Runtime as CMSSW sets it up: the CPU, one thread inside an operator and one between operators."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-
 def _sizes(case: Case, rounds: int) -> list[Record]:
     seconds = []
     for _ in range(rounds):
         start = time.perf_counter()
-        session_of(case.content)
+        one_thread_session(case.content)
         seconds.append(time.perf_counter() - start)
     note = f"ONNX Runtime's session from memory, median of {rounds}"
     return [
@@ -167,7 +160,7 @@ def _turns(cases: Sequence[Case], fed: Sequence[Sequence[Feed]], rounds: int, st
     times = [Times() for _ in cases]
     for _ in range(rounds):
         for case, feeds_of_case, taken in zip(cases, fed, times, strict=True):
-            session = session_of(case.content)
+            session = one_thread_session(case.content)
             for timed in (Times(), taken):
                 for feed in feeds_of_case:
                     timed.call(session, feed)

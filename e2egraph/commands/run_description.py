@@ -33,7 +33,7 @@ def describe_run(run: RunInfo, data: Path, jets: PointClouds) -> BundleInfo:
     Jets are counted where ``data`` is what the run was trained on; the figures of ``e2egraph evaluate`` are taken where
     the run's folder holds them.
     """
-    from e2egraph.evaluation.plots import SIMULATION_RUN
+    from e2egraph.evaluation.simulated import all_simulated
 
     return BundleInfo(
         model=run.model.name,
@@ -47,7 +47,7 @@ def describe_run(run: RunInfo, data: Path, jets: PointClouds) -> BundleInfo:
         dataset_sha256=run.data.digest,
         metrics=_metrics(run),
         training=_training(run, data),
-        simulated=bool((jets.jets["run"] == SIMULATION_RUN).all()) if len(jets) else None,
+        simulated=all_simulated(jets.jets["run"]) if len(jets) else None,
     )
 
 

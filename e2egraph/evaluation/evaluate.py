@@ -112,8 +112,8 @@ def evaluate_share(
     write_scores(target / SCORES_NAME, jets, probabilities, info.data.classes, about)
     remove_significance(target)
     if planned is not None and expected is not None:
-        drawn = jets["run"] if plots else None
-        write_significance(expected, planned.analysis, target, {**about, "e2egraph": __version__}, drawn)
+        origin = {**about, "e2egraph": __version__}
+        write_significance(expected, planned.analysis, target, origin, jets["run"], plots=plots)
     if plots:
         from e2egraph.evaluation.plots import label_of, plot_roc, plot_scores
 

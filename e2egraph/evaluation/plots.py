@@ -18,9 +18,7 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation.figures import enough_pass
 from e2egraph.evaluation.metrics import WORKING_POINT, effective_number, roc_curve
 from e2egraph.evaluation.roc_band import interval, mistag_samples
-
-# CMS gives this run number to simulated events, and so does ``e2egraph simulate``.
-SIMULATION_RUN = 1
+from e2egraph.evaluation.simulated import all_simulated
 
 # Where ROC curves are drawn, and in how many bins distributions are.
 EFFICIENCIES = np.linspace(0.01, 1.0, 199)
@@ -31,7 +29,7 @@ MASS_RANGE = (0.0, 300.0)  # [GeV]
 
 def label_of(runs: NDArray) -> str:
     """What plots of jets with these run numbers are labelled with: never CMS, though mplhep's CMS style is used."""
-    return r"$\bf{e2egraph}$" + ("  simulation" if (np.asarray(runs) == SIMULATION_RUN).all() else "")
+    return r"$\bf{e2egraph}$" + ("  simulation" if all_simulated(runs) else "")
 
 
 def plot_roc(

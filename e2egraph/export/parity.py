@@ -14,6 +14,7 @@ from torch import nn
 from e2egraph.data.padding import FEATURE_NAMES, DenseArrays
 from e2egraph.detector import ECAL_RADIUS, ETA_PITCH, HCAL_RADIUS, LAYER_RADIUS, PHI_PITCH, WINDOW_HALF_WIDTH, Channel
 from e2egraph.errors import InputError
+from e2egraph.export.one_thread import one_thread_session
 from e2egraph.graphs.columns import JET_VARIABLES, VARIABLES
 
 # The largest difference between the logits of torch and of ONNX Runtime that still passes.
@@ -68,12 +69,9 @@ def check_parity(
     The network gets random jet quantities whether or not it says it reads them: one that does so without
     ``uses_jet`` fails here, as its exported form has no such input.
     """
-    onnxruntime.set_default_logger_severity(4)  # its errors come back as exceptions
     uses_jet = bool(getattr(model, "uses_jet", False))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # as CMSSW runs it
     try:
-        session = onnxruntime.InferenceSession(onnx_model, options, providers=["CPUExecutionProvider"])
+        session = one_thread_session(onnx_model)
     except Exception as error:  # ONNX Runtime's errors have no common class
         raise InputError(f"the exported model does not load in ONNX Runtime ({_line(error)}).") from error
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))

@@ -17,6 +17,7 @@ from e2egraph.data.padding import pad
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import OUTPUTS, Variant, variant_file
+from e2egraph.export.one_thread import one_thread_session
 from e2egraph.export.parity import feeds, made_jets
 from e2egraph.export.variants import convert
 from e2egraph.graphs.nodeselection import NodeSelection
@@ -91,11 +92,8 @@ def make_variant(
 
 
 def _session(kind: str, content: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # as CMSSW runs it
-    onnxruntime.set_default_logger_severity(4)  # its errors come back as exceptions
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return one_thread_session(content)
     except Exception as error:  # ONNX Runtime's errors have no common class
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise InputError(f"--{kind}: ONNX Runtime cannot load the variant ({reason}); leave the option out.") from error

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from e2egraph.data.padding import DenseArrays
 from e2egraph.errors import InputError, UsageError
 from e2egraph.export.bundle import MODEL_FILE, VARIANTS, Metadata, input_shapes, read_metadata
+from e2egraph.export.one_thread import ORT_FATAL
 from e2egraph.export.preprocess import read_max_nodes
 from e2egraph.graphs.manifest import sha256_of
 from e2egraph.graphs.nodeselection import select_nodes
 from e2egraph.graphs.pointclouds import PointClouds
 
 Float32s = NDArray[np.float32]
-
-ORT_FATAL = 4
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn.metrics import roc_curve as sklearn_curve
 
 from e2egraph.errors import InputError
-from e2egraph.evaluation.bootstrap import bootstrap
-from e2egraph.evaluation.roc_band import efficiency_samples, interval, mistag_samples, roc_band
+from e2egraph.evaluation.bootstrap import draws
+from e2egraph.evaluation.roc_band import interval, mistag_samples
 
-GRID = np.array([0.01, 0.1, 0.3, 1.0])
+EFFICIENCIES = np.array([0.1, 0.5, 0.9, 1.0])
 
 
 def sample(jets=2_000, seed=0):
@@ -15,54 +16,59 @@ def sample(jets=2_000, seed=0):
     return is_signal, rng.normal(0, 1, jets) + 1.2 * is_signal, rng.uniform(0.2, 2.0, jets)
 
 
+def mistags(is_signal, score, weight):
+    """Where scikit-learn's curve first reaches each efficiency, on the straight line from the point before."""
+    x, y, _ = sklearn_curve(is_signal, score, sample_weight=weight, drop_intermediate=False)
+    found = []
+    for efficiency in EFFICIENCIES:
+        after = next(place for place, reached in enumerate(y) if reached >= efficiency - 1e-12)
+        share = (efficiency - y[after - 1]) / (y[after] - y[after - 1])
+        found.append(x[after - 1] + share * (x[after] - x[after - 1]))
+    return found
+
+
 @pytest.fixture(scope="module")
 def jets():
     return sample()
 
 
-def test_the_band_lies_around_the_weighted_curve_and_ends_in_its_corner(jets):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_samples_are_mistag_rates_of_the_curves_of_resampled_jets(jets, weighted):
     is_signal, score, weight = jets
-    band = roc_band(is_signal, score, weight, GRID, 200, 3)
-    mistag, efficiency, _ = sklearn_curve(is_signal, score, sample_weight=weight)
-    np.testing.assert_allclose(band.efficiency, np.interp(GRID, mistag, efficiency), atol=1e-12)
-    assert ((band.low <= band.efficiency) & (band.efficiency <= band.high)).all()
-    assert band.low[-1] == band.high[-1] == 1
-    assert (band.high > band.low)[:-1].all()
+    # Rounded, so that jets share scores and curves have slanted parts.
+    score = np.round(score, 1)
+    samples = mistag_samples(is_signal, score[None], weight if weighted else None, EFFICIENCIES, 20, 7)
+    assert samples.shape == (1, 20, len(EFFICIENCIES))
+    times = np.concatenate(list(draws(is_signal, 20, 7)))
+    expected = [mistags(is_signal, score, drawn * (weight if weighted else 1.0)) for drawn in times]
+    np.testing.assert_allclose(samples[0], expected, atol=1e-9)
+    assert len(np.unique(samples[0, :, 1])) > 10
 
 
-def test_the_width_of_the_band_is_the_scatter_of_new_samples(jets):
-    efficiencies = []
-    for seed in range(100):
-        is_signal, score, _ = sample(seed=seed + 1)
-        efficiencies.append(roc_band(is_signal, score, None, GRID[:2], 2).efficiency)
-    band = roc_band(jets[0], jets[1], None, GRID[:2], 200)
-    np.testing.assert_allclose((band.high - band.low) / 2, np.std(efficiencies, axis=0), rtol=0.35)
-
-
-def test_resamples_are_those_of_the_bootstrap_and_the_same_for_every_score(jets):
+def test_every_score_sees_the_same_resamples(jets):
     is_signal, score, weight = jets
-    samples = efficiency_samples(is_signal, np.stack([score, 2 * score, -score]), weight, GRID[:2], 50, 7)
-    assert samples.shape == (3, 50, 2)
+    samples = mistag_samples(is_signal, np.stack([score, 2 * score, -score]), weight, EFFICIENCIES[:3], 50, 7)
     np.testing.assert_array_equal(samples[0], samples[1])
-    assert (samples[2] < samples[0]).all()
-    expected = bootstrap(is_signal, score, weight, resamples=50, seed=7).signal_efficiency
-    np.testing.assert_allclose(samples[0, :, 0], expected, atol=1e-12)
+    assert (samples[2] > samples[0]).all()
 
 
-def test_mistag_rates_at_an_efficiency_are_the_inverse_of_efficiencies_at_a_mistag_rate(jets):
-    is_signal, score, _ = jets
-    rates = mistag_samples(is_signal, score[None], None, np.array([0.5, 0.9]), 40)
-    # Equal but for the vertical steps that jets drawn several times make.
-    for row in range(3):
-        back = efficiency_samples(is_signal, score[None], None, rates[0, row] + 1e-12, 40)
-        np.testing.assert_allclose(back[0, row], [0.5, 0.9], atol=0.01)
-    low, high = interval(rates[0])
-    assert (low < high).all()
+def test_the_interval_of_normal_numbers_is_one_standard_deviation_to_either_side():
+    numbers = norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+    samples = np.random.default_rng(0).permutation(numbers)[:, None] * [1.0, 3.0] + [0.0, 5.0]
+    low, high = interval(samples)
+    np.testing.assert_allclose(low, [-1.0, 2.0], atol=1e-3)
+    np.testing.assert_allclose(high, [1.0, 8.0], atol=1e-3)
 
 
-def test_a_band_needs_both_classes_and_finite_scores(jets):
+def test_the_width_of_the_interval_is_the_scatter_of_new_samples(jets):
+    new = [mistags(*sample(seed=seed + 1)[:2], None) for seed in range(100)]
+    low, high = interval(mistag_samples(jets[0], jets[1][None], None, EFFICIENCIES, 200)[0])
+    np.testing.assert_allclose((high - low)[:3] / 2, np.std(new, axis=0)[:3], rtol=0.35)
+
+
+def test_resamples_need_both_classes_and_finite_scores(jets):
     is_signal, score, _ = jets
     with pytest.raises(InputError, match="no background jets"):
-        roc_band(np.ones(len(score)), score, None, GRID)
+        mistag_samples(np.ones(len(score)), score[None], None, EFFICIENCIES)
     with pytest.raises(InputError, match="not finite"):
-        roc_band(is_signal, np.full(len(score), np.nan), None, GRID)
+        mistag_samples(is_signal, np.full((1, len(score)), np.nan), None, EFFICIENCIES)

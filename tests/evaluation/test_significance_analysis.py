@@ -13,6 +13,9 @@ from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.evaluate import evaluate
 from e2egraph.evaluation.significance.analysis import Analysis, ClassYield, expected_jets, load_analysis
+from e2egraph.evaluation.significance.counting import Jets
+from e2egraph.evaluation.significance.scan import significance
+from e2egraph.evaluation.significance.write import write_significance
 from e2egraph.training.train import train
 from tests.toy_dataset import write_toy_dataset
 from tests.training.tiny_model import write_tiny_model
@@ -173,10 +176,26 @@ def test_an_evaluation_with_an_analysis_writes_its_significance_and_one_without_
         assert f" {row['z_asimov']:.2f} |" in page
     assert f"{content['cuts']['ratio']:.3f} ± {content['cuts']['ratio_error']:.3f} times" in page
     assert "- numbers of a toy" in page
+    assert "- All jets are simulated" in page
     assert imread(run / "significance.png")[..., :3].std() > 0.05
     assert (run / "significance.pdf").read_bytes().startswith(b"%PDF")
     evaluate(run, data, plots=False)
     assert not list(run.glob("significance*"))
+
+
+@pytest.mark.parametrize(("runs", "simulated"), [([1, 1, 1], True), ([1, 320_000, 1], False)])
+def test_the_page_says_that_jets_are_simulated_whatever_the_note_and_only_if_all_are(tmp_path, runs, simulated):
+    rng = np.random.default_rng(0)
+    is_signal = np.arange(300) < 100
+    jets = Jets(rng.normal(0, 1, 300) + is_signal, np.ones(300), is_signal.astype(int), is_signal, None)
+    silent = analysis({"cross_section": 1.0}, {"cross_section": 1.0})
+    result = significance(jets, silent, resamples=10)
+    write_significance(result, silent, tmp_path, {}, np.array(runs), plots=False)
+    page = (tmp_path / "significance.md").read_text()
+    assert ("\n- All jets are simulated" in page and "not CMS simulation" in page) == simulated
+    assert ("simulat" in page) == simulated
+    assert "\n- expected jets, each counted" in page
+    assert not list(tmp_path.glob("*.p*"))
 
 
 def test_a_selection_that_is_no_number_for_some_jets_is_refused(run, tmp_path):

@@ -36,9 +36,9 @@ from e2egraph.evaluation.ablation.runs import (
 from e2egraph.evaluation.figures import FIGURES
 from e2egraph.evaluation.joined import equal_as_none
 from e2egraph.evaluation.paired import RESAMPLES
-from e2egraph.evaluation.plots import SIMULATION_RUN
 from e2egraph.evaluation.report.ablation_page import write_ablation_report
 from e2egraph.evaluation.report.provenance import without_paths
+from e2egraph.evaluation.simulated import all_simulated
 from e2egraph.training.recipe import what_decides
 
 # Opens a display of progress for a piece of work: its name → what to call with (done, total).
@@ -114,7 +114,7 @@ def ablate(
         signal_jets=int(labels.sum()),
         background_jets=int((~labels).sum()),
         weighted=equal_as_none(test.columns["weight"][is_test]) is not None,
-        simulation=bool((test.columns["run"][is_test] == SIMULATION_RUN).all()),
+        simulation=all_simulated(test.columns["run"][is_test]),
         resamples=resamples,
         runs=tuple(_entry(run) for run in runs),
         cells=tuple(found.cells),

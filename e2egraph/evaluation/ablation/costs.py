@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
@@ -27,6 +26,7 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation.ablation.results import Cost
 from e2egraph.evaluation.ablation.runs import SPLIT, FinishedRun
 from e2egraph.export.bundle import OUTPUTS
+from e2egraph.export.one_thread import one_thread_session
 from e2egraph.export.onnx import to_onnx
 from e2egraph.export.parity import feeds
 from e2egraph.graphs.nodeselection import select_nodes
@@ -160,10 +160,7 @@ def _turn(case: _Case) -> None:
     """All jets once untimed and once timed, in a session of its own: together they would keep much memory."""
     if case.content is None:
         return
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # as CMSSW runs it
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(case.content, options, providers=["CPUExecutionProvider"])
+    session = one_thread_session(case.content)
     for timed in (False, True):
         for feed in case.fed:
             start = time.perf_counter()

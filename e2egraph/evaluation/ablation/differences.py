@@ -68,11 +68,12 @@ def compare_runs(
     cost_of = {(cost.row, cost.model): cost for cost in costs}
     for (row, jets), keys in by_row.items():
         keys = sorted(keys, key=lambda key: key[1] != plan.reference)
-        found = _paired(keys, members, scores, signal, resamples)
-        for key in keys:
-            result.cells.append(_cell(key, members[key], found.standings, cost_of.get(key[:2])))
-        if keys[0][1] == plan.reference:
-            result.model_differences += _contrasts(keys, members, found)
+        # Where the reference has no run, nothing is compared, and each model stands alone.
+        for group in [keys] if keys[0][1] == plan.reference else [[key] for key in keys]:
+            found = _paired(group, members, scores, signal, resamples)
+            for key in group:
+                result.cells.append(_cell(key, members[key], found.standings, cost_of.get(key[:2])))
+            result.model_differences += _contrasts(group, members, found)
             _note(result.limits, found, f"{row}, {jets_name(jets)} jets")
         step()
     for reference, keys in additions.items():

@@ -24,9 +24,9 @@ from e2egraph.evaluation.report.elements import (
     plots_section,
     table,
 )
-from e2egraph.evaluation.report.evaluation_page import SIMULATION_NOTE
 from e2egraph.evaluation.report.page import REPORT_NAME, Page, write_page
 from e2egraph.evaluation.report.provenance import as_yaml, command_line, environment_facts, without_paths
+from e2egraph.evaluation.simulated import SIMULATION_NOTE
 from e2egraph.training.environment import describe_environment
 
 # Plots of an ablation, by the names of their files without suffix: (caption, what a reader sees in it).

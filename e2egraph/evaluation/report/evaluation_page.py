@@ -13,7 +13,6 @@ from torch import nn
 from e2egraph.config import as_dict
 from e2egraph.data.scores import Scores
 from e2egraph.data.table import JetTable
-from e2egraph.evaluation.plots import SIMULATION_RUN
 from e2egraph.evaluation.report.chosen_jets import choose_jets
 from e2egraph.evaluation.report.elements import Section, bullets, facts, folded, paragraph, plots_section
 from e2egraph.evaluation.report.jet_data import CELL_CRYSTALS, jet_data
@@ -29,13 +28,9 @@ from e2egraph.evaluation.report.provenance import as_yaml, environment_facts
 from e2egraph.evaluation.report.significance_section import significance_section
 from e2egraph.evaluation.significance.analysis import Analysis
 from e2egraph.evaluation.significance.results import Significance
+from e2egraph.evaluation.simulated import SIMULATION_NOTE, all_simulated
 from e2egraph.training.environment import describe_environment
 from e2egraph.training.run_folder import RunInfo
-
-SIMULATION_NOTE = (
-    "All jets are simulated (run number 1). "
-    "What e2egraph simulate makes is a parametric simulation, not CMS simulation."
-)
 
 # Plots of an evaluation, by the names of their files without suffix: (caption, what a reader sees in it).
 PLOTS = {
@@ -72,7 +67,7 @@ def write_evaluation_report(
         f"Run {metrics['run']}: network {metrics['model']}, task {metrics['task']}, signal {metrics['signal']} of "
         f"{', '.join(metrics['classes'])}; {metrics['split']} jets of data set {table.manifest.digest[:12]}."
     ]
-    if (scores.jets["run"] == SIMULATION_RUN).all():
+    if all_simulated(scores.jets["run"]):
         notes.append(SIMULATION_NOTE)
     page = Page(
         title=f"{metrics['model']}: evaluation on {metrics['task']} jets",

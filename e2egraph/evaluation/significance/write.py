@@ -13,6 +13,7 @@ from e2egraph.config import as_dict
 from e2egraph.evaluation.markdown import aligned
 from e2egraph.evaluation.significance.analysis import Analysis
 from e2egraph.evaluation.significance.results import Counting, Discovery, Significance
+from e2egraph.evaluation.simulated import SIMULATION_NOTE, all_simulated
 from e2egraph.training.run_folder import write_json, write_text
 
 SCHEMA_VERSION = 1
@@ -32,14 +33,14 @@ _HEADER = (
 
 
 def write_significance(
-    result: Significance, analysis: Analysis, folder: Path, about: Mapping[str, Any], runs: NDArray | None
+    result: Significance, analysis: Analysis, folder: Path, about: Mapping[str, Any], runs: NDArray, *, plots: bool
 ) -> None:
-    """Write JSON, Markdown, PNG and PDF into ``folder``; ``about``: what was evaluated.
+    """Write JSON, Markdown and, with ``plots``, PNG and PDF into ``folder``; ``about``: what was evaluated.
 
-    ``runs``: run numbers of the jets, for the label (``plots.label_of``); None: no plots.
+    ``runs`` [J]: run numbers of the jets, which tell whether they are simulated.
     """
-    write_text(folder / f"{STEM}.md", markdown(result, analysis))
-    if runs is not None:
+    write_text(folder / f"{STEM}.md", markdown(result, analysis, simulated=all_simulated(runs)))
+    if plots:
         from e2egraph.evaluation.plots import label_of
         from e2egraph.evaluation.significance.plot import plot_significance
 
@@ -73,13 +74,14 @@ def summary(result: Significance) -> str:
     return text
 
 
-def markdown(result: Significance, analysis: Analysis) -> str:
-    """Title, table of score and cuts, summary and limits."""
+def markdown(result: Significance, analysis: Analysis, *, simulated: bool) -> str:
+    """Title, table of score and cuts, summary and limits; the first of those says if all jets are ``simulated``."""
     rows = [_HEADER, _row(f"score ≥ {result.optimum.threshold:.4f}", result.optimum, result.discovery)]
     if result.cuts is not None:
         name = result.cuts.expression.replace("|", "\\|")
         rows.append(_row(f"`{name}`", result.cuts.counting, result.cuts.discovery))
-    limits = "\n".join(f"- {limit}" for limit in ([analysis.note] if analysis.note else []) + list(result.limits))
+    said = (SIMULATION_NOTE if simulated else "", analysis.note, *result.limits)
+    limits = "\n".join(f"- {limit}" for limit in said if limit)
     return f"# {analysis.title}\n\n{aligned(rows)}\n\n{summary(result)}.\n\n{limits}\n"
 
 

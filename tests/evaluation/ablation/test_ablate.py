@@ -206,6 +206,10 @@ def test_a_model_that_fails_is_named_and_the_others_are_reported(data, models, t
     assert {failure.model for failure in ablation.failures} == {"fragile"}
     assert (output / "ablation.md").is_file()
     assert "tiny (all): not timed, its operator is not in ONNX" in ablation.limits
+    # The reference has no run, yet figures that cannot be quoted have their reason.
+    reasons = [limit for limit in ablation.limits if "fewer than 10 background jets pass" in limit]
+    for cell in ("all, all jets", "all, 60 jets"):
+        assert any(reason.startswith(f"{cell}: ") and "(tiny (all) " in reason for reason in reasons)
     assert ablation.cells[0].cost.onnx_ms_per_jet is None
     monkeypatch.delenv("FRAGILE")
     assert main(words) == 0
