@@ -29,7 +29,7 @@ MASS_RANGE = (0.0, 300.0)  # [GeV]
 
 def label_of(runs: NDArray) -> str:
     """What plots of jets with these run numbers are labelled with: never CMS, though mplhep's CMS style is used."""
-    return r"$\bf{e2egraph}$" + ("  simulation" if all_simulated(runs) else "")
+    return r"$\bf{e2egraph}$" + ("  parametric simulation" if all_simulated(runs) else "")
 
 
 def plot_roc(
