@@ -39,7 +39,8 @@ def test_the_readmes_network_trains_and_leaves_as_onnx(folder: Path, monkeypatch
     Path("mine.yaml").write_text(YAML)
     run(COMMANDS, monkeypatch)
     metadata = json.loads(Path("exports/mine/metadata.json").read_text())
-    assert metadata["info"]["model_config"] == {"name": "mine", "network": "mine:Mine", "options": {"width": 16}}
+    expected = {"name": "mine", "network": "mine:Mine", "options": {"width": 16}, "hide": []}
+    assert metadata["info"]["model_config"] == expected
     assert 0.0 <= json.loads(Path("runs/mine/metrics.json").read_text())["auc"] <= 1.0
 
 
