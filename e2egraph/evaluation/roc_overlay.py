@@ -9,6 +9,7 @@ from pathlib import Path
 import mplhep
 import numpy as np
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -22,6 +23,10 @@ from e2egraph.evaluation.plots import save
 from e2egraph.evaluation.roc_band import interval, mistag_samples
 
 Floats = NDArray[np.float64]
+
+# Colours of the CMS style; with more curves than these, text and bands give way to them.
+COLORS, MANY_CURVES = 6, 4
+_LINES = ("-", "--", ":")
 
 # Signal efficiencies drawn.
 GRID = np.linspace(0.05, 1.0, 96)
@@ -87,30 +92,39 @@ def overlay_bands(
     return OverlayBands(GRID, tuple(made))
 
 
-def plot_roc_overlay(bands: OverlayBands, stem: Path, label: str, title: str = "") -> list[Path]:
-    """Rejection above, ratios to the reference below; ``title``: the legend's.
+def plot_roc_overlay(panels: Sequence[tuple[str, OverlayBands]], stem: Path, label: str) -> list[Path]:
+    """Beside each other for ``panels`` (title of the legend, curves): rejection above, ratios to the reference below.
 
     ``label`` as ``plots.label_of`` gives it; ``stem``: the path without suffix.
     """
     with style.context(mplhep.style.CMS):
-        figure = Figure(figsize=(9, 10), layout="constrained")
-        axes, ratio = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        x = bands.efficiency
-        for number, curve in enumerate(bands.curves):
-            color = f"C{number}"
-            name = f"{curve.name} (AUC {curve.auc:.4f})"
-            axes.plot(x, curve.rejection, label=name, linewidth=2, color=color)
-            axes.fill_between(x, curve.rejection_low, curve.rejection_high, alpha=0.25, color=color, linewidth=0)
-            if number:
-                ratio.plot(x, curve.ratio, linewidth=2, color=color)
-                ratio.fill_between(x, curve.ratio_low, curve.ratio_high, alpha=0.25, color=color, linewidth=0)
-        ratio.axhline(1.0, color="C0", linestyle=":", linewidth=1.5)
-        axes.set(ylabel="Background rejection", yscale="log", xlim=(0.0, 1.0))
-        axes.set_ylim(bottom=1.0)
-        ratio.set(xlabel="Signal efficiency", ylabel="Ratio")
-        axes.legend(loc="lower left", title=title or None, title_fontsize="x-small", fontsize="small")
-        axes.set_title(label, loc="left", fontsize="small")
+        figure = Figure(figsize=(9 * len(panels), 10), layout="constrained")
+        above, below = figure.subplots(2, len(panels), sharex=True, sharey="row", height_ratios=(3, 1), squeeze=False)
+        for place, (title, bands) in enumerate(panels):
+            _draw(above[place], below[place], bands, title)
+        above[0].set(ylabel="Background rejection", yscale="log", xlim=(0.0, 1.0))
+        above[0].set_ylim(bottom=1.0)
+        below[0].set(ylabel="Ratio")
+        above[0].set_title(label, loc="left", fontsize="small")
         return save(figure, stem)
+
+
+def _draw(axes: Axes, ratio: Axes, bands: OverlayBands, title: str) -> None:
+    x, many = bands.efficiency, len(bands.curves) > MANY_CURVES
+    for number, curve in enumerate(bands.curves):
+        # After the last colour the same again with broken lines.
+        color, line = f"C{number}", _LINES[number // COLORS % len(_LINES)]
+        shade = 0.1 if many else 0.25
+        axes.plot(x, curve.rejection, line, label=f"{curve.name} (AUC {curve.auc:.4f})", color=color, linewidth=2)
+        axes.fill_between(x, curve.rejection_low, curve.rejection_high, color=color, alpha=shade, linewidth=0)
+        if number:
+            ratio.plot(x, curve.ratio, line, color=color, linewidth=2)
+            ratio.fill_between(x, curve.ratio_low, curve.ratio_high, color=color, alpha=shade, linewidth=0)
+    ratio.axhline(1.0, color="C0", linestyle=":", linewidth=1.5)
+    ratio.set(xlabel="Signal efficiency")
+    axes.legend(
+        loc="lower left", title=title or None, title_fontsize="x-small", fontsize="xx-small" if many else "small"
+    )
 
 
 def _with_band(

@@ -79,7 +79,7 @@ def test_twice_a_jet_counts_as_weight_two():
 
 def test_the_overlay_is_drawn_as_png_and_pdf(tmp_path):
     bands = overlay_bands(joined((1.5, 2.0)), [Contender("a", (0,)), Contender("b", (1,))], resamples=10)
-    paths = plot_roc_overlay(bands, tmp_path / "roc", "simulation", "all inputs")
+    paths = plot_roc_overlay([("all inputs", bands), ("", bands)], tmp_path / "roc", "simulation")
     assert [path.name for path in paths] == ["roc.png", "roc.pdf"]
     assert paths[0].stat().st_size > 10_000
 

@@ -7,17 +7,18 @@ from pathlib import Path
 
 from e2egraph.data.table import JetTable
 from e2egraph.evaluation.ablation.plots import plot_costs, plot_inputs, plot_learning_curve
-from e2egraph.evaluation.ablation.results import Ablation
+from e2egraph.evaluation.ablation.results import Ablation, TrainingJets
 from e2egraph.evaluation.ablation.runs import SPLIT, FinishedRun
 from e2egraph.evaluation.ablation.tables import tables
 from e2egraph.evaluation.joined import join
 from e2egraph.evaluation.paired import Contender
 from e2egraph.evaluation.plots import label_of
-from e2egraph.evaluation.roc_overlay import overlay_bands, plot_roc_overlay
+from e2egraph.evaluation.roc_overlay import OverlayBands, overlay_bands, plot_roc_overlay
 from e2egraph.training.run_folder import write_text
 
 MARKDOWN_NAME, LATEX_NAME = "ablation.md", "ablation.tex"
-ROC_STEM, INPUTS_STEM, COSTS_STEM, CURVE_STEM = "roc_overlay", "inputs", "auc_against_cost", "learning_curve"
+ROC_STEM, ROC_INPUTS_STEM = "roc_overlay", "roc_by_inputs"
+INPUTS_STEM, COSTS_STEM, CURVE_STEM = "inputs", "auc_against_cost", "learning_curve"
 
 
 def write_tables(output: Path, ablation: Ablation) -> list[Path]:
@@ -46,7 +47,8 @@ def write_plots(output: Path, ablation: Ablation, runs: Sequence[FinishedRun], t
         INPUTS_STEM: plot_inputs(ablation, output / INPUTS_STEM, label),
         COSTS_STEM: plot_costs(ablation, output / COSTS_STEM, label),
         CURVE_STEM: plot_learning_curve(ablation, output / CURVE_STEM, label),
-        ROC_STEM: _overlay(output / ROC_STEM, ablation, runs, label),
+        ROC_STEM: _models(output / ROC_STEM, ablation, runs, label),
+        ROC_INPUTS_STEM: _inputs(output / ROC_INPUTS_STEM, ablation, runs, label),
     }
     for stem, paths in made.items():
         if paths is None:
@@ -55,21 +57,48 @@ def write_plots(output: Path, ablation: Ablation, runs: Sequence[FinishedRun], t
     return [path for paths in made.values() if paths is not None for path in paths]
 
 
-def _overlay(stem: Path, ablation: Ablation, runs: Sequence[FinishedRun], label: str) -> list[Path] | None:
+def _models(stem: Path, ablation: Ablation, runs: Sequence[FinishedRun], label: str) -> list[Path] | None:
     """All models on all inputs (else on the first row), with the most training jets that they share."""
     row = ablation.full_row or ablation.rows[0]
     jets = ablation.best_full_size()
+    models = (ablation.reference, *(name for name in ablation.models if name != ablation.reference))
+    groups = [(model, _runs_of(runs, row.name, model, jets)) for model in models]
+    panel = _panel(f"{row.title} inputs, {_jets(jets)}", groups, ablation.signal)
+    return None if panel is None else plot_roc_overlay([panel], stem, label)
+
+
+def _inputs(stem: Path, ablation: Ablation, runs: Sequence[FinishedRun], label: str) -> list[Path] | None:
+    """A panel for each model with all its inputs, those of all inputs first; None unless there are several."""
+    full = ablation.full_row
+    rows = sorted(ablation.rows, key=lambda row: row is not full)
+    panels = []
+    for model in ablation.models:
+        groups = [(row.title, _runs_of(runs, row.name, model, ablation.training_jets)) for row in rows]
+        panels.append(_panel(f"{model}, {_jets(ablation.training_jets)}", groups, ablation.signal))
+    drawn = [panel for panel in panels if panel is not None and len(panel[1].curves) > 1]
+    return plot_roc_overlay(drawn, stem, label) if drawn else None
+
+
+def _panel(
+    title: str, groups: Sequence[tuple[str, Sequence[FinishedRun]]], signal: str
+) -> tuple[str, OverlayBands] | None:
+    """The curves of ``groups`` (name, its seeds), without those that have no runs; None where none has."""
     contenders: list[Contender] = []
     drawn: list[FinishedRun] = []
-    for model in (ablation.reference, *(name for name in ablation.models if name != ablation.reference)):
-        key = (row.name, model, jets)
-        own = [run for run in runs if (run.plan.row.name, run.plan.name, run.plan.training_jets) == key]
+    for name, own in groups:
         if own:
             seeds = f", {len(own)} seeds" if len(own) > 1 else ""
-            contenders.append(Contender(f"{model}{seeds}", tuple(range(len(drawn), len(drawn) + len(own)))))
+            contenders.append(Contender(f"{name}{seeds}", tuple(range(len(drawn), len(drawn) + len(own)))))
             drawn += own
     if not drawn:
         return None
-    joined = join([run.evaluated.scores() for run in drawn], [str(run.info.folder) for run in drawn], ablation.signal)
-    title = f"{row.title} inputs, {'all' if jets is None else f'{jets:,}'} training jets"
-    return plot_roc_overlay(overlay_bands(joined, contenders), stem, label, title)
+    joined = join([run.evaluated.scores() for run in drawn], [str(run.info.folder) for run in drawn], signal)
+    return title, overlay_bands(joined, contenders)
+
+
+def _runs_of(runs: Sequence[FinishedRun], row: str, model: str, jets: TrainingJets) -> list[FinishedRun]:
+    return [run for run in runs if (run.plan.row.name, run.plan.name, run.plan.training_jets) == (row, model, jets)]
+
+
+def _jets(jets: TrainingJets) -> str:
+    return f"{'all' if jets is None else f'{jets:,}'} training jets"

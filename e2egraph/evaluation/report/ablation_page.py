@@ -35,6 +35,10 @@ PLOTS = {
         "ROC curves",
         "Background rejection against signal efficiency of each model with error bands, and ratios to the reference",
     ),
+    "roc_by_inputs": (
+        "ROC curves by inputs",
+        "Background rejection against signal efficiency of each model on each inputs, and ratios to all inputs",
+    ),
     "inputs": ("Figures by inputs", "AUC and signal efficiency at 1% mistag of each model, one line for each inputs"),
     "auc_against_cost": ("AUC against cost", "AUC of each model against milliseconds and operations a jet"),
     "learning_curve": ("Learning curve", "AUC and signal efficiency at 1% mistag against the number of training jets"),

@@ -27,7 +27,7 @@ SETTINGS = ("training.epochs=2", "training.batch_size=16", "training.learning_ra
 SET = [word for setting in SETTINGS for word in ("--set", setting)]
 FILES = {"ablation.json", "ablation.md", "ablation.tex", "costs.json", "report.html", "runs"} | {
     f"{stem}.{suffix}"
-    for stem in ("inputs", "auc_against_cost", "learning_curve", "roc_overlay")
+    for stem in ("inputs", "auc_against_cost", "learning_curve", "roc_overlay", "roc_by_inputs")
     for suffix in ("png", "pdf")
 }
 
