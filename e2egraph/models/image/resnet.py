@@ -19,6 +19,10 @@ from e2egraph.models.network import Network
 
 WIDTHS = (16, 16, 16, 32, 32, 32, 32)
 
+# Pixels are this much larger than of order one. Few of them are filled and nothing is normalised on the way: in smaller
+# units the first epochs pass before anything is learnt (exports/flagship.md).
+PIXEL_GAIN = 4.0
+
 
 @configuration
 class ResNet15Options:
@@ -67,7 +71,7 @@ class ResNet15(Network):
         self.options = options
         g = options.granularity
         self.rasterize = Rasterize(options.channels, options.impact, g)
-        self.scaling = ImageScaling(options.channels, options.impact, g)
+        self.scaling = ImageScaling(options.channels, options.impact, g, PIXEL_GAIN)
         # keras SAME: ⌈125/2⌉ = 63 pixels; torch: padding 1, scaled with the kernel, so that 61 stay 61 at g = 3.
         padding = 3 * g if options.variant == "keras" else g
         self.stem = nn.Sequential(
