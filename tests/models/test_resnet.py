@@ -5,7 +5,7 @@ import torch
 
 from e2egraph.errors import UsageError
 from e2egraph.models.image.resnet import ResidualBlock, ResNet15, ResNet15Options
-from e2egraph.models.registry import load_model_config, parameter_count
+from e2egraph.models.registry import build_model, load_model_config, parameter_count
 from tests.models.jets import jets
 
 
@@ -71,3 +71,24 @@ def test_image_channels_are_checked_with_the_configuration() -> None:
     with pytest.raises(UsageError, match="track_pt, track_d0"):
         load_model_config("resnet15", ["options.channels=[track_pt, muons]"])
     assert load_model_config("resnet15", ["options.channels=[ECAL, HCAL]"]).options["channels"] == ["ECAL", "HCAL"]
+
+
+def test_gains_are_all_that_the_bright_variant_changes() -> None:
+    bright = load_model_config("configs/variants/resnet15-bright.yaml")
+    plain = load_model_config("resnet15")
+    torch.manual_seed(1)
+    of_plain = build_model(plain, 2)
+    torch.manual_seed(1)
+    of_bright = build_model(bright, 2)
+    assert all(torch.equal(a, b) for a, b in zip(of_plain.parameters(), of_bright.parameters(), strict=True))
+    points, features, mask, _ = jets([40, 40])
+    image = of_plain.rasterize(points, features, mask)
+    ratio = of_bright.scaling(image) / of_plain.scaling(image).masked_fill(image == 0, torch.nan)
+    for plane, gain in zip(ratio.unbind(1), (4.0, 2.0, 1.2, 4.0, 4.0, 4.0, 4.0, 4.0), strict=True):
+        filled = plane[~plane.isnan()]
+        torch.testing.assert_close(filled, torch.full_like(filled, gain))
+
+
+def test_a_gain_of_no_image_channel_is_refused() -> None:
+    with pytest.raises(UsageError, match="gains name no image channels: ECAl"):
+        load_model_config("resnet15", ["options.gains.ECAl=2"])

@@ -44,3 +44,11 @@ def test_finer_pixels_carry_the_same_scaled_calorimeter_energy_density() -> None
     fine = ImageScaling(("ECAL", "HCAL"), "significance", granularity=3)
     image = torch.rand(1, 2, 5, 5)
     torch.testing.assert_close(fine(image / 9), coarse(image))
+
+
+def test_gains_multiply_their_own_plane_alone() -> None:
+    image = torch.rand(1, 3, 5, 5)
+    planes = ("track_pt", "track_dz", "ECAL")
+    plain, bright = (ImageScaling(planes, "significance", 1, gains)(image) for gains in ({}, {"track_dz": 0.5}))
+    torch.testing.assert_close(bright[:, 1], 0.5 * plain[:, 1])
+    assert torch.equal(bright[:, ::2], plain[:, ::2])

@@ -9,19 +9,21 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.models.image.rasterize import PUBLISHED_CHANNELS, ImageChannels, ImpactParameter, Rasterize
+from e2egraph.models.image.rasterize import (
+    IMAGE_CHANNELS,
+    PUBLISHED_CHANNELS,
+    ImageChannels,
+    ImpactParameter,
+    Rasterize,
+)
 from e2egraph.models.image.scaling import ImageScaling
 from e2egraph.models.network import Network
 
 WIDTHS = (16, 16, 16, 32, 32, 32, 32)
-
-# Pixels are this much larger than of order one. Few of them are filled and nothing is normalised on the way: in smaller
-# units the first epochs pass before anything is learnt (exports/flagship.md).
-PIXEL_GAIN = 4.0
 
 
 @configuration
@@ -30,6 +32,7 @@ class ResNet15Options:
     63→31→16→8, flatten, Dense(2048)).
 
     ``granularity`` 3 rasterises tracks and hits three times finer, and the first convolution becomes 21×21/6.
+    ``gains``: image channel → factor on its pixels, which are of order one without (channels not seen do not matter).
     ``unused_shortcuts`` carries the six 1×1 convolutions that the public torch code makes and never calls: 3,984
     parameters without effect, for comparing parameter counts only.
     """
@@ -38,7 +41,16 @@ class ResNet15Options:
     granularity: Literal[1, 3] = 1
     channels: ImageChannels = PUBLISHED_CHANNELS
     impact: ImpactParameter = "significance"
+    gains: dict[str, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
     unused_shortcuts: Annotated[bool, Field(strict=True)] = False
+
+    @field_validator("gains")
+    @classmethod
+    def _known_gains(cls, gains: dict[str, float]) -> dict[str, float]:
+        wrong = sorted(set(gains) - set(IMAGE_CHANNELS))
+        if wrong:
+            raise ValueError(f"gains name no image channels: {', '.join(wrong)}; there are {', '.join(IMAGE_CHANNELS)}")
+        return gains
 
 
 class ResidualBlock(nn.Module):
@@ -71,7 +83,7 @@ class ResNet15(Network):
         self.options = options
         g = options.granularity
         self.rasterize = Rasterize(options.channels, options.impact, g)
-        self.scaling = ImageScaling(options.channels, options.impact, g, PIXEL_GAIN)
+        self.scaling = ImageScaling(options.channels, options.impact, g, options.gains)
         # keras SAME: ⌈125/2⌉ = 63 pixels; torch: padding 1, scaled with the kernel, so that 61 stay 61 at g = 3.
         padding = 3 * g if options.variant == "keras" else g
         self.stem = nn.Sequential(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import torch
 from torch import Tensor, nn
 
@@ -14,18 +17,23 @@ ENERGY = Scale(1.0, 0.5)
 TOWER_SHARE = Scale(0.04, 0.25)
 COUNT = Scale(1.0, linear=True)
 IMPACT: dict[ImpactParameter, dict[str, Scale]] = {
-    # Standard deviations. Those of pile-up tracks reach 1000 in dz: with larger gains they drown the other planes.
-    "significance": {"track_d0": Scale(1.0, 0.25), "track_dz": Scale(1.0, 0.15)},
+    "significance": {"track_d0": Scale(1.0, 0.5), "track_dz": Scale(1.0, 0.5)},  # standard deviations
     "mean": {"track_d0": Scale(0.01, 0.3), "track_dz": Scale(0.02, 0.3)},  # cm, as for nodes
     "weighted": {"track_d0": Scale(0.01, 0.3), "track_dz": Scale(0.02, 0.3)},  # GeV cm: the same at 1 GeV
 }
 
+NO_GAINS: Mapping[str, float] = MappingProxyType({})
+
 
 class ImageScaling(nn.Module):
-    """``image [B, C, H, W]`` of the named channels → the same shape, of order ``gain``."""
+    """``image [B, C, H, W]`` of the named channels → the same shape, of order one, times a channel's ``gains``."""
 
     def __init__(
-        self, channels: tuple[str, ...], impact: ImpactParameter, granularity: int = 1, gain: float = 1.0
+        self,
+        channels: tuple[str, ...],
+        impact: ImpactParameter,
+        granularity: int = 1,
+        gains: Mapping[str, float] = NO_GAINS,
     ) -> None:
         super().__init__()
         known = {"track_pt": ENERGY, "ECAL": ENERGY, "HCAL": TOWER_SHARE} | dict.fromkeys(HIT_IMAGES, COUNT)
@@ -33,7 +41,7 @@ class ImageScaling(nn.Module):
         # Calorimeter energies are shared among g² pixels.
         shared = [granularity**2 if name in ("ECAL", "HCAL") else 1 for name in channels]
         self.scales = tuple(
-            Scale(known[name].unit / share, known[name].gain * gain, known[name].linear)
+            Scale(known[name].unit / share, known[name].gain * gains.get(name, 1.0), known[name].linear)
             for name, share in zip(channels, shared, strict=True)
         )
 
