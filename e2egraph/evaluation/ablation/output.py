@@ -47,8 +47,8 @@ def write_plots(output: Path, ablation: Ablation, runs: Sequence[FinishedRun], t
         INPUTS_STEM: plot_inputs(ablation, output / INPUTS_STEM, label),
         COSTS_STEM: plot_costs(ablation, output / COSTS_STEM, label),
         CURVE_STEM: plot_learning_curve(ablation, output / CURVE_STEM, label),
-        ROC_STEM: _models(output / ROC_STEM, ablation, runs, label),
-        ROC_INPUTS_STEM: _inputs(output / ROC_INPUTS_STEM, ablation, runs, label),
+        ROC_STEM: _roc_of_models(output / ROC_STEM, ablation, runs, label),
+        ROC_INPUTS_STEM: _roc_by_inputs(output / ROC_INPUTS_STEM, ablation, runs, label),
     }
     for stem, paths in made.items():
         if paths is None:
@@ -57,7 +57,7 @@ def write_plots(output: Path, ablation: Ablation, runs: Sequence[FinishedRun], t
     return [path for paths in made.values() if paths is not None for path in paths]
 
 
-def _models(stem: Path, ablation: Ablation, runs: Sequence[FinishedRun], label: str) -> list[Path] | None:
+def _roc_of_models(stem: Path, ablation: Ablation, runs: Sequence[FinishedRun], label: str) -> list[Path] | None:
     """All models on all inputs (else on the first row), with the most training jets that they share."""
     row = ablation.full_row or ablation.rows[0]
     jets = ablation.best_full_size()
@@ -67,7 +67,7 @@ def _models(stem: Path, ablation: Ablation, runs: Sequence[FinishedRun], label: 
     return None if panel is None else plot_roc_overlay([panel], stem, label)
 
 
-def _inputs(stem: Path, ablation: Ablation, runs: Sequence[FinishedRun], label: str) -> list[Path] | None:
+def _roc_by_inputs(stem: Path, ablation: Ablation, runs: Sequence[FinishedRun], label: str) -> list[Path] | None:
     """A panel for each model with all its inputs, those of all inputs first; None unless there are several."""
     full = ablation.full_row
     rows = sorted(ablation.rows, key=lambda row: row is not full)

@@ -37,7 +37,7 @@ PLOTS = {
     ),
     "roc_by_inputs": (
         "ROC curves by inputs",
-        "Background rejection against signal efficiency of each model on each inputs, and ratios to all inputs",
+        "Background rejection against signal efficiency of each model by its inputs, and ratios to the first of them",
     ),
     "inputs": ("Figures by inputs", "AUC and signal efficiency at 1% mistag of each model, one line for each inputs"),
     "auc_against_cost": ("AUC against cost", "AUC of each model against milliseconds and operations a jet"),
