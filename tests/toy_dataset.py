@@ -13,7 +13,7 @@ import numpy as np
 
 from e2egraph import __version__
 from e2egraph.config import digest
-from e2egraph.detector import LAYER_RADIUS, Channel
+from e2egraph.detector.channels import LAYER_RADIUS, Channel
 from e2egraph.graphs.columns import SPLITS
 from e2egraph.graphs.manifest import SCHEMA_VERSION, Manifest, Shard, sha256_of, write_manifest
 from e2egraph.graphs.pointclouds import PointClouds

@@ -13,11 +13,11 @@ from e2egraph.benchmark.report import Record, timed
 from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.samples import Sample
-from e2egraph.events.source import SourceOptions, open_source
+from e2egraph.events.sources.registry import SourceOptions, open_source
 from e2egraph.graphs.build import BuildSummary, build, plan
 from e2egraph.graphs.chunk import build_shard, entries
 from e2egraph.graphs.manifest import InputFile
-from e2egraph.graphs.task import TaskConfig
+from e2egraph.tasks.task import TaskConfig
 
 WORKERS = (1, 2)
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from e2egraph.detector import WINDOW_SIZE
+from e2egraph.detector.geometry import WINDOW_SIZE
 
 PLANES = 8
 SHAPE = (WINDOW_SIZE, WINDOW_SIZE, PLANES)

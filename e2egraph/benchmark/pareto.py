@@ -12,9 +12,9 @@ import numpy as np
 
 from e2egraph.benchmark.report import Record
 from e2egraph.errors import InputError
-from e2egraph.evaluation.evaluated_run import by_model, read_evaluated
-from e2egraph.evaluation.figures import AUC, EFFICIENCY, LOW_EFFICIENCY
-from e2egraph.evaluation.pareto_front import pareto_front
+from e2egraph.evaluation.compare.evaluated_run import by_model, read_evaluated
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, LOW_EFFICIENCY
+from e2egraph.evaluation.metrics.pareto_front import pareto_front
 
 # Metric of another benchmark → unit. Latencies are of one thread, image-making included (it belongs to the network).
 COSTS = {

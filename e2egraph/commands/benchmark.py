@@ -27,7 +27,7 @@ def build(task_name: str, samples: tuple[str, ...], output: Path, settings: tupl
     """Rate of build-graphs with one worker and with two, and peak memory at two file sizes."""
     from e2egraph.benchmark.build import benchmark_build
     from e2egraph.events.samples import parse_samples
-    from e2egraph.graphs.task import load_task
+    from e2egraph.tasks.task import load_task
 
     task = load_task(task_name, settings)
     with progress("benchmark build", None) as advance_to:
@@ -224,9 +224,9 @@ def train(data: Path, output: Path, models: tuple[str, ...], steps: int, repeats
 def pareto(runs: tuple[Path, ...], costs: tuple[Path, ...], output: Path) -> None:
     """Quality of evaluated runs against their cost: table, picture, and the models that no other beats in both."""
     from e2egraph.benchmark.pareto import contenders, pareto_records
-    from e2egraph.benchmark.pareto_plot import plot_pareto
-    from e2egraph.evaluation.evaluated_run import read_evaluated
-    from e2egraph.evaluation.plots import label_of
+    from e2egraph.evaluation.compare.evaluated_run import read_evaluated
+    from e2egraph.plots.pareto import plot_pareto
+    from e2egraph.plots.scores import label_of
 
     models = contenders(runs, costs)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -40,9 +40,9 @@ def build_graphs(
 ) -> None:
     """Turn ntuples into a data set of point clouds, one a jet."""
     from e2egraph.events.samples import parse_samples, read_samples
-    from e2egraph.events.source import image_options
+    from e2egraph.events.sources.registry import image_options
     from e2egraph.graphs.build import BuildOptions, build
-    from e2egraph.graphs.task import load_task
+    from e2egraph.tasks.task import load_task
 
     if (sample_file is None) == (not sample_options):
         raise UsageError("give the files either by --sample NAME=GLOB (which may repeat) or by --samples FILE.yaml.")

@@ -33,7 +33,7 @@ def dump_events(
     """
     from e2egraph.events.samples import parse_samples
     from e2egraph.graphs.dump import dump_events as dump
-    from e2egraph.graphs.task import load_task
+    from e2egraph.tasks.task import load_task
 
     if trust_sample_names:
         settings = (*settings, "truth.source=sample_name")

@@ -48,15 +48,15 @@ def inspect(
     drawn = []
     if plot is not None:
         if view == "jet":
-            from e2egraph.evaluation.jet_display import draw_jet
+            from e2egraph.plots.jet_display import draw_jet
 
             drawn += draw_jet(folder, plot.with_suffix(""), number=jet)
         else:
-            from e2egraph.evaluation.data_plots import draw_average_images, draw_spectra
+            from e2egraph.plots.data import draw_average_images, draw_spectra
 
             drawn += (draw_average_images if view == "average" else draw_spectra)(folder, plot.with_suffix(""))
     if masses is not None:
-        from e2egraph.evaluation.plots import plot_masses
+        from e2egraph.plots.scores import plot_masses
 
         drawn += plot_masses(folder, masses.with_suffix(""))
     what = f"wrote {', '.join(map(str, drawn))}" if drawn else "nothing written"
@@ -66,14 +66,14 @@ def inspect(
 def _inspect_file(
     path: str, plot: Path | None, entry: int, image_channels: str | None, image_preset: str | None
 ) -> None:
-    from e2egraph.events.source import image_options
+    from e2egraph.events.sources.registry import image_options
     from e2egraph.graphs.file_inspection import describe_file, inspect_file
 
     options = image_options(image_channels, image_preset)
     click.echo(describe_file(inspect_file(path, options)))
     what = "nothing written"
     if plot is not None:
-        from e2egraph.evaluation.event_display import draw_event
+        from e2egraph.plots.event_display import draw_event
 
         what = f"wrote {', '.join(map(str, draw_event(path, plot.with_suffix(''), entry=entry, options=options)))}"
     done(what, f"e2egraph build-graphs --task top --sample top={path} --sample qcd=… --output data/top")

@@ -19,7 +19,7 @@ from e2egraph.commands.console import FolderOrFile, done, example, progress, set
 @settings_option
 def simulate(process: str, events: int, seed: int, output: Path, images: bool, settings: tuple[str, ...]) -> None:
     """Simulate events into an RHTree ROOT file (Pythia 8 and a parametric, CMS-like detector)."""
-    from e2egraph.events.simulation.simulate import simulate as run
+    from e2egraph.simulation.simulate import simulate as run
 
     with progress(f"simulate {process}", events) as advance_to:
         summary = run(

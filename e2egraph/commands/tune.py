@@ -55,7 +55,7 @@ def tune(
         import optuna  # noqa: F401
     except ImportError as error:
         raise UsageError("tune needs Optuna; pip install 'e2egraph[tune]'.") from error
-    from e2egraph.evaluation.tuning_plots import plot_search
+    from e2egraph.plots.tuning import plot_search
     from e2egraph.training.tuning.search import tune as run
 
     with progress("tune", trials) as advance_to:

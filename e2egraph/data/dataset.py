@@ -19,8 +19,8 @@ from e2egraph.data.padding import POINT_NAMES, jet_features, node_features, targ
 from e2egraph.data.sampler import training_plan
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import read_table
-from e2egraph.graphs.nodeselection import NodeSelection
 from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.tasks.nodeselection import NodeSelection
 
 
 class JetDataset(Dataset):

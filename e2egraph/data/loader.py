@@ -18,8 +18,9 @@ from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable
 from e2egraph.data.training_jets import training_jets
 from e2egraph.graphs.columns import JET_VARIABLES, TARGET_PREFIX
-from e2egraph.graphs.nodeselection import NodeSelection, select_nodes
+from e2egraph.graphs.nodeselection import select_nodes
 from e2egraph.graphs.pointclouds import PointClouds, concatenate
+from e2egraph.tasks.nodeselection import NodeSelection
 
 Integers = NDArray[np.int64]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from e2egraph.config import configuration
-from e2egraph.graphs.nodeselection import NodeSelection
+from e2egraph.tasks.nodeselection import NodeSelection
 
 Positive = Annotated[int, Field(ge=1)]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.errors import InputError
 from e2egraph.graphs.columns import JET_VARIABLES, TARGET_PREFIX, VARIABLES
 from e2egraph.graphs.pointclouds import PointClouds

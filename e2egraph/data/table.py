@@ -14,9 +14,10 @@ from e2egraph.data.scores import IDENTITY
 from e2egraph.errors import InputError
 from e2egraph.graphs.columns import SPLITS, numpy_type
 from e2egraph.graphs.manifest import Manifest, read_manifest
-from e2egraph.graphs.nodeselection import NodeSelection, check_available, select_nodes
+from e2egraph.graphs.nodeselection import check_available, select_nodes
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.tasks.nodeselection import NodeSelection
 
 Integers = NDArray[np.int64]
 

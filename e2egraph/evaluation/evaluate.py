@@ -15,14 +15,14 @@ from e2egraph.data.scores import write_scores
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
-from e2egraph.evaluation.bootstrap import RESAMPLES, SEED
+from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED
+from e2egraph.evaluation.metrics.tagging import TaggingMetrics
 from e2egraph.evaluation.metrics_report import MASSES, QUANTITIES, MetricsReport, metrics_report
+from e2egraph.evaluation.pages.page import REPORT_NAME
 from e2egraph.evaluation.predictions import predict_all
-from e2egraph.evaluation.report.page import REPORT_NAME
 from e2egraph.evaluation.significance.evaluation import plan, planned_significance
 from e2egraph.evaluation.significance.results import Significance
 from e2egraph.evaluation.significance.write import remove_significance, write_significance
-from e2egraph.evaluation.tagging import TaggingMetrics
 from e2egraph.models.registry import parameter_count
 from e2egraph.training.environment import code_state
 from e2egraph.training.load import load_run
@@ -115,7 +115,7 @@ def evaluate_share(
         origin = {**about, "e2egraph": __version__}
         write_significance(expected, planned.analysis, target, origin, jets["run"], plots=plots)
     if plots:
-        from e2egraph.evaluation.plots import label_of, plot_roc, plot_scores
+        from e2egraph.plots.scores import label_of, plot_roc, plot_scores
 
         label, classes = label_of(jets["run"]), info.data.classes
         plot_roc(is_signal, score, jets["weight"], info.model.name, target / ROC_STEM, label)
@@ -124,7 +124,7 @@ def evaluate_share(
         _plot_where_known(found, target, label)
     content = _report(found, info, table, split, parameters)
     if plots and report:
-        from e2egraph.evaluation.report.evaluation_page import write_evaluation_report
+        from e2egraph.evaluation.pages.evaluation_page import write_evaluation_report
 
         expectation = None if planned is None or expected is None else (expected, planned.analysis)
         write_evaluation_report(target, content, network, info, table, table.jets_of(split), scores, expectation)
@@ -134,8 +134,8 @@ def evaluate_share(
 
 def _plot_where_known(found: MetricsReport, target: Path, label: str) -> None:
     """Sculpting of the first mass that the data set holds, and bins; no plot of an earlier evaluation stays."""
-    from e2egraph.evaluation.bins_plot import plot_bins
-    from e2egraph.evaluation.sculpting_plot import plot_sculpting
+    from e2egraph.plots.bins import plot_bins
+    from e2egraph.plots.sculpting import plot_sculpting
 
     for stem in (SCULPTING_STEM, BINS_STEM):
         for suffix in (".png", ".pdf"):

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from e2egraph.data.scores import Scores
 from e2egraph.errors import InputError
-from e2egraph.evaluation.bins import binned_metrics
-from e2egraph.evaluation.calibration import accuracy, calibration
-from e2egraph.evaluation.joined import equal_as_none
-from e2egraph.evaluation.multiclass import one_vs_rest, pairwise
-from e2egraph.evaluation.sculpting import MassSculpting, mass_sculpting
-from e2egraph.evaluation.tagging import TaggingMetrics, tagging_metrics
+from e2egraph.evaluation.compare.joined import equal_as_none
+from e2egraph.evaluation.metrics.bins import binned_metrics
+from e2egraph.evaluation.metrics.calibration import accuracy, calibration
+from e2egraph.evaluation.metrics.multiclass import one_vs_rest, pairwise
+from e2egraph.evaluation.metrics.sculpting import MassSculpting, mass_sculpting
+from e2egraph.evaluation.metrics.tagging import TaggingMetrics, tagging_metrics
 
 # Quantities of the data set that the report needs beside the scores.
 QUANTITIES = ("jet_pt", "jet_eta", "n_pv", "softdrop_mass", "jet_mass")

@@ -15,7 +15,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 
 COLLECTIONS: dict[str, tuple[str, ...]] = {
     "id": ("run", "lumi", "event"),

@@ -17,7 +17,7 @@ from e2egraph.data.padding import FEATURE_NAMES, POINT_NAMES
 from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.columns import JET_VARIABLES
 from e2egraph.graphs.manifest import sha256_of
-from e2egraph.graphs.nodeselection import NodeSelection
+from e2egraph.tasks.nodeselection import NodeSelection
 
 MODEL_FILE = "model.onnx"
 PREPROCESS_FILE = "preprocess.json"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from e2egraph.data.padding import FEATURE_NAMES, DenseArrays
-from e2egraph.detector import ECAL_RADIUS, ETA_PITCH, HCAL_RADIUS, LAYER_RADIUS, PHI_PITCH, WINDOW_HALF_WIDTH, Channel
+from e2egraph.detector.channels import LAYER_RADIUS, Channel
+from e2egraph.detector.geometry import ECAL_RADIUS, ETA_PITCH, HCAL_RADIUS, PHI_PITCH, WINDOW_HALF_WIDTH
 from e2egraph.errors import InputError
 from e2egraph.export.one_thread import one_thread_session
 from e2egraph.graphs.columns import JET_VARIABLES, VARIABLES

@@ -20,8 +20,8 @@ from e2egraph.export.bundle import OUTPUTS, Variant, variant_file
 from e2egraph.export.one_thread import one_thread_session
 from e2egraph.export.parity import feeds, made_jets
 from e2egraph.export.variants import convert
-from e2egraph.graphs.nodeselection import NodeSelection
 from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.tasks.nodeselection import NodeSelection
 
 # Training jets whose ranges int8 takes, and jets that scores are compared on.
 CALIBRATION_JETS, COMPARED_JETS = 64, 1000

@@ -19,7 +19,7 @@ from e2egraph import __version__
 from e2egraph.config import as_dict, digest
 from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
-from e2egraph.events.source import SourceOptions
+from e2egraph.events.sources.registry import SourceOptions
 from e2egraph.graphs.attempt import Failure, attempt
 from e2egraph.graphs.chunk import EVENTS_PER_SHARD, Chunk, Scan, build_shard, scan
 from e2egraph.graphs.cutflow import check, total
@@ -39,7 +39,7 @@ from e2egraph.graphs.mapper import Mapper, open_mapper
 from e2egraph.graphs.resampling import bin_factors
 from e2egraph.graphs.shards import open_shard, read_footer, write_error
 from e2egraph.graphs.staging import Staging, open_staging
-from e2egraph.graphs.task import TaskConfig
+from e2egraph.tasks.task import TaskConfig
 
 # Called with (steps done, steps in all).
 Progress = Callable[[int, int], None]

@@ -15,7 +15,7 @@ from e2egraph import __version__
 from e2egraph.config import as_dict, digest
 from e2egraph.errors import InputError
 from e2egraph.events.schema import EventSource, PointSource
-from e2egraph.events.source import Source, SourceOptions, open_source
+from e2egraph.events.sources.registry import Source, SourceOptions, open_source
 from e2egraph.graphs import cutflow
 from e2egraph.graphs.columns import JET_TYPES, NEIGHBORS, SPLITS, TARGET_PREFIX
 from e2egraph.graphs.cutflow import Cutflow
@@ -26,10 +26,10 @@ from e2egraph.graphs.manifest import SCHEMA_VERSION, InputFile
 from e2egraph.graphs.nodes import collections_needed, make_nodes, node_fates
 from e2egraph.graphs.pointclouds import PointClouds, concatenate, empty
 from e2egraph.graphs.resampling import kept, spectrum, weight_factors
-from e2egraph.graphs.selection import Jets, flatten_jets, kinematic_cuts
 from e2egraph.graphs.shards import write_shard
-from e2egraph.graphs.task import Split, TaskConfig
-from e2egraph.graphs.truth import TruthSource, matched, truth_source
+from e2egraph.tasks.objects.jet import Jets, flatten_jets, kinematic_cuts
+from e2egraph.tasks.task import Split, TaskConfig
+from e2egraph.tasks.truth import TruthSource, matched, truth_source
 
 # A shard holds the jets of this many events; they are read and cut out in steps, which bound the memory.
 EVENTS_PER_SHARD = 2048

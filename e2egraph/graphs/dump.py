@@ -14,11 +14,11 @@ from e2egraph.errors import InputError
 from e2egraph.events.eventfile import COLLECTIONS, EventFileWriter
 from e2egraph.events.samples import Sample
 from e2egraph.events.schema import PointSource
-from e2egraph.events.source import open_source
+from e2egraph.events.sources.registry import open_source
 from e2egraph.graphs.chunk import EVENTS_PER_STEP, check_source
-from e2egraph.graphs.selection import Jets, flatten_jets, kinematic_cuts
-from e2egraph.graphs.task import TaskConfig
-from e2egraph.graphs.truth import matched, truth_source
+from e2egraph.tasks.objects.jet import Jets, flatten_jets, kinematic_cuts
+from e2egraph.tasks.task import TaskConfig
+from e2egraph.tasks.truth import matched, truth_source
 
 _DEPOSITS = ("tracks", "hits", "ecal", "hcal")
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from e2egraph.config import config_names
 from e2egraph.errors import InputError
-from e2egraph.events import locations, roottree
-from e2egraph.events.rhtree_branches import TREES
+from e2egraph.events import locations
 from e2egraph.events.schema import PointSource
-from e2egraph.events.source import SourceOptions, open_source
+from e2egraph.events.sources import roottree
+from e2egraph.events.sources.registry import SourceOptions, open_source
+from e2egraph.events.sources.rhtree_branches import TREES
 from e2egraph.graphs.chunk import check_source, entries
-from e2egraph.graphs.task import TaskConfig, load_task
+from e2egraph.tasks.task import TaskConfig, load_task
 
 ROOT_MAGIC = b"root"
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph import detector
-from e2egraph.detector import LAYER_RADIUS, Channel
+from e2egraph.detector import geometry
+from e2egraph.detector.channels import LAYER_RADIUS, Channel
 from e2egraph.errors import InputError
 from e2egraph.events.schema import ImagePoints, Missing, PointSource
 from e2egraph.graphs.columns import JET_TYPES, NODE_TYPES, numpy_type
 from e2egraph.graphs.nodes import finish_nodes
 from e2egraph.graphs.pixels import inside_pixel
 from e2egraph.graphs.pointclouds import PointClouds
-from e2egraph.graphs.selection import Jets, kinematic_cuts
-from e2egraph.graphs.task import Nodes, Selection, TaskConfig
-from e2egraph.graphs.truth import truth_source
+from e2egraph.tasks.objects.jet import Jets, kinematic_cuts
+from e2egraph.tasks.task import Nodes, Selection, TaskConfig
+from e2egraph.tasks.truth import truth_source
 
-RADIUS = {**LAYER_RADIUS, Channel.TRACK: detector.ECAL_RADIUS, Channel.ECAL: detector.ECAL_RADIUS}
-RADIUS |= {Channel.HCAL: detector.HCAL_RADIUS}
+RADIUS = {**LAYER_RADIUS, Channel.TRACK: geometry.ECAL_RADIUS, Channel.ECAL: geometry.ECAL_RADIUS}
+RADIUS |= {Channel.HCAL: geometry.HCAL_RADIUS}
 
 # Quantity that each kinematic cut needs, by its name in ``missing``.
 CUT_NEEDS = {"pt": "jets.pt", "eta": "jets.eta", "seed_edge": "jets.seed_ieta"}
@@ -79,8 +79,8 @@ def image_clouds(points: ImagePoints, jets: Jets, nodes: Nodes) -> tuple[PointCl
     channel = points.channel[index]
     radius = np.array([RADIUS[member] for member in Channel])
     given: dict[str, NDArray] = {
-        "deta": inside_pixel(rows * detector.ETA_PITCH, rows, detector.ETA_PITCH),
-        "dphi": inside_pixel(columns * detector.PHI_PITCH, columns, detector.PHI_PITCH),
+        "deta": inside_pixel(rows * geometry.ETA_PITCH, rows, geometry.ETA_PITCH),
+        "dphi": inside_pixel(columns * geometry.PHI_PITCH, columns, geometry.PHI_PITCH),
         "channel": channel,
         "rho": radius[channel],
         **{name: values[index] for name, values in points.variables.items()},

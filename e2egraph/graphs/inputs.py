@@ -13,15 +13,15 @@ from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.samples import Sample
 from e2egraph.events.schema import PointSource
-from e2egraph.events.source import SourceOptions, node_form, open_source
-from e2egraph.events.source import check_alike as check_forms
+from e2egraph.events.sources.registry import SourceOptions, node_form, open_source
+from e2egraph.events.sources.registry import check_alike as check_forms
 from e2egraph.graphs.attempt import Failure, attempt
 from e2egraph.graphs.chunk import check_source, entries
 from e2egraph.graphs.duplicates import event_keys, identities, repeats
 from e2egraph.graphs.manifest import InputFile, SkippedFile
 from e2egraph.graphs.mapper import Mapper
-from e2egraph.graphs.task import TaskConfig
-from e2egraph.graphs.truth import TruthSource, truth_source
+from e2egraph.tasks.task import TaskConfig
+from e2egraph.tasks.truth import TruthSource, truth_source
 
 
 @dataclass(frozen=True)

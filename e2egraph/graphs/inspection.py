@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from e2egraph.detector import WINDOW_SIZE, Channel
+from e2egraph.detector.channels import Channel
+from e2egraph.detector.geometry import WINDOW_SIZE
 from e2egraph.graphs.manifest import Manifest, read_manifest, verify_shards
-from e2egraph.graphs.nodeselection import built_with, in_words
+from e2egraph.graphs.nodeselection import built_with
 from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.tasks.nodeselection import in_words
 
 # A 125 × 125 image of eight float32 channels, as the field stores it.
 DENSE_IMAGE_BYTES = 8 * WINDOW_SIZE**2 * 4

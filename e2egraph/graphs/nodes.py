@@ -9,14 +9,14 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph import detector
-from e2egraph.detector import HIT_CHANNELS, Channel
+from e2egraph.detector import geometry
+from e2egraph.detector.channels import HIT_CHANNELS, Channel
 from e2egraph.graphs.columns import NODE_TYPES, numpy_type
 from e2egraph.graphs.nodeselection import above_threshold, first_nodes, near_centre
 from e2egraph.graphs.pixels import inside_pixel
 from e2egraph.graphs.pointclouds import PointClouds
-from e2egraph.graphs.selection import Jets
-from e2egraph.graphs.task import Nodes
+from e2egraph.tasks.objects.jet import Jets
+from e2egraph.tasks.task import Nodes
 
 # arXiv:2104.14659, §3: displacements beyond these [cm] are not lifetimes and are set to zero.
 D0_LIMIT = 10.0
@@ -104,13 +104,13 @@ def canonical_order(owner: NDArray, variables: _Variables) -> NDArray[np.int64]:
 
 def _from_tracks(events: ak.Array, jets: Jets) -> _Variables:
     tracks = _flat(events.tracks)
-    pairs = _window(jets, events.tracks, detector.ecal_row(tracks["eta"]), detector.ecal_column(tracks["phi"]))
+    pairs = _window(jets, events.tracks, geometry.ecal_row(tracks["eta"]), geometry.ecal_column(tracks["phi"]))
     near = {name: array[pairs.deposit] for name, array in tracks.items()}
     return _variables(
         pairs,
         **_coordinates(jets, pairs, near["eta"], near["phi"]),
         channel=Channel.TRACK,
-        rho=detector.ECAL_RADIUS,
+        rho=geometry.ECAL_RADIUS,
         value=near["pt"],
         **{name: near[name] for name in ("d0", "dz", "d0_sig", "dz_sig", "charge")},
     )
@@ -122,7 +122,7 @@ def _from_hits(events: ak.Array, jets: Jets) -> _Variables:
     # A hit on the beam line has no direction; the smallest radius keeps η finite, and it falls outside the window.
     eta = np.arcsinh(hits["z"] / np.maximum(rho, 1e-9))
     phi = np.arctan2(hits["y"].astype(np.float64), hits["x"].astype(np.float64))
-    pairs = _window(jets, events.hits, detector.ecal_row(eta), detector.ecal_column(phi))
+    pairs = _window(jets, events.hits, geometry.ecal_row(eta), geometry.ecal_column(phi))
     return _variables(
         pairs,
         **_coordinates(jets, pairs, eta[pairs.deposit], phi[pairs.deposit]),
@@ -139,7 +139,7 @@ def _from_ecal(events: ak.Array, jets: Jets) -> _Variables:
         pairs,
         **_pixel_centres(pairs),
         channel=Channel.ECAL,
-        rho=detector.ECAL_RADIUS,
+        rho=geometry.ECAL_RADIUS,
         value=cells["energy"][pairs.deposit],
         time=cells["time"][pairs.deposit],
     )
@@ -147,13 +147,13 @@ def _from_ecal(events: ak.Array, jets: Jets) -> _Variables:
 
 def _from_hcal(events: ak.Array, jets: Jets) -> _Variables:
     towers = _flat(events.hcal)
-    row, column = (detector.centre_crystal(towers[name]) for name in ("ieta", "iphi"))
+    row, column = (geometry.centre_crystal(towers[name]) for name in ("ieta", "iphi"))
     pairs = _window(jets, events.hcal, row, column)
     return _variables(
         pairs,
         **_pixel_centres(pairs),
         channel=Channel.HCAL,
-        rho=detector.HCAL_RADIUS,
+        rho=geometry.HCAL_RADIUS,
         value=towers["energy"][pairs.deposit],
     )
 
@@ -179,30 +179,30 @@ def _window(jets: Jets, collection: ak.Array, row: NDArray, column: NDArray) -> 
     jet = np.repeat(np.arange(len(jets)), per_jet)
     start = np.concatenate([[0], np.cumsum(per_jet)])[:-1]
     deposit = np.arange(len(jet)) + np.repeat(first[jets.event] - start, per_jet)
-    centre_row, centre_column = (detector.centre_crystal(jets.columns[name]) for name in ("seed_ieta", "seed_iphi"))
+    centre_row, centre_column = (geometry.centre_crystal(jets.columns[name]) for name in ("seed_ieta", "seed_iphi"))
     rows = row[deposit] - centre_row[jet]
-    half_turn = detector.ECAL_COLUMNS // 2
-    columns = (column[deposit] - centre_column[jet] + half_turn) % detector.ECAL_COLUMNS - half_turn
-    inside = (np.abs(rows) <= detector.WINDOW_HALF_WIDTH) & (np.abs(columns) <= detector.WINDOW_HALF_WIDTH)
+    half_turn = geometry.ECAL_COLUMNS // 2
+    columns = (column[deposit] - centre_column[jet] + half_turn) % geometry.ECAL_COLUMNS - half_turn
+    inside = (np.abs(rows) <= geometry.WINDOW_HALF_WIDTH) & (np.abs(columns) <= geometry.WINDOW_HALF_WIDTH)
     return _Pairs(jet[inside], deposit[inside], rows[inside].astype(np.int64), columns[inside].astype(np.int64))
 
 
 def _coordinates(jets: Jets, pairs: _Pairs, eta: NDArray, phi: NDArray) -> _Variables:
     """Δη and Δφ [P] to the centre of the window's centre crystal, at the deposit's own resolution."""
-    centre_row, centre_column = (detector.centre_crystal(jets.columns[name]) for name in ("seed_ieta", "seed_iphi"))
-    deta = eta - detector.ecal_eta(centre_row)[pairs.jet]
-    dphi = detector.delta_phi(phi, detector.ecal_phi(centre_column)[pairs.jet])
+    centre_row, centre_column = (geometry.centre_crystal(jets.columns[name]) for name in ("seed_ieta", "seed_iphi"))
+    deta = eta - geometry.ecal_eta(centre_row)[pairs.jet]
+    dphi = geometry.delta_phi(phi, geometry.ecal_phi(centre_column)[pairs.jet])
     return {
-        "deta": inside_pixel(deta, pairs.rows, detector.ETA_PITCH),
-        "dphi": inside_pixel(dphi, pairs.columns, detector.PHI_PITCH),
+        "deta": inside_pixel(deta, pairs.rows, geometry.ETA_PITCH),
+        "dphi": inside_pixel(dphi, pairs.columns, geometry.PHI_PITCH),
     }
 
 
 def _pixel_centres(pairs: _Pairs) -> _Variables:
     """Δη and Δφ [P] of the middle of each deposit's pixel: where crystals and towers stand."""
     return {
-        "deta": inside_pixel(pairs.rows * detector.ETA_PITCH, pairs.rows, detector.ETA_PITCH),
-        "dphi": inside_pixel(pairs.columns * detector.PHI_PITCH, pairs.columns, detector.PHI_PITCH),
+        "deta": inside_pixel(pairs.rows * geometry.ETA_PITCH, pairs.rows, geometry.ETA_PITCH),
+        "dphi": inside_pixel(pairs.columns * geometry.PHI_PITCH, pairs.columns, geometry.PHI_PITCH),
     }
 
 

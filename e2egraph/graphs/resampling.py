@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.graphs.hashing import hash_unit
-from e2egraph.graphs.task import Resampling
+from e2egraph.tasks.task import Resampling
 
 # Keeps this decision independent of the one about the split, which hashes the same event.
 SALT = 0x7265_7361_6D70_6C65

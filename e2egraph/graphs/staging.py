@@ -15,7 +15,7 @@ from e2egraph.errors import InputError
 from e2egraph.graphs.chunk import Chunk, origin
 from e2egraph.graphs.manifest import SkippedFile
 from e2egraph.graphs.shards import PARTIAL, UnfinishedError, open_shard, read_footer, write_error
-from e2egraph.graphs.task import TaskConfig
+from e2egraph.tasks.task import TaskConfig
 
 PLAN_NAME = "plan.json"
 LOCK_NAME = "build.lock"

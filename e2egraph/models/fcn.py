@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.graphs.columns import JET_VARIABLES
 from e2egraph.models.network import Network, clear_padding, feature_index
 from e2egraph.models.scaling import NODE_SCALES, Scale

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from e2egraph.detector import ETA_PITCH, PHI_PITCH, WINDOW_SIZE
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH, WINDOW_SIZE
 
 
 def window_pixels(points: Tensor, granularity: int = 1) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.models.network import feature_index
 
 # A typical jet has some hundreds of nodes (kernels.md): with this unit the compressed sum is of order one for it.

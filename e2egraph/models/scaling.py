@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from e2egraph.detector import ECAL_RADIUS, ETA_PITCH, WINDOW_SIZE
+from e2egraph.detector.geometry import ECAL_RADIUS, ETA_PITCH, WINDOW_SIZE
 from e2egraph.graphs.columns import VARIABLES
 
 # Half the width of the jet window [rad]: Δη and Δφ of nodes lie in about ±1 after division by it.

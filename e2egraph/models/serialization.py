@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from e2egraph.detector import ETA_PITCH, PHI_PITCH
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.models.rows import join_rows, split_rows
 
 Course = Literal["curve", "eta", "phi"]

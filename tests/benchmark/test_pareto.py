@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from e2egraph.benchmark.pareto import Contender, contenders, front, pareto_records
-from e2egraph.benchmark.pareto_plot import plot_pareto
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.errors import InputError
+from e2egraph.plots.pareto import plot_pareto
 
 LATENCY = "latency_ms_per_jet_p50@1"
 

@@ -14,10 +14,11 @@ from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
-from e2egraph.graphs.nodeselection import NodeSelection, select_nodes
+from e2egraph.graphs.nodeselection import select_nodes
 from e2egraph.graphs.pointclouds import concatenate
 from e2egraph.graphs.shards import open_shard, read_row_groups
 from e2egraph.models.image.rasterize import PUBLISHED_CHANNELS, Rasterize
+from e2egraph.tasks.nodeselection import NodeSelection
 from tests.toy_dataset import write_toy_dataset
 
 NARROW = NodeSelection(channels=["TRACK", "ECAL"], radius=0.5, thresholds={"ECAL": 4.0}, cap=12)

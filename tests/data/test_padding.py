@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from e2egraph.data.padding import FEATURE_NAMES, node_features, pad
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.errors import InputError
 from e2egraph.graphs.columns import JET_VARIABLES, VARIABLES
 from e2egraph.graphs.pointclouds import PointClouds

@@ -11,7 +11,7 @@ from e2egraph.data.sampler import own_pools
 from e2egraph.data.share import ALONE, Share, current_share, environment_share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError, UsageError
-from e2egraph.graphs.nodeselection import NodeSelection
+from e2egraph.tasks.nodeselection import NodeSelection
 from tests.toy_dataset import write_toy_dataset
 
 WORLDS = [1, 2, 4]

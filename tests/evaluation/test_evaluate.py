@@ -12,7 +12,7 @@ from e2egraph.data.share import Share
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation import evaluate as module
-from e2egraph.evaluation.comparison import compare, markdown_table
+from e2egraph.evaluation.compare.comparison import compare, markdown_table
 from e2egraph.evaluation.evaluate import evaluate, evaluate_share
 from e2egraph.graphs.pointclouds import concatenate
 from e2egraph.graphs.shards import open_shard, read_row_groups

@@ -13,7 +13,7 @@ import pytest
 import uproot
 
 from e2egraph.errors import InputError
-from e2egraph.events.source import image_options, open_source
+from e2egraph.events.sources.registry import image_options, open_source
 from tests import hitstree_files, image_files, rhtree_files
 
 PLANES = ("track_pt", "track_d0_sig", "ECAL", "BPIX1")

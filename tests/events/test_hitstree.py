@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import uproot
 
-from e2egraph import detector
-from e2egraph.detector import Channel
+from e2egraph.detector import geometry
+from e2egraph.detector.channels import Channel
 from e2egraph.errors import InputError
-from e2egraph.events.hitstree import HitsTreeFile, at_ecal, helices_of
-from e2egraph.events.source import open_source
+from e2egraph.events.sources.hitstree import HitsTreeFile, at_ecal, helices_of
+from e2egraph.events.sources.registry import open_source
 from tests import hitstree_files
 
 EVENTS = 6
@@ -67,7 +67,7 @@ def test_a_track_bends_as_the_field_says(charge):
     radius = 2.0 / (0.003 * 3.8)
     turn = math.asin(129.0 / (2 * radius))
     eta, phi = at_ecal(one_track(z=2.0, eta=0.3, phi=-3.0, pt=2.0, charge=charge))
-    assert detector.delta_phi(phi[0], -3.0 - charge * turn) == pytest.approx(0, abs=2e-3)
+    assert geometry.delta_phi(phi[0], -3.0 - charge * turn) == pytest.approx(0, abs=2e-3)
     assert math.sinh(eta[0]) * 129.0 == pytest.approx(2.0 + 2 * radius * turn * math.sinh(0.3), rel=1e-3)
 
 

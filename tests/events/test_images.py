@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.errors import InputError, UsageError
-from e2egraph.events.images import tower_energy
-from e2egraph.events.source import image_options, open_source
+from e2egraph.events.sources.images.imagefile import tower_energy
+from e2egraph.events.sources.registry import image_options, open_source
 from tests import image_files
 from tests.image_files import BOOSTED_TOP
 
@@ -121,8 +121,8 @@ def test_all_formats_give_the_same_jets_and_event_numbers(tmp_path, pixels, colu
 
 @pytest.mark.parametrize("write", ["parquet", "tfrecord"])
 def test_reading_in_any_parts_gives_the_same_points(tmp_path, pixels, columns, write, monkeypatch):
-    monkeypatch.setattr("e2egraph.events.imagecontainers.JETS_PER_STEP", 2)
-    monkeypatch.setattr("e2egraph.events.tfrecord.JETS_PER_STEP", 2)
+    monkeypatch.setattr("e2egraph.events.sources.images.containers.JETS_PER_STEP", 2)
+    monkeypatch.setattr("e2egraph.events.sources.images.tfrecord.JETS_PER_STEP", 2)
     if write == "parquet":
         path = image_files.write_parquet(tmp_path / "a.parquet", pixels, columns, flat=True, row_group_size=4)
     else:

@@ -11,7 +11,7 @@ import pytest
 
 from e2egraph.errors import InputError
 from e2egraph.events import locations
-from e2egraph.events.source import image_options, open_source
+from e2egraph.events.sources.registry import image_options, open_source
 from tests import image_files, rhtree_files
 
 

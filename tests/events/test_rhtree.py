@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import uproot
 
-from e2egraph import detector
-from e2egraph.detector import Channel
+from e2egraph.detector import geometry
+from e2egraph.detector.channels import Channel
 from e2egraph.errors import InputError
-from e2egraph.events.rhtree import RHTreeFile
+from e2egraph.events.sources.rhtree import RHTreeFile
 from tests import rhtree_files
 
 ALL = ["id", "pv", "tracks", "hits", "ecal", "hcal", "jets", "gen"]
@@ -82,13 +82,13 @@ def test_image_tracks_conserve_pt_and_sit_in_their_crystal(native, images):
     cells = {
         (int(r), int(c))
         for r, c in zip(
-            detector.ecal_row(ak.to_numpy(expected[0].eta)),
-            detector.ecal_column(ak.to_numpy(expected[0].phi)),
+            geometry.ecal_row(ak.to_numpy(expected[0].eta)),
+            geometry.ecal_column(ak.to_numpy(expected[0].phi)),
             strict=True,
         )
         if 0 <= r < 280
     }
-    rows, columns = detector.ecal_row(ak.to_numpy(found[0].eta)), detector.ecal_column(ak.to_numpy(found[0].phi))
+    rows, columns = geometry.ecal_row(ak.to_numpy(found[0].eta)), geometry.ecal_column(ak.to_numpy(found[0].phi))
     assert set(zip(rows.tolist(), columns.tolist(), strict=True)) == cells
 
 
@@ -108,7 +108,7 @@ def test_image_hits_are_as_many_and_point_to_the_same_crystals(native, images):
 
 def test_reading_in_parts_gives_the_same_events(images, monkeypatch):
     whole = images.read(0, EVENTS, ["tracks", "ecal"])
-    monkeypatch.setattr("e2egraph.events.dense.EVENTS_PER_STEP", 4)
+    monkeypatch.setattr("e2egraph.events.sources.dense.EVENTS_PER_STEP", 4)
     assert ak.array_equal(images.read(0, EVENTS, ["tracks", "ecal"]), whole)
     assert ak.array_equal(images.read(2, 5, ["tracks", "ecal"]), whole[2:5])
 

@@ -4,14 +4,14 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from e2egraph import detector
-from e2egraph.detector import Channel
+from e2egraph.detector import geometry
+from e2egraph.detector.channels import Channel
 from e2egraph.errors import InputError
-from e2egraph.events.rhtree import RHTreeFile
-from e2egraph.events.rhtree_branches import find_branches
-from e2egraph.events.source import open_source
-from e2egraph.graphs.task import load_task
-from e2egraph.graphs.truth import truth_source
+from e2egraph.events.sources.registry import open_source
+from e2egraph.events.sources.rhtree import RHTreeFile
+from e2egraph.events.sources.rhtree_branches import find_branches
+from e2egraph.tasks.task import load_task
+from e2egraph.tasks.truth import truth_source
 from tests import rhtree_files
 from tests.rhtree_files import Deposits
 
@@ -49,7 +49,7 @@ def test_tops_without_jet_phi_take_it_from_the_seed(tmp_path, deposits, plain):
     for name in ("pt", "eta", "mass", "seed_ieta", "seed_iphi"):
         assert ak.to_list(found[name]) == ak.to_list(expected[name])
     # The seed of these files is the tower under the axis: half a tower (2.5°) off at most.
-    off = detector.delta_phi(ak.to_numpy(ak.flatten(found.phi)), ak.to_numpy(ak.flatten(expected.phi)))
+    off = geometry.delta_phi(ak.to_numpy(ak.flatten(found.phi)), ak.to_numpy(ak.flatten(expected.phi)))
     assert np.abs(off).max() <= np.radians(2.5) + 1e-6
     assert file.recognised["jets.phi"] == "jetSeed_iphi"
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import uproot
 
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.errors import InputError
-from e2egraph.events.hitstree import HitsTreeFile
-from e2egraph.events.images import ImageFile
-from e2egraph.events.rhtree import RHTreeFile
 from e2egraph.events.schema import EventSource, PointSource
-from e2egraph.events.source import check_alike, image_options, node_form, open_source
+from e2egraph.events.sources.hitstree import HitsTreeFile
+from e2egraph.events.sources.images.imagefile import ImageFile
+from e2egraph.events.sources.registry import check_alike, image_options, node_form, open_source
+from e2egraph.events.sources.rhtree import RHTreeFile
 from tests import hitstree_files, image_files, rhtree_files
 from tests.image_files import BOOSTED_TOP
 

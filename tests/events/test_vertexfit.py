@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from e2egraph.events.simulation.helix import Helices
-from e2egraph.events.vertexfit import primary_vertex
+from e2egraph.detector.helix import Helices
+from e2egraph.events.sources.vertexfit import primary_vertex
 
 
 def tracks(rng, size, origin, pt, *, lifetime=0.0):

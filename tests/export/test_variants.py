@@ -18,10 +18,10 @@ from e2egraph.export.onnx import to_onnx
 from e2egraph.export.parity import feeds
 from e2egraph.export.variant_check import VariantJets, variant_jets
 from e2egraph.export.variants import convert, weighted
-from e2egraph.graphs.nodeselection import NodeSelection
 from e2egraph.graphs.pointclouds import PointClouds, concatenate
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
+from e2egraph.tasks.nodeselection import NodeSelection
 from tests.export.bundles import info, small_model
 from tests.export.test_export import Linear
 from tests.toy_dataset import toy_clouds, write_toy_dataset

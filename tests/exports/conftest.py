@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from e2egraph.config import as_dict
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.export.bundle import read_metadata, write_metadata
 from e2egraph.export.export import export_model
 from e2egraph.export.preprocess import preprocessing, write_preprocess
-from e2egraph.graphs.nodeselection import NodeSelection
-from e2egraph.graphs.task import load_task
+from e2egraph.tasks.nodeselection import NodeSelection
+from e2egraph.tasks.task import load_task
 from tests.export.bundles import JetLinear, info
 from tests.exports.cpp_build import SANITIZERS, build_program, build_runner, fetch_dependencies, made_once
 

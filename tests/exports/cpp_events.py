@@ -9,7 +9,8 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.detector import ECAL_COLUMNS, ECAL_ROWS, ETA_PITCH, HCAL_COLUMNS, HCAL_ROWS, HIT_CHANNELS, PHI_PITCH
+from e2egraph.detector.channels import HIT_CHANNELS
+from e2egraph.detector.geometry import ECAL_COLUMNS, ECAL_ROWS, ETA_PITCH, HCAL_COLUMNS, HCAL_ROWS, PHI_PITCH
 from e2egraph.events.eventfile import EventFileWriter
 
 Collections = dict[str, dict[str, NDArray]]

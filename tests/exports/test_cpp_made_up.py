@@ -16,14 +16,14 @@ import pytest
 
 from e2egraph.config import validate
 from e2egraph.data.padding import FEATURE_NAMES, pad
-from e2egraph.detector import HCAL_COLUMNS, HCAL_ROWS, signed_tower_ieta
-from e2egraph.events.simulation.jets import seed_towers
+from e2egraph.detector.geometry import HCAL_COLUMNS, HCAL_ROWS, signed_tower_ieta
 from e2egraph.graphs.nodes import make_nodes
-from e2egraph.graphs.nodeselection import NodeSelection
 from e2egraph.graphs.pointclouds import PointClouds
-from e2egraph.graphs.selection import Jets
-from e2egraph.graphs.task import TaskConfig
 from e2egraph.inference.session import Bundle
+from e2egraph.simulation.jets import seed_towers
+from e2egraph.tasks.nodeselection import NodeSelection
+from e2egraph.tasks.objects.jet import Jets
+from e2egraph.tasks.task import TaskConfig
 from tests.exports.conftest import variant
 from tests.exports.cpp_build import build_program, made_once
 from tests.exports.cpp_events import JET, Collections, awkward_event, record, with_values, write_events

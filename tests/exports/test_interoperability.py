@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.graphs.columns import arrow_schema
-from e2egraph.graphs.task import load_task
+from e2egraph.tasks.task import load_task
 from tests.toy_dataset import write_toy_dataset
 
 EXPORTS = Path(__file__).parents[2] / "exports"

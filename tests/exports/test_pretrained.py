@@ -9,7 +9,7 @@ import pytest
 
 from e2egraph.cli import main
 from e2egraph.data.scores import read_scores
-from e2egraph.evaluation.metrics import roc_curve
+from e2egraph.evaluation.metrics.roc import roc_curve
 from e2egraph.export.bundle import read_metadata
 from tests.exports.cpp_build import made_once
 from tests.exports.cpp_files import infer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from e2egraph.events.samples import Sample
-from e2egraph.graphs.task import load_task
+from e2egraph.tasks.task import load_task
 from tests import rhtree_files
 
 # Enough |η| that most random jets stay, so that small files suffice.

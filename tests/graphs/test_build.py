@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from e2egraph import detector
+from e2egraph.detector import geometry
 from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
 from e2egraph.graphs import chunk as chunk_module
@@ -16,7 +16,7 @@ from e2egraph.graphs.build import build
 from e2egraph.graphs.columns import JET_TYPES, NODE_TYPES
 from e2egraph.graphs.manifest import read_manifest, verify_shards
 from e2egraph.graphs.shards import open_shard, read_footer, read_row_groups
-from e2egraph.graphs.task import load_task
+from e2egraph.tasks.task import load_task
 from tests import rhtree_files
 
 SETTINGS = ["nodes.neighbors=3", "selection.jet_abs_eta_max=1.5"]
@@ -76,7 +76,7 @@ def test_selected_jets_satisfy_the_selection_and_the_cutflow_adds_up(data_set):
     for shard, clouds in read_all(data_set):
         assert (clouds.jets["jet_pt"] > 400).all()
         assert (np.abs(clouds.jets["jet_eta"]) < 1.5).all()
-        assert (28 - np.abs(detector.signed_tower_ieta(clouds.jets["seed_ieta"])) >= 12).all()
+        assert (28 - np.abs(geometry.signed_tower_ieta(clouds.jets["seed_ieta"])) >= 12).all()
         assert (clouds.jets["label"] == ["qcd", "top"].index(shard.sample)).all()
         assert (clouds.jets["n_nodes"] == clouds.counts).all()
 

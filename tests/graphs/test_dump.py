@@ -10,11 +10,11 @@ from e2egraph.cli import main
 from e2egraph.errors import InputError
 from e2egraph.events.eventfile import COLLECTIONS
 from e2egraph.events.samples import Sample
-from e2egraph.events.source import open_source
+from e2egraph.events.sources.registry import open_source
 from e2egraph.graphs.build import build
 from e2egraph.graphs.dump import dump_events
 from e2egraph.graphs.shards import open_shard, read_row_groups
-from e2egraph.graphs.task import load_task
+from e2egraph.tasks.task import load_task
 from tests import rhtree_files
 
 TASK = load_task("top", ["selection.jet_abs_eta_max=1.5", "resampling=null"])

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from e2egraph.events.source import open_source
+from e2egraph.events.sources.registry import open_source
 from e2egraph.graphs import duplicates
 from e2egraph.graphs.duplicates import event_keys, repeats
 from e2egraph.graphs.hashing import hash_unit

@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from e2egraph.data.padding import pad
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.errors import InputError
-from e2egraph.events.source import image_options, open_source
+from e2egraph.events.sources.registry import image_options, open_source
 from e2egraph.graphs.columns import JET_TYPES
 from e2egraph.graphs.imagepoints import check_image_source, image_clouds, image_cuts, image_jets
 from e2egraph.graphs.nodes import canonical_order
-from e2egraph.graphs.task import Nodes, Selection, load_task
 from e2egraph.models.image.rasterize import Rasterize
+from e2egraph.tasks.task import Nodes, Selection, load_task
 from tests import image_files
 from tests.image_files import BOOSTED_TOP
 

@@ -6,14 +6,14 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from e2egraph import detector
-from e2egraph.detector import Channel
-from e2egraph.events.rhtree import RHTreeFile
+from e2egraph.detector import geometry
+from e2egraph.detector.channels import Channel
+from e2egraph.events.sources.rhtree import RHTreeFile
 from e2egraph.graphs.columns import NODE_TYPES
 from e2egraph.graphs.nodes import canonical_order, point_clouds
 from e2egraph.graphs.pixels import pixel_offset
-from e2egraph.graphs.selection import flatten_jets
-from e2egraph.graphs.task import Nodes
+from e2egraph.tasks.objects.jet import flatten_jets
+from e2egraph.tasks.task import Nodes
 from tests import rhtree_files
 
 EVENTS = 8
@@ -61,8 +61,8 @@ def test_the_window_holds_exactly_the_tracks_and_crystals_within_62_crystals(eve
             expected = sorted(offset for offset in window_by_hand(event, jet, deposits) if offset is not None)
             nodes = slice(*clouds.offsets[number : number + 2])
             here = clouds.nodes["channel"][nodes] == channel
-            rows = pixel_offset(clouds.nodes["deta"][nodes][here], detector.ETA_PITCH)
-            columns = pixel_offset(clouds.nodes["dphi"][nodes][here], detector.PHI_PITCH)
+            rows = pixel_offset(clouds.nodes["deta"][nodes][here], geometry.ETA_PITCH)
+            columns = pixel_offset(clouds.nodes["dphi"][nodes][here], geometry.PHI_PITCH)
             assert sorted(zip(rows.tolist(), columns.tolist(), strict=True)) == expected
 
 
@@ -71,10 +71,10 @@ def test_the_window_closes_over_the_phi_edge(events, jets):
     at_edge = np.abs(jets.columns["jet_phi"]) > 3.0
     assert at_edge.any()
     wide = clouds.take(at_edge)
-    phi = detector.ecal_phi(detector.centre_crystal(jets.columns["seed_iphi"][at_edge]))[wide.jet_of_node]
+    phi = geometry.ecal_phi(geometry.centre_crystal(jets.columns["seed_iphi"][at_edge]))[wide.jet_of_node]
     absolute = phi + wide.nodes["dphi"]
     assert (absolute > math.pi).any() or (absolute < -math.pi).any()
-    assert (np.abs(wide.nodes["dphi"]) < 62.5 * detector.PHI_PITCH).all()
+    assert (np.abs(wide.nodes["dphi"]) < 62.5 * geometry.PHI_PITCH).all()
 
 
 def test_a_track_node_carries_its_track(events, jets):
@@ -101,7 +101,7 @@ def test_a_hit_node_has_value_one_and_its_own_radius(events, jets):
 
 def test_native_coordinates_are_finer_than_a_crystal(events, jets):
     clouds = build(events, jets, channels=["TRACK"])
-    fraction = np.mod(clouds.nodes["deta"] / detector.ETA_PITCH + 0.5, 1.0)
+    fraction = np.mod(clouds.nodes["deta"] / geometry.ETA_PITCH + 0.5, 1.0)
     assert 0.2 < fraction.std() < 0.35  # uniform in the crystal: 1/√12 = 0.289
 
 
@@ -109,7 +109,7 @@ def test_calorimeter_nodes_sit_on_crystal_and_tower_centres(events, jets):
     clouds = build(events, jets)
     for channel, step in ((Channel.ECAL, 1), (Channel.HCAL, 5)):
         here = clouds.nodes["channel"] == channel
-        multiple = clouds.nodes["deta"][here] / (step * detector.ETA_PITCH)
+        multiple = clouds.nodes["deta"][here] / (step * geometry.ETA_PITCH)
         np.testing.assert_allclose(multiple, np.rint(multiple), atol=1e-4)
 
 

@@ -11,19 +11,21 @@ from hypothesis import strategies as st
 
 from e2egraph.config import as_dict, digest, validate
 from e2egraph.data.padding import pad
-from e2egraph.detector import ETA_PITCH, PHI_PITCH, Channel
+from e2egraph.detector.channels import Channel
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import InputError, UsageError
-from e2egraph.events.rhtree import RHTreeFile
-from e2egraph.events.source import image_options, open_source
+from e2egraph.events.sources.registry import image_options, open_source
+from e2egraph.events.sources.rhtree import RHTreeFile
 from e2egraph.graphs.columns import NEIGHBORS, NODE_TYPES
 from e2egraph.graphs.edges import nearest_neighbors
 from e2egraph.graphs.imagepoints import image_clouds, image_jets
 from e2egraph.graphs.nodes import make_nodes
-from e2egraph.graphs.nodeselection import NodeSelection, built_with, check_available, in_words, select_nodes
+from e2egraph.graphs.nodeselection import built_with, check_available, select_nodes
 from e2egraph.graphs.pointclouds import PointClouds
-from e2egraph.graphs.selection import flatten_jets
-from e2egraph.graphs.task import Nodes, TaskConfig, load_task
 from e2egraph.models.image.rasterize import Rasterize
+from e2egraph.tasks.nodeselection import NodeSelection, in_words
+from e2egraph.tasks.objects.jet import flatten_jets
+from e2egraph.tasks.task import Nodes, TaskConfig, load_task
 from tests import image_files, rhtree_files
 from tests.toy_dataset import toy_clouds
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from e2egraph.detector import ETA_PITCH, PHI_PITCH
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.graphs.pixels import inside_pixel, pixel_offset
 
 

@@ -7,7 +7,7 @@ from e2egraph.errors import InputError
 from e2egraph.graphs.chunk import assign_split
 from e2egraph.graphs.hashing import hash_unit
 from e2egraph.graphs.resampling import keep_probabilities, kept, spectrum
-from e2egraph.graphs.task import Resampling, Split
+from e2egraph.tasks.task import Resampling, Split
 
 RESAMPLING = Resampling(reference="top", pt_edges=[400, 500, 600, 800])
 

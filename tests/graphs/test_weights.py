@@ -8,7 +8,7 @@ from e2egraph.events.samples import Sample
 from e2egraph.graphs.build import BuildOptions, build
 from e2egraph.graphs.resampling import bin_factors, kept, spectrum, weight_factors
 from e2egraph.graphs.shards import open_shard, read_row_groups
-from e2egraph.graphs.task import Resampling
+from e2egraph.tasks.task import Resampling
 from tests.graphs.builds import ntuple, task
 
 EDGES = [400, 500, 600, 800]

@@ -17,12 +17,13 @@ from e2egraph.data.scores import read_scores
 from e2egraph.errors import InputError, UsageError
 from e2egraph.export.export import export_model
 from e2egraph.graphs.manifest import read_manifest
-from e2egraph.graphs.nodeselection import NodeSelection, select_nodes
+from e2egraph.graphs.nodeselection import select_nodes
 from e2egraph.graphs.pointclouds import PointClouds, concatenate
 from e2egraph.graphs.shards import open_shard, read_row_groups
 from e2egraph.inference.latency import latency
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
+from e2egraph.tasks.nodeselection import NodeSelection
 from tests.export.bundles import JetLinear, export_small, info
 from tests.toy_dataset import toy_clouds, write_toy_dataset
 

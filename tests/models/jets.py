@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from e2egraph.detector import ETA_PITCH, PHI_PITCH, Channel
+from e2egraph.detector.channels import Channel
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.graphs.columns import JET_VARIABLES, VARIABLES
 from e2egraph.models.network import N_FEATURES
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.config import validate
-from e2egraph.detector import ETA_PITCH
+from e2egraph.detector.geometry import ETA_PITCH
 from e2egraph.errors import UsageError
 from e2egraph.export.onnx import to_onnx
 from e2egraph.export.parity import check_parity

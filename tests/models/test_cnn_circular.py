@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.data.padding import FEATURE_NAMES
-from e2egraph.detector import PHI_PITCH, Channel
+from e2egraph.detector.channels import Channel
+from e2egraph.detector.geometry import PHI_PITCH
 from e2egraph.errors import UsageError
 from e2egraph.export.onnx import to_onnx
 from e2egraph.export.parity import check_parity

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from e2egraph.data.padding import FEATURE_NAMES
-from e2egraph.detector import ETA_PITCH, PHI_PITCH
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
 from e2egraph.export.onnx import to_onnx
 from e2egraph.export.parity import check_parity

@@ -8,8 +8,8 @@ from e2egraph.data.padding import pad
 from e2egraph.events.samples import Sample
 from e2egraph.graphs.build import build
 from e2egraph.graphs.shards import open_shard, read_row_groups
-from e2egraph.graphs.task import load_task
 from e2egraph.models.image.rasterize import Rasterize
+from e2egraph.tasks.task import load_task
 from tests import rhtree_files
 from tests.dense_crops import BUILD_SETTINGS, CHANNELS, DenseFile
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from e2egraph.config import validate
-from e2egraph.detector import ETA_PITCH, PHI_PITCH
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
 from e2egraph.models.kernels import lsh
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers

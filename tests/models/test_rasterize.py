@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from e2egraph.data.padding import FEATURE_NAMES
-from e2egraph.detector import ETA_PITCH, PHI_PITCH, Channel
+from e2egraph.detector.channels import Channel
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.graphs.pixels import inside_pixel, pixel_offset
 from e2egraph.models.image.rasterize import IMAGE_CHANNELS, PUBLISHED_CHANNELS, Rasterize
 from tests.models.jets import jets

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from e2egraph.detector import ETA_PITCH, PHI_PITCH
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.models.serialization import Blocks, course_code, serialize
 from tests.models.jets import jets
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from e2egraph.detector import ETA_PITCH, PHI_PITCH, Channel
+from e2egraph.detector.channels import Channel
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
 from e2egraph.models.network import clear_padding, feature_index
 from e2egraph.models.registry import build_model, load_model_config, parameter_count

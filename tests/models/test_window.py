@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from e2egraph.config import validate
-from e2egraph.detector import ETA_PITCH, PHI_PITCH
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
 from e2egraph.models.kernels.attention import AttentionKernel
 from e2egraph.models.kernels.window import Window, WindowKernel, WindowOptions

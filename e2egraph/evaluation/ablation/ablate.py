@@ -33,11 +33,11 @@ from e2egraph.evaluation.ablation.runs import (
     find_runs,
     make_runs,
 )
-from e2egraph.evaluation.figures import FIGURES
-from e2egraph.evaluation.joined import equal_as_none
-from e2egraph.evaluation.paired import RESAMPLES
-from e2egraph.evaluation.report.ablation_page import write_ablation_report
-from e2egraph.evaluation.report.provenance import without_paths
+from e2egraph.evaluation.compare.joined import equal_as_none
+from e2egraph.evaluation.compare.paired import RESAMPLES
+from e2egraph.evaluation.metrics.figures import FIGURES
+from e2egraph.evaluation.pages.ablation_page import write_ablation_report
+from e2egraph.evaluation.pages.provenance import without_paths
 from e2egraph.evaluation.simulated import all_simulated
 from e2egraph.training.recipe import what_decides
 

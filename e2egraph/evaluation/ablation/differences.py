@@ -13,10 +13,10 @@ from e2egraph.evaluation.ablation.plan import Plan, jets_name
 from e2egraph.evaluation.ablation.results import Cell, CellFigure, Contrast, Cost, TrainingJets
 from e2egraph.evaluation.ablation.rows import steps
 from e2egraph.evaluation.ablation.runs import FinishedRun, by_cell
-from e2egraph.evaluation.figures import FIGURES
-from e2egraph.evaluation.joined import JoinedScores, join
-from e2egraph.evaluation.p_values import PValue
-from e2egraph.evaluation.paired import Contender, Difference, PairedResult, Standing, paired
+from e2egraph.evaluation.compare.joined import JoinedScores, join
+from e2egraph.evaluation.compare.paired import Contender, Difference, PairedResult, Standing, paired
+from e2egraph.evaluation.metrics.figures import FIGURES
+from e2egraph.evaluation.metrics.p_values import PValue
 
 Key = tuple[str, str, TrainingJets]
 

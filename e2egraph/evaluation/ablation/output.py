@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from e2egraph.data.table import JetTable
-from e2egraph.evaluation.ablation.plots import plot_costs, plot_inputs, plot_learning_curve
 from e2egraph.evaluation.ablation.results import Ablation, TrainingJets
 from e2egraph.evaluation.ablation.runs import SPLIT, FinishedRun
 from e2egraph.evaluation.ablation.tables import tables
-from e2egraph.evaluation.joined import join
-from e2egraph.evaluation.paired import Contender
-from e2egraph.evaluation.plots import label_of
-from e2egraph.evaluation.roc_overlay import OverlayBands, overlay_bands, plot_roc_overlay
+from e2egraph.evaluation.compare.joined import join
+from e2egraph.evaluation.compare.paired import Contender
+from e2egraph.plots.ablation import plot_costs, plot_inputs, plot_learning_curve
+from e2egraph.plots.roc_overlay import OverlayBands, overlay_bands, plot_roc_overlay
+from e2egraph.plots.scores import label_of
 from e2egraph.training.run_folder import write_text
 
 MARKDOWN_NAME, LATEX_NAME = "ablation.md", "ablation.tex"

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from e2egraph import config
 from e2egraph.config import config_names, configuration
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.errors import UsageError
 from e2egraph.evaluation.ablation.results import InputRow, Published
 from e2egraph.graphs.columns import VARIABLES

@@ -12,8 +12,8 @@ from e2egraph.data.training_jets import training_jets
 from e2egraph.errors import InputError, Stopped
 from e2egraph.evaluation.ablation.plan import Plan, PlannedRun
 from e2egraph.evaluation.ablation.results import Failure
+from e2egraph.evaluation.compare.evaluated_run import EvaluatedRun, read_evaluated
 from e2egraph.evaluation.evaluate import METRICS_NAME, evaluate
-from e2egraph.evaluation.evaluated_run import EvaluatedRun, read_evaluated
 from e2egraph.graphs.manifest import Manifest
 from e2egraph.graphs.nodeselection import check_available
 from e2egraph.training.resume import RunIdentity, find_beginning

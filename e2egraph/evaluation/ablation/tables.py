@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from e2egraph.evaluation.ablation.plan import jets_name
 from e2egraph.evaluation.ablation.results import Ablation, Cell, CellFigure, Contrast, InputRow, TrainingJets
 from e2egraph.evaluation.ablation.table import Table
-from e2egraph.evaluation.comparison import TOO_FEW
-from e2egraph.evaluation.figures import AUC, EFFICIENCY
+from e2egraph.evaluation.compare.comparison import TOO_FEW
 from e2egraph.evaluation.markdown import with_error
-from e2egraph.evaluation.p_values import PValue
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY
+from e2egraph.evaluation.metrics.p_values import PValue
 
 ABSENT = "–"
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
-from e2egraph.evaluation.bootstrap import RESAMPLES, SEED
-from e2egraph.evaluation.figures import ENOUGH_JETS
-from e2egraph.evaluation.metrics import roc_curve
+from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED
+from e2egraph.evaluation.metrics.figures import ENOUGH_JETS
+from e2egraph.evaluation.metrics.roc import roc_curve
 from e2egraph.evaluation.significance.analysis import Analysis
 from e2egraph.evaluation.significance.counting import Jets, Yields, thresholds, yields_above, yields_of
 from e2egraph.evaluation.significance.discovery import discovery_scale

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.evaluation.bootstrap import draws
+from e2egraph.evaluation.metrics.bootstrap import draws
 from e2egraph.evaluation.significance.counting import Jets
 from e2egraph.evaluation.significance.formulas import asimov_z
 

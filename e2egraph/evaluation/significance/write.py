@@ -41,8 +41,8 @@ def write_significance(
     """
     write_text(folder / f"{STEM}.md", markdown(result, analysis, simulated=all_simulated(runs)))
     if plots:
-        from e2egraph.evaluation.plots import label_of
-        from e2egraph.evaluation.significance.plot import plot_significance
+        from e2egraph.plots.scores import label_of
+        from e2egraph.plots.significance import plot_significance
 
         plot_significance(result, folder / STEM, label_of(runs))
     content = {"schema_version": SCHEMA_VERSION, **about, "analysis": as_dict(analysis), **asdict(result)}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from e2egraph.detector import WINDOW_HALF_WIDTH, Channel
+from e2egraph.detector.channels import Channel
+from e2egraph.detector.geometry import WINDOW_HALF_WIDTH
 from e2egraph.models.grid import window_pixels
 from e2egraph.models.image.pixel_sums import pixel_sums
 from e2egraph.models.network import clear_padding, feature_index

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.models.image.pixel_sums import pixel_sums
 from e2egraph.models.network import clear_padding, feature_index
 

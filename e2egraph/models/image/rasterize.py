@@ -8,7 +8,8 @@ import torch
 from pydantic import AfterValidator
 from torch import Tensor, nn
 
-from e2egraph.detector import CRYSTALS_PER_TOWER, HIT_CHANNELS, WINDOW_SIZE, Channel
+from e2egraph.detector.channels import HIT_CHANNELS, Channel
+from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, WINDOW_SIZE
 from e2egraph.models.grid import window_pixels
 from e2egraph.models.image.pixel_sums import pixel_sums
 from e2egraph.models.network import clear_padding, feature_index

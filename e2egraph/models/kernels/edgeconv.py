@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.detector import ETA_PITCH
+from e2egraph.detector.geometry import ETA_PITCH
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
 from e2egraph.models.kernels.feature_neighbors import nearest_in_features
 from e2egraph.models.kernels.neighbors import gather_nodes, nearest

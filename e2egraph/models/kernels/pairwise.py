@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from e2egraph.detector import ETA_PITCH
+from e2egraph.detector.geometry import ETA_PITCH
 from e2egraph.models.scaling import HALF_WINDOW
 
 # Numbers in the hidden layer of a pair.

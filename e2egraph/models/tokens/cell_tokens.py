@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.models.scaling import VariableScaling
 from e2egraph.models.tokens.cells import occupied_cells
 from e2egraph.models.tokens.tokens import Nodes, Tokens, columns, place_of

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from e2egraph.detector import ETA_PITCH, PHI_PITCH, WINDOW_SIZE
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH, WINDOW_SIZE
 from e2egraph.models.grid import window_pixels
 
 # GeV that a hit counts for when cells are ranked: cells without energy are ranked by their hits. A power of two, which

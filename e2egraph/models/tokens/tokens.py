@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.graphs.columns import VARIABLES
 from e2egraph.models.network import feature_index
 from e2egraph.models.pooling import energies

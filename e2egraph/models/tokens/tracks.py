@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from e2egraph.detector import Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.graphs.columns import VARIABLES
 from e2egraph.models.network import feature_index
 from e2egraph.models.pooling import ENERGY_CHANNELS

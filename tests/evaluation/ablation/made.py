@@ -14,7 +14,7 @@ from e2egraph.evaluation.ablation.results import (
     RunEntry,
 )
 from e2egraph.evaluation.ablation.rows import load_rows
-from e2egraph.evaluation.figures import AUC, EFFICIENCY, FIGURES
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES
 
 MODELS = ("image", "graph_50%")
 

@@ -1,0 +1,1 @@
+"""The detector: geometry of the barrel, and a table of the layers that nodes come from."""

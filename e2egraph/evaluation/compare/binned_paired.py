@@ -1,0 +1,125 @@
+"""Where one tagger beats another: paired differences in bins of a jet quantity such as pT, pile-up or nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.data.scores import Scores
+from e2egraph.data.table import JetTable
+from e2egraph.errors import InputError
+from e2egraph.evaluation.compare.joined import KEY, JoinedScores
+from e2egraph.evaluation.compare.paired import RESAMPLES, Contender, Difference, PairedResult, paired
+from e2egraph.evaluation.markdown import aligned, with_error
+from e2egraph.evaluation.metrics.bins import quantile_edges
+from e2egraph.evaluation.metrics.bootstrap import SEED
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, ENOUGH_JETS, FIGURES
+
+
+@dataclass(frozen=True)
+class PairedBin:
+    """Jets with ``low`` ≤ quantity < ``high`` (the last bin includes ``high``); ``median``: of the quantity.
+
+    ``result``: every figure by a cut made in this bin; None where ``limit`` says why there is none.
+    """
+
+    low: float
+    high: float
+    median: float
+    jets: int
+    signal_jets: int
+    background_jets: int
+    result: PairedResult | None
+    limit: str | None = None
+
+    def difference(self, name: str, figure: str) -> Difference | None:
+        """``figure`` of contender ``name`` minus the reference's; None where it could not be said."""
+        differences = () if self.result is None else self.result.differences
+        return next((one for one in differences if (one.name, one.figure) == (name, figure)), None)
+
+
+def binned_paired(
+    jets: JoinedScores,
+    contenders: Sequence[Contender],
+    values: NDArray,
+    reference: int = 0,
+    *,
+    edges: NDArray | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> list[PairedBin]:
+    """``paired`` in bins of ``values`` [J], quartiles if no ``edges`` are given; jets beyond given edges are in no bin.
+
+    A bin with fewer than ``ENOUGH_JETS`` jets, or fewer than two of a class with weight, has no result. InputError:
+    as many values as jets are not there, or one is not finite.
+    """
+    values = np.asarray(values, np.float64)
+    if len(values) != len(jets.is_signal):
+        raise InputError(f"{len(values)} values for {len(jets.is_signal)} jets; give the values of the scored jets.")
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise InputError(f"{bad} of {len(values)} jets have no finite value to be binned by; choose another quantity.")
+    edges = quantile_edges(values) if edges is None else np.asarray(edges, np.float64)
+    bins = []
+    for low, high in pairwise(edges):
+        inside = (values >= low) & ((values <= high) if high == edges[-1] else (values < high))
+        part = _part(jets, inside)
+        signal, background = int(part.is_signal.sum()), int((~part.is_signal).sum())
+        limit = None
+        if len(part.is_signal) < ENOUGH_JETS:
+            limit = f"fewer than {ENOUGH_JETS} jets"
+        elif min(_weighty(part, True), _weighty(part, False)) < 2:
+            limit = "fewer than two signal or background jets"
+        result = None if limit else paired(part, contenders, reference, resamples=resamples, seed=seed)
+        median = float(np.median(values[inside])) if inside.any() else float(low + high) / 2
+        head = (float(low), float(high), median, signal + background, signal, background)
+        bins.append(PairedBin(*head, result, limit))
+    return bins
+
+
+def binned_table(
+    bins: Mapping[str, Sequence[PairedBin]], names: Sequence[str], figures: Sequence[str] = (AUC, EFFICIENCY)
+) -> str:
+    """Quantity → its bins, as a Markdown table: each contender of ``names`` minus the reference, with p-values."""
+    rows = [["bin", "jets", "model", *(cell for name in figures for cell in (f"Δ {FIGURES[name].title}", "p"))]]
+    for quantity, parts in bins.items():
+        for part in parts:
+            for name in names:
+                row = [f"{quantity} {part.low:g} – {part.high:g}", f"{part.jets:,}", name]
+                for figure in figures:
+                    found = part.difference(name, figure)
+                    if found is None:
+                        row += [part.limit or "too few", "–"]
+                        continue
+                    value = with_error(found.difference, found.error, FIGURES[figure].digits)
+                    row += [("+" if found.difference > 0 else "") + value, str(found.p_value or "–")]
+                rows.append(row)
+    return aligned(rows)
+
+
+def quantity_of(scores: Scores, table: JetTable, name: str, split: str | None) -> NDArray:
+    """Column ``name`` of the data set for each jet of ``scores``, [J]; read it with ``read_table(extra=(name,))``.
+
+    ``scores`` are of a split (None: of all jets) as ``evaluate`` writes them. InputError when they are of other jets.
+    """
+    numbers = table.jets_of(split)
+    same = len(numbers) == len(scores)
+    if not (same and all((table.columns[key][numbers] == scores.jets[key]).all() for key in KEY)):
+        raise InputError(f"{table.folder}: the scores are not of these jets; give the data set they were evaluated on.")
+    column: NDArray = table.columns[name][numbers]
+    return column
+
+
+def _part(jets: JoinedScores, inside: NDArray[np.bool_]) -> JoinedScores:
+    weight = None if jets.weight is None else jets.weight[inside]
+    return replace(jets, is_signal=jets.is_signal[inside], weight=weight, scores=jets.scores[:, inside])
+
+
+def _weighty(jets: JoinedScores, signal: bool) -> int:
+    """Jets of a class that weigh anything."""
+    members = jets.is_signal == signal
+    return int(members.sum() if jets.weight is None else (jets.weight[members] > 0).sum())

@@ -1,0 +1,284 @@
+"""Differences between taggers on the same jets, with errors that know that the jets are the same.
+
+Errors have two parts. *Jets*: how the difference would scatter on other test jets, for the networks as they are;
+DeLong's for AUCs without weights, else the spread over paired bootstrap resamples (every score sees the same draws).
+*Seeds*: how the mean over seeds would scatter with other seeds, √(s₁²/n₁ + s₂²/n₂) from the spread s over n seeds of
+either tagger on these jets; known only where both have at least two. The whole error is their quadratic sum, and its
+p-value Student's with the degrees of freedom of B. Welch, Biometrika 34 (1947) 28: the jets' part counts as exact, the
+seeds' parts have n − 1. What a seed adds jet by jet is in both parts, so that this p-value is rather too large than too
+small. Without the seeds' part the p-value is normal, and speaks of these networks alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.errors import InputError
+from e2egraph.evaluation.compare.joined import JoinedScores
+from e2egraph.evaluation.metrics.bootstrap import SEED, resample
+from e2egraph.evaluation.metrics.delong import DeLong, delong, p_value_of
+from e2egraph.evaluation.metrics.figures import AUC, ENOUGH_JETS, FIGURES, Figure, enough_pass, too_few
+from e2egraph.evaluation.metrics.p_values import PValue, student_p_value
+from e2egraph.evaluation.metrics.roc import effective_number, roc_curve
+
+Floats = NDArray[np.float64]
+
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A tagger: the rows of ``JoinedScores.scores`` that are its seeds."""
+
+    name: str
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One figure of one contender: by seed, mean, spread over seeds (None for one), and the mean's error from the jets.
+
+    All None where fewer than ``ENOUGH_PASSING`` background jets pass the cut of one of the seeds.
+    """
+
+    name: str
+    figure: str
+    seeds: tuple[float | None, ...]
+    mean: float | None
+    spread: float | None
+    error: float | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One figure of ``name`` minus that of ``reference``, both means over seeds; ``ratio`` likewise divided.
+
+    ``error``: of the difference, from ``error_jets`` and, where known, ``error_seeds``; ``error_bootstrap``: the jets'
+    part by the bootstrap, whichever ``method`` ("DeLong" or "bootstrap") gave ``error_jets``. ``p_value``: two-sided,
+    by ``error`` in Student's or the normal approximation (never counted in resamples, which could not fall below 1/R);
+    ``p_value_jets`` by ``error_jets`` alone. ``opposite_sign``: share of resamples whose difference has not the sign
+    of the quoted one, zero counting half. None: not quotable, for a reason among ``PairedResult.limits``.
+    """
+
+    name: str
+    reference: str
+    figure: str
+    difference: float
+    error: float | None
+    error_jets: float | None
+    error_seeds: float | None
+    error_bootstrap: float | None
+    method: str
+    p_value: PValue | None
+    p_value_jets: PValue | None
+    degrees_of_freedom: float | None
+    opposite_sign: float
+    ratio: float | None
+    ratio_error: float | None
+
+
+@dataclass(frozen=True)
+class PairedResult:
+    """``standings`` of all contenders and ``differences`` of all but the reference, in the order given.
+
+    ``limits``: what could not be said, each a sentence.
+    """
+
+    reference: str
+    jets: int
+    signal_jets: int
+    background_jets: int
+    weighted: bool
+    resamples: int
+    seed: int
+    standings: tuple[Standing, ...]
+    differences: tuple[Difference, ...]
+    limits: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A figure of all scores: ``values`` [S], ``samples`` [S, R], and background jets ``passing`` [S] (None: AUC)."""
+
+    figure: Figure
+    values: Floats
+    samples: Floats
+    passing: Floats | None
+
+    def least_passing(self, contender: Contender) -> float:
+        """Background jets that pass the cut of the seed with the fewest; infinite for the AUC."""
+        return math.inf if self.passing is None else float(self.passing[list(contender.rows)].min())
+
+    def means(self, contender: Contender) -> Floats:
+        """The mean over seeds in each resample, [R]."""
+        return self.samples[list(contender.rows)].mean(axis=0)
+
+
+def paired(
+    jets: JoinedScores,
+    contenders: Sequence[Contender],
+    reference: int = 0,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> PairedResult:
+    """Every figure of ``figures.FIGURES`` for each contender, and its difference to contender number ``reference``.
+
+    InputError as ``metrics.check``, or with fewer than two jets of a class.
+    """
+    signal, background = int(jets.is_signal.sum()), int((~jets.is_signal).sum())
+    if min(signal, background) < 2:
+        raise InputError("errors need at least two signal and two background jets; evaluate on more jets.")
+    analytic = delong(jets.is_signal, jets.scores) if jets.weight is None else None
+    limits = []
+    enough = signal + background >= ENOUGH_JETS
+    if not enough:
+        limits.append(f"only {signal + background} jets: no p-values below {ENOUGH_JETS} jets, and errors are rough")
+    for contender in contenders:
+        seeds = (len(contender.rows), len(contenders[reference].rows))
+        if contender is not contenders[reference] and min(seeds) == 1 < max(seeds):
+            limits.append(
+                f"{contender.name} against {contenders[reference].name}: errors and p-values of the jets alone, since "
+                "one of them has a single seed"
+            )
+    standings: dict[tuple[int, str], Standing] = {}
+    differences: dict[tuple[int, str], Difference] = {}
+    for measured in _measure(jets, resamples, seed):
+        name = measured.figure.name
+        few = {}
+        for number, contender in enumerate(contenders):
+            passing = measured.least_passing(contender)
+            standings[number, name] = _standing(measured, contender, analytic, enough_pass(passing))
+            if not enough_pass(passing):
+                few[contender.name] = passing
+        if few:
+            limits.append(too_few(measured.figure, few))
+        for number, contender in enumerate(contenders):
+            both = (contender, contenders[reference])
+            if number != reference and all(enough_pass(measured.least_passing(one)) for one in both):
+                differences[number, name] = _difference(measured, *both, analytic, enough)
+    order = [(number, name) for number in range(len(contenders)) for name in FIGURES]
+    return PairedResult(
+        reference=contenders[reference].name,
+        jets=signal + background,
+        signal_jets=signal,
+        background_jets=background,
+        weighted=jets.weight is not None,
+        resamples=resamples,
+        seed=seed,
+        standings=tuple(standings[key] for key in order),
+        differences=tuple(differences[key] for key in order if key in differences),
+        limits=tuple(limits),
+    )
+
+
+def _measure(jets: JoinedScores, resamples: int, seed: int) -> list[_Measured]:
+    curves = [roc_curve(jets.is_signal, score, jets.weight) for score in jets.scores]
+    functions = {figure.name: figure.of_rows for figure in FIGURES.values()}
+    samples = resample(jets.is_signal, jets.scores, jets.weight, functions, resamples=resamples, seed=seed)
+    weight = np.ones(len(jets.is_signal)) if jets.weight is None else jets.weight
+    background = effective_number(weight[~jets.is_signal])
+    return [
+        _Measured(
+            figure,
+            np.array([figure.of_curve(curve) for curve in curves]),
+            samples[figure.name],
+            None if figure.mistag is None else np.array([figure.mistag(curve) * background for curve in curves]),
+        )
+        for figure in FIGURES.values()
+    ]
+
+
+def _standing(measured: _Measured, contender: Contender, analytic: DeLong | None, quotable: bool) -> Standing:
+    name, figure = contender.name, measured.figure.name
+    if not quotable:
+        return Standing(name, figure, (None,) * len(contender.rows), None, None, None)
+    values = measured.values[list(contender.rows)]
+    if figure == AUC and analytic is not None:
+        error: float | None = analytic.contrast(_means(len(measured.values), contender))[1]
+    else:
+        error = _spread(measured.means(contender))
+    spread = float(values.std(ddof=1)) if len(values) > 1 else None
+    return Standing(name, figure, tuple(map(float, values)), float(values.mean()), spread, error)
+
+
+def _difference(
+    measured: _Measured, one: Contender, other: Contender, analytic: DeLong | None, enough: bool
+) -> Difference:
+    values = [measured.values[list(contender.rows)] for contender in (one, other)]
+    means = [float(v.mean()) for v in values]
+    value = means[0] - means[1]
+    samples = [measured.means(contender) for contender in (one, other)]
+    error_bootstrap = error_jets = _spread(samples[0] - samples[1])
+    method = "bootstrap"
+    if measured.figure.name == AUC and analytic is not None:
+        coefficients = _means(len(measured.values), one) - _means(len(measured.values), other)
+        method, (_, error_jets) = "DeLong", analytic.contrast(coefficients)
+    seeds = [float(v.var(ddof=1)) / len(v) for v in values] if min(map(len, values)) > 1 else None
+    p_jets = p_value = p_value_of(value, error_jets) if enough and error_jets is not None else None
+    error, degrees = error_jets, math.inf
+    if seeds is not None and error_jets is not None:
+        error = math.sqrt(error_jets**2 + sum(seeds))
+        scatter = sum(v**2 / (len(of) - 1) for v, of in zip(seeds, values, strict=True))
+        degrees = error**4 / scatter if scatter > 0 else math.inf
+        if enough:
+            p_value = student_p_value(value / error, degrees) if error > 0 else p_value_of(value, error)
+    ratio, ratio_error = _ratio(measured.figure, means, samples, seeds)
+    return Difference(
+        name=one.name,
+        reference=other.name,
+        figure=measured.figure.name,
+        difference=value,
+        error=error,
+        error_jets=error_jets,
+        error_seeds=None if seeds is None else math.sqrt(sum(seeds)),
+        error_bootstrap=error_bootstrap,
+        method=method,
+        p_value=p_value,
+        p_value_jets=p_jets,
+        degrees_of_freedom=None if math.isinf(degrees) else degrees,
+        opposite_sign=_opposite(samples[0] - samples[1], value),
+        ratio=ratio,
+        ratio_error=ratio_error,
+    )
+
+
+def _opposite(samples: Floats, value: float) -> float:
+    """Share of samples with the other sign than ``value``, zeros counting half; one half for no difference at all."""
+    return float(np.mean((1.0 - np.sign(samples) * np.sign(value)) / 2.0))
+
+
+def _ratio(
+    figure: Figure, means: Sequence[float], samples: Sequence[Floats], seeds: Sequence[float] | None
+) -> tuple[float | None, float | None]:
+    """Ratio of two figures and its error, jets and seeds in quadrature; none for the AUC, where it would say nothing.
+
+    ``seeds``: variance of either mean from its seeds.
+    """
+    if figure.name == AUC or means[1] == 0.0:
+        return None, None
+    ratio = means[0] / means[1]
+    if (samples[1] == 0.0).any():
+        return ratio, None
+    jets = _spread(samples[0] / samples[1])
+    if jets is None or seeds is None:
+        return ratio, jets
+    from_seeds = seeds[0] / means[1] ** 2 + seeds[1] * (ratio / means[1]) ** 2
+    return ratio, math.sqrt(jets**2 + from_seeds)
+
+
+def _means(scores: int, contender: Contender) -> Floats:
+    """Coefficients [S] that make the contender's mean over seeds."""
+    coefficients = np.zeros(scores)
+    coefficients[list(contender.rows)] = 1.0 / len(contender.rows)
+    return coefficients
+
+
+def _spread(samples: Floats) -> float | None:
+    """Standard deviation; None where a resample has no finite value, such as a rejection without background."""
+    return float(samples.std(ddof=1)) if np.isfinite(samples).all() else None

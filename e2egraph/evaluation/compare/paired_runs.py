@@ -1,0 +1,112 @@
+"""Evaluated runs, or their means over seeds, against a reference: ``paired`` from run folders, as table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from e2egraph.errors import InputError, UsageError
+from e2egraph.evaluation.compare.comparison import TOO_FEW
+from e2egraph.evaluation.compare.evaluated_run import EvaluatedRun, by_model, labels, read_evaluated
+from e2egraph.evaluation.compare.joined import join
+from e2egraph.evaluation.compare.paired import RESAMPLES, Contender, Difference, PairedResult, paired
+from e2egraph.evaluation.markdown import aligned, with_error
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, LOW_EFFICIENCY, SIGNAL_EFFICIENCIES, rejection_name
+
+
+def compare_paired(
+    runs: Sequence[Path], reference: str | None = None, *, group: bool = False, resamples: int = RESAMPLES
+) -> PairedResult:
+    """Each run against the reference, on the same jets: ``metrics.json`` says which, ``scores.parquet`` the scores.
+
+    ``reference``: a run's path or folder name, or a model's name; the first run by default. ``group``: contenders are
+    models, each the mean over its runs. InputError as ``read_evaluated``, ``by_model`` and ``join``, or with a single
+    contender; UsageError: the reference is none of the runs, or several.
+    """
+    evaluated = read_evaluated(runs)
+    names = labels(evaluated)
+    if group:
+        contenders = [Contender(model, tuple(rows)) for model, rows in by_model(evaluated).items()]
+    else:
+        contenders = [Contender(name, (row,)) for row, name in enumerate(names)]
+    if len(contenders) < 2:
+        raise InputError(f"{contenders[0].name}: nothing to compare with; name a run of another model.")
+    chosen = 0 if reference is None else _find(reference, contenders, evaluated)
+    signal = evaluated[0].report.get("signal")
+    if signal is None:
+        raise InputError(f"{runs[0]}: its metrics do not name the signal; evaluate the run again.")
+    jets = join([run.scores() for run in evaluated], [str(run.folder) for run in evaluated], str(signal))
+    return paired(jets, contenders, chosen, resamples=resamples)
+
+
+def paired_table(result: PairedResult) -> str:
+    """Differences and ratios to the reference as a Markdown table."""
+    middle = rejection_name(SIGNAL_EFFICIENCIES[1])
+    header = [f"minus {result.reference}", "ΔAUC", "p", "Δ efficiency at 1%", "p", "ratio"]
+    header += ["Δ efficiency at 0.1%", "p", "ratio", "rejection ratio at 50%"]
+    of = {(difference.name, difference.figure): difference for difference in result.differences}
+    rows = []
+    for name in dict.fromkeys(s.name for s in result.standings if s.name != result.reference):
+        auc, efficiency, low = (of.get((name, figure)) for figure in (AUC, EFFICIENCY, LOW_EFFICIENCY))
+        row = [name, *_difference(auc, 4), *_difference(efficiency, 3), _ratio(efficiency)]
+        rows.append([*row, *_difference(low, 3), _ratio(low), _ratio(of.get((name, middle)))])
+    return aligned([header, *rows])
+
+
+def paired_note(result: PairedResult) -> str:
+    """What the table's errors are, and what could not be said."""
+    auc = "bootstrap (weighted jets)" if result.weighted else "DeLong"
+    by_seeds = any(difference.error_seeds is not None for difference in result.differences)
+    approximation = "Student’s t, errors of jets and seeds" if by_seeds else "normal approximation, errors of the jets"
+    note = (
+        f"{result.jets} common jets; errors of ΔAUC: {auc}, of all else: {result.resamples} paired resamples; "
+        f"two-sided p-values: {approximation}."
+    )
+    return "\n".join([note, *(f"Limit: {limit}." for limit in result.limits)])
+
+
+def as_json(result: PairedResult) -> dict[str, Any]:
+    """Everything, for ``json.dumps``: each p-value with its decimal logarithm."""
+    content = asdict(result)
+    for difference in content["differences"]:
+        for name in ("p_value", "p_value_jets"):
+            p_value: Mapping[str, float] | None = difference[name]
+            difference[name] = None if p_value is None else p_value["value"]
+            difference[f"log10_{name}"] = None if p_value is None else p_value["log10"]
+    return content
+
+
+def _find(reference: str, contenders: Sequence[Contender], runs: Sequence[EvaluatedRun]) -> int:
+    """The contender that ``reference`` means: by path, else by name, folder name or model."""
+    by_path = [
+        number
+        for number, contender in enumerate(contenders)
+        if any(Path(reference).resolve() == runs[row].folder.resolve() for row in contender.rows)
+    ]
+    by_name = [
+        number
+        for number, contender in enumerate(contenders)
+        if reference == contender.name or any(reference in (runs[row].name, runs[row].model) for row in contender.rows)
+    ]
+    for found in (by_path, by_name):
+        if len(found) == 1:
+            return found[0]
+    fault = "several" if by_path or by_name else "none"
+    raise UsageError(
+        f"--reference {reference}: {fault} of the runs; give one of {', '.join(str(run.folder) for run in runs)}."
+    )
+
+
+def _difference(difference: Difference | None, digits: int) -> tuple[str, str]:
+    if difference is None:
+        return TOO_FEW, "–"
+    value = with_error(difference.difference, difference.error, digits)
+    return ("+" if difference.difference > 0 else "") + value, str(difference.p_value or "–")
+
+
+def _ratio(difference: Difference | None) -> str:
+    if difference is None or difference.ratio is None:
+        return TOO_FEW if difference is None else "–"
+    return with_error(difference.ratio, difference.ratio_error, 2)

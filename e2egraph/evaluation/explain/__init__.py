@@ -1,0 +1,1 @@
+"""What a score rests on, and how an object looks."""

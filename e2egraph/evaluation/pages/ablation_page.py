@@ -1,0 +1,187 @@
+"""The page of an ablation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from e2egraph.evaluation.ablation.results import Ablation, RunEntry, read_ablation
+from e2egraph.evaluation.ablation.table import Table
+from e2egraph.evaluation.ablation.tables import tables
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY, rejection_name
+from e2egraph.evaluation.pages.elements import (
+    ABSENT,
+    Cell,
+    Section,
+    bullets,
+    cards,
+    count_cell,
+    facts,
+    figure_cell,
+    folded,
+    paragraph,
+    plots_section,
+    table,
+)
+from e2egraph.evaluation.pages.page import REPORT_NAME, Page, write_page
+from e2egraph.evaluation.pages.provenance import as_yaml, command_line, environment_facts, without_paths
+from e2egraph.evaluation.simulated import SIMULATION_NOTE
+from e2egraph.training.environment import describe_environment
+
+# Plots of an ablation, by the names of their files without suffix: (caption, what a reader sees in it).
+PLOTS = {
+    "roc_overlay": (
+        "ROC curves",
+        "Background rejection against signal efficiency of each model with error bands, and ratios to the reference",
+    ),
+    "roc_by_inputs": (
+        "ROC curves by inputs",
+        "Background rejection against signal efficiency of each model by its inputs, and ratios to the first of them",
+    ),
+    "inputs": ("Figures by inputs", "AUC and signal efficiency at 1% mistag of each model, one line for each inputs"),
+    "auc_against_cost": ("AUC against cost", "AUC of each model against milliseconds and operations a jet"),
+    "learning_curve": ("Learning curve", "AUC and signal efficiency at 1% mistag against the number of training jets"),
+}
+
+# What a figure begins with: a sign, digits with commas between thousands, a power of ten.
+_NUMBER = re.compile(r"[<>≤≥≈~ ]*([+−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)(?![\w:/])")
+
+_RUN_FIGURES = (AUC, EFFICIENCY, LOW_EFFICIENCY, rejection_name(0.5))
+
+
+def write_ablation_report(folder: Path) -> Path:
+    """Write ``report.html`` of the ``ablation.json`` in ``folder``, with the plots that are there.
+
+    InputError as ``read_ablation``.
+    """
+    ablation = read_ablation(folder)
+    models = " and ".join(
+        [", ".join(ablation.models[:-1]), ablation.models[-1]] if ablation.models[1:] else ablation.models
+    )
+    notes = [
+        f"Signal {ablation.signal} of {', '.join(ablation.classes)}; {ablation.split} jets of data set "
+        f"{ablation.test_data.digest[:12]}; differences to {ablation.reference} on the same jets."
+    ]
+    if ablation.simulation:
+        notes.append(SIMULATION_NOTE)
+    page = Page(
+        title=f"{models}: ablation of inputs on {ablation.task} jets",
+        notes=tuple(notes),
+        sections=(
+            _summary(ablation),
+            plots_section(folder, PLOTS),
+            Section("tables", "Tables", tuple(part for one in tables(ablation) for part in _table(one))),
+            Section("runs", "Runs", (_runs(ablation.runs),)),
+            _configuration(ablation),
+            _provenance(ablation),
+        ),
+        scripts=("tables.js",),
+        data={},
+    )
+    return write_page(page, folder / REPORT_NAME)
+
+
+def _summary(ablation: Ablation) -> Section:
+    jets = ablation.signal_jets + ablation.background_jets
+    classes = f"{count_cell(ablation.signal_jets).text} signal, {count_cell(ablation.background_jets).text} background"
+    shown = _full_figures(ablation) | {
+        "Test jets": (count_cell(jets).text, classes),
+        "Runs": (str(len(ablation.runs)), f"{len(ablation.rows)} inputs, {len(ablation.models)} models"),
+    }
+    limits = [without_paths(limit) for limit in ablation.limits]
+    parts = [cards(shown)]
+    if ablation.full_row is None:
+        parts.append(paragraph("No row holds all inputs.", "note"))
+    return Section("summary", "Summary", (*parts, *([bullets(limits, "limits")] if limits else [])))
+
+
+def _full_figures(ablation: Ablation) -> dict[str, tuple[str, str]]:
+    """Cards of each model with all inputs and the largest number of training jets that all models share."""
+    full = ablation.full_row
+    if full is None:
+        return {}
+    shown = {}
+    for name in ablation.models:
+        cell = ablation.cell(full.name, name, ablation.best_full_size())
+        if cell is None:
+            continue
+        for figure in (FIGURES[AUC], FIGURES[EFFICIENCY]):
+            found = cell.figures[figure.name]
+            if found.mean is None:
+                continue
+            error = "" if found.error is None else f"± {found.error:.{figure.digits}f}; "
+            seeds = f"{len(cell.seeds)} seed{'s' if cell.seeds[1:] else ''}"
+            note = f"{error}{count_cell(cell.jets_learnt).text} training jets, {seeds}"
+            shown[f"{name}: {figure.title}"] = (f"{found.mean:.{figure.digits}f}", note)
+    return shown
+
+
+def _table(one: Table) -> tuple[str, ...]:
+    rows: list[list[Cell | str]] = [[*row[: one.names], *map(number_cell, row[one.names :])] for row in one.rows]
+    made = table(one.title, one.header, rows)
+    return (made, paragraph(one.note, "note")) if one.note else (made,)
+
+
+def number_cell(text: str) -> Cell:
+    """``text`` sorted by the figure that it begins with; as words where it begins with none."""
+    found = _NUMBER.match(text)
+    return Cell(text) if found is None else Cell(text, float(found[1].replace(",", "").replace("−", "-")))
+
+
+def _runs(runs: Sequence[RunEntry]) -> str:
+    header = ["inputs", "model", "training jets", "seed", *(FIGURES[name].title for name in _RUN_FIGURES)]
+    header += ["parameters", "best epoch", "validation AUC", "training jets/s"]
+    rows: list[list[Cell | str]] = [
+        [
+            run.row,
+            run.model,
+            count_cell(run.jets_learnt),
+            Cell(str(run.seed), float(run.seed)),
+            *(figure_cell(run.figures.get(name), run.errors.get(name), FIGURES[name].digits) for name in _RUN_FIGURES),
+            count_cell(run.parameters),
+            Cell(f"{run.best_epoch} of {run.epochs}", float(run.best_epoch)),
+            figure_cell(run.validation_auc),
+            figure_cell(run.training_jets_per_second, None, 0),
+        ]
+        for run in runs
+    ]
+    return table("Every run; errors by bootstrap of the test jets", header, rows)
+
+
+def _configuration(ablation: Ablation) -> Section:
+    rows: list[list[Cell | str]] = [
+        [
+            row.title,
+            ", ".join(row.nodes) if row.nodes is not None else "all",
+            ", ".join(row.image) if row.image is not None else "all",
+            ", ".join(row.hide) or ABSENT,
+        ]
+        for row in ablation.rows
+    ]
+    header = ["inputs", "detector layers of point clouds", "planes of images", "variables hidden"]
+    settings = {"recipe": ablation.recipe, **ablation.recipe_settings, "settings": list(ablation.settings)}
+    return Section(
+        "configuration", "Configuration", (table("Inputs", header, rows), folded("Recipe", as_yaml(settings)))
+    )
+
+
+def _provenance(ablation: Ablation) -> Section:
+    made = {
+        "command": command_line(ablation.command),
+        "e2egraph": ablation.e2egraph,
+        "trained on": f"{ablation.training_data.name}, digest {ablation.training_data.digest}, "
+        f"{count_cell(ablation.training_data.jets).text} jets",
+        "evaluated on": f"{ablation.test_data.name}, digest {ablation.test_data.digest}, split {ablation.split}, "
+        f"{count_cell(ablation.test_data.jets).text} jets",
+        "paired resamples": str(ablation.resamples),
+    }
+    return Section(
+        "provenance",
+        "Provenance",
+        (
+            facts("Ablation", made),
+            facts("This page", environment_facts(describe_environment())),
+            folded("Machine on which costs were measured", as_yaml(ablation.machine)),
+        ),
+    )

@@ -1,0 +1,157 @@
+"""The chosen jets as the page's scripts read them: nodes, images, scores and what the score owes to each node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from e2egraph.data.batch import JetBatch
+from e2egraph.data.loader import columns_for, read_jets
+from e2egraph.data.options import DataOptions
+from e2egraph.data.padding import pad
+from e2egraph.data.scores import Scores
+from e2egraph.data.table import JetTable
+from e2egraph.detector.channels import Channel
+from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, ETA_PITCH, PHI_PITCH, WINDOW_SIZE
+from e2egraph.evaluation.explain.attribution import ROWS, occlusion_by_cell, occlusion_by_channel
+from e2egraph.evaluation.pages.chosen_jets import ChosenJet
+from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.models.image.rasterize import Rasterize
+
+# Towers two by two: about a hundred forward passes a jet, some seconds for all of them.
+CELL_CRYSTALS = 2 * CRYSTALS_PER_TOWER
+
+# Jet quantities shown beside a jet: column → (title, unit, digits). A column that is 0 for all jets shown is unknown.
+QUANTITIES = {
+    "jet_pt": ("pT", "GeV", 0),
+    "jet_eta": ("η", "", 2),
+    "jet_mass": ("mass", "GeV", 0),
+    "softdrop_mass": ("soft-drop mass", "GeV", 0),
+    "tau21": ("τ21", "", 2),
+    "tau32": ("τ32", "", 2),
+    "n_pv": ("primary vertices", "", 0),
+}
+
+_PLANES = {
+    "track_pt": ("track pT", "GeV"),
+    "ECAL": ("ECAL energy", "GeV"),
+    "HCAL": ("HCAL energy / 25", "GeV"),
+}
+_IMPACT_UNITS = {"significance": "σ", "mean": "cm", "weighted": "GeV cm"}
+
+# Node variables of the display with the digits that are kept: positions to 10⁻⁴, a hundredth of a crystal.
+_POSITION_DIGITS = 4
+_SIGNIFICANT = 4
+
+
+def jet_data(
+    network: nn.Module,
+    options: DataOptions,
+    table: JetTable,
+    numbers: NDArray[np.int64],
+    scores: Scores,
+    signal: int,
+    chosen: Sequence[ChosenJet],
+) -> dict[str, Any]:
+    """JSON-ready content for ``jets.js``; ``numbers`` [J]: places in ``table`` of the jets of ``scores``.
+
+    The image is that of the network's own ``Rasterize``, or the published planes for a network without. Effects are
+    changes of the log-odds of class ``signal`` when nodes are left out: of a channel at once, and of a square of
+    ``CELL_CRYSTALS`` crystals, the same for all nodes in it. InputError when a shard is damaged.
+    """
+    places = np.array([jet.place for jet in chosen])
+    clouds = _read(table, numbers[places], options)
+    batch = JetBatch.from_arrays(pad(clouds))
+    own = next((module for module in network.modules() if isinstance(module, Rasterize)), None)
+    rasterize = own or Rasterize()
+    # It has no weights, so that it runs wherever its input is.
+    images: NDArray[np.float32] = rasterize(batch.points, batch.features, batch.mask).numpy()
+    rows = min(ROWS, options.evaluation_batch_size)
+    by_channel = occlusion_by_channel(network, batch, class_index=signal, rows=rows).numpy()
+    by_cell = occlusion_by_cell(network, batch, class_index=signal, crystals=CELL_CRYSTALS, rows=rows).numpy()
+    known = {name for name in QUANTITIES if clouds.jets[name].any()}
+    jets = []
+    for place, jet in enumerate(chosen):
+        nodes = slice(*clouds.offsets[place : place + 2].tolist())
+        count = nodes.stop - nodes.start
+        jets.append(
+            {
+                "group": jet.group,
+                "label": int(scores.jets["label"][jet.place]),
+                "probabilities": [float(one) for one in scores.probabilities[jet.place]],
+                "identity": {name: int(scores.jets[name][jet.place]) for name in ("run", "lumi", "event", "jet")},
+                "quantities": _quantities(clouds, place, known),
+                "nodes": _nodes(clouds, nodes, by_cell[place, :count]),
+                "image": [_sparse(plane) for plane in images[place]],
+                "channel_effect": [_number(one) for one in by_channel[place]],
+            }
+        )
+    return {
+        "classes": list(scores.classes),
+        "signal": signal,
+        "half": [WINDOW_SIZE * ETA_PITCH / 2, WINDOW_SIZE * PHI_PITCH / 2],
+        "channels": [channel.name for channel in Channel],
+        "pixels": rasterize.size,
+        "planes": [_plane(name, rasterize) for name in rasterize.channels],
+        "image_is_input": own is not None,
+        "cell": CELL_CRYSTALS,
+        "jets": jets,
+    }
+
+
+def _read(table: JetTable, wanted: NDArray[np.int64], options: DataOptions) -> PointClouds:
+    """Jets ``wanted`` in that order, with the nodes that the network was given."""
+    in_order = np.sort(wanted)
+    groups = np.unique(table.group_of(in_order))
+    columns = list(dict.fromkeys([*columns_for(()), *QUANTITIES]))
+    found, clouds = read_jets(table, groups, in_order, columns, options.selection)
+    return clouds.take(np.argsort(found)[np.searchsorted(np.sort(found), wanted)])
+
+
+def _quantities(clouds: PointClouds, place: int, known: set[str]) -> list[list[Any]]:
+    """Title and text of each; the text is null where the data set does not hold it."""
+    result: list[list[Any]] = []
+    for name, (title, unit, digits) in QUANTITIES.items():
+        text = f"{clouds.jets[name][place]:.{digits}f} {unit}".strip().replace("-", "−") if name in known else None
+        result.append([title, text])
+    return result
+
+
+def _nodes(clouds: PointClouds, nodes: slice, effect: NDArray[np.float32]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {
+        name: [round(float(one), _POSITION_DIGITS) for one in clouds.nodes[name][nodes]] for name in ("deta", "dphi")
+    }
+    columns["channel"] = clouds.nodes["channel"][nodes].tolist()
+    for name in ("value", "d0_sig", "dz_sig"):
+        columns[name] = [_number(one) for one in clouds.nodes[name][nodes]]
+    columns["effect"] = [_number(one) for one in effect]
+    return columns
+
+
+def _sparse(plane: NDArray[np.float32]) -> list[list[Any]]:
+    """Pixels that are not zero: steps from one to the next in row-major order, and values. Rows run along η."""
+    flat = plane.ravel()
+    filled = np.flatnonzero(flat)
+    return [np.diff(filled, prepend=0).tolist(), [_number(one) for one in flat[filled]]]
+
+
+def _plane(name: str, rasterize: Rasterize) -> dict[str, Any]:
+    if name in ("track_d0", "track_dz"):
+        unit = _IMPACT_UNITS[rasterize.impact]
+        title = f"track {name.removeprefix('track_')}" + (" significance" if unit == "σ" else "")
+        return {"name": name, "title": title, "unit": unit, "signed": True}
+    title, unit = _PLANES.get(name, (f"{name} hits", ""))
+    return {"name": name, "title": title, "unit": unit, "signed": False}
+
+
+def _number(value: float) -> float | int | None:
+    """Rounded to what a display needs; whole numbers without a point, null for what is not finite."""
+    value = float(value)
+    if not np.isfinite(value):
+        return None
+    rounded = float(f"{value:.{_SIGNIFICANT}g}")
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 1e9 else rounded

@@ -1,0 +1,1 @@
+"""Readers of input files: one file per format, one registry."""

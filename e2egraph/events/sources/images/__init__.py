@@ -1,0 +1,1 @@
+"""Image files: their planes, their containers, and the points they hold."""

@@ -1,0 +1,169 @@
+"""The files that jet images come in: Parquet, HDF5 and TFRecord behind one interface of columns and batches."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from e2egraph.errors import InputError
+from e2egraph.events import locations
+
+# Names of the image column in the files of the field (ntuples.md §3).
+IMAGE_COLUMNS = ("X_jets", "X_jet", "X", "all_jet")
+
+# Images read at once: 32 of 13 planes in double precision are 52 MB.
+JETS_PER_STEP = 32
+
+
+class Container(Protocol):
+    """A file of N jets. ``names``: its columns, the images' own among them."""
+
+    names: frozenset[str]
+
+    @property
+    def n_jets(self) -> int: ...
+
+    def column(self, name: str) -> NDArray:
+        """A plain column, [N]; InputError when it is none."""
+        ...
+
+    def batches(self, start: int) -> Iterator[NDArray]:
+        """Pixels of the jets from ``start`` on, at most ``JETS_PER_STEP`` at once, each [b, …] of any float type."""
+        ...
+
+
+def open_container(location: str, kind: str) -> tuple[Container, str]:
+    """The container at a location and the name of its image column; ``kind``: Parquet, HDF5 or TFRecord."""
+    container: Container
+    if kind == "Parquet":
+        container = ParquetContainer(location)
+    elif kind == "HDF5":
+        from e2egraph.events.sources.images.hdf5 import Hdf5Container
+
+        container = Hdf5Container(location)
+    else:
+        from e2egraph.events.sources.images.tfrecord import TFRecordContainer
+
+        container = TFRecordContainer(location)
+    name = next((name for name in IMAGE_COLUMNS if name in container.names), None)
+    if name is None:
+        there = ", ".join(sorted(container.names)[:8]) or "nothing"
+        raise InputError(
+            f"{location}: no image column {', '.join(IMAGE_COLUMNS)} (found {there}); give a file of jet images."
+        )
+    return container, name
+
+
+class ParquetContainer:
+    """Parquet with images as flat or nested lists, in row groups of any size."""
+
+    def __init__(self, location: str) -> None:
+        self._location = location
+        with damage_named(location, "Parquet"):
+            source = locations.open_binary(location) if locations.is_remote(location) else _plain_file(location)
+            # Files written with page checksums (few are) have them verified.
+            self._file = pq.ParquetFile(source, page_checksum_verification=True)
+            self.names = frozenset(self._file.schema_arrow.names)
+            metadata = self._file.metadata
+            rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+            if sum(rows) != metadata.num_rows or min(rows, default=0) < 0:
+                raise InputError(f"{location}: its row groups do not add up; the file is damaged: copy it again.")
+        self._ends = np.cumsum(rows, dtype=np.int64)
+        self._image = next((name for name in IMAGE_COLUMNS if name in self.names), "")
+        self._columns: dict[str, NDArray] = {}
+
+    @property
+    def n_jets(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def column(self, name: str) -> NDArray:
+        if name not in self._columns:
+            with damage_named(self._location, "Parquet"):
+                values = self._file.read(columns=[name], use_threads=False)[name].combine_chunks()
+                array = _leaf(values, self._location, name)
+            self._columns[name] = check_plain(self._location, name, array, self.n_jets)
+        return self._columns[name]
+
+    def batches(self, start: int) -> Iterator[NDArray]:
+        first = int(np.searchsorted(self._ends, start, side="right"))
+        skip = start - (int(self._ends[first - 1]) if first else 0)
+        groups = list(range(first, len(self._ends)))
+        with damage_named(self._location, "Parquet"):
+            tables = self._file.iter_batches(JETS_PER_STEP, groups, columns=[self._image], use_threads=False)
+            for table in tables:
+                if skip >= len(table):
+                    skip -= len(table)
+                    continue
+                yield _leaf(table.column(0)[skip:], self._location, self._image)
+                skip = 0
+
+
+def check_plain(location: str, name: str, array: NDArray, n_jets: int) -> NDArray:
+    """``array`` as [N] if it is a column of one number a jet, finite; InputError otherwise."""
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape != (n_jets,) or array.dtype.kind not in "fiub":
+        raise InputError(
+            f"{location}: column {name} holds {array.dtype} of shape {array.shape}, expected one number for each of "
+            f"{n_jets} jets; make the file again."
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        jet = int(np.argmax(~np.isfinite(array)))
+        raise InputError(f"{location}: {name} of jet {jet} is NaN or infinite; make the file again.")
+    return array
+
+
+@contextmanager
+def damage_named(location: str, kind: str) -> Iterator[None]:
+    """Turn whatever a library raises on foreign or damaged bytes into an InputError naming the location."""
+    try:
+        yield
+    except (InputError, GeneratorExit):
+        raise
+    except (FileNotFoundError, PermissionError, IsADirectoryError, ImportError) as error:
+        raise locations.unreadable(location, error) from error
+    except Exception as error:  # each library has its own kinds, all meaning the same to the user
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(
+            f"{location}: not a readable {kind} file ({type(error).__name__}: {reason}); it may be truncated or "
+            "damaged: copy it again."
+        ) from error
+
+
+def _plain_file(location: str) -> Any:
+    path = locations.local_path(location)
+    with locations.open_binary(location) as file:  # for its error sentences
+        file.seek(0, io.SEEK_END)
+    return str(path)
+
+
+def _leaf(values: Any, location: str, name: str) -> NDArray:
+    """Nested Arrow lists of equal lengths as a NumPy array [n, …]; InputError for nulls, ragged rows and text."""
+    dimensions = [len(values)]
+    while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        if values.null_count:
+            raise InputError(f"{location}: {name} has empty entries (null); make the file again.")
+        lengths = np.diff(values.offsets.to_numpy())
+        if len(lengths) and (lengths != lengths[0]).any():
+            odd = int(np.argmax(lengths != lengths[0]))
+            raise InputError(
+                f"{location}: {name} has rows of different lengths ({lengths[odd]} and {lengths[0]} values); make the "
+                "file again."
+            )
+        dimensions.append(int(lengths[0]) if len(lengths) else 0)
+        values = values.flatten()
+    while pa.types.is_fixed_size_list(values.type):
+        dimensions.append(values.type.list_size)
+        values = values.flatten()
+    if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type) or pa.types.is_boolean(values.type)):
+        raise InputError(f"{location}: {name} holds {values.type} and no numbers; make the file again.")
+    if values.null_count:
+        raise InputError(f"{location}: {name} has empty entries (null); make the file again.")
+    return values.to_numpy(zero_copy_only=False).reshape(dimensions)

@@ -1,0 +1,57 @@
+"""Jet images in HDF5: one dataset of images, [N, rows, columns, planes] or [N, planes, rows, columns], others [N]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.errors import InputError
+from e2egraph.events import locations
+from e2egraph.events.sources.images.containers import IMAGE_COLUMNS, JETS_PER_STEP, check_plain, damage_named
+
+
+class Hdf5Container:
+    """The top-level datasets of an HDF5 file. Links into other files and external storage are refused."""
+
+    def __init__(self, location: str) -> None:
+        self._location = location
+        with damage_named(location, "HDF5"):
+            self._file = h5py.File(locations.open_binary(location), "r")
+            found = {name: self._dataset(name) for name in self._file}
+        self._data = {name: data for name, data in found.items() if data is not None}
+        self.names = frozenset(self._data)
+        self._images: Any = next((self._data[name] for name in IMAGE_COLUMNS if name in self._data), None)
+
+    @property
+    def n_jets(self) -> int:
+        return int(self._images.shape[0]) if self._images is not None and self._images.shape else 0
+
+    def column(self, name: str) -> NDArray:
+        data = self._data[name]
+        if len(data.shape) not in (1, 2) or np.prod(data.shape) > max(self.n_jets, 1):
+            raise InputError(
+                f"{self._location}: {name} has shape {data.shape}, expected one number for each of {self.n_jets} jets; "
+                "make the file again."
+            )
+        with damage_named(self._location, "HDF5"):
+            array = data[()]
+        return check_plain(self._location, name, array, self.n_jets)
+
+    def batches(self, start: int) -> Iterator[NDArray]:
+        for low in range(start, self.n_jets, JETS_PER_STEP):
+            with damage_named(self._location, "HDF5"):
+                yield self._images[low : min(low + JETS_PER_STEP, self.n_jets)]
+
+    def _dataset(self, name: str) -> Any | None:
+        if not isinstance(self._file.get(name, getlink=True), h5py.HardLink):
+            raise InputError(f"{self._location}: {name} links elsewhere; write the data into the file itself.")
+        data = self._file[name]
+        if not isinstance(data, h5py.Dataset):
+            return None
+        if data.external or data.is_virtual:
+            raise InputError(f"{self._location}: {name} is stored in other files; write the data into the file itself.")
+        return data

@@ -1,0 +1,301 @@
+"""Files of jet images → points: one node for every non-zero pixel of a crystal, tower or track, one for every hit.
+
+The images are the windows of ``graphs`` already: 125×125 crystals around the seed tower's centre crystal (or a smaller
+crop about the same crystal). Every plane of ``ImageLayout`` comes back exactly, in float32, when the points are drawn
+as an image again (``Rasterize``): tracks take pT, d0, dz and significances of their pixel together, also where pT is 0;
+crystals energy and time; an HCAL plane becomes one node a tower, so it must be constant over each 5×5 crystals.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.detector import geometry
+from e2egraph.detector.channels import HIT_CHANNELS, Channel
+from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, WINDOW_HALF_WIDTH, WINDOW_SIZE
+from e2egraph.errors import InputError
+from e2egraph.events.schema import COLLECTIONS, ImagePoints, Missing, collection_of
+from e2egraph.events.sources.dense import MOST_HITS, not_counts
+from e2egraph.events.sources.images.containers import open_container
+from e2egraph.events.sources.images.layout import IGNORED, JET_COLUMNS, PLANES, ImageLayout
+
+VARIABLES = ("value", "d0", "dz", "d0_sig", "dz_sig", "time")
+# A tower's energy is spread evenly over its crystals.
+SHARE = np.float32(CRYSTALS_PER_TOWER**2)
+
+_Nodes = dict[str, NDArray]
+
+
+class ImageFile:
+    """One file of jet images, opened. ``recognised``: jet quantity or plane → column; ``missing`` as for events.
+
+    Reading goes forward: ``read`` is cheap where the last one stopped, and starts the file anew elsewhere.
+    """
+
+    def __init__(self, path: str | Path, layout: ImageLayout, kind: str) -> None:
+        self.path = str(path)
+        self.layout = layout
+        self.channels = layout.channels
+        self._container, self._image = open_container(self.path, kind)
+        self._quantities = {
+            quantity: name
+            for quantity in JET_COLUMNS
+            for name in [next((n for n in layout.column_names(quantity) if n in self._container.names), None)]
+            if name is not None
+        }
+        wrong = [name for name in layout.columns.values() if name not in self._container.names]
+        if wrong:
+            there = ", ".join(sorted(self._container.names))
+            raise InputError(f"{self.path}: no column {wrong[0]} (found {there}); mend columns of the image preset.")
+        self.recognised = dict(self._quantities)
+        self.recognised |= {name: f"{self._image}[{i}]" for i, name in enumerate(layout.planes) if name != IGNORED}
+        self.kinds = {"images": ", ".join(layout.planes)}
+        self.missing = Missing(dict(self._lacking()))
+        self._cursor: tuple[int, Iterator[NDArray], NDArray] | None = None
+
+    @property
+    def n_jets(self) -> int:
+        """Number of jets; a TFRecord file is read through for it once."""
+        return self._container.n_jets
+
+    def read_jets(self, start: int, stop: int) -> dict[str, NDArray]:
+        """The file's jet quantities; η and φ of the window's centre where it has a seed but no axis."""
+        columns: dict[str, NDArray] = {}
+        for quantity, name in self._quantities.items():
+            values = self._container.column(name)[start:stop]
+            columns[quantity] = self._typed(quantity, name, values, start)
+        for axis, seed, centre in (
+            ("jet_eta", "seed_ieta", geometry.ecal_eta),
+            ("jet_phi", "seed_iphi", geometry.ecal_phi),
+        ):
+            if axis not in columns and seed in columns:
+                columns[axis] = centre(geometry.centre_crystal(columns[seed])).astype(np.float32)
+        return columns
+
+    def read(self, start: int, stop: int) -> ImagePoints:
+        """Points of jets ``start:stop``; InputError names the jet and plane whose pixels cannot be what they should.
+
+        ``event`` is the file's own number, if it has run and luminosity section as well, else a hash of the jet.
+        """
+        jets = self.read_jets(start, stop)
+        parts = [self._points(batch, first) for batch, first in self._batches(start, stop)]
+        counts = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, np.int64)
+        names = ("rows", "columns", "channel", *VARIABLES)
+        nodes = {name: np.concatenate([part[0][name] for part in parts]) for name in names} if parts else _empty()
+        if not {"run", "lumi", "event"} <= jets.keys():
+            jets |= {"run": np.zeros(len(counts), np.int64), "lumi": np.zeros(len(counts), np.int64)}
+            jets["event"] = _hashes(nodes, counts, jets)
+        return ImagePoints(
+            jets=jets,
+            counts=counts,
+            rows=nodes["rows"],
+            columns=nodes["columns"],
+            channel=nodes["channel"],
+            variables={name: nodes[name] for name in VARIABLES},
+        )
+
+    def _lacking(self) -> Iterator[tuple[str, str]]:
+        for field in COLLECTIONS["jets"]:
+            quantity = field if field.startswith("seed") or field == "truth_label" else f"jet_{field}"
+            seed = {"eta": "seed_ieta", "phi": "seed_iphi"}.get(field)
+            if quantity not in self._quantities and seed not in self._quantities:
+                names = JET_COLUMNS.get(quantity, ())
+                yield f"jets.{field}", " or ".join(names) or "no image file holds it"
+        yield "gen", "no image file holds it"
+        for channel in Channel:
+            if channel not in self.channels:
+                name = f"hits.{channel.name}" if channel in HIT_CHANNELS else collection_of(channel)
+                yield name, f"plane {'track_pt' if channel == Channel.TRACK else channel.name}"
+        if Channel.TRACK in self.channels:
+            for name in ("d0", "dz", "d0_sig", "dz_sig"):
+                if f"track_{name}" not in self.layout.planes:
+                    yield f"tracks.{name}", f"plane track_{name}"
+            yield "tracks.charge", "no image file holds it"
+        if Channel.ECAL in self.channels and "ECAL_time" not in self.layout.planes:
+            yield "ecal.time", "plane ECAL_time"
+
+    def _typed(self, quantity: str, name: str, values: NDArray, start: int) -> NDArray:
+        if quantity not in ("seed_ieta", "seed_iphi", "truth_label", "run", "lumi", "event"):
+            return values.astype(np.float32)
+        whole = values.astype(np.int64)
+        rows, columns = geometry.HCAL_ROWS, geometry.HCAL_COLUMNS
+        limit = {"seed_ieta": rows, "seed_iphi": columns}.get(quantity)
+        if limit is not None and self.layout.seed == "crystals":
+            whole, values = whole // CRYSTALS_PER_TOWER, values // CRYSTALS_PER_TOWER
+        wrong = whole != values
+        if limit is not None:
+            wrong |= (whole < 0) | (whole >= limit)
+        if wrong.any():
+            jet = int(np.argmax(wrong))
+            among = "" if limit is None else f" from 0 to {limit - 1} (for crystals, set seed: crystals in a preset)"
+            raise InputError(
+                f"{self.path}: {name} of jet {start + jet} is no whole number{among}; make the file again."
+            )
+        return whole
+
+    def _batches(self, start: int, stop: int) -> Iterator[tuple[NDArray[np.float64], int]]:
+        """Images [b, planes, size, size] of jets ``start:stop``, with the number of the first jet of each batch."""
+        at, source, left = self._cursor if self._cursor is not None else (-1, iter(()), np.empty(0))
+        if at != start:
+            at, source, left = start, self._container.batches(start), np.empty(0)
+        self._cursor = None
+        while at < stop:
+            raw = left if len(left) else next(source, None)
+            if raw is None:
+                raise InputError(f"{self.path}: ends after {at} of {stop} jets; the file is damaged: copy it again.")
+            part, left = raw[: stop - at], raw[stop - at :]
+            yield self._unfold(part), at
+            at += len(part)
+        self._cursor = (at, source, left)
+
+    def _unfold(self, raw: NDArray) -> NDArray:
+        """Raw pixels as [b, planes, size, size]; the axes are told by their length, those of flat rows by layout."""
+        planes, size = len(self.layout.planes), self.layout.size
+        if raw.dtype.kind not in "fiu":
+            raise InputError(f"{self.path}: {self._image} holds {raw.dtype} and no pixels; give a file of jet images.")
+        shape = raw.shape[1:]
+        if shape == (planes * size * size,):
+            shape = (size, size, planes) if self.layout.flat == "channel-last" else (planes, size, size)
+            raw = raw.reshape(-1, *shape)
+        if shape == (planes, size, size):
+            return raw
+        if shape == (size, size, planes):
+            return np.moveaxis(raw, 3, 1)
+        if shape == (size, size) and planes == 1:
+            return raw[:, None]
+        named = ", ".join(self.layout.planes)
+        raise InputError(
+            f"{self.path}: {self._image} has images of shape {shape}, expected {size}×{size} pixels in each of "
+            f"{planes} planes ({named}); name as many image channels as there are planes, or make the file again."
+        )
+
+    def _points(self, images: NDArray, first: int) -> tuple[_Nodes, NDArray[np.int64]]:
+        """Nodes of a batch of images, jet by jet, and their number in each jet."""
+        with np.errstate(over="ignore"):
+            planes = {
+                name: np.ascontiguousarray(images[:, i], dtype=np.float32)
+                for i, name in enumerate(self.layout.planes)
+                if name != IGNORED
+            }
+        for name, plane in planes.items():
+            if not np.isfinite(plane).all():
+                jet = first + int(np.argmax(~np.isfinite(plane).all(axis=(1, 2))))
+                raise InputError(f"{self.path}: plane {name} of jet {jet} holds NaN or infinite values; make it again.")
+        parts = []
+        for channel in sorted(self.channels):
+            here = {PLANES[name][1]: plane for name, plane in planes.items() if PLANES[name][0] == channel}
+            if channel == Channel.HCAL:
+                exact = images[:, self.layout.planes.index("HCAL")]
+                parts.append(self._towers(here["value"], np.asarray(exact, np.float64), first))
+            elif channel in HIT_CHANNELS:
+                parts.append(self._hits(channel, here["value"], first))
+            else:
+                parts.append(_cells(channel, here))
+        nodes = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        order = np.argsort(nodes["jet"], kind="stable")
+        counts = np.bincount(nodes["jet"], minlength=len(images)).astype(np.int64)
+        return {name: column[order] for name, column in nodes.items() if name != "jet"}, counts
+
+    def _hits(self, channel: Channel, counts: NDArray[np.float32], first: int) -> _Nodes:
+        wrong = not_counts(counts)
+        if wrong.any():
+            bad = int(np.argmax(wrong.any(axis=(1, 2))))
+            found = counts[bad][wrong[bad]][0]
+            raise InputError(
+                f"{self.path}: plane {channel.name} of jet {first + bad} holds {found:g}, which is no number of hits "
+                f"(0 to {MOST_HITS}); name its planes rightly, or give images without preprocessing."
+            )
+        jet, row, column = np.nonzero(counts)
+        times = counts[jet, row, column].astype(np.int64)
+        return _nodes(channel, *(np.repeat(index, times) for index in (jet, row, column)), size=counts.shape[1])
+
+    def _towers(self, plane: NDArray[np.float32], exact: NDArray[np.float64], first: int) -> _Nodes:
+        n = self.layout.size // CRYSTALS_PER_TOWER
+        if self.layout.size != WINDOW_SIZE:
+            raise InputError(
+                f"{self.path}: an HCAL plane of {self.layout.size}×{self.layout.size} pixels does not align with "
+                f"towers; give images of {WINDOW_SIZE}×{WINDOW_SIZE}, or call that plane {IGNORED}."
+            )
+        blocks = plane.reshape(-1, n, CRYSTALS_PER_TOWER, n, CRYSTALS_PER_TOWER)
+        corner = blocks[:, :, 0, :, 0]
+        uneven = (blocks != corner[:, :, None, :, None]).any(axis=(2, 4))
+        if uneven.any():
+            bad = first + int(np.argmax(uneven.any(axis=(1, 2))))
+            raise InputError(
+                f"{self.path}: plane HCAL of jet {bad} is not constant over its towers of 5×5 pixels; name the image "
+                "channels in the file's order."
+            )
+        jet, row, column = np.nonzero(corner)
+        energy = tower_energy(exact[:, ::CRYSTALS_PER_TOWER, ::CRYSTALS_PER_TOWER][jet, row, column])
+        middle = CRYSTALS_PER_TOWER // 2
+        rows, columns = (index * CRYSTALS_PER_TOWER + middle for index in (row, column))
+        return _nodes(Channel.HCAL, jet, rows, columns, size=self.layout.size, value=energy)
+
+
+def tower_energy(pixel: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Tower energy [GeV] whose 25th part is ``pixel``, to the last bit in float32 where there is such a float32 number.
+
+    There is one whenever the image was made from float32 towers. For other values the nearest is taken, off by 6e-8.
+    """
+    wanted = pixel.astype(np.float32)
+    best = (pixel * float(SHARE)).astype(np.float32)
+    for other in (np.nextafter(best, np.float32(-np.inf)), np.nextafter(best, np.float32(np.inf))):
+        best = np.where((best / SHARE != wanted) & (other / SHARE == wanted), other, best)
+    return best
+
+
+def _cells(channel: Channel, planes: dict[str, NDArray[np.float32]]) -> _Nodes:
+    """One node for each pixel in which any of ``planes`` (node variable → [b, size, size]) is not 0."""
+    some = np.logical_or.reduce([plane != 0 for plane in planes.values()])
+    jet, row, column = np.nonzero(some)
+    given = {name: plane[jet, row, column] for name, plane in planes.items()}
+    given.setdefault("value", np.zeros(len(jet), np.float32))
+    return _nodes(channel, jet, row, column, size=some.shape[1], **given)
+
+
+def _nodes(
+    channel: Channel,
+    jet: NDArray[np.int64],
+    row: NDArray[np.int64],
+    column: NDArray[np.int64],
+    *,
+    size: int,
+    **variables: NDArray[np.float32],
+) -> _Nodes:
+    """Nodes at pixels of images of ``size``; ``value`` is 1 (a hit) if not among ``variables``, anything else 0."""
+    centre = (size - 1) // 2
+    filled: dict[str, NDArray] = {"value": np.ones(len(jet), np.float32), **variables}
+    return {
+        "jet": jet,
+        "rows": row - centre,
+        "columns": column - centre,
+        "channel": np.full(len(jet), channel, np.uint8),
+        **{name: filled[name] if name in filled else np.zeros(len(jet), np.float32) for name in VARIABLES},
+    }
+
+
+def _empty() -> _Nodes:
+    nodes = _nodes(Channel.TRACK, *(np.zeros(0, np.int64) for _ in range(3)), size=2 * WINDOW_HALF_WIDTH + 1)
+    return {name: column for name, column in nodes.items() if name != "jet"}
+
+
+def _hashes(nodes: _Nodes, counts: NDArray[np.int64], jets: dict[str, NDArray]) -> NDArray[np.uint64]:
+    """64 bits of BLAKE2b over each jet's points, pT and mass: the same jet has the same number in any file."""
+    table = np.stack(
+        [nodes[name].astype("<i4") for name in ("rows", "columns", "channel")]
+        + [nodes[name].astype("<f4").view("<i4") for name in VARIABLES],
+        axis=1,
+    )
+    plain = [jets[name].astype("<f4") for name in ("jet_pt", "jet_mass") if name in jets]
+    ends = np.cumsum(counts)
+    numbers = np.empty(len(counts), np.uint64)
+    for jet, (end, count) in enumerate(zip(ends, counts, strict=True)):
+        digest = hashlib.blake2b(table[end - count : end].tobytes(), digest_size=8)
+        digest.update(b"".join(values[jet].tobytes() for values in plain))
+        numbers[jet] = int.from_bytes(digest.digest(), "big")
+    return numbers

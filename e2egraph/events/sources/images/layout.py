@@ -1,0 +1,109 @@
+"""What the planes of a jet image file mean, in order: never guessed, always given by the user or a named preset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from e2egraph import config
+from e2egraph.config import configuration
+from e2egraph.detector.channels import HIT_CHANNELS, Channel
+from e2egraph.detector.geometry import WINDOW_SIZE
+from e2egraph.errors import UsageError
+
+# Name of a plane → the nodes it makes and the node variable it fills. Hit planes count hits, which each become a node.
+PLANES: dict[str, tuple[Channel, str]] = {
+    "track_pt": (Channel.TRACK, "value"),
+    "track_d0": (Channel.TRACK, "d0"),
+    "track_dz": (Channel.TRACK, "dz"),
+    "track_d0_sig": (Channel.TRACK, "d0_sig"),
+    "track_dz_sig": (Channel.TRACK, "dz_sig"),
+    "ECAL": (Channel.ECAL, "value"),
+    "ECAL_time": (Channel.ECAL, "time"),
+    "HCAL": (Channel.HCAL, "value"),
+    **{channel.name: (channel, "value") for channel in HIT_CHANNELS},
+}
+# A plane that is there and not wanted.
+IGNORED = "ignore"
+
+# Quantity of a jet → the columns that hold it, the first that is there (converters of RHTree files, ntuples.md §3).
+# ``mass_target``, ``pt_target``: of the generated particle, the target of a mass regression.
+JET_COLUMNS: dict[str, tuple[str, ...]] = {
+    "jet_pt": ("pt", "jetPt", "jetpt"),
+    "jet_eta": ("eta", "jetEta"),
+    "jet_phi": ("phi", "jetPhi"),
+    "jet_mass": ("m0", "jetM"),
+    "seed_ieta": ("ieta",),
+    "seed_iphi": ("iphi",),
+    "truth_label": ("y",),
+    "run": ("runId",),
+    "lumi": ("lumiId",),
+    "event": ("eventId",),
+    "mass_target": ("am", "m"),
+    "pt_target": ("apt",),
+}
+
+
+@configuration
+class ImageLayout:
+    """The planes of an image file.
+
+    ``planes``: names of ``PLANES`` or ``ignore``, in the file's order. ``flat``: how a flat row of pixels is folded
+    (``channel-last``: row, column, plane); the axes of nested and HDF5 images are known by their length. ``columns``:
+    jet quantity → the file's column, where it is not one of ``JET_COLUMNS``. ``seed``: whether ieta and iphi count
+    ``towers`` (0–55, 0–71) or ``crystals`` (0–279, 0–359, the window's centre). ``size``: pixels along η and φ, whose
+    pixel (size − 1) // 2 lies in the middle of the 125×125 window. ``HCAL`` planes hold tower energy / 25
+    in each of 5×5 crystals, as every converter writes them.
+    """
+
+    planes: list[str] = Field(min_length=1)
+    description: str = ""
+    flat: Literal["channel-last", "channel-first"] = "channel-last"
+    columns: dict[str, str] = Field(default_factory=dict)
+    seed: Literal["towers", "crystals"] = "towers"
+    size: int = Field(default=WINDOW_SIZE, ge=1, le=WINDOW_SIZE)
+
+    @field_validator("planes")
+    @classmethod
+    def _known_planes(cls, names: list[str]) -> list[str]:
+        unknown = [name for name in names if name not in PLANES and name != IGNORED]
+        if unknown:
+            raise ValueError(f"unknown image channels {', '.join(unknown)}; known are {', '.join(PLANES)}, {IGNORED}")
+        used = [name for name in names if name != IGNORED]
+        if not used or len(set(used)) < len(used):
+            raise ValueError("image channels must be different names, at least one of them not ignored")
+        return names
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, columns: dict[str, str]) -> dict[str, str]:
+        unknown = [name for name in columns if name not in JET_COLUMNS]
+        if unknown:
+            raise ValueError(f"unknown jet quantities {', '.join(unknown)}; known are {', '.join(JET_COLUMNS)}")
+        return columns
+
+    @property
+    def channels(self) -> frozenset[Channel]:
+        """Detector layers that the planes fill."""
+        return frozenset(PLANES[name][0] for name in self.planes if name != IGNORED)
+
+    def column_names(self, quantity: str) -> tuple[str, ...]:
+        """Columns of a file that may hold a jet quantity."""
+        return (self.columns[quantity],) if quantity in self.columns else JET_COLUMNS[quantity]
+
+
+def image_layout(channels: str | None, preset: str | None, settings: Sequence[str] = ()) -> ImageLayout | None:
+    """The layout that ``--image-channels A,B,…`` or ``--image-preset NAME|FILE.yaml`` asks for; None without either.
+
+    UsageError: both given, an unknown plane or an unknown preset.
+    """
+    if channels is not None and preset is not None:
+        raise UsageError("--image-channels and --image-preset both say what the planes are; give one of them.")
+    if preset is not None:
+        return config.load(ImageLayout, "images", preset, settings)
+    if channels is None:
+        return None
+    planes = [name.strip() for name in channels.split(",")]
+    return config.validate(ImageLayout, config.override({"planes": planes}, settings), "--image-channels")

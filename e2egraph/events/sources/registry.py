@@ -1,0 +1,106 @@
+"""Any input file → its reader: the one place that knows which formats there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from e2egraph.config import configuration
+from e2egraph.detector.channels import Channel
+from e2egraph.errors import InputError
+from e2egraph.events import locations
+from e2egraph.events.schema import EventSource, PointSource, collection_of
+from e2egraph.events.sources.images.layout import ImageLayout, image_layout
+
+Source = EventSource | PointSource
+
+# First bytes of each format (ROOT: TFile header; Parquet, HDF5 and gzip: their specifications).
+_MAGIC = {b"root": "ROOT", b"PAR1": "Parquet", b"\x89HDF\r\n\x1a\n": "HDF5", b"\x1f\x8b": "gzip"}
+_SUFFIXES = {
+    ".root": "ROOT", ".parquet": "Parquet", ".h5": "HDF5", ".hdf5": "HDF5", ".tfrecord": "TFRecord", ".gz": "gzip",
+}  # fmt: skip
+
+
+@configuration
+class SourceOptions:
+    """What a file cannot say of itself. ``image``: the planes of image files, in order."""
+
+    image: ImageLayout | None = None
+
+
+def image_options(channels: str | None, preset: str | None, settings: Sequence[str] = ()) -> SourceOptions:
+    """Options from ``--image-channels`` or ``--image-preset``; UsageError for both or an unknown name."""
+    return SourceOptions(image=image_layout(channels, preset, settings))
+
+
+def open_source(path: str | Path, options: SourceOptions | None = None) -> Source:
+    """The reader for a local path or URL, chosen by the file's first bytes; InputError when it is of no known format.
+
+    ROOT: ``RHTree`` ntuples and ``hits_tree`` of Open Data record 12220. Parquet, HDF5 and (GZIP) TFRecord: jet
+    images, whose planes ``options.image`` must name.
+    """
+    location = str(path)
+    layout = (options or SourceOptions()).image
+    kind = _format(location)
+    if kind == "ROOT":
+        from e2egraph.events.sources.roottree import open_tree
+
+        return open_tree(location)
+    if layout is None:
+        raise InputError(
+            f"{location}: holds images, and only you know what their planes are; add --image-channels NAME,NAME,… or "
+            "--image-preset NAME."
+        )
+    from e2egraph.events.sources.images.imagefile import ImageFile
+
+    return ImageFile(location, layout, kind)
+
+
+def node_form(source: Source, channels: Collection[Channel]) -> dict[str, str]:
+    """What the nodes of ``channels`` look like in a file: how each collection is read, and each variable it lacks."""
+    collections = {collection_of(channel) for channel in channels}
+    names = {f"hits.{channel.name}" for channel in channels}
+    absent = {
+        name: "missing"
+        for name in source.missing.branches
+        if name.partition(".")[0] in collections and (name.partition(".")[0] != "hits" or name in names)
+    }
+    how = {name: kind for name, kind in source.kinds.items() if name in collections or name == "images"}
+    return how | absent
+
+
+def check_alike(forms: Sequence[tuple[str, dict[str, str]]]) -> None:
+    """InputError, naming two files, unless all files (path, ``node_form``) of a data set make nodes of one form.
+
+    Files that lack a variable others have, or whose nodes are pixels where others have tracks, would teach a network
+    which file a jet is from.
+    """
+    for path, form in forms[1:]:
+        other, first = forms[0]
+        differing = sorted(name for name in first.keys() | form.keys() if first.get(name) != form.get(name))
+        if differing:
+            what = "; ".join(f"{n}: {first.get(n, 'there')} and {form.get(n, 'there')}" for n in differing[:3])
+            raise InputError(
+                f"{other} and {path} hold different things ({what}); build a data set from files of one kind, or make "
+                "them again alike."
+            )
+
+
+def _format(location: str) -> str:
+    with locations.open_binary(location) as file:
+        try:
+            head = file.read(8)
+        except Exception as error:
+            raise locations.unreadable(location, error) from error
+    for magic, name in _MAGIC.items():
+        if head.startswith(magic):
+            return "TFRecord" if name == "gzip" else name
+    suffix = Path(location.partition("?")[0]).suffix.lower()
+    expected = _SUFFIXES.get(suffix, "ROOT")
+    if expected == "TFRecord":
+        return expected
+    seen = "it is empty" if not head else f"it begins with {head!r}"
+    raise InputError(
+        f"{location}: not a readable {expected} file ({seen}); it may be truncated, an error page or of another "
+        "format: copy it again."
+    )

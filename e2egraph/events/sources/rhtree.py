@@ -1,0 +1,234 @@
+"""``fevt/RHTree`` (MLAnalyzer ntuples) → the event record: per-object vectors where the file has them, else images."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import pairwise
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import uproot
+from numpy.typing import NDArray
+
+from e2egraph.detector import geometry
+from e2egraph.detector.channels import HIT_CHANNELS
+from e2egraph.errors import InputError
+from e2egraph.events.schema import Missing
+from e2egraph.events.sources import dense, roottree
+from e2egraph.events.sources.rhtree_branches import ECAL_IMAGES, HCAL_IMAGES, SUBDETECTOR, TREES, VECTORS, find_branches
+
+CRYSTALS = geometry.ECAL_ROWS * geometry.ECAL_COLUMNS
+BARREL_CRYSTALS = geometry.BARREL_ROWS * geometry.ECAL_COLUMNS
+TOWERS = geometry.HCAL_ROWS * geometry.HCAL_COLUMNS
+BARREL_TOWERS = geometry.HCAL_BARREL_ROWS * geometry.HCAL_COLUMNS
+
+# Code of a hit in a layer that has no channel: endcaps (FPIX, TID, TEC) and the outer barrel layers.
+NO_CHANNEL = 255
+
+
+class RHTreeFile:
+    """One ntuple, opened. ``missing`` tells what its branches cannot fill, ``recognised`` what fills each field."""
+
+    def __init__(self, path: str | Path, tree: uproot.TTree | None = None) -> None:
+        self.path = str(path)
+        self._tree = roottree.find_tree(self.path, TREES, "an MLAnalyzer ntuple") if tree is None else tree
+        self._found = find_branches(frozenset(self._tree.keys(recursive=False)))
+        self.missing = Missing(self._found.missing)
+        self.recognised = self._found.used
+        names = {name for branches in self.recognised.values() for name in branches.split(" and ")}
+        self.n_events = roottree.check_entries(self.path, self._tree, [self._tree[name] for name in sorted(names)])
+        self.kinds = {
+            name: "objects" if name in self._found.vectors else "images"
+            for name in ("tracks", "hits", "ecal", "hcal")
+            if name not in self.missing
+        }
+
+    def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:
+        """Events ``start:stop`` with the named collections; InputError when the file cannot fill one of them."""
+        fields: dict[str, ak.Array] = {}
+        for name in collections:
+            if name in self.missing:
+                raise InputError(
+                    f"{self.path}: no branch for {name} (looked for {self.missing.branches[name]}); "
+                    "give a file that has it, or a task that does not need it."
+                )
+            if name == "id":
+                fields |= {field: self._array(branch, start, stop) for field, branch in self._ids.items()}
+            else:
+                fields[name] = getattr(self, f"_read_{name}")(start, stop)
+                if name == "pv":
+                    fields["n_pv"] = self._n_pv(start, stop)
+        return ak.zip(fields, depth_limit=1)
+
+    @property
+    def _ids(self) -> dict[str, str]:
+        return self._found.vectors["id"]
+
+    def _array(self, branch: str, start: int, stop: int) -> ak.Array:
+        return roottree.read_branch(self.path, self._tree[branch], start, stop)
+
+    def _vectors(self, collection: str, start: int, stop: int, extra: Collection[str] = ()) -> ak.Array:
+        """Records of one collection from its per-object branches, all of the same length and finite.
+
+        ``extra`` branches come along under their own names.
+        """
+        branches = self._found.vectors[collection] | {name: name for name in extra}
+        arrays = {field: self._array(branch, start, stop) for field, branch in branches.items()}
+        first = next(iter(branches))
+        for field, array in arrays.items():
+            if array.ndim != 2:
+                raise InputError(f"{self.path}: {branches[field]} is no vector; give an MLAnalyzer ntuple.")
+            if ak.any(ak.num(array) != ak.num(arrays[first])):
+                raise InputError(
+                    f"{self.path}: {branches[field]} and {branches[first]} differ in length; make the file again."
+                )
+            roottree.finite(self.path, branches[field], array, start)
+        return ak.zip(arrays)
+
+    def _dense(self, branches: dict[str, str], length: int, start: int, stop: int) -> dict[str, NDArray[np.float32]]:
+        return {
+            field: dense.image(self.path, branch, self._array(branch, start, stop), start, length)
+            for field, branch in branches.items()
+        }
+
+    def _read_pv(self, start: int, stop: int) -> ak.Array:
+        """The primary vertex: the first of the file's list, or the origin where there is none (``n_pv`` is then 0).
+
+        Nodes do not depend on it: the hits of these files are relative to it already.
+        """
+        origin = np.zeros(stop - start, np.float32)
+        if "pv" not in self._found.vectors:
+            return ak.zip({"x": origin, "y": origin, "z": origin})
+        vertices = ak.firsts(self._vectors("pv", start, stop))
+        return ak.zip({name: ak.fill_none(vertices[name], 0.0) for name in ("x", "y", "z")})
+
+    def _n_pv(self, start: int, stop: int) -> ak.Array:
+        """Good vertices of each event: a number, or (``goodvertices`` of the tops and taus) a vector of one number."""
+        if self._found.n_pv is None:
+            return ak.Array(np.zeros(stop - start, np.uint16))
+        number = self._array(self._found.n_pv, start, stop)
+        if number.ndim > 1:
+            number = ak.fill_none(ak.firsts(number), 0)
+        number = roottree.finite(self.path, self._found.n_pv, number, start)
+        return ak.values_astype(np.clip(number, 0, np.iinfo(np.uint16).max), np.uint16)
+
+    def _read_tracks(self, start: int, stop: int) -> ak.Array:
+        if "tracks" not in self._found.vectors:
+            return self._stepwise(start, stop, self._tracks_of_images)
+        tracks = self._vectors("tracks", start, stop)
+        for name in ("d0", "dz"):
+            error = tracks[f"{name}_err"]
+            with np.errstate(over="ignore"):
+                ratio = ak.where(error > 0, tracks[name] / ak.where(error > 0, error, 1), 0)
+                significance = ak.values_astype(ratio, np.float32)
+            branch = self._found.vectors["tracks"][name]
+            roottree.finite(self.path, f"{branch} over its error", significance, start)
+            tracks = ak.with_field(tracks, significance, f"{name}_sig")
+        return tracks
+
+    def _tracks_of_images(self, start: int, stop: int) -> ak.Array:
+        images = self._dense(self._found.track_images, CRYSTALS, start, stop)
+        return dense.tracks(images.pop("pt"), images)
+
+    def _read_hits(self, start: int, stop: int) -> ak.Array:
+        if "hits" not in self._found.vectors:
+            return self._stepwise(start, stop, self._hits_of_images)
+        return with_channel(self._vectors("hits", start, stop))
+
+    def _hits_of_images(self, start: int, stop: int) -> ak.Array:
+        images = self._found.hit_images
+        counts = {c: self._dense({"n": b}, CRYSTALS, start, stop)["n"] for c, b in images.items()}
+        for channel, image in counts.items():
+            dense.check_counts(self.path, images[channel], image, start)
+        return dense.hits(counts)
+
+    def _read_ecal(self, start: int, stop: int) -> ak.Array:
+        if "ecal" in self._found.vectors:
+            return self._in_range(self._vectors("ecal", start, stop), "ecal", start)
+        return self._stepwise(start, stop, self._ecal_of_images)
+
+    def _ecal_of_images(self, start: int, stop: int) -> ak.Array:
+        energy = np.zeros((stop - start, CRYSTALS), np.float32)
+        time = np.zeros_like(energy)
+        first = geometry.BARREL_FIRST_ROW * geometry.ECAL_COLUMNS
+        barrel = slice(first, first + BARREL_CRYSTALS)
+        whole, part = ECAL_IMAGES
+        if self._found.ecal_image == whole:
+            energy = self._dense({"energy": whole}, CRYSTALS, start, stop)["energy"]
+        else:
+            energy[:, barrel] = self._dense({"energy": part}, BARREL_CRYSTALS, start, stop)["energy"]
+        if self._found.time_image is not None:
+            time[:, barrel] = self._dense({"time": self._found.time_image}, BARREL_CRYSTALS, start, stop)["time"]
+        return dense.crystals(energy, {"energy": energy, "time": time}, geometry.ECAL_COLUMNS)
+
+    def _read_hcal(self, start: int, stop: int) -> ak.Array:
+        if "hcal" in self._found.vectors:
+            return self._in_range(self._vectors("hcal", start, stop), "hcal", start)
+        return self._stepwise(start, stop, self._hcal_of_images)
+
+    def _hcal_of_images(self, start: int, stop: int) -> ak.Array:
+        energy = np.zeros((stop - start, TOWERS), np.float32)
+        whole, part = HCAL_IMAGES
+        if self._found.hcal_image == whole:
+            energy = self._dense({"energy": whole}, TOWERS, start, stop)["energy"]
+        else:
+            first = geometry.HCAL_BARREL_FIRST_ROW * geometry.HCAL_COLUMNS
+            barrel = self._dense({"energy": part}, BARREL_TOWERS, start, stop)["energy"]
+            energy[:, first : first + BARREL_TOWERS] = barrel
+        return dense.crystals(energy, {"energy": energy}, geometry.HCAL_COLUMNS)
+
+    def _read_jets(self, start: int, stop: int) -> ak.Array:
+        """Jets; in files without jet φ it is that of the momentum, or of the seed tower's centre (≈ 0.05 rad off)."""
+        derived = self._found.derived
+        extra = {branch for branches in derived.values() for branch in branches} - {"jetSeed_iphi"}
+        jets = self._in_range(self._vectors("jets", start, stop, sorted(extra)), "jets", start, prefix="seed_")
+        if "phi" in derived and derived["phi"] == ("jet_Px", "jet_Py"):
+            phi = np.arctan2(jets.jet_Py, jets.jet_Px)
+            jets = ak.with_field(jets, ak.values_astype(phi, np.float32), "phi")
+        elif "phi" in derived:
+            column = geometry.centre_crystal(ak.to_numpy(ak.flatten(jets.seed_iphi)))
+            phi = geometry.ecal_phi(column).astype(np.float32)
+            jets = ak.with_field(jets, ak.unflatten(phi, ak.num(jets)), "phi")
+        if "mass" in derived:
+            squared = jets.jet_Energy**2 - (jets.pt * np.cosh(jets.eta)) ** 2
+            jets = ak.with_field(jets, ak.values_astype(np.sqrt(np.maximum(squared, 0)), np.float32), "mass")
+        return jets[[name for name in VECTORS["jets"] if name in jets.fields]]
+
+    def _read_gen(self, start: int, stop: int) -> ak.Array:
+        return self._vectors("gen", start, stop)
+
+    def _in_range(self, cells: ak.Array, collection: str, start: int, prefix: str = "") -> ak.Array:
+        """``cells`` if every row and column is one of the detector's; else InputError naming branch and entry."""
+        rows, columns = (
+            (geometry.ECAL_ROWS, geometry.ECAL_COLUMNS)
+            if collection == "ecal"
+            else (geometry.HCAL_ROWS, geometry.HCAL_COLUMNS)
+        )
+        for field, size in (("ieta", rows), ("iphi", columns)):
+            values = cells[prefix + field]
+            wrong = (values < 0) | (values >= size)
+            if ak.any(wrong):
+                entry = start + int(ak.argmax(ak.any(wrong, axis=1)))
+                branch = self._found.vectors[collection][prefix + field]
+                raise InputError(
+                    f"{self.path}: {branch} of entry {entry} is outside 0…{size - 1}; make the file again."
+                )
+        return cells
+
+    @staticmethod
+    def _stepwise(start: int, stop: int, read: dense.Reader) -> ak.Array:
+        """Dense images in steps, so that memory is bounded whatever the chunk."""
+        edges = [*range(start, stop, dense.EVENTS_PER_STEP), stop]
+        return ak.concatenate([read(low, high) for low, high in pairwise(edges)])
+
+
+def with_channel(hits: ak.Array) -> ak.Array:
+    """Hits of the layers that are channels, with ``channel`` in place of subdetector and layer."""
+    subdetector, layer = (ak.to_numpy(ak.flatten(hits[name])) for name in ("subdetector", "layer"))
+    code = np.full(len(layer), NO_CHANNEL, np.uint8)
+    for channel in HIT_CHANNELS:
+        here = (subdetector == SUBDETECTOR[channel.name[:-1]]) & (layer == int(channel.name[-1]))
+        code[here] = channel
+    kept = ak.zip({name: hits[name] for name in ("x", "y", "z")} | {"channel": ak.unflatten(code, ak.num(hits))})
+    return kept[kept.channel != NO_CHANNEL]

@@ -1,0 +1,133 @@
+"""Opening ROOT files and reading branches, with every way a damaged file can fail told in one sentence."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import awkward as ak
+import numpy as np
+import uproot
+
+from e2egraph.errors import InputError
+from e2egraph.events import locations
+from e2egraph.events.schema import EventSource
+
+HITS_TREE = "hits_tree"
+
+# TFile header (ROOT, TFile class reference): "root", version, fBEGIN, fEND; 64-bit fEND from this version on.
+_LARGE_FILE_VERSION = 1_000_000
+
+
+def open_tree(location: str) -> EventSource:
+    """The reader for the tree that a ROOT file holds; InputError when it holds none of the known ones."""
+    from e2egraph.events.sources.hitstree import HitsTreeFile
+    from e2egraph.events.sources.rhtree import RHTreeFile
+    from e2egraph.events.sources.rhtree_branches import TREES
+
+    tree = find_tree(location, (*TREES, HITS_TREE), "an MLAnalyzer ntuple")
+    return HitsTreeFile(location, tree) if tree.name == HITS_TREE else RHTreeFile(location, tree)
+
+
+def find_tree(location: str, names: Sequence[str], kind: str) -> uproot.TTree:
+    """The first tree of ``names`` in a file, its numbers of entries checked; InputError naming what is there."""
+    with damage_named(location):
+        file = _open(location)
+        keys = file.keys(cycle=False)
+    found = next((name for name in names if name in keys), None)
+    if found is None:
+        there = ", ".join(keys[:6]) or "nothing"
+        raise InputError(f"{location}: no tree {names[0]} (found {there}); give {kind}.")
+    with damage_named(location, f"tree {found} cannot be read"):
+        tree = file[found]
+        if not isinstance(tree, uproot.behaviors.TTree.TTree):
+            raise InputError(f"{location}: {found} is a {tree.classname} and no tree; give {kind}.")
+        tree.keys()
+    return tree
+
+
+def check_entries(location: str, tree: uproot.TTree, branches: Sequence[uproot.TBranch]) -> int:
+    """Number of entries of a tree, which each of ``branches`` and its baskets must agree on."""
+    with damage_named(location, "its tree cannot be read"):
+        entries = int(tree.num_entries)
+        for branch in branches:
+            stored = (int(branch.num_entries), int(branch.entry_offsets[-1]))
+            if stored != (entries, entries):
+                raise InputError(
+                    f"{location}: branch {branch.name} holds {min(stored)} entries, its tree {entries}; the file is "
+                    "damaged: copy it again."
+                )
+    return entries
+
+
+def read_branch(location: str, branch: uproot.TBranch, start: int, stop: int) -> ak.Array:
+    """One branch of entries ``start:stop``; InputError names file and branch when its bytes cannot be read."""
+    with damage_named(location, f"branch {branch.name} cannot be read"):
+        array = branch.array(entry_start=start, entry_stop=stop, library="ak")
+        if len(array) != stop - start:
+            raise InputError(
+                f"{location}: branch {branch.name} gives {len(array)} of {stop - start} entries; the file is damaged: "
+                "copy it again."
+            )
+        return array
+
+
+def finite(location: str, name: str, values: ak.Array, start: int) -> ak.Array:
+    """``values`` (plain or one level deep) if no NaN or infinity is among them; else InputError naming the entry."""
+    flat = ak.to_numpy(ak.flatten(values, axis=None))
+    if not np.issubdtype(flat.dtype, np.number):
+        raise InputError(f"{location}: {name} holds no numbers ({flat.dtype}); give a file of the known format.")
+    if not np.isfinite(flat).all():
+        bad = ~np.isfinite(values)
+        entry = start + int(ak.argmax(ak.any(bad, axis=1) if values.ndim > 1 else bad))
+        raise InputError(f"{location}: {name} of entry {entry} holds NaN or infinite values; make the file again.")
+    return values
+
+
+@contextmanager
+def damage_named(location: str, what: str = "not a readable ROOT file") -> Iterator[None]:
+    """Turn whatever the body raises on foreign or damaged bytes into an InputError naming the location."""
+    try:
+        yield
+    except InputError:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise locations.unreadable(location, error) from error
+        raise _damaged(location, what, error) from error
+    except Exception as error:  # uproot raises many kinds on damaged bytes, each meaning the same to the user
+        raise _damaged(location, what, error) from error
+
+
+def _damaged(location: str, what: str, error: BaseException) -> InputError:
+    if isinstance(error, ImportError):
+        return locations.unreadable(location, error)
+    return InputError(
+        f"{location}: {what} ({type(error).__name__}); it may be truncated or of another format: copy it again."
+    )
+
+
+def _open(location: str) -> uproot.ReadOnlyDirectory:
+    if not locations.is_remote(location):
+        path = locations.local_path(location)
+        with locations.open_binary(location) as file:
+            _check_header(location, file.read(100), path.stat().st_size)
+        location = str(path)
+    with damage_named(location):
+        return uproot.open(location)
+
+
+def _check_header(location: str, head: bytes, size: int) -> None:
+    """Refuse what is no ROOT file, and one shorter than its header says: uproot alone may not notice the latter."""
+    if len(head) < 20 or not head.startswith(b"root"):
+        raise InputError(
+            f"{location}: not a readable ROOT file (it begins with {head[:8]!r}); it may be truncated, an error page "
+            "or of another format: copy it again."
+        )
+    version = struct.unpack(">i", head[4:8])[0]
+    end = struct.unpack(">q", head[12:20])[0] if version >= _LARGE_FILE_VERSION else struct.unpack(">i", head[12:16])[0]
+    if end > size:
+        raise InputError(
+            f"{location}: not a readable ROOT file (it has {size} of {end} bytes); it is truncated: copy it again."
+        )

@@ -1,0 +1,57 @@
+"""Paired differences in bins of a jet quantity, drawn with their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import mplhep
+from matplotlib import rc_context, style
+from matplotlib.figure import Figure
+
+from e2egraph.evaluation.compare.binned_paired import PairedBin
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES
+from e2egraph.plots.scores import save
+
+
+def plot_differences(
+    bins: dict[str, list[PairedBin]], names: Sequence[str], stem: Path, label: str, figures: Sequence[str] = ()
+) -> list[Path]:
+    """A panel for each quantity (columns; axis title → bins) and figure (rows): contenders minus the reference.
+
+    ``names``: the contenders drawn; ``figures``: by default AUC and efficiency at 1% mistag; ``label`` as
+    ``plots.label_of`` gives it. Points stand at the median of the bin's jets, a bar across shows the bin; a bin without
+    a figure has no point.
+    """
+    rows = tuple(figures) or (AUC, EFFICIENCY)
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 15}):
+        figure = Figure(figsize=(6.0 * len(bins), 4.6 * len(rows)), layout="constrained")
+        panels = figure.subplots(len(rows), len(bins), squeeze=False, sharey="row")
+        for column, (quantity, parts) in enumerate(bins.items()):
+            for row, name in enumerate(rows):
+                axes = panels[row][column]
+                for number, contender in enumerate(names):
+                    found = [(part, part.difference(contender, name)) for part in parts]
+                    drawn = [(part, one) for part, one in found if one is not None]
+                    # Contenders stand beside each other, not over each other.
+                    shift = 0.02 * (number - (len(names) - 1) / 2)
+                    place = [part.median + shift * (part.high - part.low) for part, _ in drawn]
+                    axes.errorbar(
+                        place,
+                        [one.difference for _, one in drawn],
+                        yerr=[one.error or 0.0 for _, one in drawn],
+                        xerr=[
+                            [max(x - part.low, 0.0) for x, (part, _) in zip(place, drawn, strict=True)],
+                            [max(part.high - x, 0.0) for x, (part, _) in zip(place, drawn, strict=True)],
+                        ],
+                        fmt="o",
+                        label=contender,
+                    )
+                axes.axhline(0.0, color="grey", linestyle=":", linewidth=1)
+                if column == 0:
+                    axes.set_ylabel(f"$\\Delta$ {FIGURES[name].title}", fontsize="small")
+                if row == len(rows) - 1:
+                    axes.set_xlabel(quantity)
+        panels[0][0].legend(fontsize="x-small")
+        figure.suptitle(label, x=0.02, horizontalalignment="left", fontsize="small")
+        return save(figure, stem)

@@ -1,0 +1,54 @@
+"""A tagger in bins of jet quantities: AUC, and what the one cut that gives 1% mistag over all jets does in each bin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mplhep
+import numpy as np
+from matplotlib import rc_context, style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from e2egraph.evaluation.metrics.roc import WORKING_POINT
+from e2egraph.plots.scores import save
+
+_TITLES = {"jet_pt": r"jet $p_\mathrm{T}$ [GeV]", "jet_abs_eta": r"jet $|\eta|$", "n_pv": "primary vertices"}
+
+# Row of panels → (what, its error, title).
+_ROWS = (
+    ("auc", "auc_error", "AUC"),
+    ("signal_efficiency", "signal_efficiency_error", "Signal efficiency"),
+    ("mistag", "mistag_error", "Mistag rate"),
+)
+
+
+def plot_bins(bins: Mapping[str, Sequence[Mapping[str, Any]]], stem: Path, label: str) -> list[Path]:
+    """A column a quantity, its bins as in ``metrics.json``; bins without figures stay empty. ``stem``: no suffix."""
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 18}):
+        figure = Figure(figsize=(5.5 * len(bins) + 1.0, 12), layout="constrained")
+        grid = figure.subplots(len(_ROWS), len(bins), sharex="col", sharey="row", squeeze=False)
+        for column, (name, of_quantity) in enumerate(bins.items()):
+            for row, (what, error, title) in enumerate(_ROWS):
+                axes = grid[row, column]
+                _points(axes, of_quantity, what, error)
+                if column == 0:
+                    axes.set_ylabel(title)
+            grid[-1, column].axhline(WORKING_POINT, color="grey", linestyle=":", linewidth=1)
+            grid[-1, column].set_xlabel(_TITLES.get(name, name))
+        # Once every column has stretched the common axis.
+        grid[-1, 0].set_ylim(bottom=0.0)
+        cut = f"cut of {100 * WORKING_POINT:g}% mistag over all jets"
+        figure.suptitle(
+            f"{label}: AUC, and efficiency and mistag rate of the {cut}", x=0.02, ha="left", fontsize="small"
+        )
+        return save(figure, stem)
+
+
+def _points(axes: Axes, bins: Sequence[Mapping[str, Any]], what: str, error: str) -> None:
+    known = [one for one in bins if one[what] is not None]
+    low, high, value, spread = (np.array([one[key] for one in known]) for key in ("low", "high", what, error))
+    if known:
+        axes.errorbar((low + high) / 2.0, value, xerr=(high - low) / 2.0, yerr=spread, fmt="o", color="C0")

@@ -1,0 +1,104 @@
+"""Plots of a whole data set: images averaged over the jets of each class, and spectra of jet quantities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hist
+import mplhep
+import numpy as np
+import torch
+from matplotlib import rc_context, style
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from e2egraph.data.batch import JetBatch
+from e2egraph.data.padding import pad
+from e2egraph.data.table import read_table
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH, WINDOW_SIZE
+from e2egraph.graphs.columns import SPLITS
+from e2egraph.graphs.shards import first_jets
+from e2egraph.models.image.rasterize import Rasterize
+from e2egraph.plots.scores import label_of, save
+
+# Plane → what its mean is called.
+PLANES = {"track_pt": r"track $p_\mathrm{T}$ [GeV]", "BPIX1": "BPIX1 hits", "ECAL": "ECAL [GeV]", "HCAL": "HCAL [GeV]"}
+
+# Jets of each class that are averaged, so many at a time.
+JETS, BATCH = 512, 64
+
+# Colours reach this far below the largest mean.
+DYNAMIC_RANGE = 1e-4
+
+SPECTRA = {"jet_pt": r"jet $p_\mathrm{T}$ [GeV]", "softdrop_mass": "soft-drop mass [GeV]", "n_nodes": "nodes"}
+
+
+def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Path]:
+    """Mean image of the first ``jets`` jets of each class, a row a class, a column a plane."""
+    table = read_table(data)
+    classes = table.manifest.classes
+    means = {number: _mean_image(data, number, jets) for number in range(len(classes))}
+    half_eta, half_phi = WINDOW_SIZE * ETA_PITCH / 2, WINDOW_SIZE * PHI_PITCH / 2
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 14}):
+        figure = Figure(figsize=(4.6 * len(PLANES), 4.2 * len(classes)), layout="constrained")
+        grid = figure.subplots(len(classes), len(PLANES), squeeze=False)
+        for row, name in enumerate(classes):
+            for column, title in enumerate(PLANES.values()):
+                axes = grid[row, column]
+                top = max(float(mean[column].max()) for mean in means.values()) or 1.0
+                image = axes.imshow(
+                    np.maximum(means[row][column], top * DYNAMIC_RANGE).T,
+                    origin="lower",
+                    extent=(-half_eta, half_eta, -half_phi, half_phi),
+                    norm=LogNorm(top * DYNAMIC_RANGE, top),
+                    interpolation="nearest",
+                    aspect="auto",
+                )
+                axes.set(title=f"{name}: {title}", xlabel=r"$\Delta\eta$", ylabel=r"$\Delta\varphi$")
+                figure.colorbar(image, ax=axes)
+        counts = ", ".join(f"{min(jets, int((table.columns['label'] == i).sum()))} {n}" for i, n in enumerate(classes))
+        title = f"{label_of(table.columns['run'])}: mean of {counts} jets"
+        figure.suptitle(title, x=0.02, horizontalalignment="left")
+        return save(figure, stem)
+
+
+def draw_spectra(data: Path, stem: Path) -> list[Path]:
+    """pT, soft-drop mass and number of nodes of the jets of each class, weighted and normalised to one."""
+    table = read_table(data, extra=("weight", *SPECTRA))
+    classes = table.manifest.classes
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 16}):
+        figure = Figure(figsize=(7 * len(SPECTRA), 6.5), layout="constrained")
+        for axes, (name, title) in zip(figure.subplots(1, len(SPECTRA)), SPECTRA.items(), strict=True):
+            values = table.columns[name].astype(np.float64)
+            low, high = float(values.min()), float(np.percentile(values, 99.5))
+            for number, label in enumerate(classes):
+                members = table.columns["label"] == number
+                counts = hist.Hist(
+                    hist.axis.Regular(50, low, max(high, low + 1.0), underflow=True, overflow=True),
+                    storage=hist.storage.Weight(),
+                )
+                counts.fill(values[members], weight=table.columns["weight"][members])
+                total = counts.sum(flow=True).value
+                if total > 0:
+                    mplhep.histplot(counts / total, ax=axes, label=label, linewidth=2, yerr=True, flow="none")
+            axes.set(xlabel=title, ylabel="Jets (normalised)")
+            axes.set_ylim(bottom=0.0)
+            axes.legend()
+        figure.suptitle(label_of(table.columns["run"]), x=0.02, horizontalalignment="left")
+        splits = {split: int((table.columns["split"] == split).sum()) for split in SPLITS}
+        figure.supxlabel(", ".join(f"{split}: {number} jets" for split, number in splits.items()), fontsize="small")
+        return save(figure, stem)
+
+
+def _mean_image(data: Path, label: int, jets: int) -> NDArray[np.float64]:
+    """Mean over jets of each of ``PLANES``, [planes, 125, 125]."""
+    clouds = first_jets(data, jets)
+    clouds = clouds.take(clouds.jets["label"] == label)
+    rasterize = Rasterize(tuple(PLANES))
+    total = np.zeros((len(PLANES), WINDOW_SIZE, WINDOW_SIZE))
+    for start in range(0, len(clouds), BATCH):
+        batch = JetBatch.from_arrays(pad(clouds.take(np.arange(start, min(start + BATCH, len(clouds))))))
+        with torch.inference_mode():
+            total += rasterize(batch.points, batch.features, batch.mask).numpy().sum(axis=0, dtype=np.float64)
+    return total / max(len(clouds), 1)

@@ -1,0 +1,141 @@
+"""One jet in its two forms side by side: the graph's points by channel, and the image drawn from the same points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mplhep
+import numpy as np
+from matplotlib import colors, rc_context, style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from e2egraph.data.batch import JetBatch
+from e2egraph.data.loader import columns_for, read_jets
+from e2egraph.data.padding import pad
+from e2egraph.data.table import read_table
+from e2egraph.detector.channels import Channel
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH, WINDOW_SIZE
+from e2egraph.errors import InputError
+from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.models.image.rasterize import PUBLISHED_CHANNELS, Rasterize
+from e2egraph.plots.scores import label_of, save
+
+# One colour a detector: tracks, pixel and strip hits, the two calorimeters.
+COLOURS = {
+    "tracks": "#e42536",
+    "pixel hits": "#7a21dd",
+    "strip hits": "#9c9ca1",
+    "ECAL crystals": "#5790fc",
+    "HCAL towers": "#f89c20",
+}
+
+# Nodes with a value (pT or energy [GeV]) grow with its square root, so that the area says it; hits have none.
+_AREA_PER_GEV, _HIT_AREA, _LARGEST_AREA = 6.0, 4.0, 400.0
+
+HALF_ETA, HALF_PHI = WINDOW_SIZE * ETA_PITCH / 2, WINDOW_SIZE * PHI_PITCH / 2
+
+
+def draw_jet(data: Path, stem: Path, *, number: int | None = None, label: str | None = None) -> list[Path]:
+    """Draw a jet of a data set into ``stem.png`` and ``stem.pdf``.
+
+    ``number``: the jet's place in the data set; when not given, the jet of class ``label`` (of the signal class, when
+    that is not given either) whose number of nodes is the median of its class. InputError: no such jet or class.
+    """
+    table = read_table(data)
+    classes = table.manifest.classes
+    if number is None:
+        name = table.manifest.signal if label is None else label
+        if name not in classes:
+            raise InputError(f"{data}: no class '{name}'; choose one of {', '.join(classes)}.")
+        members = np.flatnonzero(table.columns["label"] == classes.index(name))
+        if len(members) == 0:
+            raise InputError(f"{data}: no jets of class '{name}'; choose another class.")
+        by_size = members[np.argsort(table.columns["n_nodes"][members], kind="stable")]
+        number = int(by_size[len(by_size) // 2])
+    if not 0 <= number < len(table):
+        raise InputError(f"{data}: no jet number {number}; give a number from 0 to {len(table) - 1}.")
+    wanted = np.array([number])
+    _, jet = read_jets(table, table.group_of(wanted), wanted, columns_for(()))
+    batch = JetBatch.from_arrays(pad(jet))
+    image = Rasterize()(batch.points, batch.features, batch.mask)[0].numpy()
+
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 16}):
+        figure = Figure(figsize=(17, 8.5), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        _draw_points(left, jet)
+        _draw_image(right, image)
+        counts, filled = int(jet.counts[0]), float((image != 0).mean())
+        title = f"{label_of(table.columns['run'][wanted])}: {classes[int(jet.jets['label'][0])]} jet, "
+        title += rf"$p_\mathrm{{T}}$ = {jet.jets['jet_pt'][0]:.0f} GeV, mass {jet.jets['softdrop_mass'][0]:.0f} GeV"
+        figure.suptitle(title, x=0.02, horizontalalignment="left")
+        left.set_title(f"as graph: {counts} nodes", fontsize="medium")
+        planes = f"{len(PUBLISHED_CHANNELS)}×{WINDOW_SIZE}×{WINDOW_SIZE}"
+        right.set_title(f"as image: {planes}, {100 * (1 - filled):.1f}% zeros", fontsize="medium")
+        return save(figure, stem)
+
+
+def _draw_points(axes: Axes, jet: PointClouds) -> None:
+    channel = jet.nodes["channel"].astype(int)
+    handles = []
+    for name, colour in COLOURS.items():
+        members = np.isin(channel, _channels(name))
+        if not members.any():
+            continue
+        hits = "hits" in name
+        value = jet.nodes["value"][members]
+        area = np.full(len(value), _HIT_AREA) if hits else np.clip(_AREA_PER_GEV * value, 3.0, _LARGEST_AREA)
+        axes.scatter(
+            jet.nodes["deta"][members],
+            jet.nodes["dphi"][members],
+            s=area,
+            color=colour,
+            alpha=0.8 if hits else 0.55,
+            marker="s" if name == "HCAL towers" else ("x" if name == "tracks" else "o"),
+            linewidths=1.2 if name == "tracks" else 0,
+            zorder=3 if name == "tracks" else (1 if name == "HCAL towers" else 2),
+        )
+        handles.append(Line2D([], [], color=colour, marker="o", linestyle="", label=f"{members.sum()} {name}"))
+    axes.set(xlim=(-HALF_ETA, HALF_ETA), ylim=(-HALF_PHI, HALF_PHI), xlabel=r"$\Delta\eta$", ylabel=r"$\Delta\varphi$")
+    if handles:
+        axes.legend(handles=handles, loc="upper left", fontsize="x-small", frameon=True, handletextpad=0.1)
+
+
+def _draw_image(axes: Axes, image: NDArray[np.float32]) -> None:
+    """All eight planes in one: each pixel takes the colour of what lies there, darker where there is more."""
+    plane = dict(zip(PUBLISHED_CHANNELS, image, strict=True))
+    impact = np.abs(plane["track_d0"]) + np.abs(plane["track_dz"])
+    layers = {
+        "HCAL towers": plane["HCAL"],
+        "ECAL crystals": plane["ECAL"],
+        "pixel hits": plane["BPIX1"] + plane["BPIX2"] + plane["BPIX3"],
+        # A track is drawn by its pT, and a little stronger the less it points to the vertex.
+        "tracks": plane["track_pt"] * (1.0 + np.tanh(impact / 10.0)),
+    }
+    canvas = np.ones((WINDOW_SIZE, WINDOW_SIZE, 3))
+    for name, layer in layers.items():
+        strength = np.log1p(layer / max(float(np.percentile(layer[layer > 0], 50)), 1e-9)) if layer.any() else layer
+        cover = np.where(layer > 0, np.clip(0.25 + 0.35 * strength, 0.0, 1.0), 0.0)[..., None]
+        canvas = canvas * (1.0 - cover) + cover * np.array(colors.to_rgb(COLOURS[name]))
+    # Rows run along η and are drawn along x.
+    axes.imshow(
+        canvas.transpose(1, 0, 2),
+        origin="lower",
+        extent=(-HALF_ETA, HALF_ETA, -HALF_PHI, HALF_PHI),
+        interpolation="nearest",
+        aspect="auto",
+    )
+    axes.set(xlabel=r"$\Delta\eta$", ylabel=r"$\Delta\varphi$")
+
+
+def _channels(name: str) -> list[int]:
+    members = {
+        "tracks": [Channel.TRACK],
+        "pixel hits": [channel for channel in Channel if channel.name.startswith("BPIX")],
+        "strip hits": [channel for channel in Channel if channel.name.startswith(("TIB", "TOB"))],
+        "ECAL crystals": [Channel.ECAL],
+        "HCAL towers": [Channel.HCAL],
+    }
+    return [int(channel) for channel in members[name]]

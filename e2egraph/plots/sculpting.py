@@ -1,0 +1,49 @@
+"""Background mass spectra before and after a cut on the score, with their ratio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mplhep
+import numpy as np
+from matplotlib import style
+from matplotlib.figure import Figure
+
+from e2egraph.evaluation.metrics.sculpting import MassSculpting
+from e2egraph.plots.scores import draw_banded, save
+
+_TITLES = {"softdrop_mass": "Soft-drop mass [GeV]", "jet_mass": "Jet mass [GeV]"}
+
+
+def plot_sculpting(sculpting: MassSculpting, stem: Path, label: str) -> list[Path]:
+    """Shares by mass above, after/before below; jets beyond the last edge are not drawn. ``stem``: without suffix."""
+    edges = np.array([edge for edge in sculpting.edges if edge is not None])
+    before, before_error, after, after_error = (
+        np.array(values)[: len(edges) - 1]
+        for values in (sculpting.before, sculpting.before_error, sculpting.after, sculpting.after_error)
+    )
+    with style.context(mplhep.style.CMS):
+        figure = Figure(figsize=(9, 10), layout="constrained")
+        axes, ratio = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        draw_banded(axes, before, before_error, edges, "All background")
+        share = f"{100 * sculpting.background_efficiency:.0f}%"
+        draw_banded(axes, after, after_error, edges, f"Highest scores, {share}")
+        axes.set(ylabel="Jets (normalised)", xlabel="")
+        axes.set_ylim(bottom=0.0)
+        error = "" if sculpting.jensen_shannon_bits_error is None else f" ± {sculpting.jensen_shannon_bits_error:.3f}"
+        axes.legend(title=f"JS divergence {sculpting.jensen_shannon_bits:.3f}{error} bits", title_fontsize="x-small")
+        drawn = before > 0
+        centres, half = (edges[1:] + edges[:-1]) / 2.0, np.diff(edges) / 2.0
+        ratio.errorbar(
+            centres[drawn],
+            after[drawn] / before[drawn],
+            yerr=after_error[drawn] / before[drawn],
+            xerr=half[drawn],
+            fmt="o",
+            color="C1",
+        )
+        ratio.axhline(1.0, color="grey", linestyle=":", linewidth=1)
+        ratio.set(xlabel=_TITLES.get(sculpting.variable, sculpting.variable), ylabel="Ratio", xlim=edges[[0, -1]])
+        ratio.set_ylim(bottom=0.0)
+        axes.set_title(label, loc="left", fontsize="small")
+        return save(figure, stem)

@@ -1,0 +1,37 @@
+"""What a hyperparameter search found: which settings matter, and how the best trial came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import mplhep
+import numpy as np
+from matplotlib import style
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from e2egraph.plots.scores import save
+
+
+def plot_search(importances: Mapping[str, float], aucs: Mapping[int, float], stem: Path) -> list[Path]:
+    """Bars of ``importances`` (shares of 1 by setting) beside the AUC of each finished trial by number; PNG and PDF.
+
+    ``stem``: the path without suffix.
+    """
+    with style.context(mplhep.style.CMS):
+        figure = Figure(figsize=(16, 2.5 + 0.55 * max(len(importances), 6)), layout="constrained")
+        bars, history = figure.subplots(1, 2)
+        names, shares = list(importances)[::-1], list(importances.values())[::-1]
+        bars.barh(names, shares, color="C0")
+        bars.set(xlabel="Importance", xlim=(0.0, 1.0))
+        bars.tick_params(axis="y", labelsize="x-small", which="both", right=False)
+        bars.minorticks_off()
+        bars.set_title(r"$\bf{e2egraph}$", loc="left", fontsize="small")
+        numbers, values = np.array(list(aucs)), np.array(list(aucs.values()))
+        history.plot(numbers, values, "o", label="Finished trial", color="C0")
+        history.step(numbers, np.maximum.accumulate(values), where="post", label="Best so far", color="C1")
+        history.set(xlabel="Trial", ylabel="Validation AUC")
+        history.xaxis.set_major_locator(MaxNLocator(integer=True))
+        history.legend(loc="lower right", fontsize="x-small")
+        return save(figure, stem)

@@ -1,0 +1,170 @@
+"""One batch of events through the whole detector: from particles to the columns that are stored."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.detector.geometry import ECAL_COLUMNS, ECAL_ROWS, HCAL_COLUMNS, HCAL_ROWS, Booleans, Integers
+from e2egraph.simulation.calorimeter import Cells, read_out, time_cells
+from e2egraph.simulation.candidates import make_candidates
+from e2egraph.simulation.images import fill
+from e2egraph.simulation.jets import cluster, seed_towers
+from e2egraph.simulation.material import interact
+from e2egraph.simulation.particles import Particles, helices
+from e2egraph.simulation.pileup import Collisions
+from e2egraph.simulation.response import DetectorConfig
+from e2egraph.simulation.showers import enter, shower
+from e2egraph.simulation.trackerhits import SUB_DETECTOR, Hits, make_hits
+from e2egraph.simulation.tracking import Tracks, reconstruct, relative_to
+from e2egraph.simulation.truth import GenRecord
+from e2egraph.simulation.vertices import Vertices, reconstruct_vertices
+from e2egraph.simulation.writer import VECTOR_TYPES, stored
+
+Columns = dict[str, NDArray]
+
+
+def respond(
+    particles: Particles,
+    collisions: Collisions,
+    record: GenRecord,
+    detector: DetectorConfig,
+    rng: np.random.Generator,
+) -> dict[str, Columns]:
+    """What is stored of a batch: for each collection of ``RHTree`` its flat columns and their ``event`` index.
+
+    ``particles`` are those of all ``collisions``; the columns have the types that are written.
+    """
+    events = len(collisions.counts)
+    field, spot = detector.solenoid.field, detector.beam_spot
+    particles, origin = interact(particles, field, detector.material, rng)
+    helix = helices(particles, field)
+
+    reference = (spot.x, spot.y, spot.z)
+    tracks = reconstruct(particles, helix, detector.ecal.end_plane, reference, detector.tracks, rng)
+    vertices = reconstruct_vertices(collisions, tracks, particles, detector.vertices, rng)
+    first = vertices.primary
+    tracks = relative_to(
+        tracks,
+        vertices.x[first] - spot.x,
+        vertices.y[first] - spot.y,
+        vertices.z[first] - spot.z,
+        vertices.sigma_xy[first],
+        vertices.sigma_z[first],
+    )
+    hits = make_hits(particles, helix, events, detector.hits, rng)
+
+    entry = enter(particles, helix, detector.ecal.end_plane, detector.tracks.max_turns)
+    in_ecal, in_hcal = shower(particles, entry, detector.ecal, detector.hcal, rng)
+    explained = _explained(tracks, len(particles), origin)
+    crystals, towers = ECAL_ROWS * ECAL_COLUMNS, HCAL_ROWS * HCAL_COLUMNS
+    ecal = read_out(in_ecal, particles, explained, crystals, events, detector.ecal.noise, detector.ecal.threshold, rng)
+    hcal = read_out(in_hcal, particles, explained, towers, events, detector.hcal.noise, detector.hcal.threshold, rng)
+
+    columns = {
+        "Vtx": _vertex_columns(vertices),
+        "track": _track_columns(tracks, particles),
+        "hit": _hit_columns(hits, particles, vertices),
+        "ecal": {**_cell_columns(ecal, ECAL_COLUMNS), "time": time_cells(ecal, detector.ecal, rng)},
+        "hcal": _cell_columns(hcal, HCAL_COLUMNS),
+        "gen": _gen_columns(record),
+    }
+    result = {name: _stored(name, members) for name, members in columns.items()}
+
+    jets = cluster(make_candidates(tracks, ecal, hcal, vertices, detector.candidates), events, detector.jets)
+    tower = result["hcal"]
+    energy = fill(events, tower["event"], tower["ieta"], tower["iphi"], (HCAL_ROWS, HCAL_COLUMNS), tower["energy"])
+    seed_ieta, seed_iphi = seed_towers(jets.event, jets.eta, jets.phi, energy)
+    result["jet"] = _stored(
+        "jet",
+        {
+            "event": jets.event,
+            "Pt": jets.pt,
+            "Eta": jets.eta,
+            "Phi": jets.phi,
+            "M": jets.mass,
+            "SoftDropM": jets.softdrop_mass,
+            **{f"Tau{number + 1}": tau for number, tau in enumerate(jets.tau)},
+            "Seed_ieta": seed_ieta,
+            "Seed_iphi": seed_iphi,
+        },
+    )
+    return result
+
+
+def _explained(tracks: Tracks, particles: int, origin: Integers) -> Booleans:
+    """Which particles' energy a track stands for: those with a track, and the daughters of such in the material."""
+    found = np.zeros(particles, dtype=bool)
+    found[tracks.particle[tracks.particle >= 0]] = True
+    return found | found[origin]
+
+
+def _vertex_columns(vertices: Vertices) -> Columns:
+    event = np.repeat(np.arange(len(vertices.counts)), vertices.counts)
+    return {"event": event, "x": vertices.x, "y": vertices.y, "z": vertices.z}
+
+
+def _track_columns(tracks: Tracks, particles: Particles) -> Columns:
+    return {
+        "event": tracks.event,
+        "pt": tracks.pt,
+        "eta": tracks.eta,
+        "phi": tracks.phi,
+        "d0": tracks.d0,
+        "dz": tracks.dz,
+        "d0Err": tracks.d0_err,
+        "dzErr": tracks.dz_err,
+        "charge": tracks.charge,
+        "genIndex": _links(tracks.particle, particles),
+    }
+
+
+def _hit_columns(hits: Hits, particles: Particles, vertices: Vertices) -> Columns:
+    primary = vertices.primary[hits.event]
+    detectors = np.zeros(max(SUB_DETECTOR) + 1, dtype=np.int32)
+    numbers = np.zeros_like(detectors)
+    for channel, (detector, number) in SUB_DETECTOR.items():
+        detectors[channel], numbers[channel] = detector, number
+    return {
+        "event": hits.event,
+        "global_x": hits.x - vertices.x[primary],
+        "global_y": hits.y - vertices.y[primary],
+        "global_z": hits.z - vertices.z[primary],
+        "sub_det": detectors[hits.channel],
+        "layer": numbers[hits.channel],
+        "genIndex": _links(hits.particle, particles),
+    }
+
+
+def _cell_columns(cells: Cells, columns: int) -> Columns:
+    return {
+        "event": cells.event,
+        "ieta": cells.cell // columns,
+        "iphi": cells.cell % columns,
+        "energy": cells.energy,
+        "genIndex": cells.gen,
+    }
+
+
+def _gen_columns(record: GenRecord) -> Columns:
+    return {
+        "event": np.repeat(np.arange(len(record.counts)), record.counts),
+        "pdgId": record.pdg,
+        "pt": record.pt,
+        "eta": record.eta,
+        "phi": record.phi,
+        "m": record.mass,
+        "mother": record.mother,
+        "status": record.status,
+    }
+
+
+def _links(particle: Integers, particles: Particles) -> Integers:
+    """Stored generator particle of each object's true particle; −1 for pile-up, noise and fakes."""
+    # The appended −1 is what a particle index of −1 picks.
+    return np.append(particles.gen, -1)[particle]
+
+
+def _stored(collection: str, columns: Columns) -> Columns:
+    types = VECTOR_TYPES[collection]
+    return {"event": columns["event"], **{name: stored(columns[name], kind) for name, kind in types.items()}}

@@ -1,0 +1,203 @@
+"""``e2egraph simulate``: generate, overlay pile-up, let the detector respond, write ``fevt/RHTree``."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph import __version__
+from e2egraph.config import as_dict, configs_folder, configuration, find_config, override, read_yaml, validate
+from e2egraph.errors import UsageError
+from e2egraph.simulation.batch import respond
+from e2egraph.simulation.generator import Generator
+from e2egraph.simulation.images import dense_images
+from e2egraph.simulation.pileup import Pool, draw_collisions, final_state, make_pool, overlay
+from e2egraph.simulation.process import ProcessConfig
+from e2egraph.simulation.response import DetectorConfig
+from e2egraph.simulation.trackerhits import layers
+from e2egraph.simulation.truth import gen_record
+from e2egraph.simulation.writer import RHTreeWriter
+
+# Events simulated at once; and written at once with images, 6.6 MB an event in memory.
+EVENTS_PER_BATCH, IMAGES_PER_BATCH = 100, 25
+
+MONTE_CARLO_RUN = 1
+
+# lumiId, a uint32, holds the seed.
+MAX_SEED = 2**32 - 1
+
+# Streams of random numbers that one seed gives.
+_HARD, _POOL, _RESPONSE = range(3)
+
+
+@configuration
+class SimulationConfig:
+    """What ``--set`` reaches: ``process.…`` and ``detector.…``."""
+
+    process: ProcessConfig
+    detector: DetectorConfig
+
+
+@dataclass(frozen=True)
+class SimulationSummary:
+    """What was written: ``seconds`` is the whole call, ``events_per_second`` leaves out starting Pythia and the pool.
+
+    ``jets`` counts the stored ones.
+    """
+
+    path: Path
+    process: str
+    events: int
+    jets: int
+    seconds: float
+    startup_seconds: float
+    events_per_second: float
+
+
+def read_settings(process: str, settings: Sequence[str] = (), detector: str = "detector") -> SimulationConfig:
+    """The configuration of a run: process and detector YAML (shipped names or paths), with ``settings`` applied.
+
+    Raises UsageError on an unknown name, key or value.
+    """
+    process_path = find_config("processes", process)
+    detector_path = _detector_path(detector)
+    content = {"process": read_yaml(process_path), "detector": read_yaml(detector_path)}
+    config = validate(SimulationConfig, override(content, settings), f"{process_path} and {detector_path}")
+    layers(config.detector.hits)
+    return config
+
+
+def simulate(
+    process: str,
+    events: int,
+    seed: int,
+    output: Path,
+    *,
+    images: bool = True,
+    settings: Sequence[str] = (),
+    detector: str = "detector",
+    progress: Callable[[int], None] | None = None,
+) -> SimulationSummary:
+    """Simulate ``events`` events of ``process`` and write them to the ROOT file ``output``.
+
+    ``images``: also write the dense image branches. ``settings``: overrides such as ``process.pile_up.mean=40``.
+    ``progress`` is called with the number of events done. The whole configuration is kept in the file, as JSON, under
+    ``fevt/configuration``. The same arguments give the same content. Raises UsageError
+    on wrong arguments and configurations, InputError when Pythia or FastJet is missing or the file cannot be written.
+    """
+    started = time.perf_counter()
+    if events < 1:
+        raise UsageError(f"--events {events}: give a number of events of 1 or more.")
+    if not 0 <= seed <= MAX_SEED:
+        raise UsageError(f"--seed {seed}: give a whole number from 0 to {MAX_SEED}.")
+    config = read_settings(process, settings, detector)
+    streams = np.random.SeedSequence(seed)
+    seeds = [int(value) for value in streams.generate_state(2)]
+    jets, done = 0, 0
+    output = Path(output)
+    made_by = {
+        "name": process,
+        "version": __version__,
+        "events": events,
+        "seed": seed,
+        "images": images,
+        **as_dict(config),
+    }
+    with RHTreeWriter(output, images, json.dumps(made_by)) as writer:
+        generator = Generator(config.process.generator, seeds[_HARD], process)
+        pool = _make_pool(config, seeds[_POOL])
+        ready = time.perf_counter()
+        while done < events:
+            size = min(EVENTS_PER_BATCH, events - done)
+            rng = np.random.default_rng([seed, _RESPONSE, done // EVENTS_PER_BATCH])
+            columns = _simulate_batch(generator, pool, config, size, rng)
+            jets += len(columns["jet"]["event"])
+            step = IMAGES_PER_BATCH if images else size
+            for start in range(0, size, step):
+                stop = min(start + step, size)
+                part = _slice(columns, start, stop)
+                _write(writer, part, seed, done + start, stop - start, images)
+                if progress is not None:
+                    progress(done + stop)
+            done += size
+    ended = time.perf_counter()
+    return SimulationSummary(
+        path=output,
+        process=process,
+        events=events,
+        jets=jets,
+        seconds=ended - started,
+        startup_seconds=ready - started,
+        events_per_second=events / (ended - ready),
+    )
+
+
+def _simulate_batch(
+    generator: Generator, pool: Pool | None, config: SimulationConfig, size: int, rng: np.random.Generator
+) -> dict[str, dict[str, NDArray]]:
+    generated = generator.generate(size)
+    record = gen_record(generated, config.process.truth)
+    hard = final_state(generated, record.link, config.detector.acceptance)
+    collisions = draw_collisions(size, config.process.pile_up.mean, config.detector.beam_spot, rng)
+    particles = overlay(hard, pool, collisions, rng)
+    return respond(particles, collisions, record, config.detector, rng)
+
+
+def _make_pool(config: SimulationConfig, seed: int) -> Pool | None:
+    """The pile-up pool, at the energy of the process; None when there is no pile-up."""
+    pile_up = config.process.pile_up
+    if pile_up.mean == 0:
+        return None
+    path = find_config("processes", pile_up.process)
+    energy = f"generator.energy={config.process.generator.energy}"
+    process = validate(ProcessConfig, override(read_yaml(path), [energy]), str(path))
+    generator = Generator(process.generator, seed, pile_up.process)
+    return make_pool(generator.generate(pile_up.pool_events), config.detector.acceptance)
+
+
+def _slice(columns: Mapping[str, Mapping[str, NDArray]], start: int, stop: int) -> dict[str, dict[str, NDArray]]:
+    """Events ``start:stop`` of a batch, their ``event`` index beginning at 0."""
+    part = {}
+    for name, members in columns.items():
+        low, high = np.searchsorted(members["event"], [start, stop])
+        part[name] = {key: value[low:high] for key, value in members.items()}
+        part[name]["event"] = part[name]["event"] - start
+    return part
+
+
+def _write(
+    writer: RHTreeWriter,
+    columns: Mapping[str, Mapping[str, NDArray]],
+    seed: int,
+    first: int,
+    size: int,
+    images: bool,
+) -> None:
+    vertices = np.bincount(columns["Vtx"]["event"], minlength=size)
+    scalars = {
+        "eventId": np.arange(first + 1, first + size + 1),
+        "runId": np.full(size, MONTE_CARLO_RUN),
+        "lumiId": np.full(size, seed),
+        "nVtx": vertices,
+        "goodvertices": vertices,
+    }
+    pictures = dense_images(size, columns["track"], columns["hit"], columns["ecal"], columns["hcal"]) if images else {}
+    writer.extend(scalars, columns, pictures)
+
+
+def _detector_path(detector: str) -> Path:
+    own = Path(detector)
+    if own.suffix in {".yaml", ".yml"}:
+        if own.is_file():
+            return own
+        raise UsageError(f"{own}: no such detector configuration; give an existing YAML file.")
+    shipped = configs_folder() / f"{detector}.yaml"
+    if shipped.is_file():
+        return shipped
+    raise UsageError(f"unknown detector '{detector}'; use 'detector' or give a YAML file.")

@@ -1,0 +1,124 @@
+"""The ``fevt/RHTree`` file: branch names and types, written in batches beside its name and renamed when complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import uproot
+from numpy.typing import NDArray
+
+from e2egraph.errors import InputError
+from e2egraph.simulation.images import IMAGE_SIZES
+
+TREE, CONFIGURATION = "fevt/RHTree", "fevt/configuration"
+
+EVENT_TYPES = {"eventId": "uint64", "runId": "uint32", "lumiId": "uint32", "nVtx": "int32", "goodvertices": "int32"}
+
+# Collection → its members. A branch is named collection + separator + member.
+VECTOR_TYPES: dict[str, dict[str, str]] = {
+    "Vtx": {"x": "float32", "y": "float32", "z": "float32"},
+    "track": {
+        **dict.fromkeys(("pt", "eta", "phi", "d0", "dz", "d0Err", "dzErr", "charge"), "float32"),
+        "genIndex": "int32",
+    },
+    "hit": {
+        **dict.fromkeys(("global_x", "global_y", "global_z"), "float32"),
+        **dict.fromkeys(("sub_det", "layer", "genIndex"), "int32"),
+    },
+    "ecal": {"ieta": "int32", "iphi": "int32", "energy": "float32", "time": "float32", "genIndex": "int32"},
+    "hcal": {"ieta": "int32", "iphi": "int32", "energy": "float32", "genIndex": "int32"},
+    "gen": {
+        **dict.fromkeys(("pt", "eta", "phi", "m"), "float32"),
+        **dict.fromkeys(("pdgId", "mother", "status"), "int32"),
+    },
+    "jet": {
+        **dict.fromkeys(("Pt", "Eta", "Phi", "M", "SoftDropM", "Tau1", "Tau2", "Tau3"), "float32"),
+        **dict.fromkeys(("Seed_ieta", "Seed_iphi"), "float32"),
+    },
+}
+
+# As in the ntuples: jetPt, but track_pt.
+SEPARATOR = {"jet": ""}
+
+# uproot writes a counter for each collection; the ntuples' own nVtx must keep its name.
+COUNTER = "count_{}"
+
+Columns = Mapping[str, NDArray]
+
+
+class RHTreeWriter:
+    """Writes events to a ROOT file; use it in a ``with`` block. On an exception nothing is left behind."""
+
+    def __init__(self, path: Path, images: bool, configuration: str) -> None:
+        """Begin the file; InputError when its folder is missing or cannot be written.
+
+        ``configuration``, a text that says how the events are made, is stored beside the tree.
+        """
+        self._path = path
+        self._images = images
+        self._partial = path.with_name(f".{path.stem}.partial.root")
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: the folder {path.parent} does not exist; create it or choose another --output.")
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; give --output the name of a ROOT file.")
+        try:
+            # Of LZ4, ZSTD and ZLIB the one that packs the mostly empty images tightest, and as fast as any (measured).
+            self._file = uproot.recreate(self._partial, compression=uproot.ZSTD(1))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --output.") from error
+        self._file[CONFIGURATION] = configuration
+        self._tree = self._file.mktree(
+            TREE,
+            self._types(),
+            counter_name=COUNTER.format,
+            field_name=lambda outer, inner: inner if outer == "" else outer + SEPARATOR.get(outer, "_") + inner,
+        )
+
+    def __enter__(self) -> RHTreeWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if kind is None:
+            self._partial.replace(self._path)
+        else:
+            self._partial.unlink(missing_ok=True)
+
+    def extend(self, scalars: Columns, vectors: Mapping[str, Columns], images: Columns) -> None:
+        """Append a batch.
+
+        ``scalars`` [E]; ``vectors``: flat columns of each collection with their ``event`` index, in its order;
+        ``images`` [E, size], empty for a file without. InputError when the disk is full.
+        """
+        events = len(scalars["eventId"])
+        batch: dict[str, Any] = {name: scalars[name].astype(kind) for name, kind in EVENT_TYPES.items()}
+        for collection, types in VECTOR_TYPES.items():
+            columns = vectors[collection]
+            counts = np.bincount(columns["event"], minlength=events)
+            record = ak.zip({name: stored(columns[name], kind) for name, kind in types.items()})
+            batch[collection] = ak.unflatten(record, counts)
+        try:
+            self._tree.extend({**batch, **images})
+        except OSError as error:
+            raise InputError(f"{self._path}: writing failed ({error.strerror}); free space and run again.") from error
+
+    def _types(self) -> dict[str, Any]:
+        types: dict[str, Any] = {name: np.dtype(kind) for name, kind in EVENT_TYPES.items()}
+        for collection, members in VECTOR_TYPES.items():
+            fields = ", ".join(f'"{name}": {kind}' for name, kind in members.items())
+            types[collection] = f"var * {{{fields}}}"
+        if self._images:
+            types |= {name: np.dtype((np.float32, (size,))) for name, size in IMAGE_SIZES.items()}
+        return types
+
+
+def stored(column: NDArray, kind: str) -> NDArray:
+    """A column in the type it is stored in."""
+    return np.ascontiguousarray(column, dtype=kind)

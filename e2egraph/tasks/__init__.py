@@ -1,0 +1,1 @@
+"""What is learnt: objects, regions, truth, inputs and objectives."""

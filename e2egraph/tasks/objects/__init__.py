@@ -1,0 +1,1 @@
+"""What one example is: one file per kind of object."""

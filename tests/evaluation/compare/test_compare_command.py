@@ -1,0 +1,178 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from e2egraph.cli import main
+from e2egraph.data.scores import IDENTITY, read_scores, write_scores
+from e2egraph.data.table import read_table
+from e2egraph.evaluation.evaluate import METRICS_NAME, SCORES_NAME
+from e2egraph.evaluation.metrics.delong import delong
+from e2egraph.evaluation.metrics.tagging import tagging_metrics
+from tests.toy_dataset import write_toy_dataset
+
+RUNS = [("image", 1, 1.0), ("image", 2, 1.1), ("graph", 1, 1.9), ("graph", 2, 2.0), ("other", 1, 0.2)]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("toy") / "data"
+    return write_toy_dataset(folder, 4000, nodes=(0, 1), split_fractions=(0.3, 0.1, 0.6))
+
+
+def write_run(folder, data, model, seed, shift, **changes):
+    """What an evaluation of a run with made-up scores leaves."""
+    table = read_table(data)
+    numbers = table.jets_of("test")
+    jets = {name: table.columns[name][numbers] for name in IDENTITY}
+    is_signal = jets["label"] == 1
+    common = np.random.default_rng(0).normal(0, 1, len(numbers))
+    logit = common + shift * is_signal + np.random.default_rng([seed, len(model)]).normal(0, 0.3, len(numbers))
+    probability = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    about = {"data_set": table.manifest.digest, "split": "test"}
+    write_scores(folder / SCORES_NAME, jets, np.stack([1 - probability, probability], 1), ("qcd", "top"), about)
+    report = {
+        **vars(tagging_metrics(is_signal, probability)),
+        "model": model,
+        "seed": seed,
+        "parameters": 1000 + len(model),
+        "training_jets_per_second": 100.0 * seed,
+        "signal": "top",
+        "split": "test",
+        "data_set": {"folder": str(data), "digest": table.manifest.digest},
+    }
+    (folder / METRICS_NAME).write_text(json.dumps(report | changes))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("runs")
+    return [write_run(folder / f"{model}{seed}", data, model, seed, shift) for model, seed, shift in RUNS]
+
+
+@pytest.fixture
+def runs(made, tmp_path):
+    return [shutil.copytree(run, tmp_path / run.name) for run in made]
+
+
+@pytest.fixture
+def e2egraph(capsys):
+    def run(*arguments):
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_a_second_table_gives_differences_to_the_reference_and_json_all_of_them(runs, tmp_path, e2egraph):
+    files = ("--output", tmp_path / "table.md", "--json", tmp_path / "all.json")
+    code, out, _ = e2egraph("compare", *runs[:3], runs[4], "--reference", runs[1], "--resamples", 100, *files)
+    assert code == 0
+    written = (tmp_path / "table.md").read_text()
+    assert written.count("\n|--") == 2
+    assert "| minus image (image2)" in out
+    assert "| graph " in written
+    content = json.loads((tmp_path / "all.json").read_text())
+    assert [row["model"] for row in content["rows"][:4]] == ["image", "image", "graph", "other"]
+    assert [(run["model"], run["seed"]) for run in content["runs"]] == [
+        ("image", 1),
+        ("image", 2),
+        ("graph", 1),
+        ("other", 1),
+    ]
+    paired = content["paired"]
+    assert paired["reference"] == "image (image2)"
+    assert paired["jets"] == json.loads((runs[0] / METRICS_NAME).read_text())["jets"]
+    (graph,) = [d for d in paired["differences"] if (d["name"], d["figure"]) == ("graph", "auc")]
+    assert graph["difference"] == pytest.approx(content["rows"][2]["auc"] - content["rows"][1]["auc"])
+    assert graph["p_value"] < 1e-6 < 0.01 < graph["difference"]
+    assert [d["difference"] < 0 for d in paired["differences"] if d["name"] == "other"] == [
+        True,
+        True,
+        True,
+        True,
+        True,
+    ]
+    for line in paired["limits"]:
+        assert f"Limit: {line}." in out
+
+
+def test_runs_of_one_model_are_its_seeds_when_grouped(runs, tmp_path, e2egraph):
+    arguments = (*runs, "--group", "--reference", "image", "--resamples", 100, "--json", tmp_path / "all.json")
+    code, out, _ = e2egraph("compare", *arguments)
+    assert code == 0
+    content = json.loads((tmp_path / "all.json").read_text())
+    image, graph, other = content["rows"][:3]
+    aucs = [json.loads((run / METRICS_NAME).read_text())["auc"] for run in runs]
+    assert image["auc"] == pytest.approx(np.mean(aucs[:2]))
+    assert image["auc_error"] == pytest.approx(np.std(aucs[:2], ddof=1))
+    assert (image["seeds"], graph["seeds"], other["seeds"], other["auc_error"]) == (2, 2, 1, None)
+    assert image["training_jets_per_second"] == 150.0
+    areas = {d["name"]: d for d in content["paired"]["differences"] if d["figure"] == "auc"}
+    assert areas["graph"]["difference"] == pytest.approx(np.mean(aucs[2:4]) - np.mean(aucs[:2]))
+    assert areas["graph"]["error_seeds"] > 0
+    assert areas["other"]["error_seeds"] is None
+    assert "seeds" in out.splitlines()[0]
+
+
+def test_jets_of_both_classes_at_the_point_of_0_1_per_cent_are_asked_for(runs, e2egraph):
+    code, out, _ = e2egraph("compare", runs[0])
+    assert code == 0
+    assert "signal efficiency at 0.1% mistag" in out.splitlines()[0]
+    assert "too few" in out.splitlines()[2]
+    assert "minus" not in out
+
+
+def test_scores_that_are_missing_are_said_and_asked_for_where_needed(runs, tmp_path, e2egraph):
+    (runs[1] / SCORES_NAME).unlink()
+    code, out, _ = e2egraph("compare", runs[0], runs[1])
+    assert code == 0
+    assert f"No paired differences: no scores.parquet in {runs[1]}" in out
+    code, _, error = e2egraph("compare", runs[0], runs[1], "--json", tmp_path / "all.json")
+    assert (code, (tmp_path / "all.json").exists()) == (1, False)
+    assert f"{runs[1] / SCORES_NAME}: not there" in error
+
+
+def test_comparisons_that_make_no_sense_are_refused(runs, tmp_path, data, e2egraph):
+    again = write_run(tmp_path / "again", data, "image", 1, 1.0)
+    larger = write_run(tmp_path / "larger", data, "image", 3, 1.0, parameters=9, trained_on={"digest": "0"})
+    for arguments, code, message in [
+        ((runs[0], runs[2], "--reference", "absent"), 2, "--reference absent: none of the runs"),
+        ((*runs[:3], "--reference", "image"), 2, "--reference image: several of the runs"),
+        ((runs[0], "--reference", "image"), 1, "nothing to compare with"),
+        ((runs[0], again, runs[2], "--group"), 1, "with one seed"),
+        ((runs[0], larger, runs[2], "--group"), 1, "but of different parameters, training data"),
+    ]:
+        found, _, error = e2egraph("compare", *arguments)
+        assert found == code, error
+        assert message in error
+    (runs[0] / SCORES_NAME).write_bytes((runs[0] / SCORES_NAME).read_bytes()[:-20])
+    code, _, error = e2egraph("compare", runs[0], runs[2])
+    assert code == 1
+    assert "not a readable Parquet file" in error
+
+
+def test_scores_of_another_evaluation_than_the_metrics_are_refused(runs, tmp_path, e2egraph):
+    report = json.loads((runs[0] / METRICS_NAME).read_text())
+    (runs[0] / METRICS_NAME).write_text(json.dumps(report | {"split": "validation"}))
+    (runs[1] / METRICS_NAME).write_text(json.dumps(report | {"split": "validation"}))
+    code, _, error = e2egraph("compare", runs[0], runs[1])
+    assert code == 1
+    assert "of other jets than metrics.json beside it" in error
+
+
+def test_the_difference_of_two_runs_is_delongs_on_the_stored_scores(runs, tmp_path, e2egraph):
+    e2egraph("compare", runs[0], runs[2], "--resamples", 100, "--json", tmp_path / "all.json")
+    (area,) = [
+        d for d in json.loads((tmp_path / "all.json").read_text())["paired"]["differences"] if d["figure"] == "auc"
+    ]
+    scores = [read_scores(run / SCORES_NAME) for run in (runs[2], runs[0])]
+    value, error, p_value = delong(scores[0].jets["label"] == 1, [s.probabilities[:, 1] for s in scores]).difference(
+        0, 1
+    )
+    assert area["difference"] == pytest.approx(value)
+    assert area["error"] == pytest.approx(error)
+    assert area["log10_p_value"] == pytest.approx(p_value.log10)
