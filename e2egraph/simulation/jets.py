@@ -46,25 +46,27 @@ def cluster(candidates: Candidates, events: int, config: JetsConfig) -> Jets:
         np.bincount(candidates.event, minlength=events),
     )
     sequence = fastjet.ClusterSequence(momenta, fastjet.JetDefinition(fastjet.antikt_algorithm, config.radius))
-    least = config.min_pt / config.energy_scale
+    # No jet below this is above min_pt once corrected.
+    least = config.min_pt / config.largest_scale
     found = sequence.inclusive_jets(min_pt=least)
     constituents = sequence.constituents(min_pt=least)
     pt, eta, _, _ = _kinematics(found)
+    scale = ak.unflatten(config.scale(ak.to_numpy(ak.flatten(pt)).astype(np.float64)), ak.num(pt))
     order = ak.argsort(pt, axis=1, ascending=False, stable=True)
-    order = order[np.abs(eta[order]) < config.max_eta]
+    order = order[(np.abs(eta[order]) < config.max_eta) & (scale[order] * pt[order] >= config.min_pt)]
     found, constituents = found[order], ak.flatten(constituents[order], axis=1)
     event = np.repeat(np.arange(events), ak.to_numpy(ak.num(found)))
     pt, eta, phi, mass = (ak.to_numpy(column).astype(np.float64) for column in _kinematics(ak.flatten(found, axis=1)))
-    scale = config.energy_scale
+    factor = config.scale(pt)
     if len(event) == 0:
         return Jets(event, pt, eta, phi, mass, softdrop_mass=mass, tau=np.zeros((len(SUBJETS), 0)))
     return Jets(
         event=event,
-        pt=scale * pt,
+        pt=factor * pt,
         eta=eta,
         phi=phi,
-        mass=scale * mass,
-        softdrop_mass=scale * softdrop_masses(constituents, config),
+        mass=factor * mass,
+        softdrop_mass=factor * softdrop_masses(constituents, config),
         tau=np.stack([n_subjettiness(constituents, number, config.radius) for number in SUBJETS]),
     )
 
@@ -118,7 +120,7 @@ def seed_towers(event: Integers, eta: Floats, phi: Floats, energy: NDArray[np.fl
     columns = (hcal_column(phi)[:, None] + offset) % HCAL_COLUMNS
     inside = (rows >= 0) & (rows < HCAL_ROWS)
     towers = energy[event[:, None, None], np.clip(rows, 0, HCAL_ROWS - 1)[:, :, None], columns[:, None, :]]
-    towers = np.where(inside[:, :, None], towers, -np.inf).reshape(len(event), -1)
+    towers = np.where(inside[:, :, None], towers, -np.inf).reshape(len(event), len(offset) ** 2)
     best = np.where(towers.max(axis=1, initial=-np.inf) > 0, towers.argmax(axis=1), towers.shape[1] // 2)
     jet = np.arange(len(event))
     return rows[jet, best // len(offset)], columns[jet, best % len(offset)]
