@@ -13,13 +13,15 @@ import numpy as np
 
 from e2egraph import __version__
 from e2egraph.config import digest
-from e2egraph.detector.channels import LAYER_RADIUS, Channel
+from e2egraph.detector.channels import Channel, channels, hit_channels
 from e2egraph.graphs.columns import SPLITS
 from e2egraph.graphs.manifest import SCHEMA_VERSION, Manifest, Shard, sha256_of, write_manifest
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.graphs.shards import write_shard
 
-CHANNELS = np.array([c for c in Channel if c is Channel.TRACK or c <= Channel.BPIX3 or c >= Channel.ECAL], np.uint8)
+CHANNELS = np.array(
+    [c for c in channels().values() if c is Channel.TRACK or c <= Channel.BPIX3 or c >= Channel.ECAL], np.uint8
+)
 
 
 def toy_clouds(
@@ -46,8 +48,8 @@ def toy_clouds(
     value = np.where(is_hit, 1.0, rng.exponential(8.0, total) + 0.5)
     order = np.lexsort((position[:, 1], position[:, 0], -value, channel, owner))
 
-    radius = np.zeros(len(Channel))
-    radius[list(LAYER_RADIUS)] = list(LAYER_RADIUS.values())
+    radius = np.zeros(len(channels()))
+    radius[list(hit_channels())] = [channel.radius for channel in hit_channels()]
     sigma = np.where(is_track, 1.0, 0.0)
     columns = {
         "deta": position[:, 0],

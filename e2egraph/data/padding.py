@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import channels
 from e2egraph.errors import InputError
 from e2egraph.graphs.columns import JET_VARIABLES, TARGET_PREFIX, VARIABLES
 from e2egraph.graphs.pointclouds import PointClouds
@@ -16,7 +16,7 @@ from e2egraph.graphs.pointclouds import PointClouds
 POINT_NAMES = ("deta", "dphi")
 
 # V names: the raw physical variables, then the one-hot channel.
-FEATURE_NAMES = (*VARIABLES, *(f"is_{channel.name}" for channel in Channel))
+FEATURE_NAMES = (*VARIABLES, *(f"is_{channel.name}" for channel in channels().values()))
 
 # What ``pad`` reads of a shard, jet quantities aside.
 NODE_COLUMNS = (*POINT_NAMES, "channel", *VARIABLES)
@@ -98,7 +98,7 @@ def pad(clouds: PointClouds, targets: Sequence[str] = (), n_nodes: int | None = 
 
 def _set_channel(features: Float32s, rows: NDArray, channel: NDArray) -> None:
     highest = int(channel.max(initial=0))
-    if highest >= len(Channel):
+    if highest >= len(channels()):
         raise InputError(f"channel {highest} is unknown to this e2egraph; use the version that built the data set.")
     features[rows, len(VARIABLES) + channel.astype(np.int64)] = 1.0
 

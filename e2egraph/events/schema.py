@@ -32,11 +32,6 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def collection_of(channel: Channel) -> str:
-    """The collection of the event record that a channel's nodes are made of."""
-    return {Channel.TRACK: "tracks", Channel.ECAL: "ecal", Channel.HCAL: "hcal"}.get(channel, "hits")
-
-
 @dataclass(frozen=True)
 class Missing:
     """What a source's file lacks: ``collection.field`` (or a whole collection) → the branches looked for."""

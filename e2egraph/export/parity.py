@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from e2egraph.data.padding import FEATURE_NAMES, DenseArrays
-from e2egraph.detector.channels import LAYER_RADIUS, Channel
-from e2egraph.detector.geometry import ECAL_RADIUS, ETA_PITCH, HCAL_RADIUS, PHI_PITCH, WINDOW_HALF_WIDTH
+from e2egraph.detector.channels import Channel, channels
+from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH, WINDOW_HALF_WIDTH
 from e2egraph.errors import InputError
 from e2egraph.export.one_thread import one_thread_session
 from e2egraph.graphs.columns import JET_VARIABLES, VARIABLES
@@ -149,7 +149,7 @@ def neighbors_of(model: nn.Module) -> int:
 def made_jets(kind: str, batch: int, n: int, rng: np.random.Generator) -> DenseArrays:
     """``batch`` artificial jets padded to ``n`` nodes; see ``parity_cases`` for the kinds."""
     full = (batch, n)
-    channel = rng.integers(0, len(Channel), full)
+    channel = rng.integers(0, len(channels()), full)
     cells = rng.normal(0.0, WINDOW_HALF_WIDTH / 3, (*full, 2)).clip(-WINDOW_HALF_WIDTH, WINDOW_HALF_WIDTH)
     if kind != "random":
         cells = np.round(cells / 4) * 4 if kind == "lattice" else np.round(cells / 20) * 20
@@ -158,7 +158,7 @@ def made_jets(kind: str, batch: int, n: int, rng: np.random.Generator) -> DenseA
     track = channel == Channel.TRACK
     spread = rng.normal(0.0, 1.0, (*full, len(VARIABLES))) if kind == "random" else np.ones((*full, len(VARIABLES)))
     energy = np.exp(1.5 * spread[..., 0]) if kind == "random" else np.ones(full)
-    radius = np.array([LAYER_RADIUS.get(c, HCAL_RADIUS if c == Channel.HCAL else ECAL_RADIUS) for c in Channel])
+    radius = np.array([c.radius for c in channels().values()])
     columns = {
         "rho": radius[channel],
         "value": np.where(hit, 1.0, energy),
@@ -172,7 +172,7 @@ def made_jets(kind: str, batch: int, n: int, rng: np.random.Generator) -> DenseA
     features = np.zeros((*full, len(FEATURE_NAMES)), np.float32)
     for i, name in enumerate(VARIABLES):
         features[..., i] = columns[name]
-    features[..., len(VARIABLES) :] = np.eye(len(Channel), dtype=np.float32)[channel]
+    features[..., len(VARIABLES) :] = np.eye(len(channels()), dtype=np.float32)[channel]
     # The first jet is full; of the others one is empty and the rest end anywhere.
     counts = np.array([n, 0, *rng.integers(0, n + 1, max(0, batch - 2))])[:batch]
     mask = np.arange(n) < counts[:, None]

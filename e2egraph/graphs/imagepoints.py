@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector import geometry
-from e2egraph.detector.channels import LAYER_RADIUS, Channel
+from e2egraph.detector.channels import LARGEST_NUMBER, channels
 from e2egraph.errors import InputError
 from e2egraph.events.schema import ImagePoints, Missing, PointSource
 from e2egraph.graphs.columns import JET_TYPES, NODE_TYPES, numpy_type
@@ -16,9 +16,6 @@ from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.tasks.objects.jet import Jets, kinematic_cuts
 from e2egraph.tasks.task import Nodes, Selection, TaskConfig
 from e2egraph.tasks.truth import truth_source
-
-RADIUS = {**LAYER_RADIUS, Channel.TRACK: geometry.ECAL_RADIUS, Channel.ECAL: geometry.ECAL_RADIUS}
-RADIUS |= {Channel.HCAL: geometry.HCAL_RADIUS}
 
 # Quantity that each kinematic cut needs, by its name in ``missing``.
 CUT_NEEDS = {"pt": "jets.pt", "eta": "jets.eta", "seed_edge": "jets.seed_ieta"}
@@ -77,7 +74,9 @@ def image_clouds(points: ImagePoints, jets: Jets, nodes: Nodes) -> tuple[PointCl
     index = np.repeat(first - starts, counts) + np.arange(int(counts.sum()))
     rows, columns = points.rows[index], points.columns[index]
     channel = points.channel[index]
-    radius = np.array([RADIUS[member] for member in Channel])
+    radius = np.zeros(LARGEST_NUMBER + 1)
+    for member in channels().values():
+        radius[member] = member.radius
     given: dict[str, NDArray] = {
         "deta": inside_pixel(rows * geometry.ETA_PITCH, rows, geometry.ETA_PITCH),
         "dphi": inside_pixel(columns * geometry.PHI_PITCH, columns, geometry.PHI_PITCH),
@@ -89,5 +88,5 @@ def image_clouds(points: ImagePoints, jets: Jets, nodes: Nodes) -> tuple[PointCl
     made = {name: given.get(name, zeros).astype(numpy_type(name)) for name in NODE_TYPES}
     made["owner"] = np.repeat(np.arange(len(jets)), counts)
     informative = np.logical_or.reduce([made[name] != 0 for name in ("d0", "dz", "d0_sig", "dz_sig", "time")])
-    no_threshold = ~np.isin(channel, [Channel[name] for name in nodes.thresholds])
+    no_threshold = ~np.isin(channel, [channels()[name] for name in nodes.thresholds])
     return finish_nodes(made, jets, nodes, exempt=(made["value"] == 0) & informative & no_threshold)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import channels
 from e2egraph.detector.geometry import WINDOW_SIZE
 from e2egraph.graphs.manifest import Manifest, read_manifest, verify_shards
 from e2egraph.graphs.nodeselection import built_with
@@ -64,8 +64,8 @@ def inspect_data_set(folder: Path) -> Inspection:
         with open_shard(folder / shard.name) as file:
             for group in range(file.num_row_groups):
                 clouds = read_row_groups(file, [group], ["channel", "nodes_cut", "weight", *SPECTRA])
-                cell = clouds.jet_of_node * len(Channel) + clouds.nodes["channel"]
-                table = np.bincount(cell, minlength=len(clouds) * len(Channel)).reshape(-1, len(Channel))
+                cell = clouds.jet_of_node * len(channels()) + clouds.nodes["channel"]
+                table = np.bincount(cell, minlength=len(clouds) * len(channels())).reshape(-1, len(channels()))
                 counts[shard.sample].append(table)
                 quantities[shard.sample].append({name: clouds.jets[name] for name in ("weight", *SPECTRA)})
                 jets_cut += int((clouds.jets["nodes_cut"] > 0).sum())
@@ -134,7 +134,7 @@ def describe(inspection: Inspection) -> str:
 
 def _node_counts(table: np.ndarray) -> dict[str, NodeCounts]:
     """``table`` [J, channels] of counts; channels without any node are left out."""
-    columns = {channel.name: table[:, channel] for channel in Channel if table[:, channel].any()}
+    columns = {channel.name: table[:, channel] for channel in channels().values() if table[:, channel].any()}
     columns["all"] = table.sum(axis=1)
     return {
         name: NodeCounts(float(column.mean()), float(np.percentile(column, 90))) for name, column in columns.items()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector import geometry
-from e2egraph.detector.channels import HIT_CHANNELS, Channel
+from e2egraph.detector.channels import Channel, hit_channels
 from e2egraph.graphs.columns import NODE_TYPES, numpy_type
 from e2egraph.graphs.nodeselection import above_threshold, first_nodes, near_centre
 from e2egraph.graphs.pixels import inside_pixel
@@ -161,7 +161,7 @@ def _from_hcal(events: ak.Array, jets: Jets) -> _Variables:
 # Collection of the event record → what makes its nodes, and the channels these can have.
 _MAKERS: dict[str, tuple[Callable[[ak.Array, Jets], _Variables], tuple[Channel, ...]]] = {
     "tracks": (_from_tracks, (Channel.TRACK,)),
-    "hits": (_from_hits, HIT_CHANNELS),
+    "hits": (_from_hits, hit_channels()),
     "ecal": (_from_ecal, (Channel.ECAL,)),
     "hcal": (_from_hcal, (Channel.HCAL,)),
 }

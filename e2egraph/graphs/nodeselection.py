@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import channels
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import InputError
 from e2egraph.graphs.columns import NEIGHBORS
@@ -56,9 +56,9 @@ def above_threshold(
     channel: NDArray[np.uint8], value: NDArray[np.float32], selection: NodeSelection, default: float
 ) -> NDArray[np.bool_]:
     """Nodes [S] whose value exceeds the threshold of their channel, ``default`` [GeV] where it has none."""
-    thresholds = np.full(len(Channel), default)
+    thresholds = np.full(len(channels()), default)
     for name, threshold in selection.thresholds.items():
-        thresholds[Channel[name]] = threshold
+        thresholds[channels()[name]] = threshold
     return value > thresholds[channel]
 
 

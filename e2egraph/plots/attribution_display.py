@@ -11,7 +11,7 @@ from matplotlib import rc_context, style
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from e2egraph.detector.channels import HIT_CHANNELS, Channel
+from e2egraph.detector.channels import channels, hit_channels
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.plots.jet_display import HALF_ETA, HALF_PHI
 from e2egraph.plots.scores import save
@@ -30,7 +30,7 @@ def draw_attribution(jet: PointClouds, maps: Mapping[str, NDArray], stem: Path, 
     their log-odds reach. Nodes with the strongest attribution are drawn last.
     """
     place = {name: jet.nodes[name] for name in ("deta", "dphi")}
-    hits = np.isin(jet.nodes["channel"], [int(channel) for channel in HIT_CHANNELS])
+    hits = np.isin(jet.nodes["channel"], [int(channel) for channel in hit_channels()])
     area = np.clip(_AREA_PER_GEV * jet.nodes["value"], _SMALLEST_AREA, _LARGEST_AREA)
     area = np.where(hits, _HIT_AREA, area)
     with style.context(mplhep.style.CMS), rc_context({"font.size": 15}):
@@ -69,23 +69,23 @@ def plot_channel_attribution(
     in any network (there are no such nodes, or none is read) are left out.
     """
     seen = np.any([np.asarray(change).any(axis=0) for change in changes.values()], axis=0)
-    channels = [channel for channel in Channel if seen[channel]]
+    drawn = [channel for channel in channels().values() if seen[channel]]
     with style.context(mplhep.style.CMS), rc_context({"font.size": 15}):
-        figure = Figure(figsize=(7.5 * len(classes), 1.5 + 0.6 * max(len(channels), 4)), layout="constrained")
+        figure = Figure(figsize=(7.5 * len(classes), 1.5 + 0.6 * max(len(drawn), 4)), layout="constrained")
         panels = figure.subplots(1, len(classes), squeeze=False, sharey=True)[0]
         height = 0.8 / len(changes)
         for number, (axes, name) in enumerate(zip(panels, classes, strict=True)):
             members = np.asarray(class_of) == number
             for place, (network, change) in enumerate(changes.items()):
-                own = np.asarray(change, np.float64)[members][:, channels]
+                own = np.asarray(change, np.float64)[members][:, drawn]
                 error = own.std(axis=0, ddof=1) / np.sqrt(len(own)) if len(own) > 1 else None
-                rows = np.arange(len(channels)) + height * (place - (len(changes) - 1) / 2)
+                rows = np.arange(len(drawn)) + height * (place - (len(changes) - 1) / 2)
                 if len(own):
                     axes.barh(rows, own.mean(axis=0), height, xerr=error, label=network, capsize=2)
             axes.axvline(0.0, color="grey", linewidth=1)
             axes.set_title(f"{members.sum()} {name} jets", fontsize="medium")
             axes.set_xlabel("change of log-odds by the channel", fontsize="small")
-        panels[0].set_yticks(range(len(channels)), [channel.name for channel in channels], fontsize="small")
+        panels[0].set_yticks(range(len(drawn)), [channel.name for channel in drawn], fontsize="small")
         panels[0].minorticks_off()
         panels[0].invert_yaxis()
         panels[0].legend(fontsize="x-small")

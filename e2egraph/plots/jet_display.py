@@ -16,7 +16,7 @@ from e2egraph.data.batch import JetBatch
 from e2egraph.data.loader import columns_for, read_jets
 from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import Channel, channels
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH, WINDOW_SIZE
 from e2egraph.errors import InputError
 from e2egraph.graphs.pointclouds import PointClouds
@@ -133,8 +133,8 @@ def _draw_image(axes: Axes, image: NDArray[np.float32]) -> None:
 def _channels(name: str) -> list[int]:
     members = {
         "tracks": [Channel.TRACK],
-        "pixel hits": [channel for channel in Channel if channel.name.startswith("BPIX")],
-        "strip hits": [channel for channel in Channel if channel.name.startswith(("TIB", "TOB"))],
+        "pixel hits": [channel for channel in channels().values() if channel.name.startswith("BPIX")],
+        "strip hits": [channel for channel in channels().values() if channel.name.startswith(("TIB", "TOB"))],
         "ECAL crystals": [Channel.ECAL],
         "HCAL towers": [Channel.HCAL],
     }

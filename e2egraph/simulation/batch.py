@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from e2egraph.detector.channels import hit_channels
 from e2egraph.detector.geometry import ECAL_COLUMNS, ECAL_ROWS, HCAL_COLUMNS, HCAL_ROWS, Booleans, Integers
 from e2egraph.simulation.calorimeter import Cells, read_out, time_cells
 from e2egraph.simulation.candidates import make_candidates
@@ -15,7 +16,7 @@ from e2egraph.simulation.particles import Particles, helices
 from e2egraph.simulation.pileup import Collisions
 from e2egraph.simulation.response import DetectorConfig
 from e2egraph.simulation.showers import enter, shower
-from e2egraph.simulation.trackerhits import SUB_DETECTOR, Hits, make_hits
+from e2egraph.simulation.trackerhits import Hits, make_hits
 from e2egraph.simulation.tracking import Tracks, reconstruct, relative_to
 from e2egraph.simulation.truth import GenRecord
 from e2egraph.simulation.vertices import Vertices, reconstruct_vertices
@@ -121,9 +122,10 @@ def _track_columns(tracks: Tracks, particles: Particles) -> Columns:
 
 def _hit_columns(hits: Hits, particles: Particles, vertices: Vertices) -> Columns:
     primary = vertices.primary[hits.event]
-    detectors = np.zeros(max(SUB_DETECTOR) + 1, dtype=np.int32)
+    layers = {channel: channel.cms for channel in hit_channels() if channel.cms is not None}
+    detectors = np.zeros(max(layers) + 1, dtype=np.int32)
     numbers = np.zeros_like(detectors)
-    for channel, (detector, number) in SUB_DETECTOR.items():
+    for channel, (detector, number) in layers.items():
         detectors[channel], numbers[channel] = detector, number
     return {
         "event": hits.event,

@@ -136,7 +136,7 @@ class VerticesConfig:
 
 @configuration
 class LayerConfig:
-    """One tracker barrel layer, at the radius of ``e2egraph.detector.LAYER_RADIUS``.
+    """One tracker barrel layer, at its radius in ``e2egraph.detector.channels``.
 
     ``half_length`` [cm], hit resolutions ``sigma_rphi`` and ``sigma_z`` [cm], hit ``efficiency``, mean ``noise`` hits
     an event, and the cell ``merge_rphi`` × ``merge_z`` [cm] within which crossings give a single hit.

@@ -6,24 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from e2egraph.detector.channels import LAYER_RADIUS, Channel
+from e2egraph.detector.channels import Channel, hit_channels
 from e2egraph.detector.geometry import ECAL_RADIUS, Booleans, Floats, Integers
 from e2egraph.detector.helix import Helices, position, to_cylinder
 from e2egraph.errors import UsageError
 from e2egraph.simulation.particles import Particles
 from e2egraph.simulation.response import HitsConfig, LayerConfig
-
-# (hit_sub_det, hit_layer) of the ntuples: sub-detector 1 BPIX, 3 TIB, 5 TOB.
-SUB_DETECTOR: dict[Channel, tuple[int, int]] = {
-    Channel.BPIX1: (1, 1),
-    Channel.BPIX2: (1, 2),
-    Channel.BPIX3: (1, 3),
-    Channel.BPIX4: (1, 4),
-    Channel.TIB1: (3, 1),
-    Channel.TIB2: (3, 2),
-    Channel.TOB1: (5, 1),
-    Channel.TOB2: (5, 2),
-}
 
 NOISE = -1
 
@@ -42,11 +30,12 @@ class Hits:
 
 def layers(config: HitsConfig) -> dict[Channel, LayerConfig]:
     """The configured layers by channel, from the inside out; UsageError on a layer that the detector lacks."""
-    unknown = [name for name in config.layers if name not in Channel.__members__ or Channel[name] not in SUB_DETECTOR]
+    known = {channel.name: channel for channel in hit_channels() if channel.cms is not None}
+    unknown = [name for name in config.layers if name not in known]
     if unknown:
-        names = ", ".join(channel.name for channel in SUB_DETECTOR)
+        names = ", ".join(known)
         raise UsageError(f"detector.hits.layers: unknown layer '{unknown[0]}'; choose among {names}.")
-    return {channel: config.layers[channel.name] for channel in SUB_DETECTOR if channel.name in config.layers}
+    return {channel: config.layers[name] for name, channel in known.items() if name in config.layers}
 
 
 def make_hits(particles: Particles, helix: Helices, events: int, config: HitsConfig, rng: np.random.Generator) -> Hits:
@@ -57,7 +46,7 @@ def make_hits(particles: Particles, helix: Helices, events: int, config: HitsCon
     loops = np.isnan(to_cylinder(path, ECAL_RADIUS)[0]) & np.isinf(true.stop_radius)
     parts = []
     for channel, layer in layers(config).items():
-        crossed, point = _crossings(true, path, loops, LAYER_RADIUS[channel], layer, config.max_turns)
+        crossed, point = _crossings(true, path, loops, channel.radius, layer, config.max_turns)
         parts.append(_signal(true, charged, crossed, point, channel, layer, rng))
         parts.append(_noise(events, channel, layer, rng))
     hits = Hits(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
@@ -100,7 +89,7 @@ def _signal(
     rng: np.random.Generator,
 ) -> _Columns:
     z, phi = point
-    radius = LAYER_RADIUS[channel]
+    radius = channel.radius
     event = particles.event[crossed]
     # Crossings in one cell make one cluster, credited to the particle that comes first.
     row = np.floor((z + layer.half_length) / layer.merge_z).astype(np.int64)
@@ -119,7 +108,7 @@ def _noise(events: int, channel: Channel, layer: LayerConfig, rng: np.random.Gen
     size = int(number.sum())
     phi = rng.uniform(-np.pi, np.pi, size)
     z = rng.uniform(-layer.half_length, layer.half_length, size)
-    radius = LAYER_RADIUS[channel]
+    radius = channel.radius
     event = np.repeat(np.arange(events), number)
     code = np.full(size, int(channel), dtype=np.int64)
     return event, code, np.full(size, NOISE, dtype=np.int64), radius * np.cos(phi), radius * np.sin(phi), z

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from e2egraph.config import configuration
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import Channel, channels
 from e2egraph.detector.geometry import WINDOW_HALF_WIDTH
 
 Threshold = Annotated[float, Field(allow_inf_nan=False)]
@@ -35,7 +35,7 @@ class NodeSelection:
         if names is not None:
             _check_names(names)
             if not names:
-                raise ValueError(f"name at least one channel; known are {', '.join(Channel.__members__)}")
+                raise ValueError(f"name at least one channel; known are {', '.join(channels())}")
         return names
 
     @field_validator("thresholds")
@@ -47,8 +47,8 @@ class NodeSelection:
     @property
     def members(self) -> tuple[Channel, ...]:
         """The channels selected, in the order of their numbers."""
-        names = Channel.__members__ if self.channels is None else self.channels
-        return tuple(sorted({Channel[name] for name in names}))
+        names = channels() if self.channels is None else self.channels
+        return tuple(sorted({channels()[name] for name in names}))
 
     @property
     def narrows(self) -> bool:
@@ -78,6 +78,6 @@ def in_words(selection: NodeSelection) -> str:
 
 
 def _check_names(names: list[str]) -> None:
-    unknown = [name for name in names if name not in Channel.__members__]
+    unknown = [name for name in names if name not in channels()]
     if unknown:
-        raise ValueError(f"unknown channels {unknown}; known are {', '.join(Channel.__members__)}")
+        raise ValueError(f"unknown channels {unknown}; known are {', '.join(channels())}")

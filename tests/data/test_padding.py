@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from e2egraph.data.padding import FEATURE_NAMES, node_features, pad
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import Channel, channels
 from e2egraph.errors import InputError
 from e2egraph.graphs.columns import JET_VARIABLES, VARIABLES
 from e2egraph.graphs.pointclouds import PointClouds
@@ -32,7 +32,7 @@ def test_every_node_stands_in_its_jets_row_in_order_with_its_own_values(clouds):
 def test_padding_is_zero_and_shapes_follow_the_contract(clouds):
     dense = pad(clouds, n_nodes=40)
     assert dense.points.shape == (13, 40, 2)
-    assert dense.features.shape == (13, 40, len(VARIABLES) + len(Channel)) == (13, 40, len(FEATURE_NAMES))
+    assert dense.features.shape == (13, 40, len(VARIABLES) + len(channels())) == (13, 40, len(FEATURE_NAMES))
     assert dense.jet.shape == (13, len(JET_VARIABLES))
     assert not dense.points[~dense.mask].any()
     assert not dense.features[~dense.mask].any()
@@ -63,6 +63,6 @@ def test_unpadded_features_are_the_padded_ones_where_the_mask_is_true(clouds):
 def test_too_small_a_block_and_an_unknown_channel_are_refused(clouds):
     with pytest.raises(InputError, match="more than the 2 asked for"):
         pad(clouds, n_nodes=2)
-    clouds.nodes["channel"][0] = len(Channel)
-    with pytest.raises(InputError, match=f"channel {len(Channel)} is unknown"):
+    clouds.nodes["channel"][0] = len(channels())
+    with pytest.raises(InputError, match=f"channel {len(channels())} is unknown"):
         pad(clouds)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import Channel, channels
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.sources.images.imagefile import tower_energy
 from e2egraph.events.sources.registry import image_options, open_source
@@ -29,7 +29,7 @@ def put_back(points, planes, size=125):
     row, column = points.rows + (size - 1) // 2, points.columns + (size - 1) // 2
     for i, name in enumerate(planes):
         channel = {"ECAL_time": "ECAL"}.get(name, name if name not in TRACK_VARIABLES else "TRACK")
-        here = points.channel == Channel[channel]
+        here = points.channel == channels()[channel]
         values = points.variables[{"ECAL_time": "time"}.get(name, TRACK_VARIABLES.get(name, "value"))][here]
         at = (jet[here], row[here], column[here])
         if channel in ("TRACK", "ECAL"):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from e2egraph.config import as_dict
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import channels
 from e2egraph.export.bundle import read_metadata, write_metadata
 from e2egraph.export.export import export_model
 from e2egraph.export.preprocess import preprocessing, write_preprocess
@@ -59,8 +59,8 @@ def jet_linear_network() -> JetLinear:
 @pytest.fixture(scope="session")
 def jet_linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that reads jet quantities and the nodes of all channels, of which its task keeps at most 50."""
-    channels = ", ".join(Channel.__members__)
-    task = load_task("top", [*LOOSE, f"nodes.channels=[{channels}]", "nodes.cap=50"])
+    names = ", ".join(channels())
+    task = load_task("top", [*LOOSE, f"nodes.channels=[{names}]", "nodes.cap=50"])
     about = info(
         "jet-linear",
         task="top",

@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.detector.channels import HIT_CHANNELS
+from e2egraph.detector.channels import hit_channels
 from e2egraph.detector.geometry import ECAL_COLUMNS, ECAL_ROWS, ETA_PITCH, HCAL_COLUMNS, HCAL_ROWS, PHI_PITCH
 from e2egraph.events.eventfile import EventFileWriter
 
@@ -48,7 +48,7 @@ def awkward_event(rng: np.random.Generator, size: int, seeds: NDArray[np.int64])
             charge=rng.choice(np.array([-1.0, 1.0]), size),
         ),
         "hits": {
-            "channel": rng.choice(np.array(HIT_CHANNELS, np.int32), size),
+            "channel": rng.choice(np.array(hit_channels(), np.int32), size),
             **_floats(x=x, y=y, z=rho * np.sinh(eta)),
         },
         "ecal": {

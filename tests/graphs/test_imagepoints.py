@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from e2egraph.data.padding import pad
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import channels
 from e2egraph.errors import InputError
 from e2egraph.events.sources.registry import image_options, open_source
 from e2egraph.graphs.columns import JET_TYPES
@@ -137,4 +137,4 @@ def test_a_task_that_needs_other_channels_is_refused_naming_them(tmp_path):
 
 def test_channels_are_those_of_the_planes(tmp_path):
     source = opened(tmp_path, image_files.images(1, TAU), TAU)
-    assert source.channels == {Channel[name] for name in (*CHANNELS, "BPIX4", "TIB1", "TIB2", "TOB1", "TOB2")}
+    assert source.channels == {channels()[name] for name in (*CHANNELS, "BPIX4", "TIB1", "TIB2", "TOB1", "TOB2")}

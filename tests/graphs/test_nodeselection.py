@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from e2egraph.config import as_dict, digest, validate
 from e2egraph.data.padding import pad
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import Channel, channels
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.sources.registry import image_options, open_source
@@ -164,7 +164,7 @@ def test_a_cap_adds_to_the_nodes_cut_and_the_other_cuts_do_not():
 
 def test_nothing_is_copied_where_every_node_stays():
     clouds = toy()
-    for selection in (NodeSelection(), NodeSelection(cap=80, half_window=62, channels=list(Channel.__members__))):
+    for selection in (NodeSelection(), NodeSelection(cap=80, half_window=62, channels=list(channels()))):
         assert select_nodes(clouds, selection) is clouds
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import Channel, channels
 from e2egraph.plots import attribution_display
 from e2egraph.plots.attribution_display import draw_attribution, plot_channel_attribution
 from tests.toy_dataset import toy_clouds
@@ -56,7 +56,7 @@ def test_a_jet_without_nodes_is_an_empty_panel(figures, tmp_path):
 
 
 def test_bars_are_the_means_of_each_class_for_channels_that_are_seen(figures, tmp_path):
-    change = np.zeros((5, len(Channel)))
+    change = np.zeros((5, len(channels())))
     change[:, Channel.ECAL], change[:, Channel.TRACK] = 1.0, np.arange(5)
     class_of = np.array([0, 0, 1, 1, 1])
     plot_channel_attribution(
@@ -70,10 +70,10 @@ def test_bars_are_the_means_of_each_class_for_channels_that_are_seen(figures, tm
 
 
 def test_a_class_with_one_jet_has_no_error_and_one_without_jets_no_bar(figures, tmp_path):
-    change = np.ones((1, len(Channel)))
+    change = np.ones((1, len(channels())))
     plot_channel_attribution({"image": change}, np.array([0]), ("qcd", "top"), tmp_path / "channels", "")
     qcd, top = figures[0].axes
-    assert len(qcd.patches) == len(Channel)
+    assert len(qcd.patches) == len(channels())
     assert not qcd.collections
     assert not top.patches
 

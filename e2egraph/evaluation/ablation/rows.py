@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from e2egraph import config
 from e2egraph.config import config_names, configuration
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import channels
 from e2egraph.errors import UsageError
 from e2egraph.evaluation.ablation.results import InputRow, Published
 from e2egraph.graphs.columns import VARIABLES
@@ -57,7 +57,7 @@ class RowConfig:
             raise ValueError(f"row {self.name}: it has no inputs; name at least one of each of nodes and image")
         if self.nodes is None and self.hide:
             raise ValueError(f"row {self.name}: it hides variables but names no nodes; a row of all inputs hides none")
-        for key, known in (("nodes", tuple(Channel.__members__)), ("image", IMAGE_CHANNELS), ("hide", VARIABLES)):
+        for key, known in (("nodes", tuple(channels())), ("image", IMAGE_CHANNELS), ("hide", VARIABLES)):
             wrong = [name for name in getattr(self, key) or () if name not in known]
             if wrong:
                 raise ValueError(f"row {self.name}: {key} has no '{wrong[0]}'; known are {', '.join(known)}")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from e2egraph.data.batch import JetBatch
 from e2egraph.data.padding import FEATURE_NAMES
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import channels
 from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, WINDOW_SIZE
 from e2egraph.errors import InputError
 from e2egraph.graphs.columns import VARIABLES
@@ -130,9 +130,9 @@ def occlusion_by_node(model: nn.Module, batch: JetBatch, *, class_index: int, ro
 
 
 def occlusion_by_channel(model: nn.Module, batch: JetBatch, *, class_index: int, rows: int = ROWS) -> Tensor:
-    """``occlusion`` of all nodes of a detector layer at once, [B, len(Channel)] in the order of ``Channel``."""
+    """``occlusion`` of all nodes of a detector layer at once, [B, len(channels())] in the order of ``Channel``."""
     change = occlusion(model, batch, _channels(batch), class_index=class_index, rows=rows)
-    return nn.functional.pad(change, (0, len(Channel) - change.shape[1]))
+    return nn.functional.pad(change, (0, len(channels()) - change.shape[1]))
 
 
 def occlusion_by_cell(

@@ -15,7 +15,7 @@ from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.scores import Scores
 from e2egraph.data.table import JetTable
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import channels
 from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, ETA_PITCH, PHI_PITCH, WINDOW_SIZE
 from e2egraph.evaluation.explain.attribution import ROWS, occlusion_by_cell, occlusion_by_channel
 from e2egraph.evaluation.pages.chosen_jets import ChosenJet
@@ -94,7 +94,7 @@ def jet_data(
         "classes": list(scores.classes),
         "signal": signal,
         "half": [WINDOW_SIZE * ETA_PITCH / 2, WINDOW_SIZE * PHI_PITCH / 2],
-        "channels": [channel.name for channel in Channel],
+        "channels": [channel.name for channel in channels().values()],
         "pixels": rasterize.size,
         "planes": [_plane(name, rasterize) for name in rasterize.channels],
         "image_is_input": own is not None,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector import geometry
-from e2egraph.detector.channels import LAYER_RADIUS, Channel
+from e2egraph.detector.channels import Channel
 from e2egraph.errors import InputError
 
 # 13 crystal images of 64 events are 340 MB: enough to vectorise over, little enough for a laptop.
@@ -97,7 +97,7 @@ def hits(counts: dict[Channel, NDArray[np.float32]]) -> ak.Array:
         event, cell = np.repeat(event, times), np.repeat(cell, times)
         eta = geometry.ecal_eta(cell // geometry.ECAL_COLUMNS)
         phi = geometry.ecal_phi(cell % geometry.ECAL_COLUMNS)
-        parts.append((event, np.full(len(cell), channel, np.uint8), eta, phi, LAYER_RADIUS[channel]))
+        parts.append((event, np.full(len(cell), channel, np.uint8), eta, phi, channel.radius))
     event = np.concatenate([part[0] for part in parts])
     channels = np.concatenate([part[1] for part in parts])
     eta = np.concatenate([part[2] for part in parts])

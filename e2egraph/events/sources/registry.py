@@ -9,7 +9,7 @@ from e2egraph.config import configuration
 from e2egraph.detector.channels import Channel
 from e2egraph.errors import InputError
 from e2egraph.events import locations
-from e2egraph.events.schema import EventSource, PointSource, collection_of
+from e2egraph.events.schema import EventSource, PointSource
 from e2egraph.events.sources.images.layout import ImageLayout, image_layout
 
 Source = EventSource | PointSource
@@ -58,7 +58,7 @@ def open_source(path: str | Path, options: SourceOptions | None = None) -> Sourc
 
 def node_form(source: Source, channels: Collection[Channel]) -> dict[str, str]:
     """What the nodes of ``channels`` look like in a file: how each collection is read, and each variable it lacks."""
-    collections = {collection_of(channel) for channel in channels}
+    collections = {channel.collection for channel in channels}
     names = {f"hits.{channel.name}" for channel in channels}
     absent = {
         name: "missing"

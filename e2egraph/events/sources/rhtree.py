@@ -12,11 +12,11 @@ import uproot
 from numpy.typing import NDArray
 
 from e2egraph.detector import geometry
-from e2egraph.detector.channels import HIT_CHANNELS
+from e2egraph.detector.channels import hit_channels
 from e2egraph.errors import InputError
 from e2egraph.events.schema import Missing
 from e2egraph.events.sources import dense, roottree
-from e2egraph.events.sources.rhtree_branches import ECAL_IMAGES, HCAL_IMAGES, SUBDETECTOR, TREES, VECTORS, find_branches
+from e2egraph.events.sources.rhtree_branches import ECAL_IMAGES, HCAL_IMAGES, TREES, VECTORS, find_branches
 
 CRYSTALS = geometry.ECAL_ROWS * geometry.ECAL_COLUMNS
 BARREL_CRYSTALS = geometry.BARREL_ROWS * geometry.ECAL_COLUMNS
@@ -227,8 +227,8 @@ def with_channel(hits: ak.Array) -> ak.Array:
     """Hits of the layers that are channels, with ``channel`` in place of subdetector and layer."""
     subdetector, layer = (ak.to_numpy(ak.flatten(hits[name])) for name in ("subdetector", "layer"))
     code = np.full(len(layer), NO_CHANNEL, np.uint8)
-    for channel in HIT_CHANNELS:
-        here = (subdetector == SUBDETECTOR[channel.name[:-1]]) & (layer == int(channel.name[-1]))
-        code[here] = channel
+    for channel in hit_channels():
+        if channel.cms is not None:
+            code[(subdetector == channel.cms[0]) & (layer == channel.cms[1])] = channel
     kept = ak.zip({name: hits[name] for name in ("x", "y", "z")} | {"channel": ak.unflatten(code, ak.num(hits))})
     return kept[kept.channel != NO_CHANNEL]

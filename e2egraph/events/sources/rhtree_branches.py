@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from e2egraph.detector.channels import HIT_CHANNELS, Channel
+from e2egraph.detector.channels import Channel, hit_channels
 
 TREES = ("fevt/RHTree", "recHitAnalyzer/RHTree", "RHTree")
 
@@ -72,10 +72,19 @@ TRACK_IMAGES: Alternatives = {
 ECAL_IMAGES = ("ECAL_energy", "EB_energy")
 ECAL_TIME_IMAGE = "EB_time"
 HCAL_IMAGES = ("HBHE_energy", "HBHE_energy_EB")
-HIT_IMAGES: dict[Channel, str] = {c: f"{c.name[:-1]}_layer{c.name[-1]}_ECAL_atPV" for c in HIT_CHANNELS}
 
-# hit_sub_det 1 is BPIX, 3 TIB, 5 TOB as stored (a header comment of the producer swaps TOB and TID).
-SUBDETECTOR = {"BPIX": 1, "TIB": 3, "TOB": 5}
+# CMS's number of a subdetector, as stored in ``hit_sub_det`` → its name in branches of images.
+_SUBDETECTORS = {1: "BPIX", 3: "TIB", 5: "TOB"}
+
+
+def hit_images() -> dict[Channel, str]:
+    """Layer of hits → the branch of its dense image, for layers that ntuples can have one of."""
+    layers = ((channel, channel.cms) for channel in hit_channels())
+    return {
+        channel: f"{_SUBDETECTORS[cms[0]]}_layer{cms[1]}_ECAL_atPV"
+        for channel, cms in layers
+        if cms is not None and cms[0] in _SUBDETECTORS
+    }
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,7 @@ def find_branches(branches: Collection[str]) -> FoundBranches:
     found = FoundBranches(
         vectors=vectors,
         track_images={f: b for f, names in TRACK_IMAGES.items() if (b := first_of(names, branches)) is not None},
-        hit_images={channel: branch for channel, branch in HIT_IMAGES.items() if branch in branches},
+        hit_images={channel: branch for channel, branch in hit_images().items() if branch in branches},
         ecal_image=first_of(ECAL_IMAGES, branches),
         hcal_image=first_of(HCAL_IMAGES, branches),
         time_image=first_of((ECAL_TIME_IMAGE,), branches),
@@ -168,7 +177,7 @@ def _images_instead(found: FoundBranches) -> None:
     }
     first = {
         "tracks": TRACK_IMAGES["pt"][0],
-        "hits": HIT_IMAGES[Channel.BPIX1],
+        "hits": hit_images()[Channel.BPIX1],
         "ecal": ECAL_IMAGES[0],
         "hcal": HCAL_IMAGES[0],
     }
@@ -184,6 +193,6 @@ def _images_instead(found: FoundBranches) -> None:
         if name == "ecal" and found.time_image is None:
             missing["ecal.time"] = f"{VECTORS['ecal']['time'][0]} or {ECAL_TIME_IMAGE}"
     if "hits" not in found.vectors:
-        missing |= {f"hits.{c.name}": name for c, name in HIT_IMAGES.items() if c not in found.hit_images}
+        missing |= {f"hits.{c.name}": name for c, name in hit_images().items() if c not in found.hit_images}
     # Events without a vertex list are read with the origin; nothing of the graphs needs it.
     missing.pop("pv", None)

@@ -8,7 +8,7 @@ import torch
 from pydantic import AfterValidator
 from torch import Tensor, nn
 
-from e2egraph.detector.channels import HIT_CHANNELS, Channel
+from e2egraph.detector.channels import Channel, channels, hit_channels
 from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, WINDOW_SIZE
 from e2egraph.models.grid import window_pixels
 from e2egraph.models.image.pixel_sums import pixel_sums
@@ -16,7 +16,7 @@ from e2egraph.models.network import clear_padding, feature_index
 
 ImpactParameter = Literal["significance", "mean", "weighted"]
 
-HIT_IMAGES = tuple(channel.name for channel in HIT_CHANNELS)
+HIT_IMAGES = tuple(channel.name for channel in hit_channels())
 IMAGE_CHANNELS = ("track_pt", "track_d0", "track_dz", "ECAL", "HCAL", *HIT_IMAGES)
 
 # The eight of the boosted-top image files, in their order (ntuples.md §3).
@@ -89,7 +89,7 @@ class Rasterize(nn.Module):
                 sums[name] = sums[name] * _flagged(features, Channel.TRACK, "value")
         for name in HIT_IMAGES:
             if name in self.channels:
-                sums[name] = _flag(features, Channel[name])
+                sums[name] = _flag(features, channels()[name])
         mean = bool(impacts) and self.impact != "weighted"
         if mean:
             sums["tracks"] = _flag(features, Channel.TRACK)

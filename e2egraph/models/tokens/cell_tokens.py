@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import Channel, channels
 from e2egraph.models.scaling import VariableScaling
 from e2egraph.models.tokens.cells import occupied_cells
 from e2egraph.models.tokens.tokens import Nodes, Tokens, columns, place_of
@@ -26,7 +26,7 @@ TYPICAL_ENERGY = 1.0  # GeV
 
 NODE_VARIABLES = ("value", "time")
 
-OTHER_CHANNELS = tuple(channel for channel in Channel if channel is not Channel.TRACK)
+OTHER_CHANNELS = tuple(channel for channel in channels().values() if channel is not Channel.TRACK)
 
 # 1, Δη, Δφ to the window's centre and their squared length, Δη, Δφ in the cell.
 POSITIONS = 6
@@ -44,14 +44,14 @@ class CellGroup:
     @field_validator("channels")
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [name for name in names if name not in Channel.__members__ or name == Channel.TRACK.name]
+        wrong = [name for name in names if name not in channels() or name == Channel.TRACK.name]
         if wrong or not names:
             raise ValueError(f"channels {list(names)} must be some of the hits and calorimeters")
         return names
 
     @property
     def members(self) -> tuple[Channel, ...]:
-        return tuple(sorted({Channel[name] for name in self.channels}))
+        return tuple(sorted({channels()[name] for name in self.channels}))
 
 
 class CellTokens(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import channels
 from e2egraph.models.pooling import ENERGY_CHANNELS
 from e2egraph.models.tokens.tokens import Nodes
 
@@ -26,7 +26,7 @@ class Flow(nn.Module):
         super().__init__()
         # The first number of a place is 1.
         self.place = nn.Linear(4, functions, bias=False) if functions else None
-        self.out_width = (len(Channel) + len(ENERGY_CHANNELS)) * (1 + functions)
+        self.out_width = (len(channels()) + len(ENERGY_CHANNELS)) * (1 + functions)
 
     def forward(self, nodes: Nodes) -> Tensor:
         weights = torch.cat([nodes.flags, nodes.energy], dim=-1)

@@ -10,7 +10,7 @@ from torch import nn
 
 from e2egraph.data.batch import JetBatch
 from e2egraph.data.padding import FEATURE_NAMES
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import channels
 from e2egraph.errors import InputError
 from e2egraph.evaluation.explain.attribution import (
     MOVED,
@@ -144,8 +144,8 @@ def test_padding_has_no_attribution_and_changes_none(method, make):
 def test_occluding_a_channel_is_masking_its_nodes(make):
     model, given = make(), batch([40, 25])
     found = occlusion_by_channel(model, given, class_index=1)
-    assert found.shape == (2, len(Channel))
-    for channel in Channel:
+    assert found.shape == (2, len(channels()))
+    for channel in channels().values():
         flag = given.features[..., FEATURE_NAMES.index(f"is_{channel.name}")] > 0
         with torch.no_grad():
             whole = log_odds(model(*given.inputs), 1)
@@ -194,7 +194,7 @@ def test_groups_left_alone_stay_and_groups_absent_have_zero():
 @pytest.mark.parametrize("method", [*BY_NODE, occlusion_by_channel])
 def test_jets_without_any_node_have_zeros(method):
     found = method(Smooth(), batch([0, 0]), class_index=1)
-    assert found.shape == (2, len(Channel) if method is occlusion_by_channel else 0)
+    assert found.shape == (2, len(channels()) if method is occlusion_by_channel else 0)
     assert (found == 0).all()
 
 

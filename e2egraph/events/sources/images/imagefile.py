@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector import geometry
-from e2egraph.detector.channels import HIT_CHANNELS, Channel
+from e2egraph.detector.channels import Channel, channels, hit_channels
 from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, WINDOW_HALF_WIDTH, WINDOW_SIZE
 from e2egraph.errors import InputError
-from e2egraph.events.schema import COLLECTIONS, ImagePoints, Missing, collection_of
+from e2egraph.events.schema import COLLECTIONS, ImagePoints, Missing
 from e2egraph.events.sources.dense import MOST_HITS, not_counts
 from e2egraph.events.sources.images.containers import open_container
 from e2egraph.events.sources.images.layout import IGNORED, JET_COLUMNS, PLANES, ImageLayout
@@ -107,9 +107,9 @@ class ImageFile:
                 names = JET_COLUMNS.get(quantity, ())
                 yield f"jets.{field}", " or ".join(names) or "no image file holds it"
         yield "gen", "no image file holds it"
-        for channel in Channel:
+        for channel in channels().values():
             if channel not in self.channels:
-                name = f"hits.{channel.name}" if channel in HIT_CHANNELS else collection_of(channel)
+                name = f"hits.{channel.name}" if channel in hit_channels() else channel.collection
                 yield name, f"plane {'track_pt' if channel == Channel.TRACK else channel.name}"
         if Channel.TRACK in self.channels:
             for name in ("d0", "dz", "d0_sig", "dz_sig"):
@@ -192,7 +192,7 @@ class ImageFile:
             if channel == Channel.HCAL:
                 exact = images[:, self.layout.planes.index("HCAL")]
                 parts.append(self._towers(here["value"], np.asarray(exact, np.float64), first))
-            elif channel in HIT_CHANNELS:
+            elif channel in hit_channels():
                 parts.append(self._hits(channel, here["value"], first))
             else:
                 parts.append(_cells(channel, here))

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from e2egraph import config
 from e2egraph.config import configuration
-from e2egraph.detector.channels import HIT_CHANNELS, Channel
+from e2egraph.detector.channels import Channel, hit_channels
 from e2egraph.detector.geometry import WINDOW_SIZE
 from e2egraph.errors import UsageError
 
@@ -23,7 +23,7 @@ PLANES: dict[str, tuple[Channel, str]] = {
     "ECAL": (Channel.ECAL, "value"),
     "ECAL_time": (Channel.ECAL, "time"),
     "HCAL": (Channel.HCAL, "value"),
-    **{channel.name: (channel, "value") for channel in HIT_CHANNELS},
+    **{channel.name: (channel, "value") for channel in hit_channels()},
 }
 # A plane that is there and not wanted.
 IGNORED = "ignore"
