@@ -1,93 +1,69 @@
-"""A task's typed configuration (``configs/tasks/*.yaml``): classes, selection, truth, nodes, resampling and splits."""
+"""A task's typed configuration (``configs/tasks/*.yaml``): the whole of a problem as one value."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from e2egraph import config
-from e2egraph.config import configuration
+from e2egraph.config import configuration, find_config, override, read_yaml, validate
+from e2egraph.errors import UsageError
+from e2egraph.tasks.inputs import Inputs, resolve
 from e2egraph.tasks.nodeselection import NodeSelection
+from e2egraph.tasks.objectives.objective import Objective, make_objective
+from e2egraph.tasks.objects.objects import ObjectKind
+from e2egraph.tasks.objects.registry import kinds
+from e2egraph.tasks.region import RegionConfig
+from e2egraph.tasks.truth import Truth
+
+# The variables of a node where a task names none.
+DEFAULT_VARIABLES = ("rho", "value", "d0", "dz", "d0_sig", "dz_sig", "charge", "time")
 
 
 @configuration
-class Selection:
-    """Jet selection. pT [GeV]; ``seed_edge_towers``: reject 28 − |ieta| below it (12: no η padding)."""
+class TaskInputs(NodeSelection):
+    """Which deposits of the region become nodes, what they carry, and what networks read.
 
-    jet_pt_min: float = 400.0
-    jet_pt_max: float | None = None
-    jet_abs_eta_max: float = 1.37
-    seed_edge_towers: int = 12
-
-
-@configuration
-class Decay:
-    """A generator particle (|PDG id| one of ``pdg_id``) and the daughters that must be found with it."""
-
-    pdg_id: list[int]
-    daughters: list[Decay] = Field(default_factory=list)
-
-
-@configuration
-class Truth:
-    """How a jet earns its label.
-
-    ``source``: ``generator`` (decay chains), ``jet_label`` (``jet_truthLabel``), ``sample_name``, or ``auto``: the
-    first of generator and jet_label that the file holds. ``decays``: class → chain, every member within ``radius`` of
-    the jet axis; a class without one takes all jets of its sample. ``jet_labels``: class → value of jet_truthLabel.
-    """
-
-    source: Literal["auto", "generator", "jet_label", "sample_name"] = "auto"
-    radius: float = Field(default=0.8, gt=0)
-    decays: dict[str, Decay] = Field(default_factory=dict)
-    jet_labels: dict[str, int] = Field(default_factory=dict)
-
-
-# Of a task's nodes; what was added to the first version of the configuration.
-_OPTIONAL = ("half_window", "radius")
-
-
-@configuration
-class Nodes(NodeSelection):
-    """Which deposits of the window of ±62 crystals become nodes.
-
-    ``NodeSelection``, with a threshold of 0 for channels that have none set, and with channels that must be named.
-    ``suppress_displaced``: zero |d0| > 10 cm and |dz| > 20 cm (arXiv:2104.14659, §3). ``neighbors``: static kNN in
-    (η, φ) stored with each jet; 0 for none.
+    ``NodeSelection``, with a threshold of 0 for channels that have none set, and with ``channels`` that must be named.
+    ``variables``: of nodes, in order. ``object``: quantities of the object that networks may read; all that its kind
+    has where not given. ``suppress_displaced``: zero |d0| > 10 cm and |dz| > 20 cm (arXiv:2104.14659, §3).
+    ``neighbors``: static kNN in (η, φ) stored with each object; 0 for none.
     """
 
     channels: list[str]
     cap: int = Field(default=4096, ge=1)
+    variables: list[str] = Field(default_factory=lambda: list(DEFAULT_VARIABLES))
+    object: list[str] | None = None
     suppress_displaced: bool = True
     neighbors: int = Field(default=0, ge=0)
-
-    @model_serializer(mode="wrap")
-    def _as_set(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Without them where they are not set: tasks that know neither keep their hash, and data sets their bytes.
-        content: dict[str, Any] = serialize(self)
-        return {name: value for name, value in content.items() if name not in _OPTIONAL or value is not None}
 
 
 @configuration
 class Resampling:
-    """Bring the pT spectrum of every other class to that of ``reference``; ``pt_edges`` [GeV].
+    """Bring spectra of every other class to those of ``reference``, or to flat ones.
 
-    ``method``: ``drop`` jets at random (weights stay), or ``reweight`` them (only jets of pT bins without any reference
-    jet are dropped; every class then has the reference's sum of weights in each bin that it shares).
+    ``edges``: object column → bin edges; with two columns the spectrum is two-dimensional. ``reference``: a class, or
+    ``flat``: every bin that is populated gets the same share. ``method``: ``drop`` objects at random (weights stay), or
+    ``reweight`` them (only objects of bins without any reference are dropped; every class then has the reference's sum
+    of weights in each bin that it shares). ``minimum_share``: bins with less than this share of the reference (or of an
+    average bin, for ``flat``) do not decide how many objects are left.
     """
 
     reference: str
-    pt_edges: list[float] = Field(min_length=2)
+    edges: Annotated[dict[str, list[float]], Field(min_length=1, max_length=2)]
     method: Literal["drop", "reweight"] = "drop"
+    minimum_share: Annotated[float, Field(gt=0, lt=1)] | None = None
 
-    @field_validator("pt_edges")
+    @field_validator("edges")
     @classmethod
-    def _rising(cls, edges: list[float]) -> list[float]:
-        if any(high <= low for low, high in pairwise(edges)):
-            raise ValueError("edges must rise")
+    def _rising(cls, edges: dict[str, list[float]]) -> dict[str, list[float]]:
+        for name, values in edges.items():
+            if len(values) < 2 or any(high <= low for low, high in pairwise(values)):
+                raise ValueError(f"edges of {name} must be two or more and rise")
         return edges
 
 
@@ -108,29 +84,122 @@ class Split:
 
 @configuration
 class TaskConfig:
-    """One physics problem. ``classes`` in label order; ``targets``: jet fields stored as regression targets."""
+    """One physics problem.
 
-    name: str
+    ``object``: what one example is, a group whose ``kind`` names its file in ``tasks/objects``. ``region``: the part of
+    the detector cut out around it. ``objective``: what is learnt, a group whose ``kind`` names its file in
+    ``tasks/objectives``. ``extensions``: Python modules to import first, which add channels, variables, kinds of
+    objects or objectives of one's own.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     description: str
-    classes: list[str] = Field(min_length=1)
-    signal: str
-    selection: Selection = Field(default_factory=Selection)
+    object: Any = Field(default_factory=lambda: {"kind": "jet"})
+    region: RegionConfig = Field(default_factory=RegionConfig)
+    inputs: TaskInputs
     truth: Truth = Field(default_factory=Truth)
-    nodes: Nodes
+    objective: Any
     resampling: Resampling | None = None
     split: Split = Field(default_factory=Split)
-    targets: list[str] = Field(default_factory=list)
+    extensions: list[str] = Field(default_factory=list)
+
+    @field_validator("object")
+    @classmethod
+    def _known_object(cls, content: Any) -> Any:
+        if not isinstance(content, Mapping):
+            return content
+        kind = content.get("kind", "jet")
+        if kind not in kinds():
+            raise ValueError(f"unknown kind '{kind}'; choose one of {', '.join(kinds())}")
+        return _raised(lambda: validate(kinds()[kind].configuration, content, "object"))
+
+    @field_validator("objective")
+    @classmethod
+    def _known_objective(cls, content: Any) -> Any:
+        return _raised(lambda: make_objective(content, "task"))
 
     @model_validator(mode="after")
-    def _classes_named(self) -> TaskConfig:
-        named = {self.signal, *self.truth.decays, *self.truth.jet_labels}
-        named |= {self.resampling.reference} if self.resampling else set()
-        unknown = sorted(named - set(self.classes))
+    def _consistent(self) -> Self:
+        classes = self.classes
+        reference = self.resampling.reference if self.resampling else None
+        named = {*self.truth.decays, *self.truth.jet_labels, *({reference} if reference not in (None, "flat") else ())}
+        unknown = sorted(str(name) for name in named - set(classes))
         if unknown:
-            raise ValueError(f"{unknown} are not among the classes {self.classes}")
+            raise ValueError(f"{unknown} are not among the classes {list(classes)}")
+        if self.truth.class_by == "particle" and (
+            absent := [name for name in classes if name not in self.truth.decays]
+        ):
+            raise ValueError(f"truth.class_by: particle needs truth.decays of every class, none is given for {absent}")
+        if self.region.centre not in self.object_kind.centres:
+            allowed = ", ".join(self.object_kind.centres)
+            raise ValueError(f"objects of kind {self.object.kind} have regions with centre {allowed}")
+        region = self.region.region
+        if self.inputs.half_window is not None and self.inputs.half_window > region.half_rows:
+            raise ValueError(f"inputs.half_window is larger than the region, {region.describe()}")
+        outside = [name for name in self.inputs.named if name not in self.inputs.channels]
+        if outside:
+            raise ValueError(
+                f"inputs names {', '.join(outside)} in thresholds or caps, which are not in inputs.channels"
+            )
+        _ = self.network_inputs
         return self
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in label order."""
+        made: Objective = self.objective
+        return made.class_names
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Object columns stored as targets."""
+        made: Objective = self.objective
+        return made.target_names
+
+    @property
+    def object_kind(self) -> ObjectKind:
+        """What the objects are."""
+        return kinds()[self.object.kind]
+
+    @cached_property
+    def network_inputs(self) -> Inputs:
+        """What networks read, out of the tables."""
+        kind = self.object_kind
+        quantities = tuple(kind.quantities) if self.inputs.object is None else self.inputs.object
+        return resolve(self.inputs.variables, self.inputs.channels, quantities, self.region.region, kind.quantities)
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Channel name → number in shards."""
+        return {channel.name: channel.number for channel in self.network_inputs.channels}
 
 
 def load_task(name: str, settings: Sequence[str] = ()) -> TaskConfig:
     """The task of that name or YAML path, with ``--set`` overrides; UsageError when there is none or it is wrong."""
-    return config.load(TaskConfig, "tasks", name, settings)
+    path = find_config("tasks", name)
+    return make_task(override(read_yaml(path), settings), str(path))
+
+
+def make_task(content: Mapping[str, Any], origin: str) -> TaskConfig:
+    """The task of a configuration, its extensions imported first; UsageError naming ``origin`` when it is wrong."""
+    import_extensions(content.get("extensions") or (), origin)
+    return validate(TaskConfig, content, origin)
+
+
+def import_extensions(modules: Sequence[str], origin: str) -> None:
+    """Import the modules that a task names; UsageError when one cannot be found."""
+    for module in modules:
+        try:
+            importlib.import_module(str(module))
+        except ImportError as error:
+            raise UsageError(
+                f"{origin}: extension '{module}' cannot be imported ({error}); install its package or put its folder "
+                "on PYTHONPATH."
+            ) from error
+
+
+def _raised(make: Any) -> Any:
+    try:
+        return make()
+    except UsageError as error:
+        raise ValueError(str(error).rstrip(".")) from error

@@ -1,26 +1,72 @@
-"""Truth matching: which jets hold a whole decay chain of the generator record, or carry the right jet label."""
+"""Truth: which class an object is of, and the generator particle behind it."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from e2egraph.detector.geometry import delta_phi
+from e2egraph.config import configuration
 from e2egraph.errors import InputError
 from e2egraph.events.schema import EventSource, PointSource
-from e2egraph.tasks.objects.jet import Jets
-from e2egraph.tasks.task import Decay, Truth
+from e2egraph.tasks.decays import Decay, Record, matches, read_record
+from e2egraph.tasks.objects.objects import Objects
 
 TruthSource = Literal["generator", "jet_label", "sample_name"]
 
+# Object column → its NumPy type: the matched generator particle, after all its radiation (or the sum of its visible
+# daughters), and its distance ΔR to the object. ``gen_index``: in the event's record, −1 for none. GeV, radians.
+PARTICLE_COLUMNS: dict[str, str] = {
+    "gen_index": "int32",
+    "gen_pdg_id": "int32",
+    "gen_pt": "float32",
+    "gen_eta": "float32",
+    "gen_phi": "float32",
+    "gen_mass": "float32",
+    "gen_dr": "float32",
+}
 
-def truth_source(truth: Truth, name: str, source: EventSource | PointSource) -> TruthSource:
-    """Where the label of class ``name`` comes from in this file; InputError when the file holds none of it."""
+# No class.
+NO_CLASS = -1
+
+
+@configuration
+class Truth:
+    """How an object earns its class.
+
+    ``source``: ``generator`` (decay chains), ``jet_label`` (``jet_truthLabel``), ``sample_name``, or ``auto``: the
+    first of generator and jet_label that the file holds. ``decays``: class → chain, every member within ``radius`` of
+    the object's axis; a class without one takes all objects of its sample. ``jet_labels``: class → value of
+    jet_truthLabel. ``class_by``: ``sample`` (each sample is given for one class and only its objects are looked for in
+    it) or ``particle`` (a file fills every class whose particle is found; the nearest decides).
+    """
+
+    source: Literal["auto", "generator", "jet_label", "sample_name"] = "auto"
+    radius: Annotated[float, Field(gt=0)] = 0.8
+    decays: dict[str, Decay] = Field(default_factory=dict)
+    jet_labels: dict[str, int] = Field(default_factory=dict)
+    class_by: Literal["sample", "particle"] = "sample"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """``label`` [J]: number of the class, ``NO_CLASS`` for none; ``columns``: ``PARTICLE_COLUMNS`` → [J]."""
+
+    label: NDArray[np.int64]
+    columns: dict[str, NDArray]
+
+
+def truth_source(truth: Truth, name: str | None, source: EventSource | PointSource) -> TruthSource:
+    """Where the label of class ``name`` comes from in this file (None: of every class); InputError when it holds none
+    of it."""
+    if name is None:
+        found = {truth_source(truth, each, source) for each in truth.decays}
+        return found.pop()
     has_label = "jets.truth_label" not in source.missing and name in truth.jet_labels
     if has_label and (truth.source == "jet_label" or (truth.source == "auto" and isinstance(source, PointSource))):
         # Files of images often hold several classes: their label counts for every class, whatever the sample.
@@ -30,6 +76,11 @@ def truth_source(truth: Truth, name: str, source: EventSource | PointSource) -> 
     # A generator record without mother links (some vintages) holds no decay chains.
     has_generator = "gen" not in source.missing and "gen.mother" not in source.missing
     if truth.source in ("auto", "generator") and has_generator:
+        if truth.decays[name].needs_status and "gen.status" in source.missing:
+            raise InputError(
+                f"{source.path}: truth of class '{name}' asks for the status of generator particles (no branch "
+                f"{source.missing.branches['gen.status']}); give a file that has it, or drop truth.decays.{name}.status."
+            )
         return "generator"
     if truth.source in ("auto", "jet_label") and has_label:
         return "jet_label"
@@ -38,95 +89,69 @@ def truth_source(truth: Truth, name: str, source: EventSource | PointSource) -> 
     )
     raise InputError(
         f"{source.path}: no truth for class '{name}' (no branch {looked_for}); "
-        "add --trust-sample-names to label every jet by its sample."
+        "add --trust-sample-names to label every object by its sample."
     )
 
 
-def matched(jets: Jets, events: ak.Array, truth: Truth, name: str, source: TruthSource) -> NDArray[np.bool_]:
-    """Jets [J] that truly belong to class ``name``."""
+def given_columns(truth: Truth, name: str, source: TruthSource) -> tuple[str, ...]:
+    """The ``PARTICLE_COLUMNS`` that truth from ``source`` gives for objects of class ``name``."""
+    return tuple(PARTICLE_COLUMNS) if source == "generator" and name in truth.decays else ()
+
+
+def labelled(
+    objects: Objects,
+    events: ak.Array,
+    truth: Truth,
+    classes: Sequence[str],
+    sample_class: str | None,
+    source: TruthSource,
+    axis: tuple[str, str],
+) -> Labelled:
+    """The class of each of J objects and the particle behind it.
+
+    ``sample_class``: the class that the file was given for, None where particles decide. ``axis``: columns of η and φ
+    of the objects. InputError when the generator record is damaged.
+    """
+    size = len(objects)
+    wanted = list(classes) if sample_class is None else [sample_class]
+    label = np.full(size, NO_CLASS, np.int64)
+    columns = _no_particle(size)
     if source == "sample_name":
-        return np.ones(len(jets), bool)
+        assert sample_class is not None
+        return Labelled(np.full(size, list(classes).index(sample_class), np.int64), columns)
     if source == "jet_label":
-        return np.asarray(jets.columns["truth_label"] == truth.jet_labels[name])
-    pairs = _pair(jets, events.gen)
-    return _holds(pairs, truth.decays[name], truth.radius, len(jets))
+        found_label = objects.columns["truth_label"]
+        for name in wanted:
+            label[np.asarray(found_label == truth.jet_labels[name])] = list(classes).index(name)
+        return Labelled(label, columns)
+    record = read_record(events.gen)
+    nearest = np.full(size, np.inf)
+    eta, phi = (objects.columns[name] for name in axis)
+    for name in wanted:
+        found = matches(record, objects.event, eta, phi, truth.decays[name], truth.radius)
+        closer = (found.particle >= 0) & (found.distance < nearest)
+        nearest = np.where(closer, found.distance, nearest)
+        label[closer] = list(classes).index(name)
+        for column, values in _particle(record, found.particle, found.distance, truth.decays[name]).items():
+            columns[column] = np.where(closer, values, columns[column]).astype(PARTICLE_COLUMNS[column])
+    return Labelled(label, columns)
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """Every (jet, particle of its event) pair, P in all; copies of a particle (same PDG id in a row) count once.
-
-    ``first_copy`` and ``parent`` are pair indices: of the particle's first copy, and of the first copy of its mother
-    (−1 for none); ``last_copy`` marks the copy whose direction counts, after all its radiation.
-    """
-
-    jet: NDArray[np.int64]
-    absolute_id: NDArray[np.int64]
-    distance: NDArray[np.float64]
-    first_copy: NDArray[np.int64]
-    parent: NDArray[np.int64]
-    last_copy: NDArray[np.bool_]
+def _no_particle(size: int) -> dict[str, NDArray]:
+    columns = {name: np.zeros(size, kind) for name, kind in PARTICLE_COLUMNS.items()}
+    columns["gen_index"] -= 1
+    return columns
 
 
-def _pair(jets: Jets, gen: ak.Array) -> _Pairs:
-    particles = ak.to_numpy(ak.num(gen))
-    first_particle = np.concatenate([[0], np.cumsum(particles)])[:-1]
-    flat = {field: ak.to_numpy(ak.flatten(gen[field])) for field in ("pdg_id", "eta", "phi", "mother")}
-    pdg_id = flat["pdg_id"].astype(np.int64)
-    owner = np.repeat(first_particle, particles)
-    mother = flat["mother"].astype(np.int64)
-    if ((mother >= np.repeat(particles, particles)) | (mother < -1)).any():
-        raise InputError("gen_mother points outside its event; make the file again.")
-    mother = np.where(mother >= 0, mother + owner, -1)
-
-    is_copy = (mother >= 0) & (pdg_id[mother] == pdg_id)
-    first_copy = np.where(is_copy, mother, np.arange(len(mother)))
-    for _ in range(64):  # pointer doubling: covers chains far longer than any generator writes
-        further = first_copy[first_copy]
-        if (further == first_copy).all():
-            break
-        first_copy = further
-    parent = mother[first_copy]
-    parent = np.where(parent >= 0, first_copy[parent], -1)
-    last_copy = np.ones(len(mother), bool)
-    last_copy[mother[is_copy]] = False
-
-    # Lay the particles of each jet's event side by side.
-    per_jet = particles[jets.event]
-    pair_start = np.concatenate([[0], np.cumsum(per_jet)])[:-1]
-    jet = np.repeat(np.arange(len(jets)), per_jet)
-    shift = np.repeat(pair_start - first_particle[jets.event], per_jet)
-    particle = np.arange(len(jet)) - shift
-    distance = np.hypot(
-        flat["eta"][particle] - jets.columns["jet_eta"][jet],
-        delta_phi(flat["phi"][particle], jets.columns["jet_phi"][jet]),
-    )
-    return _Pairs(
-        jet=jet,
-        absolute_id=np.abs(pdg_id[particle]),
-        distance=distance,
-        first_copy=first_copy[particle] + shift,
-        parent=np.where(parent[particle] >= 0, parent[particle] + shift, -1),
-        last_copy=last_copy[particle],
-    )
-
-
-def _holds(pairs: _Pairs, chain: Decay, radius: float, n_jets: int) -> NDArray[np.bool_]:
-    found = _complete(pairs, chain, radius)
-    return np.bincount(pairs.jet[found], minlength=n_jets) > 0
-
-
-def _complete(pairs: _Pairs, chain: Decay, radius: float) -> NDArray[np.bool_]:
-    """Pairs [P] whose particle, and all daughters that ``chain`` asks for, lie within ``radius`` of the jet.
-
-    True at the particle's last copy only, so that each particle counts once.
-    """
-    found = np.isin(pairs.absolute_id, chain.pdg_id) & (pairs.distance < radius) & pairs.last_copy
-    # Alike daughters (two quarks of a W) must be that many different particles.
-    wanted = Counter(repr(daughter) for daughter in chain.daughters)
-    for daughter in {repr(daughter): daughter for daughter in chain.daughters}.values():
-        below = _complete(pairs, daughter, radius)
-        parents = pairs.parent[below]
-        number = np.bincount(parents[parents >= 0], minlength=len(pairs.jet))
-        found &= number[pairs.first_copy] >= wanted[repr(daughter)]
-    return found
+def _particle(record: Record, particle: NDArray[np.int64], distance: NDArray, decay: Decay) -> Mapping[str, NDArray]:
+    """``PARTICLE_COLUMNS`` of particles [J] (flat indices, −1 for none, whose content means nothing)."""
+    momentum = record.visible if decay.visible else record.momentum
+    return {
+        "gen_index": particle - record.first_of_event[particle],
+        "gen_pdg_id": record.pdg_id[particle],
+        "gen_pt": momentum.pt[particle],
+        "gen_eta": momentum.eta[particle],
+        "gen_phi": momentum.phi[particle],
+        "gen_mass": momentum.mass[particle],
+        "gen_dr": distance,
+    }

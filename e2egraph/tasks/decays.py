@@ -1,0 +1,225 @@
+"""Decay chains in a generator record: which particle, with all the daughters that are asked for, is near an object."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from e2egraph.config import configuration
+from e2egraph.detector.geometry import Floats, Integers, delta_phi, wrap_phi
+from e2egraph.errors import InputError
+
+NEUTRINOS = (12, 14, 16)
+
+
+@configuration
+class Decay:
+    """A generator particle and the daughters that must be found with it.
+
+    ``pdg_id``: its |PDG id| is one of these. ``daughters``: each must be another of its daughters. ``without``: |PDG
+    ids| that none of its daughters has (leptons of a hadronic τ, say). ``status``: generator status of the entry that
+    counts; by default the last copy, after all radiation. ``nearest``: an object belongs to the particle only if no
+    other object of the event is nearer to it. ``visible``: direction and momentum are those of all its daughters but
+    neutrinos.
+    """
+
+    pdg_id: list[int] = Field(min_length=1)
+    daughters: list[Decay] = Field(default_factory=list)
+    without: list[int] = Field(default_factory=list)
+    status: list[int] | None = None
+    nearest: bool = False
+    visible: bool = False
+
+    @property
+    def needs_status(self) -> bool:
+        """Whether it or a daughter asks for a status."""
+        return self.status is not None or any(daughter.needs_status for daughter in self.daughters)
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """pT, mass [GeV], η and φ [rad] of M particles, each [M]."""
+
+    pt: Floats
+    eta: Floats
+    phi: Floats
+    mass: Floats
+
+
+@dataclass(frozen=True)
+class Record:
+    """The generator records of a chunk, flat, M entries in all; copies of a particle (same PDG id in a row) are known.
+
+    ``count`` [E], ``first`` [E]: entries of each event and where they begin; ``first_of_event`` [M] the same for each
+    entry. ``first_copy`` and ``parent`` [M] are flat indices: of the particle's first copy, and of the first copy of
+    its mother (−1 for none). ``last_copy`` [M] marks the copy after all radiation. ``status``: 0 where the file has
+    none.
+    """
+
+    count: Integers
+    first: Integers
+    first_of_event: Integers
+    pdg_id: Integers
+    status: Integers
+    momentum: Momentum
+    first_copy: Integers
+    parent: Integers
+    last_copy: NDArray[np.bool_]
+
+    @cached_property
+    def visible(self) -> Momentum:
+        """Of each particle, the sum of its daughters but neutrinos; zero pT where it has none."""
+        size = len(self.pdg_id)
+        counted = (self.parent >= 0) & self.last_copy & ~np.isin(np.abs(self.pdg_id), NEUTRINOS)
+        mother, of = self.parent[counted], self.momentum
+        pt, eta, phi, mass = (values[counted] for values in (of.pt, of.eta, of.phi, of.mass))
+        momentum = np.hypot(pt * np.cosh(eta), mass)
+        px, py, pz, energy = (
+            np.bincount(mother, values, minlength=size)[self.first_copy]
+            for values in (pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta), momentum)
+        )
+        total = np.hypot(px, py)
+        mass2 = energy**2 - total**2 - pz**2
+        return Momentum(
+            pt=total,
+            eta=np.arcsinh(np.divide(pz, total, out=np.zeros(size), where=total > 0)),
+            phi=wrap_phi(np.arctan2(py, px)),
+            mass=np.sqrt(np.maximum(mass2, 0.0)),
+        )
+
+
+@dataclass(frozen=True)
+class Matches:
+    """``particle`` [J]: flat index of the particle behind each object, −1 for none; ``distance`` [J]: ΔR to it."""
+
+    particle: Integers
+    distance: Floats
+
+
+def read_record(gen: ak.Array) -> Record:
+    """The generator records of a chunk; InputError when a mother points outside its event."""
+    count = ak.to_numpy(ak.num(gen)).astype(np.int64)
+    first = np.concatenate([[0], np.cumsum(count)])[:-1].astype(np.int64)
+    flat = {field: ak.to_numpy(ak.flatten(gen[field])) for field in gen.fields}
+    pdg_id = flat["pdg_id"].astype(np.int64)
+    owner = np.repeat(first, count)
+    mother = flat["mother"].astype(np.int64)
+    if ((mother >= np.repeat(count, count)) | (mother < -1)).any():
+        raise InputError("gen_mother points outside its event; make the file again.")
+    mother = np.where(mother >= 0, mother + owner, -1)
+
+    is_copy = (mother >= 0) & (pdg_id[mother] == pdg_id)
+    first_copy = np.where(is_copy, mother, np.arange(len(mother)))
+    for _ in range(64):  # pointer doubling: covers chains far longer than any generator writes
+        further = first_copy[first_copy]
+        if (further == first_copy).all():
+            break
+        first_copy = further
+    parent = mother[first_copy]
+    parent = np.where(parent >= 0, first_copy[parent], -1)
+    last_copy = np.ones(len(mother), bool)
+    last_copy[mother[is_copy]] = False
+    zeros = np.zeros(len(pdg_id))
+    return Record(
+        count=count,
+        first=first,
+        first_of_event=owner,
+        pdg_id=pdg_id,
+        status=flat.get("status", zeros).astype(np.int64),
+        momentum=Momentum(*(flat.get(name, zeros).astype(np.float64) for name in ("pt", "eta", "phi", "mass"))),
+        first_copy=first_copy,
+        parent=parent,
+        last_copy=last_copy,
+    )
+
+
+def matches(record: Record, event: Integers, eta: NDArray, phi: NDArray, chain: Decay, radius: float) -> Matches:
+    """For each of J objects (``event`` [J] in the chunk, axis ``eta``, ``phi`` [J]) the nearest whole ``chain``.
+
+    Every member of the chain lies within ``radius`` of the axis.
+    """
+    pairs = _pair(record, event, eta, phi)
+    found = np.flatnonzero(_complete(pairs, record, chain, radius))
+    owner, particle, distance = pairs.object[found], pairs.particle[found], pairs.distance(record, chain.visible)[found]
+    # Nearest first; the earlier entry of the record of two at the same distance.
+    order = np.lexsort((particle, distance, owner))
+    owner, particle, distance = owner[order], particle[order], distance[order]
+    if chain.nearest:
+        keep = _nearest_object(record.first_copy[particle], distance, owner)
+        owner, particle, distance = owner[keep], particle[keep], distance[keep]
+    owner, place = np.unique(owner, return_index=True)
+    best, apart = np.full(len(event), -1), np.full(len(event), np.inf)
+    best[owner], apart[owner] = particle[place], distance[place]
+    return Matches(best, apart)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Every (object, particle of its event) pair, P in all, as indices; ``shift`` [P] + flat index = pair index."""
+
+    object: Integers
+    particle: Integers
+    shift: Integers
+    eta: NDArray
+    phi: NDArray
+
+    def distance(self, record: Record, visible: bool) -> Floats:
+        """ΔR between object and particle (or its visible daughters), [P]."""
+        momentum = record.visible if visible else record.momentum
+        return np.hypot(
+            momentum.eta[self.particle] - self.eta[self.object],
+            delta_phi(momentum.phi[self.particle], self.phi[self.object]),
+        )
+
+
+def _pair(record: Record, event: Integers, eta: NDArray, phi: NDArray) -> _Pairs:
+    """The particles of each object's event laid side by side."""
+    per_object = record.count[event]
+    start = np.concatenate([[0], np.cumsum(per_object)])[:-1]
+    owner = np.repeat(np.arange(len(event)), per_object)
+    shift = np.repeat(start - record.first[event], per_object)
+    return _Pairs(owner, np.arange(len(owner)) - shift, shift, eta, phi)
+
+
+def _complete(pairs: _Pairs, record: Record, chain: Decay, radius: float) -> NDArray[np.bool_]:
+    """Pairs [P] whose particle, and all daughters that ``chain`` asks for, lie within ``radius`` of the object.
+
+    True at one entry of each particle: its last copy, or those of the status asked for.
+    """
+    particle = pairs.particle
+    counts = record.last_copy[particle] if chain.status is None else np.isin(record.status[particle], chain.status)
+    found = np.isin(np.abs(record.pdg_id[particle]), chain.pdg_id) & counts
+    found &= pairs.distance(record, chain.visible) < radius
+    if chain.visible:
+        found &= record.visible.pt[particle] > 0
+    first_copy = record.first_copy[particle] + pairs.shift
+    parent = record.parent[particle]
+    parent = np.where(parent >= 0, parent + pairs.shift, -1)
+    if chain.without:
+        unwanted = (parent >= 0) & np.isin(np.abs(record.pdg_id[particle]), chain.without)
+        found &= np.bincount(parent[unwanted], minlength=len(particle))[first_copy] == 0
+    # Alike daughters (two quarks of a W) must be that many different particles.
+    wanted = Counter(repr(daughter) for daughter in chain.daughters)
+    for daughter in {repr(daughter): daughter for daughter in chain.daughters}.values():
+        below = np.flatnonzero(_complete(pairs, record, daughter, radius))
+        # Each particle once, however many of its copies have the status asked for.
+        _, once = np.unique(first_copy[below], return_index=True)
+        parents = parent[below[once]]
+        number = np.bincount(parents[parents >= 0], minlength=len(particle))
+        found &= number[first_copy] >= wanted[repr(daughter)]
+    return found
+
+
+def _nearest_object(particle: Integers, distance: Floats, owner: Integers) -> NDArray[np.bool_]:
+    """Of pairs of particles and objects, the nearest object of each particle; the first of equally near ones."""
+    order = np.lexsort((owner, distance, particle))
+    _, place = np.unique(particle[order], return_index=True)
+    keep = np.zeros(len(particle), bool)
+    keep[order[place]] = True
+    return keep

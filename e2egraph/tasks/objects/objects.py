@@ -1,0 +1,94 @@
+"""What every kind of object gives: rows with their event, their centre and the plain columns of a shard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.detector.geometry import centre_crystal, ecal_eta, ecal_phi
+from e2egraph.tasks.region import Centre
+from e2egraph.tasks.variables import Variable
+
+# Columns that say which object a row is, and their NumPy types; ``jet`` is the object's index in its event.
+IDENTITY_TYPES: dict[str, str] = {"run": "uint32", "lumi": "uint32", "event": "uint64", "jet": "uint16"}
+
+
+@dataclass(frozen=True)
+class Centres:
+    """Where the regions of J objects lie: ``eta``, ``phi`` [rad] of the middle of pixel (``row``, ``column``)."""
+
+    eta: NDArray[np.float64]
+    phi: NDArray[np.float64]
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+
+    def take(self, keep: NDArray) -> Centres:
+        """The centres at ``keep`` (mask [J] or indices)."""
+        return Centres(self.eta[keep], self.phi[keep], self.row[keep], self.column[keep])
+
+
+@dataclass(frozen=True)
+class Objects:
+    """J objects of a chunk of events. ``event`` [J]: index in the chunk, rising; ``columns``: name → [J]."""
+
+    event: NDArray[np.int64]
+    columns: dict[str, NDArray]
+    centres: Centres
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def take(self, keep: NDArray) -> Objects:
+        """The objects at ``keep`` (mask [J] or indices)."""
+        columns = {name: column[keep] for name, column in self.columns.items()}
+        return Objects(self.event[keep], columns, self.centres.take(keep))
+
+    def with_columns(self, columns: Mapping[str, NDArray]) -> Objects:
+        """The same objects with further columns, each [J]."""
+        return Objects(self.event, {**self.columns, **columns}, self.centres)
+
+
+@dataclass(frozen=True)
+class ObjectKind:
+    """One kind of object, as its file describes it.
+
+    ``configuration``: class of the task's ``object`` group. ``collections``: of the event record, to be read.
+    ``columns``: its plain columns in a shard → NumPy type. ``quantities``: those that a network may read, all of them
+    by default. ``centres``: the regions it can have. ``find(events, configuration)``: the objects of a chunk.
+    ``cuts(objects, configuration)``: name of each cut → the objects [J] that pass, in the order they are applied.
+    ``cut_needs``: cut → the field of the event record it needs. ``from_columns(columns)``: the same objects from plain
+    columns, for files of images. ``axis``: columns of η and φ that truth is matched to.
+    """
+
+    name: str
+    configuration: type[Any]
+    collections: tuple[str, ...]
+    columns: Mapping[str, str]
+    quantities: Mapping[str, Variable]
+    centres: tuple[Centre, ...]
+    find: Callable[[ak.Array, Any], Objects]
+    cuts: Callable[[Objects, Any], dict[str, NDArray[np.bool_]]]
+    cut_needs: Mapping[str, str]
+    from_columns: Callable[[dict[str, NDArray]], Objects]
+    axis: tuple[str, str]
+    spectra: Mapping[str, str]
+
+
+def tower_centres(seed_ieta: NDArray, seed_iphi: NDArray) -> Centres:
+    """Centres on the middle crystals of seed towers (row and column of the tower image, each [J])."""
+    row, column = centre_crystal(seed_ieta), centre_crystal(seed_iphi)
+    return Centres(ecal_eta(row), ecal_phi(column), row, column)
+
+
+def identity_columns(events: ak.Array, counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], dict[str, NDArray]]:
+    """``event`` [J] and the identity columns (with ``n_pv``) of as many objects per event as ``counts`` says."""
+    event = np.repeat(np.arange(len(counts)), counts)
+    columns = {name: ak.to_numpy(events[name])[event] for name in ("run", "lumi", "event", "n_pv")}
+    first = np.concatenate([[0], np.cumsum(counts)])[:-1]
+    columns["jet"] = np.arange(len(event)) - first[event]
+    return event, columns
