@@ -13,14 +13,20 @@ from e2egraph.errors import UsageError
 @example("e2egraph build-graphs --task top --sample top='ttbar*.root' --sample qcd='qcd*.root' --output data/top")
 @click.command("build-graphs")
 @click.option("--task", "task_name", required=True, help="Name in configs/tasks, or a YAML file.")
-@click.option("--sample", "sample_options", multiple=True, metavar="NAME=GLOB", help="Files (or @LIST) of one class.")
+@click.option(
+    "--sample",
+    "sample_options",
+    multiple=True,
+    metavar="NAME=GLOB",
+    help="Files (or @LIST) of one class or sample.",
+)
 @click.option("--samples", "sample_file", type=FolderOrFile, help="YAML of samples with cross-sections, instead.")
 @click.option("--output", required=True, type=FolderOrFile, help="Data set folder to make.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Processes.")
 @click.option("--dask", metavar="ADDRESS", help="Work on this Dask scheduler (or that of a scheduler file).")
 @click.option("--skip-bad-files", is_flag=True, help="Leave damaged or unsuitable files out, and list them.")
 @click.option("--allow-duplicate-events", is_flag=True, help="Take events that stand more than once in a sample.")
-@click.option("--trust-sample-names", is_flag=True, help="Label every jet by its sample, without truth matching.")
+@click.option("--trust-sample-names", is_flag=True, help="Label every object by its sample, without truth matching.")
 @click.option("--image-channels", metavar="NAME,…", help="Planes of image files, in the files' order.")
 @click.option("--image-preset", metavar="NAME", help="Planes of image files: a name in configs/images, or a YAML file.")
 @settings_option
@@ -38,7 +44,7 @@ def build_graphs(
     image_preset: str | None,
     settings: tuple[str, ...],
 ) -> None:
-    """Turn ntuples into a data set of point clouds, one a jet."""
+    """Turn ntuples into a data set of point clouds, one per object."""
     from e2egraph.events.samples import parse_samples, read_samples
     from e2egraph.events.sources.registry import image_options
     from e2egraph.graphs.build import BuildOptions, build
@@ -58,10 +64,11 @@ def build_graphs(
     )
     # A file of labelled images may serve several classes; whether it is labelled is seen when it is opened.
     images = options.source.image is not None
+    by_particle = task.truth.class_by == "particle"
     samples = (
-        parse_samples(sample_options, task.classes, may_share=images)
+        parse_samples(sample_options, task.classes, may_share=images, by_particle=by_particle)
         if sample_file is None
-        else read_samples(sample_file, task.classes, may_share=images)
+        else read_samples(sample_file, task.classes, may_share=images, by_particle=by_particle)
     )
     with progress("build-graphs", None) as advance_to:
         summary = build(task, samples, output, options=options, progress=advance_to)

@@ -15,24 +15,25 @@ from torch_geometric.utils import to_dense_batch
 from e2egraph.data.batch import JetBatch
 from e2egraph.data.loader import columns_for, read_jets
 from e2egraph.data.options import DataOptions
-from e2egraph.data.padding import POINT_NAMES, jet_features, node_features, targets_of
+from e2egraph.data.padding import node_features, object_features, targets_of
 from e2egraph.data.sampler import training_plan
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import read_table
 from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.tasks.inputs import POINT_NAMES, Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
 
 
 class JetDataset(Dataset):
     """The jets of a split as ``torch_geometric.data.Data``.
 
-    ``pos`` [n, 2] (Δη, Δφ) [rad]; ``x`` [n, V] features in raw physical units (``padding.FEATURE_NAMES``);
+    ``pos`` [n, 2] (Δη, Δφ) [rad]; ``x`` [n, V] features in raw physical units (``inputs.feature_names``);
     ``y`` [1] label; ``weight`` [1]; ``jet`` [1, G]; ``target`` [1, T]; ``number`` [1]: the jet's place in the data set.
 
     Row groups are read when asked for, and the latest ones kept, up to ``cached_jets`` jets. Any ``DataLoader`` works;
     with ``batch_sampler=EpochBatches(dataset, …)`` a shuffled epoch reads each row group once (with ``num_workers``,
-    each worker those of its batches, with a cache of its own). ``nodes`` and
-    ``max_nodes``: as in ``DataOptions``. InputError as ``table.read_table``, when the split is empty, or when the data
+    each worker those of its batches, with a cache of its own). ``nodes``: as in ``DataOptions``; ``inputs``: what the
+    features are. InputError as ``table.read_table``, when the split is empty, or when the data
     set lacks nodes that are selected.
     """
 
@@ -42,17 +43,17 @@ class JetDataset(Dataset):
         split: str | None = "train",
         *,
         nodes: NodeSelection | None = None,
-        max_nodes: int | None = None,
         cached_jets: int = 16384,
     ) -> None:
         super().__init__()
         self.table = read_table(Path(folder))
         self.numbers = self.table.jets_of(split)
-        self.targets = tuple(self.table.manifest.targets)
-        self._selection = DataOptions(nodes=nodes or NodeSelection(), max_nodes=max_nodes).selection
+        self.inputs = self.table.manifest.network_inputs
+        self.targets = self.table.manifest.targets
+        self._selection = nodes or NodeSelection()
         self.sizes = self.table.node_counts(self._selection)
         self._room = cached_jets
-        self._columns = columns_for(self.targets)
+        self._columns = columns_for(self.inputs, self.targets)
         self._cache: OrderedDict[int, _Group] = OrderedDict()
 
     def len(self) -> int:
@@ -80,7 +81,7 @@ class JetDataset(Dataset):
         else:
             only = np.array([index])
             numbers, clouds = read_jets(self.table, only, self.numbers, self._columns, self._selection)
-            self._cache[index] = _Group(numbers, clouds, self.targets)
+            self._cache[index] = _Group(numbers, clouds, self.inputs, self.targets)
             while len(self._cache) > 1 and sum(len(group.numbers) for group in self._cache.values()) > self._room:
                 self._cache.popitem(last=False)
         return self._cache[index]
@@ -89,12 +90,12 @@ class JetDataset(Dataset):
 class _Group:
     """A row group's jets of the split, as tensors."""
 
-    def __init__(self, numbers: NDArray[np.int64], clouds: PointClouds, targets: Sequence[str]) -> None:
+    def __init__(self, numbers: NDArray[np.int64], clouds: PointClouds, inputs: Inputs, targets: Sequence[str]) -> None:
         self.numbers = numbers
         self.offsets = clouds.offsets
         self.points = torch.from_numpy(np.stack([clouds.nodes[name] for name in POINT_NAMES], axis=1))
-        self.features = torch.from_numpy(node_features(clouds))
-        self.jet = torch.from_numpy(jet_features(clouds))
+        self.features = torch.from_numpy(node_features(clouds, inputs))
+        self.jet = torch.from_numpy(object_features(clouds, inputs))
         self.target = torch.from_numpy(targets_of(clouds, targets))
         self.label = torch.from_numpy(clouds.jets["label"].astype(np.int64))
         self.weight = torch.from_numpy(clouds.jets["weight"].astype(np.float32))

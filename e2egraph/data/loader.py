@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from e2egraph.data.batch import JetBatch
 from e2egraph.data.options import DataOptions
-from e2egraph.data.padding import NODE_COLUMNS, pad
+from e2egraph.data.padding import node_columns, pad
 from e2egraph.data.prefetch import Prefetch
 from e2egraph.data.sampler import EpochPlan, OwnPool, evaluation_plan, own_pools, training_plan
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable
 from e2egraph.data.training_jets import training_jets
-from e2egraph.graphs.columns import JET_VARIABLES, TARGET_PREFIX
+from e2egraph.graphs.columns import TARGET_PREFIX
 from e2egraph.graphs.nodeselection import select_nodes
 from e2egraph.graphs.pointclouds import PointClouds, concatenate
+from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
 
 Integers = NDArray[np.int64]
@@ -31,7 +32,7 @@ class JetLoader:
     A background thread reads the next pool of row groups and makes batches ahead, so memory holds a few pools and
     batches however large the data set is. A thread and no worker processes: decompressing and gathering whole arrays
     release Python's lock, one thread keeps well ahead of a network, and neither is anything copied between processes
-    nor does each hold a pool of its own. Jets hold the nodes of ``options.selection``. ``wait_seconds`` is the time
+    nor does each hold a pool of its own. Jets hold the nodes of ``options.nodes``. ``wait_seconds`` is the time
     spent waiting for batches so far.
     """
 
@@ -47,6 +48,7 @@ class JetLoader:
     ) -> None:
         self.plan, self._share, self._start = plan, share, start
         self._table, self._options, self._targets, self._pin = table, options, tuple(targets), pin
+        self._inputs = table.manifest.network_inputs
         self._prefetch = Prefetch(self._batches, options.prefetch_batches)
 
     def __len__(self) -> int:
@@ -60,7 +62,7 @@ class JetLoader:
         return self._prefetch.wait_seconds
 
     def _batches(self) -> Iterator[JetBatch]:
-        columns = columns_for(self._targets)
+        columns = columns_for(self._inputs, self._targets)
         pools = own_pools(self.plan, self._table, self._share, self._start)
         if not pools:
             return
@@ -68,7 +70,7 @@ class JetLoader:
         with ThreadPoolExecutor(1, "read-pool") as reader:
 
             def read(pool: OwnPool) -> Future[tuple[Integers, PointClouds]]:
-                return reader.submit(read_jets, self._table, pool.groups, planned, columns, self._options.selection)
+                return reader.submit(read_jets, self._table, pool.groups, planned, columns, self._options.nodes)
 
             ahead = [read(pool) for pool in pools[:1]]
             numbers, clouds = np.empty(0, np.int64), None
@@ -89,7 +91,7 @@ class JetLoader:
                 numbers, clouds = numbers[~used], clouds.take(~used)
 
     def _batch(self, clouds: PointClouds, numbers: Integers) -> JetBatch:
-        batch = JetBatch.from_arrays(pad(clouds, self._targets), numbers)
+        batch = JetBatch.from_arrays(pad(clouds, self._inputs, self._targets), numbers)
         return batch.pin_memory() if self._pin else batch
 
 
@@ -121,7 +123,7 @@ def training_loader(
         pool_jets=options.pool_jets,
         bucket_batches=options.bucket_batches,
         drop_remainder=options.drop_remainder,
-        sizes=table.node_counts(options.selection),
+        sizes=table.node_counts(options.nodes),
         processes=share.world,
     )
     return JetLoader(table, plan, options, targets, pin, share, start)
@@ -148,14 +150,15 @@ def evaluation_loader(
         numbers[slice(*share.bounds(len(numbers)))],
         options.evaluation_batch_size,
         pool_jets=options.pool_jets,
-        sizes=table.node_counts(options.selection),
+        sizes=table.node_counts(options.nodes),
     )
     return JetLoader(table, plan, options, targets, pin)
 
 
-def columns_for(targets: Sequence[str]) -> list[str]:
+def columns_for(inputs: Inputs, targets: Sequence[str] = ()) -> list[str]:
     """The columns a batch is made of."""
-    return ["label", "weight", *JET_VARIABLES, *(TARGET_PREFIX + name for name in targets), *NODE_COLUMNS]
+    plain = ["label", "weight", *inputs.object_names, *(TARGET_PREFIX + name for name in targets)]
+    return [*dict.fromkeys(plain), *node_columns(inputs)]
 
 
 def read_jets(
@@ -166,10 +169,12 @@ def read_jets(
     All nodes that are stored, or those of ``selection``.
     """
     selection = selection or NodeSelection()
-    numbers, parts = [], []
+    # A selection may decide by a column that no network reads.
+    columns = list(dict.fromkeys([*columns, *selection.columns]))
+    chosen, parts = [], []
     for group in groups.tolist():
         first, last = np.searchsorted(wanted, table.group_first[group : group + 2])
-        numbers.append(wanted[first:last])
+        chosen.append(wanted[first:last])
         jets = table.read_group(group, columns).take(wanted[first:last] - table.group_first[group])
-        parts.append(select_nodes(jets, selection))
-    return np.concatenate(numbers), concatenate(parts)
+        parts.append(select_nodes(jets, selection, table.manifest.numbers))
+    return np.concatenate(chosen), concatenate(parts)

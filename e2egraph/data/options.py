@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -17,22 +16,15 @@ Positive = Annotated[int, Field(ge=1)]
 class DataOptions:
     """``pool_jets``: jets in memory at a time (twice that while the next pool is read). ``bucket_batches``: so many
     batches are sorted by number of nodes together. ``prefetch_batches``: batches made ahead. ``nodes``: which nodes
-    of the data set are used. ``max_nodes``: the same as ``nodes.cap``; of the two the smaller holds.
-    ``evaluation_batch_size``: jets a batch where nothing is learnt. ``drop_remainder``: leave out a smaller last batch
-    when training. ``training_jets``: learn from so many jets of the training split, for learning curves.
+    of the data set are used. ``evaluation_batch_size``: jets a batch where nothing is learnt. ``drop_remainder``: leave
+    out a smaller last batch when training. ``training_jets``: learn from so many jets of the training split, for
+    learning curves.
     """
 
     pool_jets: Positive = 4096
     bucket_batches: Positive = 16
     prefetch_batches: Positive = 4
     nodes: NodeSelection = Field(default_factory=NodeSelection)
-    max_nodes: Positive | None = None
     evaluation_batch_size: Positive = 64
     drop_remainder: bool = False
     training_jets: Positive | None = None
-
-    @property
-    def selection(self) -> NodeSelection:
-        """``nodes`` with the smaller of the two caps."""
-        caps = [cap for cap in (self.nodes.cap, self.max_nodes) if cap is not None]
-        return replace(self.nodes, cap=min(caps, default=None))

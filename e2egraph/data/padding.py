@@ -8,18 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.detector.channels import channels
+from e2egraph.detector.channels import LARGEST_NUMBER
 from e2egraph.errors import InputError
-from e2egraph.graphs.columns import JET_VARIABLES, TARGET_PREFIX, VARIABLES
+from e2egraph.graphs.columns import TARGET_PREFIX
 from e2egraph.graphs.pointclouds import PointClouds
-
-POINT_NAMES = ("deta", "dphi")
-
-# V names: the raw physical variables, then the one-hot channel.
-FEATURE_NAMES = (*VARIABLES, *(f"is_{channel.name}" for channel in channels().values()))
-
-# What ``pad`` reads of a shard, jet quantities aside.
-NODE_COLUMNS = (*POINT_NAMES, "channel", *VARIABLES)
+from e2egraph.tasks.inputs import POINT_NAMES, Inputs
 
 Float32s = NDArray[np.float32]
 
@@ -28,8 +21,8 @@ Float32s = NDArray[np.float32]
 class DenseArrays:
     """B jets padded to N nodes (DESIGN §6); everything is zero where ``mask`` is False.
 
-    ``points`` [B, N, 2] (deta, dphi) [rad]; ``features`` [B, N, V] in the order of ``FEATURE_NAMES``, raw physical
-    units; ``mask`` [B, N] bool; ``jet`` [B, G] in the order of ``columns.JET_VARIABLES``; ``label`` [B] int64;
+    ``points`` [B, N, 2] (deta, dphi) [rad]; ``features`` [B, N, V] in the order of ``Inputs.feature_names``, raw
+    physical units; ``mask`` [B, N] bool; ``jet`` [B, G] in the order of ``Inputs.object``; ``label`` [B] int64;
     ``weight`` [B] float32; ``target`` [B, T] float32.
     """
 
@@ -45,18 +38,23 @@ class DenseArrays:
         return len(self.label)
 
 
-def node_features(clouds: PointClouds) -> Float32s:
+def node_columns(inputs: Inputs) -> tuple[str, ...]:
+    """Node columns of a shard that ``pad`` reads."""
+    return (*POINT_NAMES, "channel", *inputs.variable_names)
+
+
+def node_features(clouds: PointClouds, inputs: Inputs) -> Float32s:
     """The features of every node, [S, V], without padding."""
-    features = np.zeros((int(clouds.offsets[-1]), len(FEATURE_NAMES)), np.float32)
-    for column, name in enumerate(VARIABLES):
+    features = np.zeros((int(clouds.offsets[-1]), inputs.n_features), np.float32)
+    for column, name in enumerate(inputs.variable_names):
         features[:, column] = clouds.nodes[name]
-    _set_channel(features, np.arange(len(features)), clouds.nodes["channel"])
+    _set_channel(features, np.arange(len(features)), clouds.nodes["channel"], inputs)
     return features
 
 
-def jet_features(clouds: PointClouds) -> Float32s:
-    """The jet quantities a network may read, [J, G]."""
-    return _columns(clouds, JET_VARIABLES)
+def object_features(clouds: PointClouds, inputs: Inputs) -> Float32s:
+    """The object quantities a network may read, [J, G]."""
+    return _columns(clouds, inputs.object_names)
 
 
 def targets_of(clouds: PointClouds, targets: Sequence[str]) -> Float32s:
@@ -64,8 +62,9 @@ def targets_of(clouds: PointClouds, targets: Sequence[str]) -> Float32s:
     return _columns(clouds, [TARGET_PREFIX + name for name in targets])
 
 
-def pad(clouds: PointClouds, targets: Sequence[str] = (), n_nodes: int | None = None) -> DenseArrays:
-    """All jets of ``clouds`` side by side, padded with zeros to the longest, or to ``n_nodes``.
+def pad(clouds: PointClouds, inputs: Inputs, targets: Sequence[str] = (), n_nodes: int | None = None) -> DenseArrays:
+    """All jets of ``clouds`` side by side in the order of ``inputs``, padded with zeros to the longest, or to
+    ``n_nodes``.
 
     ``targets`` names regression targets without their prefix. Label and weight are 0 and 1 where ``clouds`` has no
     such column. Raises InputError when a jet has more than ``n_nodes`` nodes, ValueError when a needed column is
@@ -80,27 +79,34 @@ def pad(clouds: PointClouds, targets: Sequence[str] = (), n_nodes: int | None = 
     place = np.arange(clouds.offsets[-1]) + np.repeat(np.arange(B) * N - clouds.offsets[:-1], counts)
 
     points = np.zeros((B * N, len(POINT_NAMES)), np.float32)
-    features = np.zeros((B * N, len(FEATURE_NAMES)), np.float32)
-    for block, names in ((points, POINT_NAMES), (features, VARIABLES)):
+    features = np.zeros((B * N, inputs.n_features), np.float32)
+    for block, names in ((points, POINT_NAMES), (features, inputs.variable_names)):
         for column, name in enumerate(names):
             block[place, column] = _column(clouds.nodes, name)
-    _set_channel(features, place, _column(clouds.nodes, "channel"))
+    _set_channel(features, place, _column(clouds.nodes, "channel"), inputs)
     return DenseArrays(
         points=points.reshape(B, N, len(POINT_NAMES)),
-        features=features.reshape(B, N, len(FEATURE_NAMES)),
+        features=features.reshape(B, N, inputs.n_features),
         mask=np.arange(N) < counts[:, None],
-        jet=jet_features(clouds),
+        jet=object_features(clouds, inputs),
         label=clouds.jets["label"].astype(np.int64) if "label" in clouds.jets else np.zeros(B, np.int64),
         weight=clouds.jets["weight"].astype(np.float32) if "weight" in clouds.jets else np.ones(B, np.float32),
         target=targets_of(clouds, targets),
     )
 
 
-def _set_channel(features: Float32s, rows: NDArray, channel: NDArray) -> None:
-    highest = int(channel.max(initial=0))
-    if highest >= len(channels()):
-        raise InputError(f"channel {highest} is unknown to this e2egraph; use the version that built the data set.")
-    features[rows, len(VARIABLES) + channel.astype(np.int64)] = 1.0
+def _set_channel(features: Float32s, rows: NDArray, channel: NDArray, inputs: Inputs) -> None:
+    flag = np.full(LARGEST_NUMBER + 1, -1)
+    for position, known in enumerate(inputs.channels):
+        flag[known.number] = len(inputs.variables) + position
+    column = flag[channel]
+    if column.min(initial=0) < 0:
+        number = int(channel[column < 0][0])
+        raise InputError(
+            f"nodes of channel {number} are none of the inputs {', '.join(inputs.channel_names)}; choose the channels "
+            "with data.nodes.channels."
+        )
+    features[rows, column] = 1.0
 
 
 def _columns(clouds: PointClouds, names: Sequence[str]) -> Float32s:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
-from e2egraph.graphs.columns import JET_TYPES, numpy_type
+from e2egraph.graphs.columns import numpy_type
 
 # The columns that say which jet a row is, in order; the scores follow them.
 IDENTITY = ("run", "lumi", "event", "jet", "label", "weight", "split")
@@ -62,9 +62,9 @@ def write_scores(
             f"{path}: {len(bad)} of {len(probabilities)} jets have a score that is not finite (the first is in "
             f"run {run}, lumi {lumi}, event {event}); check these jets and the model, then predict again."
         )
-    fields = [pa.field(name, JET_TYPES[name]) for name in IDENTITY]
+    fields = [pa.field(name, _arrow(name)) for name in IDENTITY]
     fields += [pa.field(SCORE_PREFIX + name, pa.float32()) for name in classes]
-    columns = [pa.array(np.asarray(jets[name]).astype(numpy_type(name)), JET_TYPES[name]) for name in IDENTITY]
+    columns = [pa.array(np.asarray(jets[name]).astype(numpy_type(name)), _arrow(name)) for name in IDENTITY]
     columns += [pa.array(np.ascontiguousarray(column, np.float32)) for column in probabilities.T]
     footer = {ABOUT_KEY: json.dumps(dict(about or {}), sort_keys=True).encode()}
     table = pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata=footer))
@@ -95,3 +95,7 @@ def read_scores(path: Path) -> Scores:
     columns = [table[SCORE_PREFIX + name].to_numpy() for name in classes]
     about = json.loads((table.schema.metadata or {}).get(ABOUT_KEY, b"{}"))
     return Scores(jets, np.stack(columns, axis=1).astype(np.float32), classes, about)
+
+
+def _arrow(name: str) -> pa.DataType:
+    return pa.string() if numpy_type(name).kind == "U" else pa.from_numpy_dtype(numpy_type(name))

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from e2egraph.config import digest
 from e2egraph.data.scores import IDENTITY
 from e2egraph.errors import InputError
-from e2egraph.graphs.columns import SPLITS, numpy_type
+from e2egraph.graphs.columns import SPLITS
 from e2egraph.graphs.manifest import Manifest, read_manifest
 from e2egraph.graphs.nodeselection import check_available, select_nodes
 from e2egraph.graphs.pointclouds import PointClouds
-from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.graphs.shards import open_shard, plain_values, read_row_groups
 from e2egraph.tasks.nodeselection import NodeSelection
 
 Integers = NDArray[np.int64]
@@ -71,7 +71,7 @@ class JetTable:
         """
         key = digest(selection)
         if key not in self._counts:
-            check_available(self.folder, self.manifest.configuration, selection)
+            check_available(self.folder, self.manifest, selection)
             self._counts[key] = self._count(selection)
         return self._counts[key]
 
@@ -81,7 +81,9 @@ class JetTable:
             return stored if selection.cap is None else np.minimum(stored, selection.cap)
         columns = list(selection.columns)
         groups = range(len(self.group_number))
-        counts = [select_nodes(self.read_group(group, columns), selection).counts for group in groups]
+        counts = [
+            select_nodes(self.read_group(group, columns), selection, self.manifest.numbers).counts for group in groups
+        ]
         return np.concatenate(counts) if counts else np.empty(0, np.int64)
 
     def read_group(self, group: int, columns: list[str]) -> PointClouds:
@@ -105,7 +107,7 @@ def read_table(folder: Path, extra: tuple[str, ...] = ()) -> JetTable:
     """
     manifest = read_manifest(folder)
     names = list(dict.fromkeys((*IDENTITY, "n_nodes", *extra)))
-    parts: dict[str, list[NDArray]] = {name: [np.empty(0, numpy_type(name))] for name in names}
+    parts: dict[str, list[NDArray]] = {name: [] for name in names}
     shard_of: list[int] = []
     number_of: list[int] = []
     jets_of: list[int] = []
@@ -121,7 +123,7 @@ def read_table(folder: Path, extra: tuple[str, ...] = ()) -> JetTable:
                 fault = f"no column '{absent[0]}'" if absent else f"{table.num_rows} jets instead of {entry.jets}"
                 raise InputError(f"{path}: {fault}; build the data set again.")
             for name in names:
-                parts[name].append(table[name].to_numpy().astype(numpy_type(name)))
+                parts[name].append(plain_values(table[name]))
             for number in range(file.metadata.num_row_groups):
                 shard_of.append(shard)
                 number_of.append(number)
@@ -129,7 +131,7 @@ def read_table(folder: Path, extra: tuple[str, ...] = ()) -> JetTable:
     return JetTable(
         folder=folder,
         manifest=manifest,
-        columns={name: np.concatenate(arrays) for name, arrays in parts.items()},
+        columns={name: np.concatenate(arrays) if arrays else np.empty(0) for name, arrays in parts.items()},
         group_shard=np.array(shard_of, np.int64),
         group_number=np.array(number_of, np.int64),
         group_first=np.concatenate([[0], np.cumsum(jets_of)]).astype(np.int64),

@@ -21,31 +21,36 @@ Positive = Annotated[float, Field(gt=0)]
 
 @dataclass(frozen=True)
 class Sample:
-    """Files of one production of a class (``name``), sorted by path whatever the file system's order.
+    """Files of one production, sorted by path whatever the file system's order.
 
+    ``name``: of the production. ``of_class``: the class it is given for, None where particles decide.
     ``cross_section`` [pb]; ``luminosity`` [fb⁻¹]; ``generated``: events that were generated for these files, None for
     as many as they hold. Without a cross-section every event weighs ``weight``.
     """
 
     name: str
+    of_class: str | None
     paths: tuple[Path | str, ...]
     cross_section: float | None = None
     generated: int | None = None
     luminosity: float = 1.0
     weight: float = 1.0
 
-    def event_weight(self, events: int) -> float:
-        """σ·L/N_generated (ntuples.md §4), or the given weight; ``events``: number of events in the sample's files."""
+    def event_weight(self, weights: float) -> float:
+        """σ·L/N_generated, or the given weight; ``weights``: sum of the generator's weights in the sample's files (the
+        number of events where it gives none)."""
         if self.cross_section is None:
             return self.weight
-        return self.cross_section * self.luminosity * INVERSE_PB_PER_INVERSE_FB / (self.generated or events)
+        return self.cross_section * self.luminosity * INVERSE_PB_PER_INVERSE_FB / (self.generated or weights)
 
 
 @configuration
 class SampleEntry:
-    """One entry, see ``Sample``. ``files``: globs or paths from the YAML file's folder, URLs, ``@LIST``s."""
+    """One entry, see ``Sample``. ``name``: its class where not given. ``files``: globs or paths from the YAML file's
+    folder, URLs, ``@LIST``s."""
 
-    class_: str = Field(alias="class")
+    class_: str | None = Field(alias="class", default=None)
+    name: str | None = None
     files: list[str] | str
     cross_section: Positive | None = None
     generated_events: Annotated[int, Field(ge=1)] | None = None
@@ -72,38 +77,49 @@ class SampleList:
         with_cross_section = [entry.cross_section is not None for entry in self.samples]
         if any(with_cross_section) and not all(with_cross_section):
             bare = self.samples[with_cross_section.index(False)]
-            raise ValueError(f"an entry of class '{bare.class_}' has no cross_section but others have; give it too")
+            raise ValueError(
+                f"an entry of '{bare.name or bare.class_}' has no cross_section but others have; give it too"
+            )
         return self
 
 
-def parse_samples(options: Sequence[str], classes: Sequence[str], *, may_share: bool = False) -> list[Sample]:
-    """``NAME=GLOB`` options (a name may repeat) as samples in the order of ``classes``, one a class.
+def parse_samples(
+    options: Sequence[str], classes: Sequence[str], *, may_share: bool = False, by_particle: bool = False
+) -> list[Sample]:
+    """``NAME=GLOB`` options (a name may repeat) as samples in the order of ``classes``, one a class; with
+    ``by_particle`` in the order given, as each may hold every class.
 
     A glob may also be a path, a URL or ``@LIST``, see ``locations.expand``.
 
     UsageError for a malformed option, an unknown class or a class without sample; InputError for a glob that matches
     no file and for a file given twice, unless classes ``may_share`` files (whose jets say which class they are of).
     """
-    globs: dict[str, list[str]] = {name: [] for name in classes}
+    globs: dict[str, list[str]] = {} if by_particle else {name: [] for name in classes}
     for option in options:
         name, separator, pattern = option.partition("=")
         if not separator or not pattern:
             raise UsageError(f"--sample {option}: expected NAME=GLOB, such as {classes[-1]}='{classes[-1]}*.root'.")
-        if name not in globs:
+        if by_particle:
+            globs.setdefault(name, [])
+        elif name not in globs:
             raise UsageError(f"--sample {option}: '{name}' is no class of this task; use one of {', '.join(classes)}.")
         globs[name].append(pattern)
     samples = []
     for name, patterns in globs.items():
         if not patterns:
             raise UsageError(f"class '{name}' has no sample; add --sample {name}='FILES*.root'.")
-        samples.append(Sample(name, _paths([(f"--sample {name}={pattern}", pattern) for pattern in patterns])))
+        paths = _paths([(f"--sample {name}={pattern}", pattern) for pattern in patterns])
+        samples.append(Sample(name, None if by_particle else name, paths))
     if not may_share:
         _refuse_repeats(samples)
     return samples
 
 
-def read_samples(path: Path, classes: Sequence[str], *, may_share: bool = False) -> list[Sample]:
-    """The samples of a YAML file (see ``SampleList``), by class in the order of ``classes``, then as they stand there.
+def read_samples(
+    path: Path, classes: Sequence[str], *, may_share: bool = False, by_particle: bool = False
+) -> list[Sample]:
+    """The samples of a YAML file (see ``SampleList``), by class in the order of ``classes``, then as they stand there;
+    with ``by_particle`` as they stand there, by name.
 
     Errors as ``parse_samples``; UsageError also for a malformed file.
     """
@@ -112,11 +128,14 @@ def read_samples(path: Path, classes: Sequence[str], *, may_share: bool = False)
     listed = validate(SampleList, read_yaml(path), str(path))
     samples: list[Sample] = []
     for entry in listed.samples:
-        if entry.class_ not in classes:
+        if by_particle and (entry.class_ is not None or entry.name is None):
+            raise UsageError(f"{path}: this task finds classes by particle; give each entry a 'name' and no 'class'.")
+        if not by_particle and entry.class_ not in classes:
             raise UsageError(f"{path}: '{entry.class_}' is no class of this task; use one of {', '.join(classes)}.")
         patterns = [entry.files] if isinstance(entry.files, str) else entry.files
         samples.append(
             Sample(
+                entry.name or str(entry.class_),
                 entry.class_,
                 _paths([(f"{path}: {pattern}", _anchored(pattern, path.parent)) for pattern in patterns]),
                 cross_section=entry.cross_section,
@@ -125,12 +144,12 @@ def read_samples(path: Path, classes: Sequence[str], *, may_share: bool = False)
                 weight=entry.weight or 1.0,
             )
         )
-    for name in classes:
-        if all(sample.name != name for sample in samples):
+    for name in () if by_particle else classes:
+        if all(sample.of_class != name for sample in samples):
             raise UsageError(f"{path}: class '{name}' has no sample; add an entry with 'class: {name}'.")
     if not may_share:
         _refuse_repeats(samples)
-    return sorted(samples, key=lambda sample: classes.index(sample.name))
+    return sorted(samples, key=lambda sample: 0 if sample.of_class is None else classes.index(sample.of_class))
 
 
 def _refuse_repeats(samples: Sequence[Sample]) -> None:

@@ -28,7 +28,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
         "pt", "eta", "phi", "mass", "seed_ieta", "seed_iphi", "softdrop_mass", "tau1", "tau2", "tau3",
         "truth_label",
     ),
-    "gen": ("pdg_id", "pt", "eta", "phi", "mass", "mother"),
+    "gen": ("pdg_id", "pt", "eta", "phi", "mass", "mother", "status"),
 }  # fmt: skip
 
 

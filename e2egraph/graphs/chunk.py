@@ -1,4 +1,4 @@
-"""One chunk of one input file, the unit of work of a build: scan its jets, or turn it into a shard."""
+"""One chunk of one input file, the unit of work of a build: scan its objects, or turn it into a shard."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from e2egraph.errors import InputError
 from e2egraph.events.schema import EventSource, PointSource
 from e2egraph.events.sources.registry import Source, SourceOptions, open_source
 from e2egraph.graphs import cutflow
-from e2egraph.graphs.columns import JET_TYPES, NEIGHBORS, SPLITS, TARGET_PREFIX
+from e2egraph.graphs.columns import NEIGHBORS, SPLITS, TARGET_PREFIX, node_types, object_types, task_schema
 from e2egraph.graphs.cutflow import Cutflow
 from e2egraph.graphs.edges import nearest_neighbors
 from e2egraph.graphs.hashing import hash_unit
-from e2egraph.graphs.imagepoints import check_image_source, image_clouds, image_cuts, image_jets
+from e2egraph.graphs.imagepoints import image_clouds, image_cuts, image_objects
 from e2egraph.graphs.manifest import SCHEMA_VERSION, InputFile
-from e2egraph.graphs.nodes import collections_needed, make_nodes, node_fates
+from e2egraph.graphs.nodes import collections_needed, make_nodes, node_outcomes
 from e2egraph.graphs.pointclouds import PointClouds, concatenate, empty
 from e2egraph.graphs.resampling import kept, spectrum, weight_factors
 from e2egraph.graphs.shards import write_shard
-from e2egraph.tasks.objects.jet import Jets, flatten_jets, kinematic_cuts
+from e2egraph.tasks.objects.objects import Objects
 from e2egraph.tasks.task import Split, TaskConfig
-from e2egraph.tasks.truth import TruthSource, matched, truth_source
+from e2egraph.tasks.truth import NO_CLASS, TruthSource, labelled, truth_source
 
 # A shard holds the jets of this many events; they are read and cut out in steps, which bound the memory.
 EVENTS_PER_SHARD = 2048
 EVENTS_PER_STEP = 256
 
-# Selected jets of a step → their point clouds and the fates of their deposits.
-NodeMaker = Callable[[Jets], tuple[PointClouds, dict[str, int]]]
+# Selected objects of a step → their point clouds and what became of their deposits.
+NodeMaker = Callable[[Objects], tuple[PointClouds, dict[str, int]]]
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,12 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Scan:
-    """What a scan found: the cutflow up to truth matching and, for resampling, the jets in each pT bin."""
+    """What a scan found: the cutflow up to truth matching, objects selected of each class, and for resampling, class →
+    objects (by the generator's weights) in each bin."""
 
     cutflow: dict[str, int]
-    spectrum: NDArray[np.int64] | None
+    selected: dict[str, int]
+    spectra: dict[str, NDArray[np.float64]]
 
 
 def entries(source: Source) -> int:
@@ -63,55 +65,44 @@ def entries(source: Source) -> int:
     return source.n_jets if isinstance(source, PointSource) else source.n_events
 
 
-def check_source(source: Source, task: TaskConfig, sample: str) -> None:
-    """Fail at once, naming file and branch, when the file lacks what the task needs or holds no event."""
-    if isinstance(source, PointSource):
-        check_image_source(source, task, sample)
-        return
-    if source.n_events == 0:
-        raise InputError(f"{source.path}: holds no events; leave it out.")
-    needed = ["id", "jets", *collections_needed(task.nodes)]
-    needed += [f"hits.{channel.name}" for channel in task.nodes.members]
-    for name in needed:
-        if name in source.missing:
-            raise InputError(
-                f"{source.path}: no branch for {name} (looked for {source.missing.branches[name]}), "
-                f"which task '{task.name}' needs; give a file that has it, or change nodes.channels."
-            )
-    truth_source(task.truth, sample, source)
-
-
 def scan(chunk: Chunk, task: TaskConfig) -> Scan:
-    """Select the chunk's jets without reading any deposit."""
+    """Select the chunk's objects without reading any deposit."""
     flow = Cutflow()
-    spectra = []
-    for jets, _ in _selected(chunk, task, flow, ()):
-        if task.resampling is not None:
-            spectra.append(spectrum(jets.columns["jet_pt"], task.resampling))
-    return Scan(flow.left, np.sum(spectra, axis=0) if spectra else None)
+    selected = dict.fromkeys(task.classes, 0)
+    spectra: dict[str, NDArray[np.float64]] = {}
+    for objects, _ in _selected(chunk, task, flow, ()):
+        for label, name in enumerate(task.classes):
+            members = objects.columns["label"] == label
+            selected[name] += int(members.sum())
+            if task.resampling is not None and members.any():
+                found = spectrum(objects.take(members).columns, task.resampling)
+                spectra[name] = spectra.get(name, 0.0) + found
+    return Scan(flow.left, selected, spectra)
 
 
-def build_shard(chunk: Chunk, task: TaskConfig, factors: NDArray[np.float64] | None, folder: Path) -> None:
-    """Write the chunk's shard, whose footer tells its cutflow, its nodes' fates and its jets in each split.
+def build_shard(chunk: Chunk, task: TaskConfig, factors: dict[str, NDArray[np.float64]], folder: Path) -> None:
+    """Write the chunk's shard, whose footer tells its cutflow, what became of its nodes, and its objects by class and
+    split.
 
-    ``factors``: of its class in each pT bin, see ``resampling``. InputError: the input is damaged; UnfinishedError: the
+    ``factors``: class → factor in each bin, see ``resampling``. InputError: the input is damaged; UnfinishedError: the
     shard cannot be written.
     """
     flow = Cutflow()
-    fates: dict[str, int] = dict.fromkeys(node_fates(task.nodes), 0)
-    parts = [empty([*JET_TYPES, *(TARGET_PREFIX + name for name in task.targets)], task.nodes.neighbors)]
-    for selected, make in _selected(chunk, task, flow, collections_needed(task.nodes)):
-        jets = selected
-        if task.resampling is not None and factors is not None:
-            identity = tuple(jets.columns[name] for name in ("run", "lumi", "event", "jet"))
-            stays = kept(jets.columns["jet_pt"], identity, factors, task.resampling)
-            jets = jets.take(flow.cut("resampling", np.ones(len(jets), bool), stays))
-        clouds, met = make(jets)
-        fates = cutflow.total([fates, met])
-        if task.nodes.neighbors:
-            clouds.nodes[NEIGHBORS] = nearest_neighbors(clouds, task.nodes.neighbors)
-        weight = chunk.input.weight * weight_factors(clouds.jets["jet_pt"], factors, task.resampling)
-        parts.append(_with_labels(clouds, task, chunk.input.sample, weight))
+    outcomes: dict[str, int] = dict.fromkeys(node_outcomes(task.inputs), 0)
+    plain = object_types(task.object_kind, task.target_names)
+    parts = [empty(plain, node_types(task.network_inputs), task.inputs.neighbors)]
+    for selected, make in _selected(chunk, task, flow, collections_needed(task)):
+        objects = selected
+        if task.resampling is not None and factors:
+            stays = kept(objects.columns, task.classes, factors, task.resampling)
+            objects = objects.take(flow.cut("resampling", np.ones(len(objects), bool), stays))
+        clouds, met = make(objects)
+        outcomes = cutflow.total([outcomes, met])
+        if task.inputs.neighbors:
+            clouds.nodes[NEIGHBORS] = nearest_neighbors(clouds, task.inputs.neighbors)
+        factor = weight_factors(clouds.jets, task.classes, factors, task.resampling)
+        weight = chunk.input.weight * clouds.jets["gen_weight"] * factor
+        parts.append(_completed(clouds, task, plain, weight))
     clouds = concatenate(parts)
     path = folder / chunk.shard
     cutflow.check(str(path), flow.left, flow.removed, len(clouds))
@@ -120,10 +111,19 @@ def build_shard(chunk: Chunk, task: TaskConfig, factors: NDArray[np.float64] | N
         "configuration": as_dict(task),
         "cutflow": flow.left,
         "removed": flow.removed,
-        "nodes": fates,
-        "counts": {name: int((clouds.jets["split"] == name).sum()) for name in SPLITS},
+        "nodes": outcomes,
+        "counts": _counts(clouds, task),
     }
-    write_shard(path, clouds, tuple(task.targets), footer)
+    write_shard(path, clouds, task_schema(task), footer)
+
+
+def _counts(clouds: PointClouds, task: TaskConfig) -> dict[str, dict[str, int]]:
+    """Class → split → objects."""
+    label, split = clouds.jets["label"], clouds.jets["split"]
+    return {
+        name: {each: int(((label == number) & (split == each)).sum()) for each in SPLITS}
+        for number, name in enumerate(task.classes)
+    }
 
 
 def origin(chunk: Chunk, task: TaskConfig) -> dict[str, object]:
@@ -140,68 +140,74 @@ def origin(chunk: Chunk, task: TaskConfig) -> dict[str, object]:
 
 def _selected(
     chunk: Chunk, task: TaskConfig, flow: Cutflow, deposits: tuple[str, ...]
-) -> Iterator[tuple[Jets, NodeMaker]]:
-    """Steps of the chunk as (selected jets, what makes nodes of them); counts the jets of every cut in ``flow``.
+) -> Iterator[tuple[Objects, NodeMaker]]:
+    """Steps of the chunk as (selected objects, what makes nodes of them); counts the objects of every cut in ``flow``.
 
-    Without ``deposits`` to read, nothing can make nodes.
+    The objects have their ``label``, ``gen_weight`` and the particle behind them. Without ``deposits`` to read, nothing
+    can make nodes.
     """
     source = open_source(chunk.input.path, chunk.options)
-    truth = truth_source(task.truth, chunk.input.sample, source)
+    truth = truth_source(task.truth, chunk.input.of_class, source)
+    axis = task.object_kind.axis
     for start in range(chunk.start, chunk.stop, EVENTS_PER_STEP):
         stop = min(start + EVENTS_PER_STEP, chunk.stop)
         if isinstance(source, PointSource):
-            events, jets, cuts, make = _read_images(source, start, stop, task, deposits)
+            events, objects, cuts, make = _read_images(source, start, stop, task, deposits)
         else:
-            events, jets, cuts, make = _read_events(source, start, stop, task, truth, deposits)
-        flow.enter(len(events), len(jets))
-        left = np.ones(len(jets), bool)
+            events, objects, cuts, make = _read_events(source, start, stop, task, truth, deposits)
+        flow.enter(len(events), len(objects))
+        left = np.ones(len(objects), bool)
         for name, cut in cuts.items():
             left = flow.cut(name, left, cut)
-        jets = jets.take(left)
+        objects = objects.take(left)
         try:
-            true = matched(jets, events, task.truth, chunk.input.sample, truth)
+            found = labelled(objects, events, task.truth, task.classes, chunk.input.of_class, truth, axis)
         except InputError as error:
             raise InputError(f"{source.path}: {error}") from error
-        yield jets.take(flow.cut("truth", np.ones(len(jets), bool), true)), make
+        known = {name: values for name, values in found.columns.items() if name not in objects.columns}
+        objects = objects.with_columns({**known, "label": found.label})
+        true = found.label != NO_CLASS
+        yield objects.take(flow.cut("truth", np.ones(len(objects), bool), true)), make
 
 
 def _read_events(
     source: EventSource, start: int, stop: int, task: TaskConfig, truth: TruthSource, deposits: tuple[str, ...]
-) -> tuple[ak.Array, Jets, dict[str, NDArray[np.bool_]], NodeMaker]:
-    collections = ["id", "pv", "jets", *deposits] + (["gen"] if truth == "generator" else [])
-    events = source.read(start, stop, collections)
-    jets = flatten_jets(events)
-    return events, jets, kinematic_cuts(jets, task.selection), partial(make_nodes, events, nodes=task.nodes)
+) -> tuple[ak.Array, Objects, dict[str, NDArray[np.bool_]], NodeMaker]:
+    kind = task.object_kind
+    collections = dict.fromkeys(["id", "pv", *kind.collections, *deposits, *(["gen"] if truth == "generator" else [])])
+    events = source.read(start, stop, list(collections))
+    objects = kind.find(events, task.object)
+    weight = np.asarray(events["gen_weight"], np.float64) if "gen_weight" in events.fields else np.ones(len(events))
+    objects = objects.with_columns({"gen_weight": weight[objects.event]})
+    return events, objects, kind.cuts(objects, task.object), partial(make_nodes, events, task=task)
 
 
 def _read_images(
     source: PointSource, start: int, stop: int, task: TaskConfig, deposits: tuple[str, ...]
-) -> tuple[ak.Array, Jets, dict[str, NDArray[np.bool_]], NodeMaker]:
-    """As ``_read_events``; every jet is an event of its own."""
+) -> tuple[ak.Array, Objects, dict[str, NDArray[np.bool_]], NodeMaker]:
+    """As ``_read_events``; every object is an event of its own."""
     make: NodeMaker = _no_nodes
     if deposits:
         points = source.read(start, stop)
-        jets, make = image_jets(points.jets), partial(image_clouds, points, nodes=task.nodes)
+        objects, make = image_objects(points.jets, task), partial(image_clouds, points, task=task)
     else:
-        jets = image_jets(source.read_jets(start, stop))
-    return ak.Array(jets.event), jets, image_cuts(jets, task.selection, source.missing), make
+        objects = image_objects(source.read_jets(start, stop), task)
+    objects = objects.with_columns({"gen_weight": np.ones(len(objects))})
+    return ak.Array(objects.event), objects, image_cuts(objects, task, source.missing), make
 
 
-def _no_nodes(jets: Jets) -> tuple[PointClouds, dict[str, int]]:
+def _no_nodes(objects: Objects) -> tuple[PointClouds, dict[str, int]]:
     raise AssertionError("a scan makes no nodes")
 
 
-def _with_labels(clouds: PointClouds, task: TaskConfig, sample: str, weight: NDArray) -> PointClouds:
+def _completed(clouds: PointClouds, task: TaskConfig, plain: dict[str, str], weight: NDArray) -> PointClouds:
+    """The columns of a shard: with weight, split and targets."""
     jets = clouds.jets
-    jets["label"] = np.full(len(clouds), task.classes.index(sample), np.uint8)
-    jets["weight"] = weight.astype(np.float32)
+    jets["weight"] = weight
     jets["split"] = assign_split(task.split, jets["run"], jets["lumi"], jets["event"])
-    for name in task.targets:
-        if name not in jets:
-            raise InputError(f"task '{task.name}': no jet field '{name}' for targets; choose one of {', '.join(jets)}.")
-        jets[TARGET_PREFIX + name] = jets[name].astype(np.float32)
-    names = [*JET_TYPES, *(TARGET_PREFIX + name for name in task.targets)]
-    return PointClouds({name: jets[name] for name in names}, clouds.nodes, clouds.offsets)
+    jets |= {TARGET_PREFIX + name: jets[name] for name in task.target_names}
+    columns = {name: jets[name].astype(kind) for name, kind in plain.items()}
+    return PointClouds(columns, clouds.nodes, clouds.offsets)
 
 
 def assign_split(split: Split, run: NDArray, lumi: NDArray, event: NDArray) -> NDArray[np.str_]:

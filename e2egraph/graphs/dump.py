@@ -15,14 +15,15 @@ from e2egraph.events.eventfile import COLLECTIONS, EventFileWriter
 from e2egraph.events.samples import Sample
 from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.registry import open_source
-from e2egraph.graphs.chunk import EVENTS_PER_STEP, check_source
-from e2egraph.tasks.objects.jet import Jets, flatten_jets, kinematic_cuts
+from e2egraph.graphs.checks import check_source
+from e2egraph.graphs.chunk import EVENTS_PER_STEP
+from e2egraph.tasks.objects.objects import Objects
 from e2egraph.tasks.task import TaskConfig
-from e2egraph.tasks.truth import matched, truth_source
+from e2egraph.tasks.truth import NO_CLASS, labelled, truth_source
 
 _DEPOSITS = ("tracks", "hits", "ecal", "hcal")
 
-# Column of an event file's jets → column of ``Jets``.
+# Column of an event file's jets → column of ``Objects``.
 _JET_COLUMNS = {
     "index": "jet",
     "pt": "jet_pt",
@@ -55,22 +56,26 @@ def dump_events(
     find it. Collections that a file lacks and the task does not need are empty. InputError: an input is unreadable or
     unsuitable, no jet is selected, the output cannot be written.
     """
+    if task.object.kind != "jet":
+        raise InputError(f"task '{task.name}': event files hold jets, not objects of kind {task.object.kind}.")
     jets = dict.fromkeys(task.classes, 0)
     events = 0
     with EventFileWriter(output) as file:
         for sample in samples:
             for path in sample.paths:
-                if max_jets is not None and jets[sample.name] >= max_jets:
+                wanted = task.classes if sample.of_class is None else (sample.of_class,)
+                left = {name: None if max_jets is None else max_jets - jets[name] for name in wanted}
+                if all(number is not None and number <= 0 for number in left.values()):
                     break
-                left = None if max_jets is None else max_jets - jets[sample.name]
-                for chosen in _selected(str(path), sample.name, task, left):
-                    _write(file, chosen, task.classes.index(sample.name), seeds)
+                for chosen in _selected(str(path), sample.of_class, task, left):
+                    _write(file, chosen, seeds)
                     events += len(np.unique(chosen.jets.event))
-                    jets[sample.name] += len(chosen.jets)
+                    for label, name in enumerate(task.classes):
+                        jets[name] += int((chosen.jets.columns["label"] == label).sum())
         if events == 0:
             raise InputError(
                 f"no jet of task '{task.name}' is selected in any file; give more events, or loosen the selection with "
-                "--set selection.…."
+                "--set object.…."
             )
     return DumpSummary(output, events, jets)
 
@@ -80,42 +85,47 @@ class _Step:
     """Some events of a file (deposits read) and the selected jets in them."""
 
     events: ak.Array
-    jets: Jets
+    jets: Objects
 
 
-def _selected(path: str, name: str, task: TaskConfig, most: int | None) -> Iterator[_Step]:
-    """Steps of a file with their selected jets, ``most`` in all."""
+def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str, int | None]) -> Iterator[_Step]:
+    """Steps of a file with their selected jets, ``most`` of each class in all (None: any number)."""
     source = open_source(path)
-    check_source(source, task, name)
+    check_source(source, task, of_class)
     if isinstance(source, PointSource):
         raise InputError(f"{path}: holds images of jets and no deposits; give a file of events.")
-    truth = truth_source(task.truth, name, source)
-    read = ["id", "pv", "jets", *(collection for collection in _DEPOSITS if collection not in source.missing)]
+    truth = truth_source(task.truth, of_class, source)
+    kind = task.object_kind
+    read = ["id", "pv", *kind.collections, *(name for name in _DEPOSITS if name not in source.missing)]
     read += ["gen"] if truth == "generator" else []
     for start in range(0, source.n_events, EVENTS_PER_STEP):
         events = source.read(start, min(start + EVENTS_PER_STEP, source.n_events), read)
-        jets = flatten_jets(events)
-        jets = jets.take(np.logical_and.reduce(list(kinematic_cuts(jets, task.selection).values())))
+        jets = kind.find(events, task.object)
+        jets = jets.take(np.logical_and.reduce(list(kind.cuts(jets, task.object).values())))
         try:
-            jets = jets.take(matched(jets, events, task.truth, name, truth))
+            found = labelled(jets, events, task.truth, task.classes, of_class, truth, kind.axis)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        if most is not None:
-            jets = jets.take(np.arange(len(jets)) < most)
-            most -= len(jets)
-        yield _Step(events, jets)
-        if most == 0:
+        keep = found.label != NO_CLASS
+        for label, name in enumerate(task.classes):
+            members = found.label == label
+            left = most.get(name)
+            if left is not None:
+                keep &= ~members | (np.cumsum(members) <= left)
+                most[name] = left - int((keep & members).sum())
+        yield _Step(events, jets.with_columns({"label": found.label}).take(keep))
+        if all(number is not None and number <= 0 for number in most.values()):
             return
 
 
-def _write(file: EventFileWriter, step: _Step, label: int, seeds: bool) -> None:
+def _write(file: EventFileWriter, step: _Step, seeds: bool) -> None:
     deposits = {
         name: {column: _ragged(step.events[name][column]) for column in COLLECTIONS[name]}
         for name in _DEPOSITS
         if name in step.events.fields
     }
     columns = {name: step.jets.columns[of] for name, of in _JET_COLUMNS.items()}
-    columns["label"] = np.full(len(step.jets), label)
+    columns["label"] = step.jets.columns["label"]
     if not seeds:
         columns["seed_ieta"] = columns["seed_iphi"] = np.full(len(step.jets), -1)
     for number in np.unique(step.jets.event):

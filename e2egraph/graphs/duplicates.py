@@ -28,12 +28,25 @@ class Repeats:
         return len(self.file)
 
 
-def event_keys(source: EventSource) -> NDArray[np.float64]:
-    """A 53-bit hash of the identity of every event of a file, [E]: 8 bytes each, whatever the file's size."""
-    parts = [np.empty(0)]
+@dataclass(frozen=True)
+class EventKeys:
+    """``keys`` [E]: a 53-bit hash of the identity of every event of a file, 8 bytes each; ``weights``: sum of the
+    generator's weights, or the number of events where it gives none."""
+
+    keys: NDArray[np.float64]
+    weights: float
+
+
+def event_keys(source: EventSource) -> EventKeys:
+    """The keys of a file's events, read in steps whatever its size."""
+    parts, weights = [np.empty(0)], 0.0
     for start in range(0, source.n_events, EVENTS_PER_STEP):
-        parts.append(hash_unit(0, *identities(source, start, min(start + EVENTS_PER_STEP, source.n_events))))
-    return np.concatenate(parts)
+        stop = min(start + EVENTS_PER_STEP, source.n_events)
+        events = source.read(start, stop, ["id"])
+        parts.append(hash_unit(0, *(np.asarray(events[name]) for name in ("run", "lumi", "event"))))
+        given = "gen_weight" in events.fields
+        weights += float(np.sum(events["gen_weight"], dtype=np.float64)) if given else float(stop - start)
+    return EventKeys(np.concatenate(parts), weights)
 
 
 def identities(source: EventSource, start: int, stop: int) -> tuple[NDArray, NDArray, NDArray]:

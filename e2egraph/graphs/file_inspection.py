@@ -12,7 +12,8 @@ from e2egraph.events.schema import PointSource
 from e2egraph.events.sources import roottree
 from e2egraph.events.sources.registry import SourceOptions, open_source
 from e2egraph.events.sources.rhtree_branches import TREES
-from e2egraph.graphs.chunk import check_source, entries
+from e2egraph.graphs.checks import check_source
+from e2egraph.graphs.chunk import entries
 from e2egraph.tasks.task import TaskConfig, load_task
 
 ROOT_MAGIC = b"root"
@@ -53,7 +54,7 @@ def inspect_file(
     for task in tasks:
         for name in task.classes:
             try:
-                check_source(source, task, name)
+                check_source(source, task, None if task.truth.class_by == "particle" else name)
                 verdicts[task.name, name] = ""
             except InputError as error:
                 verdicts[task.name, name] = str(error).removeprefix(f"{path}: ")

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from e2egraph.detector.channels import channels
 from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.samples import Sample
 from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.registry import SourceOptions, node_form, open_source
 from e2egraph.events.sources.registry import check_alike as check_forms
-from e2egraph.graphs.attempt import Failure, attempt
-from e2egraph.graphs.chunk import check_source, entries
-from e2egraph.graphs.duplicates import event_keys, identities, repeats
+from e2egraph.graphs.caught import Failure, caught
+from e2egraph.graphs.checks import check_source
+from e2egraph.graphs.chunk import entries
+from e2egraph.graphs.duplicates import EventKeys, event_keys, identities, repeats
 from e2egraph.graphs.manifest import InputFile, SkippedFile
 from e2egraph.graphs.mapper import Mapper
-from e2egraph.tasks.task import TaskConfig
+from e2egraph.tasks.task import TaskConfig, import_extensions
 from e2egraph.tasks.truth import TruthSource, truth_source
 
 
@@ -28,7 +30,7 @@ from e2egraph.tasks.truth import TruthSource, truth_source
 class Identified:
     """An input that serves the task. ``number``: of its sample; ``truth``: where its labels come from; ``kind``: how it
     is read, in words; ``lacks``: fields it cannot fill → branches looked for; ``form``: of the nodes it makes;
-    ``keys``: of its events."""
+    ``keys``: of its events; ``weights``: sum of the generator's weights."""
 
     number: int
     truth: TruthSource
@@ -37,72 +39,76 @@ class Identified:
     lacks: dict[str, str]
     form: dict[str, str]
     keys: NDArray[np.float64] = field(repr=False)
+    weights: float
 
 
 def identify(
     task: TaskConfig, samples: Sequence[Sample], options: SourceOptions, run: Mapper, *, skip_bad_files: bool
 ) -> tuple[list[Identified], list[SkippedFile]]:
     """Every input, in order, and those skipped. InputError: the first bad one, unless ``skip_bad_files``."""
-    given = [(number, sample.name, str(path)) for number, sample in enumerate(samples) for path in sample.paths]
+    given = [_Given(number, sample, str(path)) for number, sample in enumerate(samples) for path in sample.paths]
     found: list[Identified] = []
     skipped: list[SkippedFile] = []
-    look = partial(attempt, partial(_identify, task=task, options=options), tolerant=skip_bad_files)
-    for (_, name, path), result in zip(given, run(look, given), strict=True):
+    identify_one = partial(caught, partial(_identify, task=task, options=options), tolerant=skip_bad_files)
+    for one, result in zip(given, run(identify_one, given), strict=True):
         if isinstance(result, Failure):
-            skipped.append(SkippedFile(name, path, result.reason))
+            skipped.append(SkippedFile(one.sample.name, one.path, result.reason))
         else:
             found.append(result)
     return found, skipped
 
 
-def _identify(given: tuple[int, str, str], task: TaskConfig, options: SourceOptions) -> Identified:
-    number, sample, path = given
+@dataclass(frozen=True)
+class _Given:
+    """A file and the sample, with its number, that it belongs to."""
+
+    number: int
+    sample: Sample
+    path: str
+
+
+def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identified:
+    sample, path = given.sample, given.path
+    import_extensions(task.extensions, f"task {task.name}")
     source = open_source(path, options)
-    check_source(source, task, sample)
+    check_source(source, task, sample.of_class)
     size, sha256 = locations.size_and_sha256(path)
-    truth = truth_source(task.truth, sample, source)
+    truth = truth_source(task.truth, sample.of_class, source)
+    events = EventKeys(np.empty(0), entries(source)) if isinstance(source, PointSource) else event_keys(source)
     made_of = ", ".join(f"{name} from {how}" for name, how in source.kinds.items())
     return Identified(
-        number,
+        given.number,
         truth,
-        InputFile(sample, path, size, sha256, entries(source)),
+        InputFile(sample.name, sample.of_class, path, size, sha256, entries(source)),
         f"{type(source).__name__} with {made_of}, truth from {truth.replace('_', ' ')}",
         dict(source.missing.branches),
-        node_form(source, task.nodes.members),
-        np.empty(0) if isinstance(source, PointSource) else event_keys(source),
+        node_form(source, [channels()[name] for name in task.inputs.channels]),
+        events.keys,
+        events.weights,
     )
 
 
-def check_classes(task: TaskConfig, found: Sequence[Identified], skipped: Sequence[SkippedFile]) -> None:
-    """InputError, with the first reason, when every file of a class was skipped."""
-    for name in task.classes:
-        if all(entry.file.sample != name for entry in found):
-            reason = next((entry.reason for entry in skipped if entry.sample == name), "none was given")
+def check_classes(samples: Sequence[Sample], found: Sequence[Identified], skipped: Sequence[SkippedFile]) -> None:
+    """InputError, with the first reason, when every file of a class (or of a sample that may hold any) was skipped."""
+    for name in dict.fromkeys(sample.of_class or sample.name for sample in samples):
+        if all(name not in (entry.file.of_class, entry.file.sample) for entry in found):
+            numbers = {sample.name for sample in samples if name in (sample.of_class, sample.name)}
+            reason = next((entry.reason for entry in skipped if entry.sample in numbers), "none was given")
             raise InputError(f"class '{name}': every file is bad and was skipped, the first because of: {reason}")
 
 
 def weighted(samples: Sequence[Sample], found: Sequence[Identified]) -> list[InputFile]:
     """The files with their event weights; InputError when too few are left for a sample's ``generated_events``."""
-    events = [sum(entry.file.events for entry in found if entry.number == number) for number in range(len(samples))]
+    weights = [sum(entry.weights for entry in found if entry.number == number) for number in range(len(samples))]
     files = [sum(entry.number == number for entry in found) for number in range(len(samples))]
     for sample, left in zip(samples, files, strict=True):
         if sample.generated is not None and left < len(sample.paths):
             raise InputError(
-                f"sample of class '{sample.name}' ({sample.paths[0]}, …): {len(sample.paths) - left} bad files were "
-                "skipped, so its generated_events no longer fits; mend the files, or list the good ones alone with "
+                f"sample '{sample.name}' ({sample.paths[0]}, …): {len(sample.paths) - left} bad files were "
+                "skipped, so its generated_events no longer fits; repair the files, or list the good ones alone with "
                 "their own number."
             )
-    return [
-        InputFile(
-            entry.file.sample,
-            entry.file.path,
-            entry.file.size,
-            entry.file.sha256,
-            entry.file.events,
-            samples[entry.number].event_weight(events[entry.number]),
-        )
-        for entry in found
-    ]
+    return [replace(entry.file, weight=samples[entry.number].event_weight(weights[entry.number])) for entry in found]
 
 
 def check_alike(found: Sequence[Identified]) -> None:
@@ -121,17 +127,17 @@ def check_alike(found: Sequence[Identified]) -> None:
     for entry in found:
         reference = first.setdefault(entry.number, entry)
         if entry.kind != reference.kind:
-            difference, mend = f"{reference.kind}, but {entry.kind}", "give files of one kind."
+            difference, advice = f"{reference.kind}, but {entry.kind}", "give files of one kind."
         elif entry.lacks.keys() != reference.lacks.keys():
             name = min(entry.lacks.keys() ^ reference.lacks.keys())
             here = "lacks" if name in entry.lacks else "has"
             looked_for = entry.lacks.get(name, reference.lacks.get(name))
             difference = f"it {here} {name} ({looked_for}), unlike the first"
-            mend = "give files that hold the same, or list the two kinds as samples of their own with --samples."
+            advice = "give files that hold the same, or list the two kinds as samples of their own with --samples."
         else:
             continue
         raise InputError(
-            f"{entry.file.path}: made otherwise than {reference.file.path} of the same sample ({difference}); {mend}"
+            f"{entry.file.path}: made otherwise than {reference.file.path} of the same sample ({difference}); {advice}"
         )
     check_forms([(entry.file.path, entry.form) for entry in found])
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
+from e2egraph.tasks.inputs import Inputs, read_inputs
+from e2egraph.tasks.objectives.objective import Objective, make_objective
+from e2egraph.tasks.task import import_extensions
 
 MANIFEST_NAME = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # (path, inode, size, time of change) of a shard → the SHA-256 that this process found.
 _hashed: dict[tuple[str, int, int, int], str] = {}
@@ -20,9 +24,11 @@ _hashed: dict[tuple[str, int, int, int], str] = {}
 
 @dataclass(frozen=True)
 class InputFile:
-    """One input: ``sample`` is the class it was given for; ``size`` in bytes; ``weight`` of each of its events."""
+    """One input: the ``sample`` it belongs to and the class that is given for (None: particles decide); ``size`` in
+    bytes; ``weight`` of each of its events, beside what the generator gives them."""
 
     sample: str
+    of_class: str | None
     path: str
     size: int
     sha256: str
@@ -56,9 +62,9 @@ class Shard:
 class Manifest:
     """The content of ``manifest.json``.
 
-    ``classes`` in label order; ``signal`` the class that counts as signal; ``configuration`` the whole task
-    configuration; ``cutflow``: class → step → jets left after it; ``removed``: class → cut → jets it removed;
-    ``counts``: class → split → jets; ``nodes``: class → ``nodes.node_fates`` → deposits in the windows of its jets;
+    ``classes`` in label order; ``configuration``: the whole task; ``network_inputs``: what networks read;
+    ``cutflow``: sample → step → objects left after it; ``removed``: sample → cut → objects it removed; ``counts``:
+    class → split → objects; ``nodes``: sample → ``nodes.node_outcomes`` → deposits in the regions of its objects;
     ``skipped``: inputs left out; ``duplicates``: events that stand more than once, where that was allowed;
     ``missing``: what inputs could not fill (such columns hold 0); ``source``: how inputs were read (``SourceOptions``).
     """
@@ -67,10 +73,9 @@ class Manifest:
     software_version: str
     task: str
     classes: list[str]
-    signal: str
-    targets: list[str]
     configuration: dict[str, Any]
     configuration_sha256: str
+    network_inputs: Inputs
     inputs: list[InputFile]
     shards: list[Shard]
     cutflow: dict[str, dict[str, int]]
@@ -81,6 +86,23 @@ class Manifest:
     nodes: dict[str, dict[str, int]] = field(default_factory=dict)
     duplicates: int = 0
     source: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Channel name → number in the shards."""
+        return {channel.name: channel.number for channel in self.network_inputs.channels}
+
+    @cached_property
+    def objective(self) -> Objective:
+        """What is learnt. UsageError when it needs an extension that cannot be imported."""
+        origin = f"task {self.task}"
+        import_extensions(self.configuration.get("extensions") or (), origin)
+        return make_objective(self.configuration["objective"], origin)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the targets stored, without their prefix."""
+        return self.objective.target_names
 
     @property
     def digest(self) -> str:
@@ -123,15 +145,16 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"{path}: damaged manifest; build the data set again.") from error
     if version != SCHEMA_VERSION:
         raise InputError(
-            f"{path}: schema version {version}, but this e2egraph reads {SCHEMA_VERSION}; "
-            "use the e2egraph that made it, or build the data set again."
+            f"{path}: schema version {version}, but this e2egraph reads {SCHEMA_VERSION}; build the data set again "
+            "from its inputs, or use the e2egraph that made it."
         )
     try:
         inputs = [InputFile(**entry) for entry in content.pop("inputs")]
         shards = [Shard(**entry) for entry in content.pop("shards")]
         skipped = [SkippedFile(**entry) for entry in content.pop("skipped")]
-        manifest = Manifest(inputs=inputs, shards=shards, skipped=skipped, **content)
-    except (KeyError, TypeError) as error:
+        networks = read_inputs(content.pop("network_inputs"), str(path))
+        manifest = Manifest(inputs=inputs, shards=shards, skipped=skipped, network_inputs=networks, **content)
+    except (KeyError, TypeError, UsageError) as error:
         raise InputError(f"{path}: damaged manifest ({error}); build the data set again.") from error
     for shard in manifest.shards:
         file = folder / shard.name

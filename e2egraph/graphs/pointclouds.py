@@ -1,21 +1,21 @@
-"""Point clouds of many jets in flat arrays: the one ragged container between events, shards and batches."""
+"""Point clouds of many objects in flat arrays: the one ragged container between events, shards and batches."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.graphs.columns import NEIGHBORS, NODE_TYPES, numpy_type
+from e2egraph.graphs.columns import NEIGHBORS
 
 
 @dataclass(frozen=True)
 class PointClouds:
-    """J jets with S nodes in all.
+    """J objects with S nodes in all.
 
-    ``jets``: column name → [J]; ``nodes``: column name → [S]; ``offsets`` [J+1]: jet i owns nodes
+    ``jets``: plain column → [J]; ``nodes``: node column → [S]; ``offsets`` [J+1]: object i owns nodes
     ``offsets[i]:offsets[i+1]``.
     """
 
@@ -28,16 +28,16 @@ class PointClouds:
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """Nodes of each jet, [J]."""
+        """Nodes of each object, [J]."""
         return np.diff(self.offsets)
 
     @property
     def jet_of_node(self) -> NDArray[np.int64]:
-        """Index of the jet each node belongs to, [S]."""
+        """Index of the object each node belongs to, [S]."""
         return np.repeat(np.arange(len(self)), self.counts)
 
     def take(self, index: NDArray) -> PointClouds:
-        """The jets at ``index`` (integers, any order, or a boolean mask [J]), nodes along."""
+        """The objects at ``index`` (integers, any order, or a boolean mask [J]), nodes along."""
         index = np.flatnonzero(index) if index.dtype == bool else np.asarray(index, dtype=np.int64)
         counts = self.counts[index]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
@@ -49,26 +49,26 @@ class PointClouds:
         )
 
     def keep_nodes(self, keep: NDArray[np.bool_]) -> PointClouds:
-        """The same jets with the nodes where ``keep`` [S] is true."""
+        """The same objects with the nodes where ``keep`` [S] is true."""
         kept_before = np.concatenate([[0], np.cumsum(keep)]).astype(np.int64)
         nodes = {name: column[keep] for name, column in self.nodes.items()}
         return PointClouds(jets=self.jets, nodes=nodes, offsets=kept_before[self.offsets])
 
 
-def empty(jet_columns: Sequence[str], neighbors: int = 0) -> PointClouds:
-    """No jets, with every node column and the given jet columns present."""
-    nodes: dict[str, NDArray] = {name: np.empty(0, numpy_type(name)) for name in NODE_TYPES}
+def empty(objects: Mapping[str, str], nodes: Mapping[str, str], neighbors: int = 0) -> PointClouds:
+    """No objects, with these plain and node columns (name → NumPy type)."""
+    of_nodes: dict[str, NDArray] = {name: np.empty(0, kind) for name, kind in nodes.items()}
     if neighbors:
-        nodes[NEIGHBORS] = np.empty((0, neighbors), np.int32)
+        of_nodes[NEIGHBORS] = np.empty((0, neighbors), np.int32)
     return PointClouds(
-        jets={name: np.empty(0, numpy_type(name)) for name in jet_columns},
-        nodes=nodes,
+        jets={name: np.empty(0, kind) for name, kind in objects.items()},
+        nodes=of_nodes,
         offsets=np.zeros(1, np.int64),
     )
 
 
 def concatenate(parts: Sequence[PointClouds]) -> PointClouds:
-    """All jets of ``parts`` (at least one), in order."""
+    """All objects of ``parts`` (at least one), in order."""
     counts = np.concatenate([part.counts for part in parts])
     return PointClouds(
         jets={name: np.concatenate([part.jets[name] for part in parts]) for name in parts[0].jets},

@@ -1,4 +1,4 @@
-"""Shards: Parquet files of jets with one list column for each node variable, zstd, row groups of 512 jets."""
+"""Shards: Parquet files of objects with a list column for each node variable, zstd, row groups bounded by nodes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
-from e2egraph.graphs.columns import JET_TYPES, NEIGHBORS, NODE_TYPES, TARGET_PREFIX, arrow_schema, numpy_type
+from e2egraph.graphs.columns import NEIGHBORS
 from e2egraph.graphs.manifest import read_manifest
 from e2egraph.graphs.pointclouds import PointClouds, concatenate
 
-JETS_PER_ROW_GROUP = 512
+# A row group is what is read at once: so many objects, or fewer where these have many nodes.
+OBJECTS_PER_ROW_GROUP, NODES_PER_ROW_GROUP = 512, 1 << 20
 FOOTER_KEY = b"e2egraph"
 PARTIAL = ".partial"
 
@@ -36,32 +37,39 @@ def write_error(path: Path, error: OSError) -> UnfinishedError:
     )
 
 
-def write_shard(path: Path, clouds: PointClouds, targets: tuple[str, ...], footer: dict[str, Any]) -> None:
-    """Write jets to ``path``; ``footer`` (JSON) says where they come from. Beside its name first, then renamed.
+def write_shard(path: Path, clouds: PointClouds, schema: pa.Schema, footer: dict[str, Any]) -> None:
+    """Write objects to ``path`` in the columns of ``schema``; ``footer`` (JSON) says where they come from. Beside its
+    name first, then renamed.
 
     UnfinishedError, with nothing left of this shard, when it cannot be written.
     """
-    neighbors = clouds.nodes.get(NEIGHBORS)
-    schema = arrow_schema(targets, 0 if neighbors is None else neighbors.shape[1])
     schema = schema.with_metadata({FOOTER_KEY: json.dumps(footer).encode()})
     offsets = pa.array(clouds.offsets.astype(np.int32))
     arrays = []
     for field in schema:
         if field.name == NEIGHBORS:
-            flat = pa.array(np.ascontiguousarray(neighbors, np.int32).ravel())
+            flat = pa.array(np.ascontiguousarray(clouds.nodes[NEIGHBORS], np.int32).ravel())
             rows = pa.FixedSizeListArray.from_arrays(flat, field.type.value_type.list_size)
             arrays.append(pa.ListArray.from_arrays(offsets, rows))
-        elif field.name in NODE_TYPES:
-            values = pa.array(np.ascontiguousarray(clouds.nodes[field.name], numpy_type(field.name)))
+        elif pa.types.is_list(field.type):
+            kind = field.type.value_type.to_pandas_dtype()
+            values = pa.array(np.ascontiguousarray(clouds.nodes[field.name], kind))
             arrays.append(pa.ListArray.from_arrays(offsets, values))
+        elif pa.types.is_string(field.type):
+            arrays.append(pa.array(clouds.jets[field.name], field.type))
         else:
-            arrays.append(pa.array(clouds.jets[field.name].astype(numpy_type(field.name)), field.type))
+            arrays.append(pa.array(clouds.jets[field.name].astype(field.type.to_pandas_dtype()), field.type))
     table = pa.Table.from_arrays(arrays, schema=schema)
     # The process in the name: one left over from a killed build never writes into this one's file.
     beside = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+    fitting = len(clouds) * NODES_PER_ROW_GROUP // max(1, int(clouds.offsets[-1]))
+    rows = min(OBJECTS_PER_ROW_GROUP, max(1, fitting))
     try:
         with beside.open("wb") as stream:
-            pq.write_table(table, stream, compression="zstd", compression_level=3, row_group_size=JETS_PER_ROW_GROUP)
+            rows = min(
+                OBJECTS_PER_ROW_GROUP, max(1, len(clouds) * NODES_PER_ROW_GROUP // max(1, int(clouds.offsets[-1])))
+            )
+            pq.write_table(table, stream, compression="zstd", compression_level=3, row_group_size=rows)
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(path)
@@ -97,10 +105,11 @@ def read_row_groups(file: pq.ParquetFile, groups: Sequence[int], columns: Sequen
 
 
 def first_jets(folder: Path, number: int) -> PointClouds:
-    """The first ``number`` jets of each class of a data set (fewer where its first shard holds fewer)."""
+    """The first ``number`` objects of each class of a data set (fewer where its first shards hold fewer)."""
     shards = {shard.sample: shard.name for shard in reversed(read_manifest(folder).shards)}
-    parts = [read_row_groups(open_shard(folder / name), [0]) for name in shards.values()]
-    return concatenate([part.take(np.arange(min(number, len(part)))) for part in parts])
+    together = concatenate([read_row_groups(open_shard(folder / name), [0]) for name in shards.values()])
+    label = together.jets["label"]
+    return concatenate([together.take(np.flatnonzero(label == each)[:number]) for each in np.unique(label)])
 
 
 def from_table(table: pa.Table) -> PointClouds:
@@ -109,22 +118,28 @@ def from_table(table: pa.Table) -> PointClouds:
     nodes: dict[str, NDArray] = {}
     offsets: NDArray[np.int64] | None = None
     for name in table.column_names:
+        if not pa.types.is_list(table.schema.field(name).type):
+            jets[name] = plain_values(table.column(name))
+            continue
         column = table.column(name).combine_chunks()
         array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-        if name in NODE_TYPES or name == NEIGHBORS:
-            offsets = array.offsets.to_numpy().astype(np.int64)
-            values = array.values[offsets[0] : offsets[-1]]
-            nodes[name] = (
-                values.flatten().to_numpy().reshape(-1, values.type.list_size)
-                if name == NEIGHBORS
-                else values.to_numpy(zero_copy_only=False)
-            )
-            offsets = offsets - offsets[0]
-        elif name in JET_TYPES or name.startswith(TARGET_PREFIX):
-            jets[name] = array.to_numpy(zero_copy_only=False).astype(numpy_type(name))
+        offsets = array.offsets.to_numpy().astype(np.int64)
+        values = array.values[offsets[0] : offsets[-1]]
+        nodes[name] = (
+            values.flatten().to_numpy().reshape(-1, values.type.list_size)
+            if name == NEIGHBORS
+            else values.to_numpy(zero_copy_only=False)
+        )
+        offsets = offsets - offsets[0]
     if offsets is None:
         offsets = np.zeros(table.num_rows + 1, np.int64)
     return PointClouds(jets=jets, nodes=nodes, offsets=offsets)
+
+
+def plain_values(column: pa.ChunkedArray) -> NDArray:
+    """A plain column as a NumPy array, strings as fixed-width unicode."""
+    kind = "U10" if pa.types.is_string(column.type) else column.type.to_pandas_dtype()
+    return np.asarray(column.to_numpy(), kind)
 
 
 def _first_line(error: Exception) -> str:

@@ -79,7 +79,8 @@ def truth_source(truth: Truth, name: str | None, source: EventSource | PointSour
         if truth.decays[name].needs_status and "gen.status" in source.missing:
             raise InputError(
                 f"{source.path}: truth of class '{name}' asks for the status of generator particles (no branch "
-                f"{source.missing.branches['gen.status']}); give a file that has it, or drop truth.decays.{name}.status."
+                f"{source.missing.branches['gen.status']}); give a file that has it, or leave out "
+                f"truth.decays.{name}.status."
             )
         return "generator"
     if truth.source in ("auto", "jet_label") and has_label:

@@ -45,14 +45,14 @@ VECTORS: dict[str, Alternatives] = {
     },
     "gen": {
         "pdg_id": ("gen_pdgId",), "pt": ("gen_pt",), "eta": ("gen_eta",), "phi": ("gen_phi",), "mass": ("gen_m",),
-        "mother": ("gen_mother",),
+        "mother": ("gen_mother",), "status": ("gen_status",),
     },
 }  # fmt: skip
 
 # Fields that a collection can be read without; they are then absent and listed in ``missing``.
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "jets": ("softdrop_mass", "tau1", "tau2", "tau3", "truth_label"),
-    "gen": ("mass", "mother"),
+    "gen": ("mass", "mother", "status"),
 }
 # Branches that stand in for a jet field that has none of its own, in order of preference.
 DERIVED: dict[str, tuple[tuple[str, ...], ...]] = {

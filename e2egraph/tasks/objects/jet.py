@@ -17,8 +17,8 @@ OUTERMOST_TOWER = HCAL_ROWS // 2
 
 @configuration
 class JetConfig:
-    """Which jets are taken. pT [GeV]; ``edge_towers``: least 28 − |ieta| of the seed tower (12: a window of ±62 crystals
-    needs no padding in η)."""
+    """Which jets are taken. pT [GeV]; ``edge_towers``: least 28 − |ieta| of the seed tower (12: a window of ±62
+    crystals needs no padding in η)."""
 
     kind: str = "jet"
     pt_min: float = 400.0

@@ -29,7 +29,7 @@ PLANES: dict[str, tuple[Channel, str]] = {
 IGNORED = "ignore"
 
 # Quantity of a jet → the columns that hold it, the first that is there (converters of RHTree files, ntuples.md §3).
-# ``mass_target``, ``pt_target``: of the generated particle, the target of a mass regression.
+# ``gen_mass``, ``gen_pt``: of the generated particle, targets of a regression.
 JET_COLUMNS: dict[str, tuple[str, ...]] = {
     "jet_pt": ("pt", "jetPt", "jetpt"),
     "jet_eta": ("eta", "jetEta"),
@@ -41,8 +41,8 @@ JET_COLUMNS: dict[str, tuple[str, ...]] = {
     "run": ("runId",),
     "lumi": ("lumiId",),
     "event": ("eventId",),
-    "mass_target": ("am", "m"),
-    "pt_target": ("apt",),
+    "gen_mass": ("am", "m"),
+    "gen_pt": ("apt",),
 }
 
 

@@ -20,7 +20,7 @@ class Failure:
     reason: str
 
 
-def attempt(function: Callable[[Given], Result], given: Given, *, tolerant: bool) -> Result | Failure:
+def caught(function: Callable[[Given], Result], given: Given, *, tolerant: bool) -> Result | Failure:
     """``function(given)``; with ``tolerant`` a bad input gives a Failure. Other stops never do."""
     try:
         return function(given)
