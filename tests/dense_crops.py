@@ -24,8 +24,8 @@ CHANNELS = (*IMAGE_BRANCHES, "HCAL")
 
 # Settings under which every jet and every channel of the contract is built.
 BUILD_SETTINGS = [
-    "nodes.channels=[TRACK,BPIX1,BPIX2,BPIX3,TIB1,TOB2,ECAL,HCAL]",
-    "nodes.suppress_displaced=false",
+    "inputs.channels=[TRACK,BPIX1,BPIX2,BPIX3,TIB1,TOB2,ECAL,HCAL]",
+    "inputs.suppress_displaced=false",
     "truth.source=sample_name",
     "resampling=null",
 ]

@@ -6,22 +6,38 @@ learns to tell them apart within a few steps. Numbers carry no physics beyond th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from e2egraph import __version__
-from e2egraph.config import digest
-from e2egraph.detector.channels import Channel, channels, hit_channels
-from e2egraph.graphs.columns import SPLITS
+from e2egraph.config import as_dict, digest
+from e2egraph.detector.channels import Channel, channels
+from e2egraph.graphs.columns import SPLITS, TARGET_PREFIX, task_schema
 from e2egraph.graphs.manifest import SCHEMA_VERSION, Manifest, Shard, sha256_of, write_manifest
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.graphs.shards import write_shard
+from e2egraph.tasks.task import TaskConfig, make_task
 
-CHANNELS = np.array(
-    [c for c in channels().values() if c is Channel.TRACK or c <= Channel.BPIX3 or c >= Channel.ECAL], np.uint8
-)
+CHANNEL_NAMES = ("TRACK", "BPIX1", "BPIX2", "BPIX3", "ECAL", "HCAL")
+CHANNELS = np.array([channels()[name] for name in CHANNEL_NAMES], np.uint8)
+
+
+def toy_task(
+    classes: Sequence[str] = ("qcd", "top"), signal: str = "top", objective: Mapping[str, Any] | None = None
+) -> TaskConfig:
+    """The task of toy jets: a classification unless ``objective`` is another."""
+    return make_task(
+        {
+            "name": "toy",
+            "description": "toy jets",
+            "inputs": {"channels": list(CHANNEL_NAMES)},
+            "objective": objective or {"kind": "classification", "classes": list(classes), "signal": signal},
+        },
+        "toy task",
+    )
 
 
 def toy_clouds(
@@ -49,7 +65,8 @@ def toy_clouds(
     order = np.lexsort((position[:, 1], position[:, 0], -value, channel, owner))
 
     radius = np.zeros(len(channels()))
-    radius[list(hit_channels())] = [channel.radius for channel in hit_channels()]
+    for row in channels().values():
+        radius[row] = row.radius if row.collection == "hits" else 0.0
     sigma = np.where(is_track, 1.0, 0.0)
     columns = {
         "deta": position[:, 0],
@@ -85,7 +102,10 @@ def toy_clouds(
         "n_pv": np.full(jets, 10),
         "n_nodes": counts,
         "nodes_cut": np.zeros(jets),
+        # What can be learnt: the mass behind the jet, and a momentum like the jet's own.
+        TARGET_PREFIX + "gen_mass": mass,
     }
+    quantities[TARGET_PREFIX + "gen_pt"] = 1.05 * quantities["jet_pt"]
     node_arrays = {
         name: values[order].astype(np.uint8 if name == "channel" else np.float32) for name, values in columns.items()
     }
@@ -102,11 +122,16 @@ def write_toy_dataset(
     signal: str = "top",
     shards_per_class: int = 2,
     split_fractions: Sequence[float] = (0.6, 0.2, 0.2),
+    objective: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write ``jets`` jets in all (equal numbers of each class) as a data set at ``folder`` and return ``folder``."""
+    """Write ``jets`` jets in all (equal numbers of each class) as a data set at ``folder`` and return ``folder``.
+
+    ``objective``: another than the classification of ``classes``; it may have the targets gen_mass and gen_pt [GeV].
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    configuration = {"name": "toy", "classes": list(classes), "signal": signal}
+    task = toy_task(classes, signal, objective)
+    classes, configuration = task.classes, as_dict(task)
     shards: list[Shard] = []
     counts = {name: dict.fromkeys(SPLITS, 0) for name in classes}
     for label, name in enumerate(classes):
@@ -120,7 +145,9 @@ def write_toy_dataset(
                 first_event=1 + int(share[0]) if len(share) else 1,
             )
             path = folder / f"part-{name}-{number:03d}.parquet"
-            write_shard(path, clouds, (), {"schema_version": SCHEMA_VERSION, "configuration": configuration})
+            write_shard(
+                path, clouds, task_schema(task), {"schema_version": SCHEMA_VERSION, "configuration": configuration}
+            )
             shards.append(
                 Shard(path.name, name, len(clouds), int(clouds.offsets[-1]), path.stat().st_size, sha256_of(path))
             )
@@ -133,10 +160,9 @@ def write_toy_dataset(
             software_version=__version__,
             task="toy",
             classes=list(classes),
-            signal=signal,
-            targets=[],
+            network_inputs=task.network_inputs,
             configuration=configuration,
-            configuration_sha256=digest(configuration),
+            configuration_sha256=digest(task),
             inputs=[],
             shards=shards,
             cutflow={},

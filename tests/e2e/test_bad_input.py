@@ -67,7 +67,7 @@ def test_no_jet_selected(run, tmp_path, ntuple):
     other = rhtree_files.write(
         tmp_path / "o.root", rhtree_files.random_deposits(5, 2), without=rhtree_files.IMAGE_PREFIXES
     )
-    code, _, error = run(*words, "--sample", f"top={other}", "--set", "selection.jet_pt_min=9999")
+    code, _, error = run(*words, "--sample", f"top={other}", "--set", "object.pt_min=9999")
     assert code == 1
     says(error, "class 'qcd'", "no jet selected", "selection")
     assert not (tmp_path / "data").exists()

@@ -105,7 +105,7 @@ def test_the_bundle_says_which_nodes_it_reads(folder):
 
 def test_a_data_set_without_the_nodes_of_a_run_or_bundle_is_refused(run, folder, tmp_path):
     samples = [word for name in ("qcd", "top") for word in ("--sample", f"{name}={folder / name}.root")]
-    settings = [word for setting in (*SETTINGS, "nodes.channels=[TRACK]") for word in ("--set", setting)]
+    settings = [word for setting in (*SETTINGS, "inputs.channels=[TRACK]") for word in ("--set", setting)]
     assert run("build-graphs", "--task", "top", *samples, *settings, "--output", tmp_path / "tracks")[0] == 0
     for model in ("runs/wide", "bundle"):
         words = ("--data", tmp_path / "tracks", "--output", tmp_path / "scores.parquet")

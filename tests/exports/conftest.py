@@ -20,7 +20,7 @@ from tests.export.bundles import JetLinear, info
 from tests.exports.cpp_build import SANITIZERS, build_program, build_runner, fetch_dependencies, made_once
 
 # Made-up jets: of any pT and anywhere in η, nearly to the image's edge.
-LOOSE = ("selection.jet_pt_min=0", "selection.jet_abs_eta_max=9", "selection.seed_edge_towers=1", "resampling=null")
+LOOSE = ("object.pt_min=0", "object.abs_eta_max=9", "object.edge_towers=1", "resampling=null")
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +60,7 @@ def jet_linear_network() -> JetLinear:
 def jet_linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that reads jet quantities and the nodes of all channels, of which its task keeps at most 50."""
     names = ", ".join(channels())
-    task = load_task("top", [*LOOSE, f"nodes.channels=[{names}]", "nodes.cap=50"])
+    task = load_task("top", [*LOOSE, f"inputs.channels=[{names}]", "inputs.cap=50"])
     about = info(
         "jet-linear",
         task="top",

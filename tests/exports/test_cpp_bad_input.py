@@ -133,7 +133,7 @@ def test_a_spoilt_bundle_is_refused_in_cpp_and_in_python(what, runner, jet_linea
         (lambda c: c["info"]["configuration"].pop("nodes"), "info.configuration.nodes"),
         (lambda c: c["info"]["configuration"]["nodes"].update(cap=0), "nodes.cap"),
         (lambda c: c["info"]["configuration"]["nodes"].update(thresholds={"ECAL": "low"}), "thresholds.ECAL"),
-        (lambda c: c["info"]["configuration"]["selection"].update(jet_pt_min=None), "selection.jet_pt_min"),
+        (lambda c: c["info"]["configuration"]["selection"].update(jet_pt_min=None), "object.pt_min"),
         (lambda c: c.update(uses_jet=1), "uses_jet"),
     ],
 )

@@ -25,8 +25,8 @@ from tests.exports.cpp_files import Inferred, assert_same_nodes, infer
 from tests.models.zoo import build
 
 # Lower and wider than the task's own, so that few events give many jets; a cap that many of them exceed.
-SETTINGS = ("selection.jet_pt_min=170", "selection.jet_abs_eta_max=2.4", "selection.seed_edge_towers=2")
-SETTINGS += ("nodes.cap=900", "resampling=null")
+SETTINGS = ("object.pt_min=170", "object.abs_eta_max=2.4", "object.edge_towers=2")
+SETTINGS += ("inputs.cap=900", "resampling=null")
 
 NARROW = NodeSelection(
     channels=["TRACK", "BPIX1", "BPIX2", "ECAL", "HCAL"],

@@ -64,10 +64,13 @@ def compare(runner: Path, bundle: Path, events: list[Collections], folder: Path,
     ("settings", "selection"),
     [
         ((), NodeSelection()),
-        (("nodes.cap=30",), NodeSelection()),
-        (("nodes.suppress_displaced=false", "nodes.channels=[TRACK, TIB1, HCAL]"), NodeSelection(radius=0.5)),
-        (("nodes.half_window=32", "nodes.thresholds={ECAL: 0.5, TRACK: -2}"), NodeSelection(thresholds={"HCAL": 2.0})),
-        (("nodes.radius=0.8",), NodeSelection(channels=["ECAL", "BPIX1"], half_window=12, cap=25)),
+        (("inputs.cap=30",), NodeSelection()),
+        (("inputs.suppress_displaced=false", "inputs.channels=[TRACK, TIB1, HCAL]"), NodeSelection(radius=0.5)),
+        (
+            ("inputs.half_window=32", "inputs.thresholds={ECAL: 0.5, TRACK: -2}"),
+            NodeSelection(thresholds={"HCAL": 2.0}),
+        ),
+        (("inputs.radius=0.8",), NodeSelection(channels=["ECAL", "BPIX1"], half_window=12, cap=25)),
     ],
 )
 def test_awkward_events_make_the_same_nodes(settings, selection, runner, jet_linear, tmp_path):
@@ -125,8 +128,8 @@ def test_seeds_are_found_as_the_simulation_finds_them(runner, jet_linear, tmp_pa
 
 
 def test_jets_outside_the_selection_are_listed_with_the_cut_they_fail(runner, jet_linear, tmp_path):
-    settings = ("selection.jet_pt_min=400", "selection.jet_pt_max=900", "selection.jet_abs_eta_max=1.37")
-    bundle = variant(jet_linear, tmp_path / "bundle", *settings, "selection.seed_edge_towers=12")
+    settings = ("object.pt_min=400", "object.pt_max=900", "object.abs_eta_max=1.37")
+    bundle = variant(jet_linear, tmp_path / "bundle", *settings, "object.edge_towers=12")
     event = awkward_event(
         np.random.default_rng(1), 50, np.array([[28, 5], [28, 5], [28, 5], [28, 5], [11, 5], [12, 5]])
     )

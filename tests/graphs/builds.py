@@ -9,7 +9,7 @@ from e2egraph.tasks.task import load_task
 from tests import rhtree_files
 
 # Enough |η| that most random jets stay, so that small files suffice.
-SETTINGS = ("selection.jet_abs_eta_max=1.5", "resampling.pt_edges=[400,600,3000]")
+SETTINGS = ("object.abs_eta_max=1.5", "resampling.edges.jet_pt=[400,600,3000]")
 
 
 def ntuple(path: Path, seed: int, events: int = 12, first_event: int = 1) -> Path:
@@ -26,7 +26,7 @@ def damaged_ntuple(path: Path, seed: int, events: int = 12) -> Path:
 
 
 def samples_of(qcd: list[Path], top: list[Path]) -> list[Sample]:
-    return [Sample("qcd", tuple(qcd)), Sample("top", tuple(top))]
+    return [Sample("qcd", "qcd", tuple(qcd)), Sample("top", "top", tuple(top))]
 
 
 def task(*settings: str):

@@ -19,7 +19,7 @@ from e2egraph.graphs.shards import open_shard, read_footer, read_row_groups
 from e2egraph.tasks.task import load_task
 from tests import rhtree_files
 
-SETTINGS = ["nodes.neighbors=3", "selection.jet_abs_eta_max=1.5"]
+SETTINGS = ["inputs.neighbors=3", "object.abs_eta_max=1.5"]
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_an_output_with_another_configuration_or_other_content_is_refused(data_s
 
 
 def test_a_class_without_a_selected_jet_is_refused_and_leaves_nothing(samples, tmp_path):
-    task = load_task("top", [*SETTINGS, "selection.jet_pt_min=5000"])
+    task = load_task("top", [*SETTINGS, "object.pt_min=5000"])
     with pytest.raises(InputError, match=r"class 'qcd': no jet selected .*pt 0"):
         build(task, samples, tmp_path / "top")
     assert list(tmp_path.iterdir()) == []

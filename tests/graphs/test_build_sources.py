@@ -9,7 +9,7 @@ from e2egraph.graphs.shards import open_shard, read_row_groups
 from tests import hitstree_files, image_files, rhtree_files
 from tests.image_files import BOOSTED_TOP
 
-PLAIN = ["--set", "resampling=null", "--set", "selection.jet_pt_min=0"]
+PLAIN = ["--set", "resampling=null", "--set", "object.pt_min=0"]
 IMAGES = ["--image-preset", "boosted-top"]
 
 
@@ -51,7 +51,7 @@ def test_hits_trees_become_data_sets_of_tracks_and_hits(tmp_path, capsys):
     for name, seed in (("top", 1), ("qcd", 2)):
         hitstree_files.write(tmp_path / f"{name}.root", hitstree_files.random_branches(20, seed=seed))
     samples = [(name, tmp_path / f"{name}.root") for name in ("qcd", "top")]
-    options = ["--trust-sample-names", "--set", "nodes.channels=[TRACK,BPIX1,BPIX2,BPIX3,TIB1]"]
+    options = ["--trust-sample-names", "--set", "inputs.channels=[TRACK,BPIX1,BPIX2,BPIX3,TIB1]"]
     assert build(tmp_path / "data", samples, *options) == 0, capsys.readouterr().err
     clouds = list(clouds_of(tmp_path / "data"))
     channels = np.concatenate([part.nodes["channel"] for part in clouds])

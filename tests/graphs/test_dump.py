@@ -17,7 +17,7 @@ from e2egraph.graphs.shards import open_shard, read_row_groups
 from e2egraph.tasks.task import load_task
 from tests import rhtree_files
 
-TASK = load_task("top", ["selection.jet_abs_eta_max=1.5", "resampling=null"])
+TASK = load_task("top", ["object.abs_eta_max=1.5", "resampling=null"])
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_seeds_can_be_left_for_the_reader_to_find(samples, tmp_path):
 
 
 def test_without_a_selected_jet_nothing_is_written(samples, tmp_path):
-    task = load_task("top", ["selection.jet_pt_min=100000"])
+    task = load_task("top", ["object.pt_min=100000"])
     with pytest.raises(InputError, match="no jet of task 'top'"):
         dump_events(task, samples, tmp_path / "events.e2e")
     assert list(tmp_path.iterdir()) == []

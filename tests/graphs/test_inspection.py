@@ -59,7 +59,7 @@ def test_a_complete_file_serves_every_class_of_the_task(tmp_path):
 def test_what_a_file_lacks_is_told_for_each_class(tmp_path):
     blind = rhtree_files.random_deposits(3, 1, truth=False)
     path = rhtree_files.write(tmp_path / "blind.root", blind, without=(*rhtree_files.VECTOR_PREFIXES, "BPIX_layer2"))
-    found = inspect_file(str(path), tasks=[task(), task("nodes.channels=[ECAL]")])
+    found = inspect_file(str(path), tasks=[task(), task("inputs.channels=[ECAL]")])
     assert (
         "no branch for hits.BPIX2 (looked for BPIX_layer2_ECAL_atPV)"
         in inspect_file(str(path), tasks=[task()]).verdicts["top", "qcd"]

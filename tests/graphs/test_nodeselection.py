@@ -187,14 +187,14 @@ def test_a_column_that_was_not_read_is_named():
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("nodes.channels=[ECAL,EE]", "'nodes.channels' is wrong .*EE.*known are TRACK"),
-        ("nodes.channels=[]", "name at least one channel"),
-        ("nodes.thresholds.EE=1", "'nodes.thresholds' is wrong .*EE"),
-        ("nodes.thresholds.ECAL=.nan", "'nodes.thresholds.ECAL' is wrong .*finite"),
-        ("nodes.half_window=63", "'nodes.half_window' is wrong .*62"),
-        ("nodes.half_window=-1", "'nodes.half_window' is wrong"),
-        ("nodes.radius=0", "'nodes.radius' is wrong .*greater than 0"),
-        ("nodes.cap=0", "'nodes.cap' is wrong"),
+        ("inputs.channels=[ECAL,EE]", "'nodes.channels' is wrong .*EE.*known are TRACK"),
+        ("inputs.channels=[]", "name at least one channel"),
+        ("inputs.thresholds.EE=1", "'nodes.thresholds' is wrong .*EE"),
+        ("inputs.thresholds.ECAL=.nan", "'inputs.thresholds.ECAL' is wrong .*finite"),
+        ("inputs.half_window=63", "'nodes.half_window' is wrong .*62"),
+        ("inputs.half_window=-1", "'nodes.half_window' is wrong"),
+        ("inputs.radius=0", "'nodes.radius' is wrong .*greater than 0"),
+        ("inputs.cap=0", "'nodes.cap' is wrong"),
         ("nodes.window=31", "unknown key 'nodes.window'"),
     ],
 )
@@ -217,13 +217,13 @@ def test_a_task_that_selects_no_window_keeps_its_hash_and_older_configurations_a
     assert digest(nodes) == digest(before)
     wide = load_task("top")
     assert validate(TaskConfig, as_dict(wide), "manifest") == wide
-    narrow = load_task("top", ["nodes.half_window=31", "nodes.radius=0.8"])
+    narrow = load_task("top", ["inputs.half_window=31", "inputs.radius=0.8"])
     assert validate(TaskConfig, as_dict(narrow), "manifest") == narrow
     assert digest(narrow) != digest(wide)
 
 
 def test_what_a_data_set_was_built_with_is_read_off_its_configuration():
-    task = as_dict(load_task("top", ["nodes.half_window=31", "nodes.thresholds.ECAL=0.3"]))
+    task = as_dict(load_task("top", ["inputs.half_window=31", "inputs.thresholds.ECAL=0.3"]))
     built = built_with(task)
     assert built is not None
     assert (built.half_window, built.radius, built.thresholds, built.cap) == (31, None, {"ECAL": 0.3}, 4096)
@@ -244,7 +244,7 @@ def test_what_a_data_set_was_built_with_is_read_off_its_configuration():
     ],
 )
 def test_nodes_that_the_data_set_was_built_without_are_not_asked_for_in_vain(options, message):
-    task = as_dict(load_task("top", ["nodes.half_window=31", "nodes.radius=0.8", "nodes.thresholds.ECAL=0.3"]))
+    task = as_dict(load_task("top", ["inputs.half_window=31", "inputs.radius=0.8", "inputs.thresholds.ECAL=0.3"]))
     with pytest.raises(InputError, match=f"data/top: the node selection {message}"):
         check_available(Path("data/top"), task, NodeSelection(**options))
     narrower = NodeSelection(channels=["ECAL"], half_window=31, radius=0.5, thresholds={"ECAL": 0.3}, cap=10_000)

@@ -56,7 +56,7 @@ def test_negative_energies_are_dropped_and_counted(files, tmp_path):
             np.arange(len(deposits.branches["ecal_energy"][event])) % 2, 1, -1
         )
     noisy = rhtree_files.write(tmp_path / "noisy.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
-    options = ("nodes.channels=[ECAL]", "resampling=null")
+    options = ("inputs.channels=[ECAL]", "resampling=null")
     clean = build(task(*options), samples_of([files["qcd"]], [files["top"]]), tmp_path / "clean").manifest.nodes["top"]
     fates = build(task(*options), samples_of([files["qcd"]], [noisy]), tmp_path / "noise").manifest.nodes["top"]
     assert fates["in_windows"] == clean["in_windows"]
@@ -65,7 +65,7 @@ def test_negative_energies_are_dropped_and_counted(files, tmp_path):
 
 
 def test_nodes_below_a_threshold_and_over_the_cap_are_counted(files, tmp_path):
-    options = ("nodes.channels=[ECAL]", "nodes.thresholds={ECAL: 1.0}", "nodes.cap=20", "resampling=null")
+    options = ("inputs.channels=[ECAL]", "inputs.thresholds={ECAL: 1.0}", "inputs.cap=20", "resampling=null")
     summary = build(task(*options), samples_of([files["qcd"]], [files["top"]]), tmp_path / "data")
     for fates in summary.manifest.nodes.values():
         assert fates["below_threshold"] > 0

@@ -61,7 +61,7 @@ def test_skipping_a_file_keeps_the_weights_right_or_refuses(files, tmp_path):
 
 def test_reweighting_gives_every_class_the_reference_s_weighted_spectrum(files, tmp_path):
     edges = [400, 500, 650, 900]
-    settings = ("resampling.method=reweight", f"resampling.pt_edges={edges}")
+    settings = ("resampling.method=reweight", f"resampling.edges.jet_pt={edges}")
     summary = build(task(*settings), productions(files), tmp_path / "data")
     spectra = {}
     for name in ("qcd", "top"):

@@ -141,7 +141,7 @@ def test_every_option_of_the_recipe_can_be_trained_with(data, model, tmp_path):
         "training.patience=2",
         "training.checkpoint_steps=5",
         "training.deterministic=false",
-        "data.max_nodes=10",
+        "data.nodes.cap=10",
         "data.drop_remainder=true",
         "model.options.width=8",
     )
