@@ -94,7 +94,7 @@ class TaskConfig:
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     description: str
-    object: Any = Field(default_factory=lambda: {"kind": "jet"})
+    object: Any = Field(default_factory=lambda: kinds()["jet"].configuration())
     region: RegionConfig = Field(default_factory=RegionConfig)
     inputs: TaskInputs
     truth: Truth = Field(default_factory=Truth)
