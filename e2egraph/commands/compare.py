@@ -34,13 +34,11 @@ def compare(
     output: Path | None,
     json_file: Path | None,
 ) -> None:
-    """Tables of evaluated runs on the same jets: figures, with jet mass and τ32 alone as the baseline; then paired
-    differences to one of them, with errors and p-values.
+    """Tables of evaluated runs on the same objects: figures, with a baseline of jet quantities where the objective has
+    one; then paired differences to one of them, with errors and p-values.
     """
-    from dataclasses import asdict
-
     from e2egraph.evaluation.compare.comparison import compare as rows_of
-    from e2egraph.evaluation.compare.comparison import markdown_table
+    from e2egraph.evaluation.compare.comparison import markdown_table, row_as_json
     from e2egraph.evaluation.compare.evaluated_run import read_evaluated
     from e2egraph.evaluation.compare.paired_runs import as_json, compare_paired, paired_note, paired_table
     from e2egraph.graphs.shards import first_jets
@@ -54,8 +52,8 @@ def compare(
             run.resolve().name: latency(bundles / run.name, jets, batch_sizes=(1,), repeats=2 * JETS_TIMED)[1]
             for run in runs
         }
-    rows = rows_of(runs, data, times, group=group)
-    text = markdown_table(rows)
+    comparison = rows_of(runs, data, times, group=group)
+    text = markdown_table(comparison)
     click.echo(text)
     click.echo("ONNX Runtime: median over jets one at a time, one thread.")
     if group:
@@ -65,15 +63,15 @@ def compare(
     content = {
         "runs": [{"folder": str(run.folder), "model": run.model, "seed": run.report.get("seed")} for run in evaluated],
         "grouped": group,
-        "rows": [asdict(row) for row in rows],
+        "rows": [row_as_json(row) for row in comparison.rows],
     }
     contenders = len({run.model for run in evaluated}) if group else len(evaluated)
     if contenders > 1 or reference is not None:
         if without and reference is None and json_file is None:
             click.echo(f"No paired differences: no scores.parquet in {', '.join(without)}; evaluate again.")
         else:
-            result = compare_paired(runs, reference, group=group, resamples=resamples)
-            differences = f"{paired_table(result)}\n\n{paired_note(result)}"
+            result, figures = compare_paired(runs, reference, group=group, resamples=resamples)
+            differences = f"{paired_table(result, figures)}\n\n{paired_note(result)}"
             click.echo(f"\n{differences}")
             text = f"{text}\n\n{differences}"
             content["paired"] = as_json(result)

@@ -36,19 +36,15 @@ def evaluate(run: Path, data: Path | None, output: Path | None, split: str, anal
     )
     if summary is None:
         return
-    metrics = summary.metrics
-    click.echo(
-        f"{summary.model}: AUC {metrics.auc:.4f} ± {metrics.auc_error:.4f}, signal efficiency at 1% mistag "
-        f"{metrics.signal_efficiency_at_1pct_mistag:.3f} ± {metrics.signal_efficiency_at_1pct_mistag_error:.3f}"
-    )
-    for limit in metrics.limits:
+    click.echo(f"{summary.model}: {summary.line}")
+    for limit in summary.limits:
         click.echo(f"Limit: {limit}.")
     if summary.significance is not None:
         click.echo(f"{significance_line(summary.significance)}.")
         for limit in summary.significance.limits:
             click.echo(f"Limit of the significance: {limit}.")
     done(
-        f"wrote metrics.json, scores.parquet{', report.html' if report else ''} and plots of {metrics.jets} {split} "
+        f"wrote metrics.json, scores.parquet{', report.html' if report else ''} and plots of {summary.jets} {split} "
         f"jets to {summary.output}",
         f"e2egraph export {run} --output exports/{run.name}",
     )

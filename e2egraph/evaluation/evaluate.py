@@ -6,41 +6,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from e2egraph import __version__
 from e2egraph.config import as_dict
 from e2egraph.data.parts import PARTS
-from e2egraph.data.scores import write_scores
+from e2egraph.data.scores import target_columns, write_scores
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED
-from e2egraph.evaluation.metrics.tagging import TaggingMetrics
-from e2egraph.evaluation.metrics_report import MASSES, QUANTITIES, MetricsReport, metrics_report
+from e2egraph.evaluation.objectives.evaluation import Measured, evaluation_of
 from e2egraph.evaluation.pages.page import REPORT_NAME
 from e2egraph.evaluation.predictions import predict_all
 from e2egraph.evaluation.significance.evaluation import plan, planned_significance
 from e2egraph.evaluation.significance.results import Significance
 from e2egraph.evaluation.significance.write import remove_significance, write_significance
 from e2egraph.models.registry import parameter_count
+from e2egraph.tasks.objectives.objective import stored
 from e2egraph.training.environment import code_state
 from e2egraph.training.load import load_run
 from e2egraph.training.run_folder import CONFIG, RunInfo, write_json
 
 METRICS_NAME, SCORES_NAME = "metrics.json", "scores.parquet"
-ROC_STEM, SCORES_STEM, SCULPTING_STEM, BINS_STEM = "roc", "scores", "mass_sculpting", "bins"
 
 
 @dataclass(frozen=True)
 class EvaluationSummary:
-    """What an evaluation found and where it wrote; ``significance`` where an analysis was given."""
+    """What an evaluation of ``jets`` objects found and where it wrote: ``metrics`` as in ``metrics.json``, the main
+    ones on one ``line``, and ``limits``; ``significance`` where an analysis was given."""
 
     output: Path
     model: str
     split: str
     parameters: int
-    metrics: TaggingMetrics
+    jets: int
+    metrics: dict[str, Any]
+    line: str
+    limits: tuple[str, ...]
     significance: Significance | None = None
 
 
@@ -84,24 +85,18 @@ def evaluate_share(
     """
     network, info = load_run(run)
     folder = Path(info.data.folder) if data is None else data
-    table = read_table(folder, extra=QUANTITIES)
-    if table.manifest.classes != info.data.classes or table.manifest.signal != info.data.signal:
-        raise InputError(
-            f"{folder}: classes {table.manifest.classes} (signal {table.manifest.signal}), but {run} was trained on "
-            f"{info.data.classes} (signal {info.data.signal}); give a data set of the same task."
-        )
+    judge = evaluation_of(info.objective)
+    table = read_table(folder, extra=(*judge.quantities, *target_columns(info.objective.target_names)))
+    check_same_objective(folder, table, info)
     target = run if output is None else output
     _check_output(target, run)
     planned = None if analysis is None else plan(analysis, table, split)
     scores = predict_all(network, info, table, target / SCORES_NAME, split, share)
     if scores is None:
         return None
-    jets, probabilities = scores.jets, scores.probabilities
-    signal = info.data.classes.index(info.data.signal)
-    is_signal, score = jets["label"] == signal, probabilities[:, signal]
-    quantities = {name: table.columns[name][table.jets_of(split)] for name in QUANTITIES}
-    found = metrics_report(scores, quantities, info.data.signal)
-    expected = None if planned is None else planned_significance(planned, scores, info.data.signal)
+    numbers = table.jets_of(split)
+    found = judge.measure(scores, {name: table.columns[name][numbers] for name in judge.quantities})
+    expected = None if planned is None else planned_significance(planned, scores)
     parameters = parameter_count(network)
 
     target.mkdir(parents=True, exist_ok=True)
@@ -109,60 +104,64 @@ def evaluate_share(
     for name in (METRICS_NAME, REPORT_NAME):
         (target / name).unlink(missing_ok=True)
     about = {"model": info.model.name, "run": run.resolve().name, "data_set": table.manifest.digest, "split": split}
-    write_scores(target / SCORES_NAME, jets, probabilities, info.data.classes, about)
+    write_scores(target / SCORES_NAME, scores.jets, scores.values, scores.columns, about)
     remove_significance(target)
     if planned is not None and expected is not None:
         origin = {**about, "e2egraph": __version__}
-        write_significance(expected, planned.analysis, target, origin, jets["run"], plots=plots)
+        write_significance(expected, planned.analysis, target, origin, scores.jets["run"], plots=plots)
     if plots:
-        from e2egraph.plots.scores import label_of, plot_roc, plot_scores
+        from e2egraph.plots.scores import label_of
 
-        label, classes = label_of(jets["run"]), info.data.classes
-        plot_roc(is_signal, score, jets["weight"], info.model.name, target / ROC_STEM, label)
-        class_of = np.array(classes)[jets["label"]]
-        plot_scores(score, class_of, classes, info.data.signal, target / SCORES_STEM, label, jets["weight"])
-        _plot_where_known(found, target, label)
+        judge.plots(found, scores, info.model.name, target, label_of(scores.jets["run"]))
     content = _report(found, info, table, split, parameters)
     if plots and report:
         from e2egraph.evaluation.pages.evaluation_page import write_evaluation_report
 
         expectation = None if planned is None or expected is None else (expected, planned.analysis)
-        write_evaluation_report(target, content, network, info, table, table.jets_of(split), scores, expectation)
+        write_evaluation_report(target, content, network, info, table, numbers, scores, expectation)
     write_json(target / METRICS_NAME, content)
-    return EvaluationSummary(target, info.model.name, split, parameters, found.tagging, expected)
+    return EvaluationSummary(
+        output=target,
+        model=info.model.name,
+        split=split,
+        parameters=parameters,
+        jets=len(scores),
+        metrics=content,
+        line=found.line,
+        limits=found.limits,
+        significance=expected,
+    )
 
 
-def _plot_where_known(found: MetricsReport, target: Path, label: str) -> None:
-    """Sculpting of the first mass that the data set holds, and bins; no plot of an earlier evaluation stays."""
-    from e2egraph.plots.bins import plot_bins
-    from e2egraph.plots.sculpting import plot_sculpting
-
-    for stem in (SCULPTING_STEM, BINS_STEM):
-        for suffix in (".png", ".pdf"):
-            (target / (stem + suffix)).unlink(missing_ok=True)
-    drawn = [found.sculpting[name] for name in MASSES if name in found.sculpting]
-    if drawn:
-        plot_sculpting(drawn[0], target / SCULPTING_STEM, label)
-    if found.content["bins"]:
-        plot_bins(found.content["bins"], target / BINS_STEM, label)
+def check_same_objective(folder: Path, table: JetTable, info: RunInfo) -> None:
+    """InputError unless the data set has the objective that the run was trained for."""
+    theirs, own = stored(table.manifest.objective), stored(info.objective)
+    if theirs == own:
+        return
+    differing = sorted(name for name in theirs.keys() | own.keys() if theirs.get(name) != own.get(name))
+    name = differing[0]
+    raise InputError(
+        f"{folder}: objective {theirs['kind']} with {name} {theirs.get(name)}, but {info.folder} was trained for "
+        f"{own['kind']} with {name} {own.get(name)}; give a data set of the same task."
+    )
 
 
-def _report(report: MetricsReport, info: RunInfo, table: JetTable, split: str, parameters: int) -> dict[str, Any]:
+def _report(found: Measured, info: RunInfo, table: JetTable, split: str, parameters: int) -> dict[str, Any]:
+    best = info.objective.best.name
     return {
-        **report.content,
-        "bootstrap": {"resamples": RESAMPLES, "seed": SEED, "strata": ["signal", "background"]},
+        **found.content,
+        "bootstrap": {"resamples": RESAMPLES, "seed": SEED, "strata": list(found.strata)},
         "model": info.model.name,
         "parameters": parameters,
         "task": info.data.task,
-        "classes": info.data.classes,
-        "signal": info.data.signal,
+        "objective": stored(info.objective),
         "split": split,
-        "node_selection": as_dict(info.recipe.data.selection),
+        "node_selection": as_dict(info.recipe.data.nodes),
         "run": info.folder.resolve().name,
         "seed": info.seed,
         "checkpoint": "best",
         "best_epoch": info.summary.get("best_epoch"),
-        "validation_auc": info.summary.get("validation_auc"),
+        f"validation_{best}": info.summary.get(f"validation_{best}"),
         "training_jets": info.summary.get("training_jets"),
         "training_jets_per_second": info.summary.get("jets_per_second"),
         "data_set": {"folder": str(table.folder.resolve()), "digest": table.manifest.digest},

@@ -1,4 +1,4 @@
-"""Taggers side by side on the same jets, with the baseline, as rows and as a Markdown table."""
+"""Runs next to each other on the same objects, with the baseline, as rows and as a Markdown table."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.evaluated_run import by_model, read_evaluated
 from e2egraph.evaluation.markdown import aligned, with_error
-from e2egraph.evaluation.metrics import baseline as reference
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY
+from e2egraph.evaluation.objectives.evaluation import ComparedFigure, evaluation_of
 
 TOO_FEW = "too few"
 
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """One tagger, or the mean over the ``seeds`` of one.
+    """One run, or the mean over the ``seeds`` of one model.
 
-    Errors are the bootstrap's for one run; the spread (standard deviation) over seeds for a mean, None for one seed.
-    ``low_mistag_efficiency``, at 0.1% mistag, is None with too few background jets there (``enough_background`` False)
-    or where an evaluation of an earlier version did not take it. ``training_jets_per_second`` and ``onnx_ms_per_jet``
-    are None where they do not apply.
+    ``figures``: name → value, None with too few objects for it; ``errors``: name → error, the bootstrap's for one run,
+    the spread (standard deviation) over seeds for a mean, None for one seed. ``training_jets_per_second`` and
+    ``onnx_ms_per_jet`` are None where they do not apply.
     """
 
     model: str
-    auc: float
-    auc_error: float | None
-    signal_efficiency: float
-    signal_efficiency_error: float | None
+    figures: dict[str, float | None]
+    errors: dict[str, float | None]
     parameters: int
     training_jets_per_second: float | None = None
     onnx_ms_per_jet: float | None = None
-    low_mistag_efficiency: float | None = None
-    low_mistag_efficiency_error: float | None = None
-    enough_background: bool = True
     seeds: int | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``rows`` of a comparison and the ``figures`` that they show."""
+
+    figures: tuple[ComparedFigure, ...]
+    rows: tuple[ComparisonRow, ...]
 
 
 def compare(
@@ -50,17 +51,20 @@ def compare(
     *,
     with_baseline: bool = True,
     group: bool = False,
-) -> list[ComparisonRow]:
-    """A row for each evaluated run (its ``metrics.json``), in order, then the baseline on the same split.
+) -> Comparison:
+    """A row for each evaluated run (its ``metrics.json``), in order, then the baseline on the same split, where the
+    objective has one.
 
     ``data``: the data set they were evaluated on; taken from the runs when not given. ``latencies``: name of the run's
-    folder → ms a jet in ONNX Runtime. ``group``: a row for each model, the mean over its runs of different seeds.
-    InputError: no runs, a run not evaluated, runs evaluated on different jets, runs that are no group.
+    folder → ms an object in ONNX Runtime. ``group``: a row for each model, the mean over its runs of different seeds.
+    InputError: no runs, a run not evaluated, runs of different objectives or evaluated on different objects, runs that
+    are no group.
     """
     evaluated = read_evaluated(runs)
     latencies = latencies or {}
+    judge = evaluation_of(evaluated[0].objective)
     rows = [
-        _row(run.model, run.report, run.report["training_jets_per_second"], latencies.get(run.name))
+        _row(judge.figures, run.model, run.report, run.report["training_jets_per_second"], latencies.get(run.name))
         for run in evaluated
     ]
     if group:
@@ -72,28 +76,35 @@ def compare(
             raise InputError(
                 f"{folder}: not the data set that the runs were evaluated on; give that one, or evaluate again."
             )
-        result = reference.baseline(folder, report["split"])
-        rows.append(_row(reference.NAME, {**vars(result.metrics), "parameters": result.parameters}, None, None))
-    return rows
+        found = judge.baseline(folder, report["split"])
+        if found is not None:
+            rows.append(_row(judge.figures, found.name, {**found.figures, "parameters": found.parameters}, None, None))
+    return Comparison(judge.figures, tuple(rows))
 
 
-def markdown_table(rows: Sequence[ComparisonRow]) -> str:
-    """The rows as a Markdown table with aligned columns; – where a figure does not apply or was not taken."""
-    grouped = any(row.seeds is not None for row in rows)
-    header = ["model", *(FIGURES[name].title for name in (AUC, EFFICIENCY, LOW_EFFICIENCY))]
-    header += ["parameters", "training jets/s", "ONNX Runtime ms/jet"]
-    return aligned([header + ["seeds"] * grouped, *(_cells(row, grouped) for row in rows)])
+def markdown_table(comparison: Comparison) -> str:
+    """The rows as a Markdown table with aligned columns; – where a figure does not apply."""
+    grouped = any(row.seeds is not None for row in comparison.rows)
+    header = ["model", *(figure.head for figure in comparison.figures)]
+    header += ["parameters", "training jets/s", "ONNX Runtime ms/jet"] + ["seeds"] * grouped
+    return aligned([header, *(_cells(row, comparison.figures, grouped) for row in comparison.rows)])
 
 
-def _cells(row: ComparisonRow, grouped: bool) -> list[str]:
-    low = "–" if row.enough_background else TOO_FEW
-    if row.low_mistag_efficiency is not None:
-        low = with_error(row.low_mistag_efficiency, row.low_mistag_efficiency_error, 3)
+def row_as_json(row: ComparisonRow) -> dict[str, Any]:
+    """A row for ``json.dumps``: each figure under its name, and its error."""
+    errors = {f"{name}_error": value for name, value in row.errors.items()}
+    rest = {name: value for name, value in vars(row).items() if name not in ("figures", "errors")}
+    return {**rest, **row.figures, **errors}
+
+
+def _cells(row: ComparisonRow, figures: Sequence[ComparedFigure], grouped: bool) -> list[str]:
+    shown = []
+    for figure in figures:
+        value = row.figures[figure.name]
+        shown.append(TOO_FEW if value is None else with_error(value, row.errors[figure.name], figure.digits))
     cells = [
         row.model,
-        with_error(row.auc, row.auc_error, 4),
-        with_error(row.signal_efficiency, row.signal_efficiency_error, 3),
-        low,
+        *shown,
         f"{row.parameters:,}",
         "–" if row.training_jets_per_second is None else f"{row.training_jets_per_second:.0f}",
         "–" if row.onnx_ms_per_jet is None else f"{row.onnx_ms_per_jet:.3g}",
@@ -101,41 +112,33 @@ def _cells(row: ComparisonRow, grouped: bool) -> list[str]:
     return cells + ["–" if row.seeds is None else str(row.seeds)] * grouped
 
 
-def _row(model: str, report: Mapping[str, Any], rate: float | None, latency: float | None) -> ComparisonRow:
+def _row(
+    figures: Sequence[ComparedFigure],
+    model: str,
+    report: Mapping[str, Any],
+    rate: float | None,
+    latency: float | None,
+) -> ComparisonRow:
     return ComparisonRow(
         model=model,
-        auc=report[AUC],
-        auc_error=report[f"{AUC}_error"],
-        signal_efficiency=report[EFFICIENCY],
-        signal_efficiency_error=report[f"{EFFICIENCY}_error"],
+        figures={figure.name: report.get(figure.name) for figure in figures},
+        errors={figure.name: report.get(f"{figure.name}_error") for figure in figures},
         parameters=report["parameters"],
         training_jets_per_second=rate,
         onnx_ms_per_jet=latency,
-        low_mistag_efficiency=report.get(LOW_EFFICIENCY),
-        low_mistag_efficiency_error=report.get(f"{LOW_EFFICIENCY}_error"),
-        enough_background=LOW_EFFICIENCY not in report or report[LOW_EFFICIENCY] is not None,
     )
 
 
 def _mean(rows: Sequence[ComparisonRow]) -> ComparisonRow:
     """The mean over seeds, None where one of them has no figure."""
-    auc, auc_spread = _mean_and_spread([row.auc for row in rows])
-    efficiency, efficiency_spread = _mean_and_spread([row.signal_efficiency for row in rows])
-    low, low_spread = _mean_and_spread([row.low_mistag_efficiency for row in rows])
-    assert auc is not None
-    assert efficiency is not None
+    found = {name: _mean_and_spread([row.figures[name] for row in rows]) for name in rows[0].figures}
     return ComparisonRow(
         model=rows[0].model,
-        auc=auc,
-        auc_error=auc_spread,
-        signal_efficiency=efficiency,
-        signal_efficiency_error=efficiency_spread,
+        figures={name: mean for name, (mean, _) in found.items()},
+        errors={name: spread for name, (_, spread) in found.items()},
         parameters=rows[0].parameters,
         training_jets_per_second=_mean_and_spread([row.training_jets_per_second for row in rows])[0],
         onnx_ms_per_jet=_mean_and_spread([row.onnx_ms_per_jet for row in rows])[0],
-        low_mistag_efficiency=low,
-        low_mistag_efficiency_error=low_spread,
-        enough_background=all(row.enough_background for row in rows),
         seeds=len(rows),
     )
 

@@ -11,22 +11,13 @@ from typing import Any
 from e2egraph.data.scores import Scores, read_scores
 from e2egraph.errors import InputError
 from e2egraph.evaluation.evaluate import METRICS_NAME, SCORES_NAME
+from e2egraph.tasks.objectives.objective import Objective, make_objective
 
 # What a comparison needs of ``metrics.json``.
-_NEEDED = {
-    "model",
-    "split",
-    "data_set",
-    "parameters",
-    "training_jets_per_second",
-    "auc",
-    "auc_error",
-    "signal_efficiency_at_1pct_mistag",
-    "signal_efficiency_at_1pct_mistag_error",
-}
+_NEEDED = {"model", "objective", "split", "data_set", "parameters", "training_jets_per_second"}
 
 # Runs of one model differ by the seed alone if these agree, and the digest of the data they were trained on.
-_SAME = ("parameters", "node_selection", "training_jets", "classes", "signal")
+_SAME = ("parameters", "node_selection", "training_jets", "objective")
 
 
 @dataclass(frozen=True)
@@ -44,6 +35,11 @@ class EvaluatedRun:
     def name(self) -> str:
         """The run folder's own name."""
         return self.folder.resolve().name
+
+    @property
+    def objective(self) -> Objective:
+        """What it was trained for; UsageError when it needs an extension that cannot be imported."""
+        return make_objective(self.report["objective"], str(self.folder))
 
     @property
     def training_data(self) -> str | None:
@@ -68,10 +64,17 @@ class EvaluatedRun:
 
 
 def read_evaluated(runs: Sequence[Path]) -> list[EvaluatedRun]:
-    """InputError: no runs, a run not evaluated or with damaged metrics, runs evaluated on different jets."""
+    """InputError: no runs, a run not evaluated or with damaged metrics, runs of different objectives or evaluated on
+    different jets."""
     if not runs:
         raise InputError("there is nothing to compare; name at least one run.")
     evaluated = [EvaluatedRun(run, _read_report(run)) for run in runs]
+    for run in evaluated[1:]:
+        if run.report["objective"] != evaluated[0].report["objective"]:
+            raise InputError(
+                f"{run.folder}: trained for another objective ({_in_words(run)}) than {evaluated[0].folder} "
+                f"({_in_words(evaluated[0])}); compare runs of one task."
+            )
     if len({(run.report["data_set"]["digest"], run.report["split"]) for run in evaluated}) > 1:
         raise InputError(
             f"{', '.join(map(str, runs))}: evaluated on different jets; evaluate all on one data set and split."
@@ -120,6 +123,12 @@ def by_model(runs: Sequence[EvaluatedRun]) -> dict[str, list[int]]:
                 f"({', '.join(map(str, seeds))}); --group needs runs of different seeds."
             )
     return groups
+
+
+def _in_words(run: EvaluatedRun) -> str:
+    objective = run.objective
+    learnt = objective.target_names or objective.class_names
+    return f"{objective.kind} of {', '.join(learnt)}"
 
 
 def _read_report(run: Path) -> dict[str, Any]:

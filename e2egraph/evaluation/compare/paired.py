@@ -12,8 +12,9 @@ small. Without the seeds' part the p-value is normal, and speaks of these networ
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,8 @@ from numpy.typing import NDArray
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import JoinedScores
 from e2egraph.evaluation.metrics.bootstrap import SEED, resample
-from e2egraph.evaluation.metrics.delong import DeLong, delong, p_value_of
-from e2egraph.evaluation.metrics.figures import AUC, ENOUGH_JETS, FIGURES, Figure, enough_pass, too_few
+from e2egraph.evaluation.metrics.delong import delong, p_value_of
+from e2egraph.evaluation.metrics.figures import AUC, ENOUGH_JETS, FIGURES, enough_pass, too_few
 from e2egraph.evaluation.metrics.p_values import PValue, student_p_value
 from e2egraph.evaluation.metrics.roc import effective_number, roc_curve
 
@@ -86,13 +87,14 @@ class Difference:
 class PairedResult:
     """``standings`` of all contenders and ``differences`` of all but the reference, in the order given.
 
-    ``limits``: what could not be said, each a sentence.
+    ``signal_jets``, ``background_jets``: None where there are no such classes. ``limits``: what could not be said, each
+    a sentence.
     """
 
     reference: str
     jets: int
-    signal_jets: int
-    background_jets: int
+    signal_jets: int | None
+    background_jets: int | None
     weighted: bool
     resamples: int
     seed: int
@@ -102,21 +104,37 @@ class PairedResult:
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """A figure of all scores: ``values`` [S], ``samples`` [S, R], and background jets ``passing`` [S] (None: AUC)."""
+class Measured:
+    """A figure of S scores of the same jets: ``values`` [S], ``samples`` [S, R] in paired bootstrap resamples.
 
-    figure: Figure
+    ``passing`` [S]: background jets beyond the cut it depends on (None: it depends on none), with ``too_few`` (name →
+    number) to say that they are too few. ``covariance`` [S, S]: of the values by the analytic ``method``, where there
+    is one. ``has_ratio``: whether a ratio of two values says something.
+    """
+
+    name: str
     values: Floats
     samples: Floats
-    passing: Floats | None
+    passing: Floats | None = None
+    too_few: Callable[[Mapping[str, float]], str] | None = None
+    covariance: Floats | None = None
+    method: str = "bootstrap"
+    has_ratio: bool = True
 
     def least_passing(self, contender: Contender) -> float:
-        """Background jets that pass the cut of the seed with the fewest; infinite for the AUC."""
+        """Background jets that pass the cut of the seed with the fewest; infinite for a figure without a cut."""
         return math.inf if self.passing is None else float(self.passing[list(contender.rows)].min())
 
     def means(self, contender: Contender) -> Floats:
         """The mean over seeds in each resample, [R]."""
         return self.samples[list(contender.rows)].mean(axis=0)
+
+    def analytic_error(self, coefficients: Floats) -> float | None:
+        """Standard error of Σ c_s value_s by the analytic method; None without one."""
+        if self.covariance is None:
+            return None
+        # Rounding can take the variance of a difference of equal scores just below zero.
+        return math.sqrt(max(float(coefficients @ self.covariance @ coefficients), 0.0))
 
 
 def paired(
@@ -134,11 +152,29 @@ def paired(
     signal, background = int(jets.is_signal.sum()), int((~jets.is_signal).sum())
     if min(signal, background) < 2:
         raise InputError("errors need at least two signal and two background jets; evaluate on more jets.")
-    analytic = delong(jets.is_signal, jets.scores) if jets.weight is None else None
+    measured = _measure(jets, resamples, seed)
+    result = paired_figures(
+        measured, contenders, reference, jets=signal + background, weighted=jets.weight is not None,
+        resamples=resamples, seed=seed,
+    )  # fmt: skip
+    return replace(result, signal_jets=signal, background_jets=background)
+
+
+def paired_figures(
+    figures: Sequence[Measured],
+    contenders: Sequence[Contender],
+    reference: int,
+    *,
+    jets: int,
+    weighted: bool,
+    resamples: int,
+    seed: int,
+) -> PairedResult:
+    """Every one of ``figures``, of ``jets`` common jets, for each contender, and its difference to the reference's."""
     limits = []
-    enough = signal + background >= ENOUGH_JETS
+    enough = jets >= ENOUGH_JETS
     if not enough:
-        limits.append(f"only {signal + background} jets: no p-values below {ENOUGH_JETS} jets, and errors are rough")
+        limits.append(f"only {jets} jets: no p-values below {ENOUGH_JETS} jets, and errors are rough")
     for contender in contenders:
         seeds = (len(contender.rows), len(contenders[reference].rows))
         if contender is not contenders[reference] and min(seeds) == 1 < max(seeds):
@@ -148,27 +184,26 @@ def paired(
             )
     standings: dict[tuple[int, str], Standing] = {}
     differences: dict[tuple[int, str], Difference] = {}
-    for measured in _measure(jets, resamples, seed):
-        name = measured.figure.name
+    for figure in figures:
         few = {}
         for number, contender in enumerate(contenders):
-            passing = measured.least_passing(contender)
-            standings[number, name] = _standing(measured, contender, analytic, enough_pass(passing))
+            passing = figure.least_passing(contender)
+            standings[number, figure.name] = _standing(figure, contender, enough_pass(passing))
             if not enough_pass(passing):
                 few[contender.name] = passing
-        if few:
-            limits.append(too_few(measured.figure, few))
+        if few and figure.too_few is not None:
+            limits.append(figure.too_few(few))
         for number, contender in enumerate(contenders):
             both = (contender, contenders[reference])
-            if number != reference and all(enough_pass(measured.least_passing(one)) for one in both):
-                differences[number, name] = _difference(measured, *both, analytic, enough)
-    order = [(number, name) for number in range(len(contenders)) for name in FIGURES]
+            if number != reference and all(enough_pass(figure.least_passing(one)) for one in both):
+                differences[number, figure.name] = _difference(figure, *both, enough)
+    order = [(number, figure.name) for number in range(len(contenders)) for figure in figures]
     return PairedResult(
         reference=contenders[reference].name,
-        jets=signal + background,
-        signal_jets=signal,
-        background_jets=background,
-        weighted=jets.weight is not None,
+        jets=jets,
+        signal_jets=None,
+        background_jets=None,
+        weighted=weighted,
         resamples=resamples,
         seed=seed,
         standings=tuple(standings[key] for key in order),
@@ -177,48 +212,50 @@ def paired(
     )
 
 
-def _measure(jets: JoinedScores, resamples: int, seed: int) -> list[_Measured]:
+def _measure(jets: JoinedScores, resamples: int, seed: int) -> list[Measured]:
     curves = [roc_curve(jets.is_signal, score, jets.weight) for score in jets.scores]
     functions = {figure.name: figure.of_rows for figure in FIGURES.values()}
     samples = resample(jets.is_signal, jets.scores, jets.weight, functions, resamples=resamples, seed=seed)
     weight = np.ones(len(jets.is_signal)) if jets.weight is None else jets.weight
     background = effective_number(weight[~jets.is_signal])
+    covariance = delong(jets.is_signal, jets.scores).covariance if jets.weight is None else None
     return [
-        _Measured(
-            figure,
+        Measured(
+            name,
             np.array([figure.of_curve(curve) for curve in curves]),
-            samples[figure.name],
-            None if figure.mistag is None else np.array([figure.mistag(curve) * background for curve in curves]),
+            samples[name],
+            passing=None
+            if figure.mistag is None
+            else np.array([figure.mistag(curve) * background for curve in curves]),
+            too_few=partial(too_few, figure),
+            covariance=covariance if name == AUC else None,
+            method="DeLong" if name == AUC and covariance is not None else "bootstrap",
+            has_ratio=name != AUC,
         )
-        for figure in FIGURES.values()
+        for name, figure in FIGURES.items()
     ]
 
 
-def _standing(measured: _Measured, contender: Contender, analytic: DeLong | None, quotable: bool) -> Standing:
-    name, figure = contender.name, measured.figure.name
+def _standing(measured: Measured, contender: Contender, quotable: bool) -> Standing:
+    name, figure = contender.name, measured.name
     if not quotable:
         return Standing(name, figure, (None,) * len(contender.rows), None, None, None)
     values = measured.values[list(contender.rows)]
-    if figure == AUC and analytic is not None:
-        error: float | None = analytic.contrast(_means(len(measured.values), contender))[1]
-    else:
+    error = measured.analytic_error(_means(len(measured.values), contender))
+    if error is None:
         error = _spread(measured.means(contender))
     spread = float(values.std(ddof=1)) if len(values) > 1 else None
     return Standing(name, figure, tuple(map(float, values)), float(values.mean()), spread, error)
 
 
-def _difference(
-    measured: _Measured, one: Contender, other: Contender, analytic: DeLong | None, enough: bool
-) -> Difference:
+def _difference(measured: Measured, one: Contender, other: Contender, enough: bool) -> Difference:
     values = [measured.values[list(contender.rows)] for contender in (one, other)]
     means = [float(v.mean()) for v in values]
     value = means[0] - means[1]
     samples = [measured.means(contender) for contender in (one, other)]
-    error_bootstrap = error_jets = _spread(samples[0] - samples[1])
-    method = "bootstrap"
-    if measured.figure.name == AUC and analytic is not None:
-        coefficients = _means(len(measured.values), one) - _means(len(measured.values), other)
-        method, (_, error_jets) = "DeLong", analytic.contrast(coefficients)
+    error_bootstrap = _spread(samples[0] - samples[1])
+    analytic = measured.analytic_error(_means(len(measured.values), one) - _means(len(measured.values), other))
+    error_jets = error_bootstrap if analytic is None else analytic
     seeds = [float(v.var(ddof=1)) / len(v) for v in values] if min(map(len, values)) > 1 else None
     p_jets = p_value = p_value_of(value, error_jets) if enough and error_jets is not None else None
     error, degrees = error_jets, math.inf
@@ -228,17 +265,17 @@ def _difference(
         degrees = error**4 / scatter if scatter > 0 else math.inf
         if enough:
             p_value = student_p_value(value / error, degrees) if error > 0 else p_value_of(value, error)
-    ratio, ratio_error = _ratio(measured.figure, means, samples, seeds)
+    ratio, ratio_error = _ratio(measured, means, samples, seeds)
     return Difference(
         name=one.name,
         reference=other.name,
-        figure=measured.figure.name,
+        figure=measured.name,
         difference=value,
         error=error,
         error_jets=error_jets,
         error_seeds=None if seeds is None else math.sqrt(sum(seeds)),
         error_bootstrap=error_bootstrap,
-        method=method,
+        method=measured.method,
         p_value=p_value,
         p_value_jets=p_jets,
         degrees_of_freedom=None if math.isinf(degrees) else degrees,
@@ -254,13 +291,13 @@ def _opposite(samples: Floats, value: float) -> float:
 
 
 def _ratio(
-    figure: Figure, means: Sequence[float], samples: Sequence[Floats], seeds: Sequence[float] | None
+    measured: Measured, means: Sequence[float], samples: Sequence[Floats], seeds: Sequence[float] | None
 ) -> tuple[float | None, float | None]:
-    """Ratio of two figures and its error, jets and seeds in quadrature; none for the AUC, where it would say nothing.
+    """Ratio of two figures and its error, jets and seeds in quadrature; none where it would say nothing.
 
     ``seeds``: variance of either mean from its seeds.
     """
-    if figure.name == AUC or means[1] == 0.0:
+    if not measured.has_ratio or means[1] == 0.0:
         return None, None
     ratio = means[0] / means[1]
     if (samples[1] == 0.0).any():

@@ -10,16 +10,16 @@ from typing import Any
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.compare.comparison import TOO_FEW
 from e2egraph.evaluation.compare.evaluated_run import EvaluatedRun, by_model, labels, read_evaluated
-from e2egraph.evaluation.compare.joined import join
-from e2egraph.evaluation.compare.paired import RESAMPLES, Contender, Difference, PairedResult, paired
+from e2egraph.evaluation.compare.paired import RESAMPLES, Contender, Difference, PairedResult
 from e2egraph.evaluation.markdown import aligned, with_error
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, LOW_EFFICIENCY, SIGNAL_EFFICIENCIES, rejection_name
+from e2egraph.evaluation.objectives.evaluation import ComparedFigure, evaluation_of
 
 
 def compare_paired(
     runs: Sequence[Path], reference: str | None = None, *, group: bool = False, resamples: int = RESAMPLES
-) -> PairedResult:
+) -> tuple[PairedResult, tuple[ComparedFigure, ...]]:
     """Each run against the reference, on the same jets: ``metrics.json`` says which, ``scores.parquet`` the scores.
+    Also the figures to show of it.
 
     ``reference``: a run's path or folder name, or a model's name; the first run by default. ``group``: contenders are
     models, each the mean over its runs. InputError as ``read_evaluated``, ``by_model`` and ``join``, or with a single
@@ -34,36 +34,36 @@ def compare_paired(
     if len(contenders) < 2:
         raise InputError(f"{contenders[0].name}: nothing to compare with; name a run of another model.")
     chosen = 0 if reference is None else _find(reference, contenders, evaluated)
-    signal = evaluated[0].report.get("signal")
-    if signal is None:
-        raise InputError(f"{runs[0]}: its metrics do not name the signal; evaluate the run again.")
-    jets = join([run.scores() for run in evaluated], [str(run.folder) for run in evaluated], str(signal))
-    return paired(jets, contenders, chosen, resamples=resamples)
+    judge = evaluation_of(evaluated[0].objective)
+    scores, where = [run.scores() for run in evaluated], [str(run.folder) for run in evaluated]
+    return judge.paired(scores, where, contenders, chosen, resamples=resamples), judge.figures
 
 
-def paired_table(result: PairedResult) -> str:
+def paired_table(result: PairedResult, figures: Sequence[ComparedFigure]) -> str:
     """Differences and ratios to the reference as a Markdown table."""
-    middle = rejection_name(SIGNAL_EFFICIENCIES[1])
-    header = [f"minus {result.reference}", "ΔAUC", "p", "Δ efficiency at 1%", "p", "ratio"]
-    header += ["Δ efficiency at 0.1%", "p", "ratio", "rejection ratio at 50%"]
+    header = [f"minus {result.reference}"]
+    for figure in figures:
+        header += [f"Δ {figure.head}", "p"] + ["ratio"] * figure.ratio
     of = {(difference.name, difference.figure): difference for difference in result.differences}
     rows = []
     for name in dict.fromkeys(s.name for s in result.standings if s.name != result.reference):
-        auc, efficiency, low = (of.get((name, figure)) for figure in (AUC, EFFICIENCY, LOW_EFFICIENCY))
-        row = [name, *_difference(auc, 4), *_difference(efficiency, 3), _ratio(efficiency)]
-        rows.append([*row, *_difference(low, 3), _ratio(low), _ratio(of.get((name, middle)))])
+        row = [name]
+        for figure in figures:
+            found = of.get((name, figure.name))
+            row += [*_difference(found, figure.digits)] + [_ratio(found)] * figure.ratio
+        rows.append(row)
     return aligned([header, *rows])
 
 
 def paired_note(result: PairedResult) -> str:
     """What the table's errors are, and what could not be said."""
-    auc = "bootstrap (weighted jets)" if result.weighted else "DeLong"
+    analytic = sorted({d.method for d in result.differences if d.method != "bootstrap"})
     by_seeds = any(difference.error_seeds is not None for difference in result.differences)
     approximation = "Student’s t, errors of jets and seeds" if by_seeds else "normal approximation, errors of the jets"
-    note = (
-        f"{result.jets} common jets; errors of ΔAUC: {auc}, of all else: {result.resamples} paired resamples; "
-        f"two-sided p-values: {approximation}."
-    )
+    errors = f"{result.resamples} paired resamples"
+    if analytic:
+        errors = f"{', '.join(analytic)} for ΔAUC, {errors} for all else"
+    note = f"{result.jets} common jets; errors: {errors}; two-sided p-values: {approximation}."
     return "\n".join([note, *(f"Limit: {limit}." for limit in result.limits)])
 
 

@@ -12,6 +12,7 @@ from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.roc import check
 from e2egraph.evaluation.metrics.tagging import TaggingMetrics, tagging_metrics
+from e2egraph.tasks.objectives.classification import Classification
 
 VARIABLES = ("softdrop_mass", "tau32")
 NAME = "soft-drop mass + τ32 (logistic regression)"
@@ -44,7 +45,10 @@ def baseline(data: Path, split: str = "test") -> Baseline:
     from sklearn.preprocessing import SplineTransformer, StandardScaler
 
     table = read_table(data, extra=VARIABLES)
-    signal = table.manifest.classes.index(table.manifest.signal)
+    objective = table.manifest.objective
+    if not isinstance(objective, Classification):
+        raise InputError(f"{data}: a baseline needs a classification, not a {objective.kind}; give another data set.")
+    signal = table.manifest.classes.index(objective.signal)
     train, test = table.jets_of("train"), table.jets_of(split)
     features = _features(table)
     is_signal, weight = table.columns["label"] == signal, table.columns["weight"].astype(np.float64)

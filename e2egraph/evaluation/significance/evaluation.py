@@ -15,19 +15,21 @@ from e2egraph.evaluation.significance.analysis import Analysis, expected_jets, l
 from e2egraph.evaluation.significance.counting import Jets
 from e2egraph.evaluation.significance.results import Significance
 from e2egraph.evaluation.significance.scan import significance
+from e2egraph.tasks.objectives.classification import Classification
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An analysis of a split [J] of a data set: expected ``yields`` and what ``passes`` the cuts (None: no cuts).
+    """An analysis of a split [J] of a data set whose signal is class ``signal``.
 
-    ``limits``: of the yields, as sentences.
+    ``yields``: expected; ``passes``: which objects pass the cuts (None: no cuts). ``limits``: of the yields, sentences.
     """
 
     analysis: Analysis
     yields: NDArray[np.float64]
     passes: NDArray[np.bool_] | None
     limits: tuple[str, ...]
+    signal: str
 
 
 def plan(name: str, table: JetTable, split: str) -> Plan:
@@ -36,11 +38,17 @@ def plan(name: str, table: JetTable, split: str) -> Plan:
     Errors as ``load_analysis``, ``expected_jets``, ``Cuts.passes``; InputError when the split has too few background
     jets for any threshold.
     """
+    objective = table.manifest.objective
+    if not isinstance(objective, Classification):
+        raise InputError(
+            f"--analysis {name}: an expected significance needs a classification, but task '{table.manifest.task}' is "
+            f"a {objective.kind}; leave --analysis out."
+        )
     analysis, cuts = load_analysis(name, table.manifest)
     numbers = table.jets_of(split)
     label, weight = table.columns["label"][numbers], table.columns["weight"][numbers]
     yields, limits = expected_jets(analysis, table.manifest, label, weight, split)
-    background = effective_number(yields[label != table.manifest.classes.index(table.manifest.signal)])
+    background = effective_number(yields[label != table.manifest.classes.index(objective.signal)])
     # Rounding of the sums does not count.
     if background * (1.0 + 1e-9) < analysis.minimum_background_jets:
         raise InputError(
@@ -52,12 +60,12 @@ def plan(name: str, table: JetTable, split: str) -> Plan:
     if cuts is not None:
         columns = read_table(table.folder, extra=cuts.columns).columns
         passes = cuts.passes({column: columns[column][numbers] for column in cuts.columns})
-    return Plan(analysis, yields, passes, tuple(limits))
+    return Plan(analysis, yields, passes, tuple(limits), objective.signal)
 
 
-def planned_significance(planned: Plan, scores: Scores, signal: str) -> Significance:
+def planned_significance(planned: Plan, scores: Scores) -> Significance:
     """Of the ``scores`` of the planned split's jets, in data set order; InputError as ``significance``."""
-    number = scores.classes.index(signal)
+    number = scores.classes.index(planned.signal)
     label = scores.jets["label"].astype(np.int64)
     score = scores.probabilities[:, number].astype(np.float64)
     jets = Jets(score, planned.yields, label, label == number, planned.passes)

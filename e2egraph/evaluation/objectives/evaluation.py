@@ -1,0 +1,116 @@
+"""What an objective's evaluation must offer: ``evaluate``, ``compare`` and ``ablate`` know nothing but this."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+
+from e2egraph.data.scores import Scores
+from e2egraph.evaluation.compare.paired import Contender, PairedResult
+from e2egraph.tasks.objectives.objective import Objective, implementation
+
+
+@dataclass(frozen=True)
+class ComparedFigure:
+    """A figure of merit as comparisons show it.
+
+    ``name``: its key in ``metrics.json``, whose error is ``NAME_error``; ``title`` and ``unit`` for tables; ``digits``
+    after the point; ``highest``: whether the highest value is the best; ``ratio``: whether a ratio of two says
+    something.
+    """
+
+    name: str
+    title: str
+    digits: int
+    highest: bool
+    unit: str = ""
+    ratio: bool = True
+
+    @property
+    def head(self) -> str:
+        """Title with unit."""
+        return f"{self.title} [{self.unit}]" if self.unit else self.title
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an evaluation found: ``content`` for ``metrics.json``, and ``values`` that plots and pages are made from.
+
+    ``line``: the main figures on one line. ``limits``: what could not be said, each a sentence. ``strata``: groups of
+    objects that the bootstrap draws apart.
+    """
+
+    content: dict[str, Any]
+    values: Any
+    line: str
+    limits: tuple[str, ...]
+    strata: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A baseline's row of a comparison: its ``name``, ``figures`` (as in ``metrics.json``) and fitted parameters."""
+
+    name: str
+    figures: Mapping[str, Any]
+    parameters: int
+
+
+class Evaluation(ABC):
+    """Metrics, tables, plots and report sections of one kind of objective.
+
+    ``quantities``: plain columns of a data set that the metrics need beside the scores.
+    """
+
+    quantities: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+
+    @property
+    @abstractmethod
+    def figures(self) -> tuple[ComparedFigure, ...]:
+        """The figures that comparisons show, the main one first."""
+
+    @abstractmethod
+    def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
+        """All figures of ``scores`` with the ``quantities`` of their objects (each [J]); InputError when the objects
+        cannot be judged by."""
+
+    @abstractmethod
+    def plots(self, measured: Measured, scores: Scores, model: str, folder: Path, label: str) -> None:
+        """Write every plot that applies into ``folder``, and remove those of an earlier evaluation that do not."""
+
+    @abstractmethod
+    def paired(
+        self,
+        scores: Sequence[Scores],
+        names: Sequence[str],
+        contenders: Sequence[Contender],
+        reference: int,
+        *,
+        resamples: int,
+    ) -> PairedResult:
+        """Every figure of each contender, and its difference to contender number ``reference``, on the same objects.
+
+        ``scores``, with ``names`` for errors, one for each row that contenders name. InputError when they are of
+        different objects or outputs.
+        """
+
+    def baseline(self, data: Path, split: str) -> Baseline | None:
+        """What quantities that any analysis has reach on the same split; None where there is no such baseline.
+
+        InputError when the data set lacks them.
+        """
+        return None
+
+
+def evaluation_of(objective: Objective) -> Evaluation:
+    """The evaluation that an objective names; UsageError when it cannot be imported."""
+    made: Evaluation = implementation(objective.evaluation)(objective)
+    return made
