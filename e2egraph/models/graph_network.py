@@ -1,4 +1,4 @@
-"""The frame of every graph network: Embedding → Encoder of one kernel → Pooling → Head (DESIGN §6)."""
+"""The frame of every graph network: Embedding → Encoder of one kernel → readout of objects or nodes (DESIGN §7)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
+from e2egraph.errors import UsageError
 from e2egraph.models.embedding import Embedding
 from e2egraph.models.encoder import Encoder
 from e2egraph.models.heads import Head
 from e2egraph.models.network import Network, clear_padding
-from e2egraph.models.pooling import Pooling, energies
+from e2egraph.models.pooling import Energies, Pooling
 from e2egraph.models.standardize import RunningStandardize
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 
 
 @configuration
@@ -41,14 +44,22 @@ class GraphNetwork(Network):
 
     Options = GraphOptions
 
-    def __init__(self, options: Any, n_outputs: int) -> None:
+    def __init__(self, options: Any, inputs: Inputs, outputs: Outputs) -> None:
         super().__init__()
-        self.options = options
-        self.embedding = Embedding(options.width)
+        self.options, self.inputs, self.level = options, inputs, outputs.level
+        if self.level == "node" and any(factor > 1 for factor in options.merge):
+            raise UsageError(
+                "model.options.merge makes fewer nodes, but the objective asks for one row per node; drop it."
+            )
+        self.energies = Energies(inputs)
+        self.embedding = Embedding(options.width, inputs)
         self.encoder = self.make_encoder()
-        self.pooling = Pooling(options.width)
+        if self.level == "node":
+            self.head = Head(options.width, options.width, outputs.size, options.dropout)
+            return
+        self.pooling = Pooling(options.width, len(self.energies.channels))
         self.standardize = RunningStandardize(self.pooling.out_width)
-        self.head = Head(self.pooling.out_width, options.width, n_outputs, options.dropout)
+        self.head = Head(self.pooling.out_width, options.width, outputs.size, options.dropout)
 
     def make_encoder(self) -> Encoder:
         """The stack of blocks; a subclass whose blocks share more than nodes makes its own."""
@@ -59,12 +70,15 @@ class GraphNetwork(Network):
         """A new kernel for block number ``block`` (from 0).
 
         It is a module ``(x [B, N, width], points [B, N, 2], mask [B, N] bool) → [B, N, width]``; what stands in padded
-        rows, before and after it, is of no account.
+        rows, before and after it, does not matter.
         """
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         points, features, valid = clear_padding(points, features, mask)
-        x, energy, valid = self.encoder(self.embedding(points, features), points, energies(features), valid)
+        x, energy, valid = self.encoder(self.embedding(points, features), points, self.energies(features), valid)
+        if self.level == "node":
+            of_nodes: Tensor = self.head(x)
+            return of_nodes
         pooled = self.pooling(x, energy, valid)
         scores: Tensor = self.head(self.standardize(pooled))
         return scores

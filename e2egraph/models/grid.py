@@ -1,4 +1,4 @@
-"""Which pixel of the jet window a node lies in: one formula for images and for cells."""
+"""Which pixel of the region a node lies in: one formula for images and for cells."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH, WINDOW_SIZE
+from e2egraph.tasks.region import Region
 
 
-def window_pixels(points: Tensor, granularity: int = 1) -> tuple[Tensor, Tensor, Tensor]:
-    """Row and column (int64 [B, N]) of ``points [B, N, 2]`` in a window of 125 g × 125 g pixels, and whether inside.
+def region_pixels(points: Tensor, region: Region, granularity: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+    """Row and column (int64 [B, N]) of ``points [B, N, 2]`` among the region's pixels, and whether inside.
 
-    Outside the window row and column are those of the nearest pixel. ``granularity`` g: pixels a crystal's side, odd.
+    Outside the region row and column are those of the nearest pixel. ``granularity`` g: pixels a crystal's side, odd.
     """
-    size = WINDOW_SIZE * granularity
-    row, column = (_index(points[..., i], pitch, granularity) for i, pitch in enumerate((ETA_PITCH, PHI_PITCH)))
-    inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
-    return row.clamp(0, size - 1).to(torch.int64), column.clamp(0, size - 1).to(torch.int64), inside
+    rows, columns = region.rows * granularity, region.columns * granularity
+    row = _index(points[..., 0], region.eta_pitch, rows, granularity)
+    column = _index(points[..., 1], region.phi_pitch, columns, granularity)
+    inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    return row.clamp(0, rows - 1).to(torch.int64), column.clamp(0, columns - 1).to(torch.int64), inside
 
 
-def _index(delta: Tensor, pitch: float, granularity: int) -> Tensor:
+def _index(delta: Tensor, pitch: float, size: int, granularity: int) -> Tensor:
     # The formula of graphs.pixels.pixel_offset (at g = 1), in its order of operations: nodes are stored so that it
     # gives their pixel exactly.
-    return torch.floor(delta * float(np.float32(granularity / pitch)) + 0.5) + (WINDOW_SIZE * granularity - 1) // 2
+    return torch.floor(delta * float(np.float32(granularity / pitch)) + 0.5) + (size - 1) // 2

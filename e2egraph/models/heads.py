@@ -1,4 +1,4 @@
-"""Pooled jet → scores."""
+"""Pooled objects, or nodes, → the columns of the outputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class Head(nn.Module):
-    """Two-layer perceptron ``[B, in_width] → [B, n_outputs]`` (scores before softmax)."""
+    """Two-layer perceptron ``[..., in_width] → [..., n_outputs]`` (classes before softmax)."""
 
     def __init__(self, in_width: int, width: int, n_outputs: int, dropout: float = 0.0) -> None:
         super().__init__()

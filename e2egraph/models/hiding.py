@@ -9,14 +9,13 @@ import torch
 from pydantic import AfterValidator
 from torch import Tensor, nn
 
-from e2egraph.graphs.columns import VARIABLES
-from e2egraph.models.network import N_FEATURES, feature_index
+from e2egraph.errors import UsageError
+from e2egraph.tasks.inputs import Inputs
 
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
-    wrong = [name for name in names if name not in VARIABLES]
-    if wrong or len(set(names)) != len(names):
-        raise ValueError(f"hidden variables must be different names out of {', '.join(VARIABLES)}")
+    if len(set(names)) != len(names):
+        raise ValueError("hidden variables must be different names")
     return names
 
 
@@ -24,13 +23,19 @@ def _known(names: tuple[str, ...]) -> tuple[str, ...]:
 Hidden = Annotated[tuple[str, ...], AfterValidator(_known)]
 
 
-def hide(network: nn.Module, names: Sequence[str]) -> None:
-    """From now on ``network`` gets zeros for these variables (the value of a variable without meaning, DESIGN §5).
+def hide(network: nn.Module, names: Sequence[str], inputs: Inputs) -> None:
+    """From now on ``network`` gets zeros for these variables (the value of a variable without meaning, DESIGN §6).
 
     Its weights, their names and its shape stay as they are, so that rows of an ablation differ in their inputs alone.
+    UsageError for a name that is no variable of the inputs.
     """
-    hidden = torch.zeros(N_FEATURES, dtype=torch.bool)
-    hidden[[feature_index(name) for name in names]] = True
+    unknown = [name for name in names if name not in inputs.variable_names]
+    if unknown:
+        raise UsageError(
+            f"model.hide names {unknown[0]}, which is none of the task's variables {', '.join(inputs.variable_names)}."
+        )
+    hidden = torch.zeros(inputs.n_features, dtype=torch.bool)
+    hidden[[inputs.index(name) for name in names]] = True
     network.register_buffer("hidden_variables", hidden, persistent=False)
     network.register_forward_pre_hook(_cleared)
 

@@ -1,4 +1,4 @@
-"""What every network is: one forward signature (DESIGN §6), typed options, and how many inputs there are."""
+"""What every network is: one forward signature (DESIGN §7), typed options, and inputs and outputs it is made for."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from e2egraph.data.padding import FEATURE_NAMES
-from e2egraph.graphs.columns import JET_VARIABLES
-
-N_FEATURES = len(FEATURE_NAMES)
-N_JET_VARIABLES = len(JET_VARIABLES)
+from e2egraph.errors import UsageError
+from e2egraph.tasks.inputs import FLAG_PREFIX, Inputs
+from e2egraph.tasks.outputs import Outputs
 
 
 class Network(nn.Module, ABC):
     """Base of the networks; a user's own needs only its interface.
 
-    A subclass is made as ``Class(options, n_outputs)`` with ``options`` an instance of its ``Options``, a
-    configuration class. ``uses_jet`` says whether ``jet`` is read: only then does the exported model ask for it.
+    A subclass is made as ``Class(options, inputs, outputs)`` with ``options`` an instance of its ``Options``, a
+    configuration class, and finds its features by name in ``inputs``. ``uses_jet`` says whether ``jet`` is read: only
+    then does the exported model ask for it.
     ``least_nodes``: the exported model appends so many padded nodes, so that N is never less.
     """
 
@@ -29,17 +28,30 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
-        """Scores before softmax.
+        """The columns of ``outputs``, classes before softmax.
 
-        ``points`` [B, N, 2]: Δη, Δφ [rad] to the window's centre; ``features`` [B, N, V]: raw physical variables and
-        the one-hot channel, in the order of ``FEATURE_NAMES``; ``mask`` [B, N]: true (or 1) for a node, false (or 0)
-        for padding, whose content is never read; ``jet`` [B, G]: raw ``JET_VARIABLES``. N may be 0. Returns [B, C].
+        ``points`` [B, N, 2]: Δη, Δφ [rad] to the region's centre; ``features`` [B, N, V]: raw physical variables and
+        channel flags, in the order of ``inputs.feature_names``; ``mask`` [B, N]: true (or 1) for a node, false (or 0)
+        for padding, whose content is never read; ``jet`` [B, G]: raw ``inputs.object``. N may be 0. Returns [B, C], or
+        [B, N, C] for outputs of nodes.
         """
 
 
-def feature_index(name: str) -> int:
-    """Position of a node variable (``value``) or channel flag (``is_TRACK``) in ``features [..., V]``."""
-    return FEATURE_NAMES.index(name)
+def require(network: str, inputs: Inputs, *names: str) -> None:
+    """UsageError unless ``inputs`` holds the features ``names`` (``value``, ``is_TRACK``) that ``network`` reads."""
+    absent = [name for name in names if not inputs.has(name)]
+    if absent:
+        kind = "channel" if absent[0].startswith(FLAG_PREFIX) else "variable"
+        raise UsageError(
+            f"{network} reads the {kind} {absent[0].removeprefix(FLAG_PREFIX)}, which the task's inputs do not hold; "
+            f"choose another model, or add it to inputs.{kind}s and build the data set again."
+        )
+
+
+def of_objects(network: str, outputs: Outputs) -> None:
+    """UsageError unless ``outputs`` are of whole objects, as ``network`` gives them."""
+    if outputs.level != "object":
+        raise UsageError(f"{network} gives one row per object, but the objective asks for one per node.")
 
 
 def clear_padding(points: Tensor, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:

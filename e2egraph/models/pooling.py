@@ -6,14 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from e2egraph.detector.channels import Channel
-from e2egraph.models.network import feature_index
+from e2egraph.tasks.inputs import Inputs
 
 # A typical jet has some hundreds of nodes (kernels.md): with this unit the compressed sum is of order one for it.
 TYPICAL_NODES = 100.0
-
-# Nodes whose value is a momentum or an energy; hits have none.
-ENERGY_CHANNELS = (Channel.TRACK, Channel.ECAL, Channel.HCAL)
 
 # GeV, far below any deposit kept: a jet without deposits of a kind has shares of zero.
 SMALLEST_ENERGY = 1e-6
@@ -37,30 +33,42 @@ def masked_max(x: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask.any(1, keepdim=True), top, torch.zeros_like(top))
 
 
-def energies(features: Tensor) -> Tensor:
-    """pT of tracks, energy of crystals and energy of towers out of raw ``features [B, N, V]``: [B, N, 3].
+class Energies(nn.Module):
+    """Raw ``features [B, N, V]`` → value of nodes by channel, for the channels whose value is a momentum or an energy:
+    [B, N, E].
 
-    In GeV; zero for other nodes, and for negative energies (noise), so that shares lie between 0 and 1.
+    In GeV; zero for other nodes, and for negative energies (noise), so that shares lie between 0 and 1. ``channels``:
+    their names, none where networks do not read ``value``.
     """
-    rows = features.transpose(1, 2)  # whole rows are read faster than columns
-    flags = [feature_index(f"is_{channel.name}") for channel in ENERGY_CHANNELS]
-    value = rows[:, feature_index("value")].clamp(min=0.0).unsqueeze(1)
-    return (rows.index_select(1, torch.tensor(flags, device=features.device)) * value).transpose(1, 2)
+
+    def __init__(self, inputs: Inputs) -> None:
+        super().__init__()
+        has_value = inputs.has("value")
+        self.channels = tuple(channel.name for channel in inputs.channels if channel.energy and has_value)
+        self.flags = [inputs.index(f"is_{name}") for name in self.channels]
+        self.value = inputs.index("value") if has_value else 0
+
+    def forward(self, features: Tensor) -> Tensor:
+        if not self.flags:
+            return features[..., :0]
+        rows = features.transpose(1, 2)  # whole rows are read faster than columns
+        value = rows[:, self.value].clamp(min=0.0).unsqueeze(1)
+        return (rows.index_select(1, torch.tensor(self.flags, device=features.device)) * value).transpose(1, 2)
 
 
 class Pooling(nn.Module):
-    """``x [B, N, D]`` → ``[B, 6 D]``: each node through one more layer, then six summaries of the jet.
+    """``x [B, N, D]`` → ``[B, (3 + E) D]``: each node through one more layer, then summaries of the object.
 
     Mean, maximum and asinh of the sum: shapes, single hard deposits, and multiplicities (compressed, as they grow with
     the number of nodes). Then Σ z_i x_i with z_i the node's share of the jet's track pT, of its ECAL and of its HCAL
     energy: the energy flow of P. Komiske, E. Metodiev, J. Thaler, JHEP 01 (2019) 121, arXiv:1810.05165, §2, of which
-    jet width and mass are members. ``energy`` [B, N, 3] as ``energies`` gives it, zero in padding.
+    jet width and mass are members. ``energy`` [B, N, E] as ``Energies`` gives it, zero in padding.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, energies: int) -> None:
         super().__init__()
         self.node = nn.Sequential(nn.Linear(width, width), nn.ReLU())
-        self.out_width = (3 + len(ENERGY_CHANNELS)) * width
+        self.out_width = (3 + energies) * width
 
     def forward(self, x: Tensor, energy: Tensor, mask: Tensor) -> Tensor:
         x = self.node(x).masked_fill(~mask.unsqueeze(-1), 0.0)

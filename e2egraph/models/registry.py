@@ -1,7 +1,8 @@
 """Names → networks. A model is one Python file and one YAML: here or, by import path, in anybody's own package.
 
 The YAML says ``name``, ``network: package.module:Class`` and ``options``. The class is any ``torch.nn.Module`` with the
-forward of ``e2egraph.models.network.Network``, an ``Options`` configuration class and ``__init__(options, n_outputs)``.
+forward of ``e2egraph.models.network.Network``, an ``Options`` configuration class and
+``__init__(options, inputs, outputs)``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from torch import nn
 from e2egraph.config import as_dict, configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
 from e2egraph.models.hiding import Hidden, hide
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 
 
 @configuration
@@ -47,12 +50,15 @@ def complete(config: ModelConfig, origin: str) -> ModelConfig:
     return replace(config, options=options)
 
 
-def build_model(config: ModelConfig, n_classes: int) -> nn.Module:
-    """A new network with random weights (torch's global generator) and ``n_classes`` outputs."""
+def build_model(config: ModelConfig, inputs: Inputs, outputs: Outputs) -> nn.Module:
+    """A new network with random weights (torch's global generator) for these inputs and outputs.
+
+    UsageError when the network cannot be made for them.
+    """
     origin = f"model {config.name}"
-    network: nn.Module = _network_class(config, origin)(_options(config, origin), n_classes)
+    network: nn.Module = _network_class(config, origin)(_options(config, origin), inputs, outputs)
     if config.hide:
-        hide(network, config.hide)
+        hide(network, config.hide, inputs)
     return network
 
 

@@ -8,6 +8,9 @@ from torch import nn
 from e2egraph.config import config_names
 from e2egraph.models.graph_network import GraphNetwork
 from e2egraph.models.registry import build_model, load_model_config
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs, class_outputs
+from tests.all_inputs import INPUTS
 
 MODELS = config_names("models")
 
@@ -31,10 +34,18 @@ SMALL = {
 SMALL_OF = {"fcn": {"width": 128}}
 
 
-def build(name: str, seed: int = 0, n_outputs: int = 3, settings: tuple[str, ...] = ()) -> nn.Module:
+def build(
+    name: str, seed: int = 0, n_outputs: int = 3, settings: tuple[str, ...] = (), inputs: Inputs = INPUTS
+) -> nn.Module:
     """A new small network of model ``name`` with ``n_outputs`` scores, in evaluation mode."""
     torch.manual_seed(seed)
-    return build_model(load_model_config(name, [*small_settings(name), *settings]), n_outputs).eval()
+    config = load_model_config(name, [*small_settings(name), *settings])
+    return build_model(config, inputs, classes(n_outputs)).eval()
+
+
+def classes(number: int) -> Outputs:
+    """Outputs of so many classes."""
+    return class_outputs(tuple(f"class{i}" for i in range(number)))
 
 
 def small_settings(name: str, group: str = "options") -> list[str]:

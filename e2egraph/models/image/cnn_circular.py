@@ -19,8 +19,10 @@ from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.models.image.event_image import EVENT_CHANNELS, EventImage
-from e2egraph.models.image.scaling import ENERGY
-from e2egraph.models.network import Network
+from e2egraph.models.image.planes import ENERGY
+from e2egraph.models.network import Network, of_objects
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 
 # Three poolings by two: what turns an image by this many pixels turns the feature maps by one.
 POOLED = 8
@@ -72,10 +74,11 @@ class CircularCNN(Network):
 
     Options = CircularCNNOptions
 
-    def __init__(self, options: Any, n_outputs: int) -> None:
+    def __init__(self, options: Any, inputs: Inputs, outputs: Outputs) -> None:
         super().__init__()
+        of_objects("cnn-circular", outputs)
         self.options = options
-        self.image = EventImage(options.size, options.eta_max, options.phi_max)
+        self.image = EventImage(inputs, options.size, options.eta_max, options.phi_max)
         widths = (len(EVENT_CHANNELS), *options.widths)
         stages: list[nn.Module] = []
         for i, (n_in, n_out) in enumerate(pairwise(widths)):
@@ -92,7 +95,7 @@ class CircularCNN(Network):
             nn.Linear(widths[-1] * side * columns, options.hidden),
             nn.ReLU(),
             nn.Dropout(options.dropout),
-            nn.Linear(options.hidden, n_outputs),
+            nn.Linear(options.hidden, outputs.size),
         )
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:

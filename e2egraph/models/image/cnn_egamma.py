@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.models.image.crystal_crop import CrystalCrop
-from e2egraph.models.image.scaling import ENERGY
-from e2egraph.models.network import Network
-from e2egraph.models.scaling import NODE_SCALES
+from e2egraph.models.image.planes import ENERGY
+from e2egraph.models.network import Network, of_objects
+from e2egraph.models.scaling import scale_of
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 
 WIDTHS = (16, 32)
 DENSE = (256, 128)
@@ -24,12 +26,12 @@ DENSE = (256, 128)
 
 @configuration
 class EGammaCNNOptions:
-    """``size``: crystals a side of the crop (32 as published, at most the window's 124); ``time``: the second channel.
+    """``size``: crystals a side of the crop (32 as published); ``time``: the second channel.
 
     ``dropout``: share of dense units, 0.2 as published.
     """
 
-    size: Annotated[int, Field(ge=4, le=124, multiple_of=4)] = 32
+    size: Annotated[int, Field(ge=4, multiple_of=4)] = 32
     time: Annotated[bool, Field(strict=True)] = True
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
 
@@ -39,10 +41,13 @@ class EGammaCNN(Network):
 
     Options = EGammaCNNOptions
 
-    def __init__(self, options: Any, n_outputs: int) -> None:
+    def __init__(self, options: Any, inputs: Inputs, outputs: Outputs) -> None:
         super().__init__()
+        of_objects("cnn-egamma", outputs)
         self.options = options
-        self.crop = CrystalCrop(options.size, options.time)
+        self.crop = CrystalCrop(inputs, options.size, options.time)
+        times = [scale_of(inputs.variables[inputs.index("time")].scale)] if options.time else []
+        self.scales = (ENERGY, *times)
         stages: list[nn.Module] = []
         n_in = 2 if options.time else 1
         for n_out in WIDTHS:
@@ -55,11 +60,10 @@ class EGammaCNN(Network):
         for n_out in DENSE:
             dense += [nn.Linear(n_in, n_out), nn.ReLU(inplace=True), nn.Dropout(options.dropout)]
             n_in = n_out
-        self.head = nn.Sequential(*dense, nn.Linear(n_in, n_outputs))
+        self.head = nn.Sequential(*dense, nn.Linear(n_in, outputs.size))
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         crop = self.crop(points, features, mask)
-        scales = (ENERGY, NODE_SCALES["time"])[: crop.shape[1]]
-        image = torch.stack([scale(crop[:, i]) for i, scale in enumerate(scales)], dim=1)
+        image = torch.stack([scale(crop[:, i]) for i, scale in enumerate(self.scales)], dim=1)
         scores: Tensor = self.head(self.convolutions(image.contiguous(memory_format=torch.channels_last)))
         return scores

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from e2egraph.detector.channels import Channel
 from e2egraph.models.image.pixel_sums import pixel_sums
-from e2egraph.models.network import clear_padding, feature_index
+from e2egraph.models.network import clear_padding, require
+from e2egraph.tasks.inputs import Inputs
 
 # Track pT, ECAL energy, HCAL energy, in the order of the published event images (ntuples.md §4).
 EVENT_CHANNELS = (Channel.TRACK, Channel.ECAL, Channel.HCAL)
@@ -24,8 +25,12 @@ class EventImage(nn.Module):
     centre, a tower's too. Nodes outside, in padding, or of other channels leave no trace.
     """
 
-    def __init__(self, size: int, eta_max: float, phi_max: float | None = None) -> None:
+    def __init__(self, inputs: Inputs, size: int, eta_max: float, phi_max: float | None = None) -> None:
+        """UsageError when ``inputs`` lack ``value`` or one of ``EVENT_CHANNELS``."""
         super().__init__()
+        require("an image of events", inputs, "value", *(f"is_{channel.name}" for channel in EVENT_CHANNELS))
+        self._value = inputs.index("value")
+        self._flags = [inputs.index(f"is_{channel.name}") for channel in EVENT_CHANNELS]
         self.size = size
         self.eta_max = eta_max
         self.phi_max = math.pi if phi_max is None else phi_max
@@ -42,9 +47,9 @@ class EventImage(nn.Module):
         if self.full_circle:
             column = column - self.size * torch.floor(column / self.size)
         inside = (row >= 0) & (row < self.size) & (column >= 0) & (column < self.size)
-        value = features[..., feature_index("value")]
-        deposits = [features[..., feature_index(f"is_{channel.name}")] * value for channel in EVENT_CHANNELS]
-        return pixel_sums(deposits, row, column, inside & valid, self.size)
+        value = features[..., self._value]
+        deposits = [features[..., flag] * value for flag in self._flags]
+        return pixel_sums(deposits, row, column, inside & valid, self.size, self.size)
 
     def _steps(self, delta: Tensor, largest: float) -> Tensor:
         # Products of two float32 are exact in float64, and the exporter rounds constants to float32: a crystal's centre

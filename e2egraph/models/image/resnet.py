@@ -9,19 +9,16 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.models.image.rasterize import (
-    IMAGE_CHANNELS,
-    PUBLISHED_CHANNELS,
-    ImageChannels,
-    ImpactParameter,
-    Rasterize,
-)
+from e2egraph.models.image.planes import ImageChannels
+from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.models.image.scaling import ImageScaling
-from e2egraph.models.network import Network
+from e2egraph.models.network import Network, of_objects
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 
 WIDTHS = (16, 16, 16, 32, 32, 32, 32)
 
@@ -32,25 +29,17 @@ class ResNet15Options:
     63→31→16→8, flatten, Dense(2048)).
 
     ``granularity`` 3 rasterises tracks and hits three times finer, and the first convolution becomes 21×21/6.
-    ``gains``: image channel → factor on its pixels, which are of order one without (channels not seen do not matter).
+    ``channels``: image planes (``models.image.planes``); where not given, the published ones that the inputs hold.
+    ``gains``: plane → factor on its pixels, which are of order one without (planes not seen do not matter).
     ``unused_shortcuts`` carries the six 1×1 convolutions that the public torch code makes and never calls: 3,984
     parameters without effect, for comparing parameter counts only.
     """
 
     variant: Literal["torch", "keras"] = "torch"
     granularity: Literal[1, 3] = 1
-    channels: ImageChannels = PUBLISHED_CHANNELS
-    impact: ImpactParameter = "significance"
+    channels: ImageChannels = None
     gains: dict[str, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
     unused_shortcuts: Annotated[bool, Field(strict=True)] = False
-
-    @field_validator("gains")
-    @classmethod
-    def _known_gains(cls, gains: dict[str, float]) -> dict[str, float]:
-        wrong = sorted(set(gains) - set(IMAGE_CHANNELS))
-        if wrong:
-            raise ValueError(f"gains name no image channels: {', '.join(wrong)}; there are {', '.join(IMAGE_CHANNELS)}")
-        return gains
 
 
 class ResidualBlock(nn.Module):
@@ -78,21 +67,24 @@ class ResNet15(Network):
 
     Options = ResNet15Options
 
-    def __init__(self, options: Any, n_outputs: int) -> None:
+    def __init__(self, options: Any, inputs: Inputs, outputs: Outputs) -> None:
         super().__init__()
-        self.options = options
+        of_objects("resnet15", outputs)
+        self.options, n_outputs = options, outputs.size
         g = options.granularity
-        self.rasterize = Rasterize(options.channels, options.impact, g)
-        self.scaling = ImageScaling(options.channels, options.impact, g, options.gains)
-        # keras SAME: ⌈125/2⌉ = 63 pixels; torch: padding 1, scaled with the kernel, so that 61 stay 61 at g = 3.
+        self.rasterize = Rasterize(inputs, options.channels, g)
+        channels = self.rasterize.channels
+        self.scaling = ImageScaling(channels, g, options.gains)
+        # keras SAME: half the pixels, rounded up; torch: padding 1, scaled with the kernel, so that the size after it
+        # is the same at g = 3.
         padding = 3 * g if options.variant == "keras" else g
         self.stem = nn.Sequential(
-            nn.Conv2d(len(options.channels), WIDTHS[0], 7 * g, 2 * g, padding), nn.ReLU(inplace=True), nn.MaxPool2d(2)
+            nn.Conv2d(len(channels), WIDTHS[0], 7 * g, 2 * g, padding), nn.ReLU(inplace=True), nn.MaxPool2d(2)
         )
         widths = zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True)
         self.blocks = nn.Sequential(*(ResidualBlock(a, b, options.unused_shortcuts) for a, b in widths))
         self.head = (
-            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(WIDTHS[-1] * 8 * 8, n_outputs))
+            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(WIDTHS[-1] * _flat(inputs), n_outputs))
             if options.variant == "keras"
             else nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], n_outputs))
         )
@@ -103,3 +95,14 @@ class ResNet15(Network):
         image = image.contiguous(memory_format=torch.channels_last)
         scores: Tensor = self.head(self.blocks(self.stem(image)))
         return scores
+
+
+def _flat(inputs: Inputs) -> int:
+    """Pixels of the last feature map of variant ``keras``: sizes are halved four times by stem and blocks, each rounded
+    as its layer does."""
+
+    def left(size: int) -> int:
+        # Stem convolution (rounded up) and pooling, one strided block (rounded up), pooling.
+        return (((size + 1) // 2 // 2) + 1) // 2 // 2
+
+    return left(inputs.region.rows) * left(inputs.region.columns)

@@ -10,11 +10,15 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
+from e2egraph.errors import UsageError
 from e2egraph.models.image.patches import PatchEmbedding, sinusoidal_positions
-from e2egraph.models.image.rasterize import PUBLISHED_CHANNELS, ImageChannels, ImpactParameter, Rasterize
+from e2egraph.models.image.planes import ImageChannels
+from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.models.image.scaling import ImageScaling
 from e2egraph.models.kernels.projection import HeadProjection
-from e2egraph.models.network import Network
+from e2egraph.models.network import Network, of_objects
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 
 # Spread of learned positions at the start, as in the public code of the paper (google-research/vision_transformer).
 SMALL = 0.02
@@ -29,7 +33,7 @@ class ViTOptions:
     width of the perceptron between attentions in units of ``width``.
     """
 
-    patch: Annotated[int, Field(ge=1, le=125)] = 10
+    patch: Annotated[int, Field(ge=1)] = 10
     width: Annotated[int, Field(ge=1)] = 64
     depth: Annotated[int, Field(ge=1)] = 4
     heads: Annotated[int, Field(ge=1)] = 4
@@ -37,8 +41,7 @@ class ViTOptions:
     pooling: Literal["class", "mean"] = "mean"
     positions: Literal["learned", "sinusoidal"] = "learned"
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    channels: ImageChannels = PUBLISHED_CHANNELS
-    impact: ImpactParameter = "significance"
+    channels: ImageChannels = None
 
     @model_validator(mode="after")
     def _divisible(self) -> Self:
@@ -87,13 +90,20 @@ class ViT(Network):
 
     Options = ViTOptions
 
-    def __init__(self, options: Any, n_outputs: int) -> None:
+    def __init__(self, options: Any, inputs: Inputs, outputs: Outputs) -> None:
         super().__init__()
+        of_objects("vit", outputs)
         self.options = options
+        region = inputs.region
+        if region.rows != region.columns or options.patch > region.rows:
+            raise UsageError(
+                f"vit cuts square images into patches of model.options.patch={options.patch} pixels, but the region "
+                f"has {region.rows}×{region.columns}; choose a smaller patch or another model."
+            )
         width, dropout = options.width, options.dropout
-        self.rasterize = Rasterize(options.channels, options.impact)
-        self.scaling = ImageScaling(options.channels, options.impact)
-        self.patches = PatchEmbedding(len(options.channels), self.rasterize.size, options.patch, width)
+        self.rasterize = Rasterize(inputs, options.channels)
+        self.scaling = ImageScaling(self.rasterize.channels)
+        self.patches = PatchEmbedding(len(self.rasterize.channels), region.rows, options.patch, width)
         side = self.patches.side
         if options.positions == "learned":
             self.positions: Tensor = nn.Parameter(torch.randn(side * side, width) * SMALL)
@@ -107,7 +117,7 @@ class ViT(Network):
             *(ViTBlock(width, options.heads, options.mlp_ratio * width, dropout) for _ in range(options.depth))
         )
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, n_outputs)
+        self.head = nn.Linear(width, outputs.size)
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         image = self.scaling(self.rasterize(points, features, mask))

@@ -13,6 +13,7 @@ from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphNetwork
 from e2egraph.models.kernels.pairwise import PairwiseBias
 from e2egraph.models.kernels.projection import AttentionOptions, HeadProjection
+from e2egraph.tasks.region import JET_REGION
 
 # In exported models, in place of −∞ for keys that are masked: its exponential beside that of any other logit is zero.
 MASKED = -1e30
@@ -25,10 +26,10 @@ class AttentionKernel(nn.Module):
     learned bias is added for each head and pair of nodes (``PairwiseBias``); memory is then O(N²).
     """
 
-    def __init__(self, width: int, heads: int, pairwise: bool = False) -> None:
+    def __init__(self, width: int, heads: int, pairwise: bool = False, unit: float = JET_REGION.half_eta) -> None:
         super().__init__()
         self.projection = HeadProjection(width, heads)
-        self.bias = PairwiseBias(width, heads) if pairwise else None
+        self.bias = PairwiseBias(width, heads, unit) if pairwise else None
 
     def forward(self, x: Tensor, points: Tensor, mask: Tensor) -> Tensor:
         q, k, v = self.projection.split(x)
@@ -53,7 +54,7 @@ def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
 def attended(mask: Tensor) -> Tensor:
     """Keys that may be attended to, for ``mask [..., N]`` (bool): the nodes, or everything where there is none.
 
-    A softmax over no keys at all is undefined; its result stands in padded rows only, where it is of no account.
+    A softmax over no keys at all is undefined; its result stands in padded rows only, where it does not matter.
     """
     return mask | ~mask.any(-1, keepdim=True)
 
@@ -72,4 +73,4 @@ class Transformer(GraphNetwork):
 
     def make_kernel(self, block: int) -> nn.Module:
         o = self.options
-        return AttentionKernel(o.width, o.heads, o.pairwise)
+        return AttentionKernel(o.width, o.heads, o.pairwise, self.inputs.region.half_eta)

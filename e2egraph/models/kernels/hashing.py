@@ -14,15 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from e2egraph.models.scaling import HALF_WINDOW
+from e2egraph.tasks.region import JET_REGION
 
 # Initial spread of the frequencies, in radians per half window: the embedding turns over about a fifth of it, which is
 # how far apart the bins of a jet of some thousand nodes are. A perceptron with ReLU turns so little over the window
 # that most directions stay empty (8 of 64 bins in use on a uniform window, here 45).
 FREQUENCY = 5.0
-
-# Half windows per radian, rounded to float32 as the exporter rounds every constant: the hash in ONNX is the same.
-HALF_WINDOWS = float(np.float32(1.0 / HALF_WINDOW))
 
 # Scores that agree to this count as equal, and the lower number wins, so that rounding never decides a bin.
 TIE = 2.0**-40
@@ -35,15 +32,17 @@ class PointEmbedding(nn.Module):
     so that p·p′ falls with the distance of the points, in every direction alike.
     """
 
-    def __init__(self, space: int) -> None:
+    def __init__(self, space: int, unit: float = JET_REGION.half_eta) -> None:
         super().__init__()
+        # Rounded to float32 as the exporter rounds every constant: the hash in ONNX is the same.
+        self.per_radian = float(np.float32(1.0 / unit))
         self.frequencies = nn.Linear(2, space)
         self.mix = nn.Linear(space, space, bias=False)
         nn.init.normal_(self.frequencies.weight, std=FREQUENCY)
         nn.init.uniform_(self.frequencies.bias, -math.pi, math.pi)
 
     def forward(self, points: Tensor) -> Tensor:
-        eta, phi = (points * HALF_WINDOWS).unsqueeze(-2).unbind(-1)  # [B, N, 1]
+        eta, phi = (points * self.per_radian).unsqueeze(-2).unbind(-1)  # [B, N, 1]
         along_eta, along_phi = self.frequencies.weight.to(points.dtype).unbind(-1)
         # Not a matrix product: autocast would round phases of many radians to two digits.
         phase = eta * along_eta + phi * along_phi + self.frequencies.bias.to(points.dtype)

@@ -21,6 +21,7 @@ from e2egraph.models.graph_network import GraphNetwork, GraphOptions
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
 from e2egraph.models.kernels.neighbors import CPU_BLOCK
 from e2egraph.models.serialization import GRID_BITS, Blocks, course_code, serialize
+from e2egraph.tasks.region import JET_REGION
 
 # Weight of an edge of length ‖d_i − d_j‖: exp(−0.1 ‖d_i − d_j‖) (as in the public code of arXiv:2101.08578).
 DECAY = 0.1
@@ -42,13 +43,22 @@ class LshKernel(nn.Module):
 
     rotations: Tensor
 
-    def __init__(self, width: int, space: int, bin_size: int, rounds: int, max_bins: int, normalize: bool) -> None:
+    def __init__(
+        self,
+        width: int,
+        space: int,
+        bin_size: int,
+        rounds: int,
+        max_bins: int,
+        normalize: bool,
+        unit: float = JET_REGION.half_eta,
+    ) -> None:
         super().__init__()
         self.bin_size = bin_size
         self.normalize = normalize
         # No bias last: it would not change d_i − d_j.
         self.coordinates = nn.Sequential(nn.Linear(width, space), nn.ELU(), nn.Linear(space, space, bias=False))
-        self.place = PointEmbedding(space)
+        self.place = PointEmbedding(space, unit)
         self.message = nn.Linear(width, width, bias=False)
         self.own = nn.Linear(width, width, bias=False)
         self.gate = nn.Linear(width, width)
@@ -92,7 +102,7 @@ class LshKernel(nn.Module):
         """Σ_j A_ij message_j within bins, A_ij = exp(−‖d_i − d_j‖), normalised if ``normalize``.
 
         ``d [n, bin, S]`` (0.1 of the coordinates) and ``message [n, bin, width]`` are zero where
-        ``mask [n, bin]`` is false; what comes out there is of no account.
+        ``mask [n, bin]`` is false; what comes out there does not matter.
         """
         a = torch.exp(-distances(d, DECAY * COINCIDENT))
         if not self.normalize:
@@ -135,4 +145,5 @@ class GnnLsh(GraphNetwork):
 
     def make_kernel(self, block: int) -> nn.Module:
         o = self.options
-        return LshKernel(o.width, o.space, o.bin, o.rounds, o.max_bins, o.normalize)
+        unit = self.inputs.region.half_eta
+        return LshKernel(o.width, o.space, o.bin, o.rounds, o.max_bins, o.normalize, unit)

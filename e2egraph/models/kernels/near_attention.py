@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from e2egraph.models.kernels.attention import MASKED, attended
 from e2egraph.models.kernels.projection import HeadProjection
-from e2egraph.models.scaling import HALF_WINDOW
+from e2egraph.tasks.region import JET_REGION
 
 # Fading β of the first and of the last head before training, the others between them on a logarithmic scale: reaches
 # 1/√(2β) from the whole window to a tenth of its half, the size of a subjet.
@@ -34,14 +34,15 @@ MOMENTS = 3
 class NearAttentionKernel(nn.Module):
     """x [B, N, width] → W_o Σ_j a_ij v_j + W_m Σ_j a_ij (Δη, sin Δφ, d²)_ij, a = softmax_j(q_i·k_j / √C − β d²_ij).
 
-    C = width / heads; β > 0 is one learned number a head; d² = Δη² + 2 − 2 cos Δφ in units of half the window, which is
+    C = width / heads; β > 0 is one learned number a head; d² = Δη² + 2 − 2 cos Δφ in units of half the region, which is
     ΔR² for near nodes and smooth all around the detector. All of this is in a few more numbers of each query, key and
     value, so that no [N, N] tensor is kept where torch has a fused attention, and none is made that plain attention
     does not make.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, unit: float = JET_REGION.half_eta) -> None:
         super().__init__()
+        self.unit = unit
         self.projection = HeadProjection(width, heads)
         self.log_fading = nn.Parameter(torch.linspace(math.log(WIDEST), math.log(NARROWEST), heads))
         self.moments = nn.Linear(MOMENTS * heads, width, bias=False)
@@ -50,10 +51,12 @@ class NearAttentionKernel(nn.Module):
         parts = self.projection.split(x)
         with _full_precision(x):
             q, k, v = (part.to(torch.promote_types(part.dtype, torch.float32)) for part in parts)
-            at = positions(points.masked_fill(~mask.unsqueeze(-1), 0.0).to(q.dtype)).unsqueeze(1)  # [B, 1, N, 4]
+            at = positions(points.masked_fill(~mask.unsqueeze(-1), 0.0).to(q.dtype), self.unit).unsqueeze(
+                1
+            )  # [B, 1, N, 4]
             found = self._attend(q, k, v, at, mask)
             values, where = found.split([v.shape[-1], at.shape[-1]], dim=-1)
-            moments = _moments(at, where).transpose(1, 2).flatten(2) * OFFSET_SCALE
+            moments = _moments(at, where, self.unit).transpose(1, 2).flatten(2) * OFFSET_SCALE
         result: Tensor = self.projection.join(values) + self.moments(moments)
         return result
 
@@ -72,18 +75,18 @@ class NearAttentionKernel(nn.Module):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=attended(mask)[:, None, None, :], scale=1.0)
 
 
-def positions(points: Tensor) -> Tensor:
-    """``points [..., 2]`` (Δη, Δφ) [rad] → η, cos φ, sin φ and η², in units of half the window: [..., 4]."""
-    eta, phi = (points[..., :1] / HALF_WINDOW), points[..., 1:]
-    return torch.cat([eta, torch.cos(phi) / HALF_WINDOW, torch.sin(phi) / HALF_WINDOW, eta * eta], dim=-1)
+def positions(points: Tensor, unit: float) -> Tensor:
+    """``points [..., 2]`` (Δη, Δφ) [rad] → η, cos φ, sin φ and η², in units of ``unit`` [rad]: [..., 4]."""
+    eta, phi = (points[..., :1] / unit), points[..., 1:]
+    return torch.cat([eta, torch.cos(phi) / unit, torch.sin(phi) / unit, eta * eta], dim=-1)
 
 
-def _moments(at: Tensor, where: Tensor) -> Tensor:
+def _moments(at: Tensor, where: Tensor, unit: float) -> Tensor:
     """Means of Δη, sin Δφ and d² from own positions ``at`` [B, 1, N, 4] and mean positions ``where``: [..., 3]."""
     eta, cos, sin, square = at.unbind(-1)
     mean_eta, mean_cos, mean_sin, mean_square = where.unbind(-1)
-    along_phi = (mean_sin * cos - mean_cos * sin) * HALF_WINDOW
-    chord = 2.0 / HALF_WINDOW**2 - 2.0 * (mean_cos * cos + mean_sin * sin)
+    along_phi = (mean_sin * cos - mean_cos * sin) * unit
+    chord = 2.0 / unit**2 - 2.0 * (mean_cos * cos + mean_sin * sin)
     distance = mean_square - 2.0 * mean_eta * eta + square + chord
     return torch.stack([mean_eta - eta, along_phi, distance], dim=-1)
 

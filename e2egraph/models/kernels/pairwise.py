@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.detector.geometry import ETA_PITCH
-from e2egraph.models.scaling import HALF_WINDOW
+from e2egraph.tasks.region import JET_REGION
 
 # Numbers in the hidden layer of a pair.
 HIDDEN = 8
@@ -27,8 +27,9 @@ class PairwiseBias(nn.Module):
     feel it.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, unit: float = JET_REGION.half_eta) -> None:
         super().__init__()
+        self.unit = unit
         self.ends = nn.Linear(width, 2 * HIDDEN)
         self.closeness = nn.Parameter(0.3 * torch.randn(HIDDEN))
         self.heads = nn.Linear(HIDDEN, heads, bias=False)
@@ -36,16 +37,16 @@ class PairwiseBias(nn.Module):
     def forward(self, x: Tensor, points: Tensor) -> Tensor:
         n_jets, n_nodes, _ = x.shape
         first, second = self.ends(x).transpose(1, 2).unsqueeze(-1).split(HIDDEN, dim=1)  # [B, H, N, 1]
-        near = closeness(points).to(x.dtype).unsqueeze(1) * self.closeness.view(-1, 1, 1)
+        near = closeness(points, self.unit).to(x.dtype).unsqueeze(1) * self.closeness.view(-1, 1, 1)
         hidden = torch.relu(near + first + second.transpose(2, 3))
         bias = torch.matmul(self.heads.weight, hidden.flatten(2))
         return bias.view(n_jets, self.heads.out_features, n_nodes, n_nodes)
 
 
-def closeness(points: Tensor) -> Tensor:
-    """ln ΔR² of every pair of ``points [B, N, 2]``, in units of half the window: [B, N, N]."""
+def closeness(points: Tensor, unit: float) -> Tensor:
+    """ln ΔR² of every pair of ``points [B, N, 2]``, in units of ``unit`` [rad]: [B, N, N]."""
     difference = points.unsqueeze(2) - points.unsqueeze(1)
     eta, phi = difference[..., 0], difference[..., 1]
     # Exactly phi wherever |phi| < π, as in every jet.
     phi = phi - 2.0 * math.pi * torch.round(phi / (2.0 * math.pi))
-    return torch.log((eta * eta + phi * phi + SAME_PLACE**2) / HALF_WINDOW**2)
+    return torch.log((eta * eta + phi * phi + SAME_PLACE**2) / unit**2)

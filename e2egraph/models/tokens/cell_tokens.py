@@ -6,6 +6,7 @@ in the cell a deposit lies is among what each node says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import torch
@@ -13,10 +14,12 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.detector.channels import Channel, channels
+from e2egraph.detector.channels import Channel
+from e2egraph.errors import UsageError
 from e2egraph.models.scaling import VariableScaling
 from e2egraph.models.tokens.cells import occupied_cells
 from e2egraph.models.tokens.tokens import Nodes, Tokens, columns, place_of
+from e2egraph.tasks.inputs import Inputs
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -24,9 +27,8 @@ Positive = Annotated[int, Field(ge=1)]
 TYPICAL_NODES = 8.0
 TYPICAL_ENERGY = 1.0  # GeV
 
-NODE_VARIABLES = ("value", "time")
-
-OTHER_CHANNELS = tuple(channel for channel in channels().values() if channel is not Channel.TRACK)
+# What says nothing of nodes other than tracks, whose radius the channel flags give.
+OF_TRACKS = ("rho", "d0", "dz", "d0_sig", "dz_sig", "charge")
 
 # 1, Δη, Δφ to the window's centre and their squared length, Δη, Δφ in the cell.
 POSITIONS = 6
@@ -37,34 +39,54 @@ class CellGroup:
     """``channels``: whose nodes are pooled (tracks aside, all where not given); ``size``: side of a cell in crystals;
     ``keep``: cells at most, those with most energy; where there is none, with most nodes."""
 
-    channels: tuple[str, ...] = tuple(channel.name for channel in OTHER_CHANNELS)
+    channels: tuple[str, ...] | None = None
     size: Positive = 5
     keep: Positive = 64
 
     @field_validator("channels")
     @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [name for name in names if name not in channels() or name == Channel.TRACK.name]
-        if wrong or not names:
+    def _no_tracks(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None and (not names or Channel.TRACK.name in names or len(set(names)) < len(names)):
             raise ValueError(f"channels {list(names)} must be some of the hits and calorimeters")
         return names
 
-    @property
-    def members(self) -> tuple[Channel, ...]:
-        return tuple(sorted({channels()[name] for name in self.channels}))
+    def positions(self, inputs: Inputs) -> list[int]:
+        """Positions of its channels among those of ``inputs``, rising; UsageError when one is not there."""
+        others = [name for name in inputs.channel_names if name != Channel.TRACK.name]
+        unknown = [name for name in self.channels or () if name not in others]
+        if unknown or not others:
+            wanted = f"channel {unknown[0]}" if unknown else "channels of hits or calorimeters"
+            raise UsageError(
+                f"a group of cells pools {wanted}, which the task's inputs do not hold; choose model.options.cells out "
+                f"of {', '.join(others) or 'none (cells=[])'}."
+            )
+        return sorted(inputs.channel_names.index(name) for name in self.channels or others)
 
 
 class CellTokens(nn.Module):
     """The cells of one group; each node is seen once, by a linear layer of ``node_width`` and ReLU."""
 
-    def __init__(self, group: CellGroup, node_width: int, width: int) -> None:
+    def __init__(self, group: CellGroup, node_width: int, width: int, inputs: Inputs, energies: Sequence[str]) -> None:
+        """``energies``: channels of ``Nodes.energy``. UsageError when ``inputs`` lack channels of the group."""
         super().__init__()
-        self.group, self.channels = group, list(group.members)
-        self.scaling = VariableScaling(NODE_VARIABLES)
+        self.group, self.channels, self.region = group, group.positions(inputs), inputs.region
+        others = [i for i, name in enumerate(inputs.channel_names) if name != Channel.TRACK.name]
+        self.whole = self.channels == others
+        self.adjacent = self.channels == list(range(self.channels[0], self.channels[-1] + 1))
+        names = [name for name in inputs.variable_names if name not in OF_TRACKS]
+        self.own = [inputs.index(name) for name in names]
+        self.scaling = VariableScaling(inputs, names)
+        # Energies that are not of tracks stand together wherever tracks come first or not at all.
+        self.energies = len(energies)
+        of_others = [i for i, name in enumerate(energies) if name != Channel.TRACK.name]
+        self.calorimeters = of_others
+        self.last_ones = of_others == list(range(len(energies) - len(of_others), len(energies)))
         # No bias: the channel flags are one. No layer after the ReLU: a linear one may as well stand after the sum.
-        self.node = nn.Linear(POSITIONS + len(NODE_VARIABLES) + len(self.channels), node_width, bias=False)
+        self.node = nn.Linear(POSITIONS + len(names) + len(self.channels), node_width, bias=False)
         self.layers = nn.Sequential(
-            nn.Linear(node_width + len(self.channels) + 2 + 4, width, bias=False), nn.ReLU(), nn.Linear(width, width)
+            nn.Linear(node_width + len(self.channels) + len(of_others) + 4, width, bias=False),
+            nn.ReLU(),
+            nn.Linear(width, width),
         )
 
     def extra_repr(self) -> str:
@@ -72,15 +94,22 @@ class CellTokens(nn.Module):
 
     def forward(self, nodes: Nodes) -> Tokens:
         group, first, last = self.group, self.channels[0], self.channels[-1]
-        flags, member = nodes.flags[..., first : last + 1], nodes.is_other
-        if len(self.channels) < len(OTHER_CHANNELS):
-            flags = nodes.flags[..., self.channels]
-            member = flags.sum(-1) > 0.5
-        cells = occupied_cells(nodes.points, nodes.energy[..., 1:].sum(-1), member, group.keep, group.size)
-        scaled = self.scaling(columns(nodes.features, NODE_VARIABLES))
+        flags = nodes.flags[..., first : last + 1] if self.adjacent else nodes.flags[..., self.channels]
+        member = nodes.is_other if self.whole else flags.sum(-1) > 0.5
+        energies = self._of_calorimeters(nodes.energy).sum(-1)
+        cells = occupied_cells(nodes.points, energies, member, group.keep, group.size, self.region)
+        scaled = self.scaling(columns(nodes.features, self.own))
         own = torch.cat([nodes.place, cells.offset, scaled, flags], dim=-1)
         learned = cells.sums(torch.relu(self.node(own))) / TYPICAL_NODES
-        counts, energy = cells.sums(torch.cat([flags, nodes.energy], dim=-1)).split([len(self.channels), 3], dim=-1)
-        physical = [torch.asinh(counts / TYPICAL_NODES), torch.asinh(energy[..., 1:] / TYPICAL_ENERGY)]
-        x: Tensor = self.layers(torch.cat([learned, *physical, place_of(cells.centre)], dim=-1))
+        sums = cells.sums(torch.cat([flags, nodes.energy], dim=-1))
+        counts, energy = sums.split([len(self.channels), self.energies], dim=-1)
+        physical = [torch.asinh(counts / TYPICAL_NODES), torch.asinh(self._of_calorimeters(energy) / TYPICAL_ENERGY)]
+        place = place_of(cells.centre, self.region.half_eta)
+        x: Tensor = self.layers(torch.cat([learned, *physical, place], dim=-1))
         return Tokens(x, cells.centre, energy, cells.found)
+
+    def _of_calorimeters(self, energy: Tensor) -> Tensor:
+        """Of ``energy [..., E]``, those that are not of tracks."""
+        if self.last_ones:
+            return energy[..., self.energies - len(self.calorimeters) :]
+        return columns(energy, self.calorimeters)

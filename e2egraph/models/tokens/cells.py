@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH, WINDOW_SIZE
-from e2egraph.models.grid import window_pixels
+from e2egraph.models.grid import region_pixels
+from e2egraph.tasks.region import Region
 
 # GeV that a hit counts for when cells are ranked: cells without energy are ranked by their hits. A power of two, which
 # the exporter's rounding of constants to float32 leaves as it is.
@@ -50,35 +50,37 @@ class Cells:
 
 
 @torch.no_grad()
-def occupied_cells(points: Tensor, energy: Tensor, mask: Tensor, n_cells: int, size: int) -> Cells:
+def occupied_cells(points: Tensor, energy: Tensor, mask: Tensor, n_cells: int, size: int, region: Region) -> Cells:
     """The ``n_cells`` cells of ``size`` × ``size`` crystals with the highest energy (equal ones by position).
 
     ``points`` [B, N, 2]; ``energy`` [B, N] [GeV] of each node, not negative; ``mask`` [B, N]: the nodes that count.
     With fewer occupied cells than ``n_cells`` the rest is not ``found``.
     """
     n_jets = points.shape[0]
-    side = (WINDOW_SIZE + size - 1) // size
-    row, column, inside = window_pixels(points)
+    down, across = -(-region.rows // size), -(-region.columns // size)
+    number_of_cells = down * across
+    row, column, inside = region_pixels(points, region)
     row, column = row // size, column // size
     counted = mask & inside
-    cell = torch.where(counted, row * side + column, side * side)
+    cell = torch.where(counted, row * across + column, number_of_cells)
     # In float64 the sums do not depend on the order of nodes: which cells are kept is the same everywhere.
     weight = (energy.double() + ENERGY_OF_A_HIT) * counted
-    total = weight.new_zeros(n_jets, side * side + 1).scatter_add(1, cell, weight)[:, :-1]
-    position = torch.arange(side * side, device=points.device, dtype=total.dtype)
+    total = weight.new_zeros(n_jets, number_of_cells + 1).scatter_add(1, cell, weight)[:, :-1]
+    position = torch.arange(number_of_cells, device=points.device, dtype=total.dtype)
     total = total * (1.0 - POSITION_STEP * position)
-    if n_cells > side * side:
-        total = F.pad(total, (0, n_cells - side * side))
+    if n_cells > number_of_cells:
+        total = F.pad(total, (0, n_cells - number_of_cells))
     highest, kept = torch.topk(total, n_cells, dim=1)
     found = highest > 0.0
     # The last place of the table is where nodes of no cell look.
     number = torch.arange(n_cells, device=points.device).expand_as(kept)
-    table = torch.full((n_jets, max(side * side, n_cells) + 1), n_cells, device=points.device, dtype=torch.int64)
+    table = torch.full((n_jets, max(number_of_cells, n_cells) + 1), n_cells, device=points.device, dtype=torch.int64)
     table = table.scatter(1, kept, torch.where(found, number, n_cells))
     slot = torch.where(counted, torch.gather(table, 1, cell), n_cells)
-    centre = torch.stack([_middle(kept // side, size, ETA_PITCH), _middle(kept % side, size, PHI_PITCH)], dim=-1)
-    own = torch.stack([_middle(row, size, ETA_PITCH), _middle(column, size, PHI_PITCH)], dim=-1)
-    half = points.new_tensor([0.5 * size * ETA_PITCH, 0.5 * size * PHI_PITCH])
+    eta, phi = (region.rows, region.eta_pitch), (region.columns, region.phi_pitch)
+    centre = torch.stack([_middle(kept // across, size, *eta), _middle(kept % across, size, *phi)], dim=-1)
+    own = torch.stack([_middle(row, size, *eta), _middle(column, size, *phi)], dim=-1)
+    half = points.new_tensor([0.5 * size * region.eta_pitch, 0.5 * size * region.phi_pitch])
     return Cells(
         n_cells=n_cells,
         slot=slot,
@@ -88,6 +90,6 @@ def occupied_cells(points: Tensor, energy: Tensor, mask: Tensor, n_cells: int, s
     )
 
 
-def _middle(number: Tensor, size: int, pitch: float) -> Tensor:
-    """Coordinate [rad] of the middle of cell ``number``, from the middle of the window."""
-    return ((number * size).float() + 0.5 * (size - WINDOW_SIZE)) * pitch
+def _middle(number: Tensor, size: int, pixels: int, pitch: float) -> Tensor:
+    """Coordinate [rad] of the middle of cell ``number`` along an axis of ``pixels``, from the middle of the region."""
+    return ((number * size).float() + 0.5 * (size - pixels)) * pitch

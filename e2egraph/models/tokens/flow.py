@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from e2egraph.detector.channels import channels
-from e2egraph.models.pooling import ENERGY_CHANNELS
 from e2egraph.models.tokens.tokens import Nodes
 
 # Unit of the sums: what a channel of a jet typically holds in nodes or GeV, over ten.
@@ -22,11 +20,11 @@ class Flow(nn.Module):
     function of one layer.
     """
 
-    def __init__(self, functions: int) -> None:
+    def __init__(self, functions: int, flags: int, energies: int) -> None:
         super().__init__()
         # The first number of a place is 1.
         self.place = nn.Linear(4, functions, bias=False) if functions else None
-        self.out_width = (len(channels()) + len(ENERGY_CHANNELS)) * (1 + functions)
+        self.out_width = (flags + energies) * (1 + functions)
 
     def forward(self, nodes: Nodes) -> Tensor:
         weights = torch.cat([nodes.flags, nodes.energy], dim=-1)

@@ -20,13 +20,15 @@ from e2egraph.models.heads import Head
 from e2egraph.models.kernels.attention import AttentionKernel
 from e2egraph.models.kernels.near_attention import NearAttentionKernel
 from e2egraph.models.kernels.projection import AttentionOptions
-from e2egraph.models.network import Network, clear_padding
+from e2egraph.models.network import Network, clear_padding, of_objects
 from e2egraph.models.pooling import Pooling
 from e2egraph.models.standardize import RunningStandardize
 from e2egraph.models.tokens.cell_tokens import CellGroup, CellTokens
 from e2egraph.models.tokens.flow import Flow
-from e2egraph.models.tokens.tokens import joined, nodes_of
+from e2egraph.models.tokens.tokens import NodeMaker, joined
 from e2egraph.models.tokens.tracks import TrackTokens
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -59,25 +61,28 @@ class TracksAndCells(Network):
 
     Options = TracksAndCellsOptions
 
-    def __init__(self, options: Any, n_outputs: int) -> None:
+    def __init__(self, options: Any, inputs: Inputs, outputs: Outputs) -> None:
         super().__init__()
-        self.options = options
+        of_objects("tracks-and-cells", outputs)
+        self.options, self.unit = options, inputs.region.half_eta
         o, width = options, options.width
         self.least_nodes = o.tracks  # as many as TopK is asked for
-        cells = (CellTokens(group, o.node_width, width) for group in o.cells)
-        self.makers = nn.ModuleList([TrackTokens(o.tracks, width), *cells])
+        self.nodes = NodeMaker(inputs)
+        energies = self.nodes.energies.channels
+        cells = (CellTokens(group, o.node_width, width, inputs, energies) for group in o.cells)
+        self.makers = nn.ModuleList([TrackTokens(o.tracks, width, inputs, energies), *cells])
         self.encoder = Encoder(width, o.depth, self.make_kernel)
-        self.pooling = Pooling(width)
-        self.flow = Flow(o.flow)
+        self.pooling = Pooling(width, len(energies))
+        self.flow = Flow(o.flow, len(inputs.channels), len(energies))
         in_width = self.pooling.out_width + self.flow.out_width
         self.standardize = RunningStandardize(in_width)
-        self.head = Head(in_width, width, n_outputs, o.dropout)
+        self.head = Head(in_width, width, outputs.size, o.dropout)
 
     def make_kernel(self, block: int) -> nn.Module:
         o = self.options
         if o.near:
-            return NearAttentionKernel(o.width, o.heads)
-        return AttentionKernel(o.width, o.heads, o.pairwise)
+            return NearAttentionKernel(o.width, o.heads, self.unit)
+        return AttentionKernel(o.width, o.heads, o.pairwise, self.unit)
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         points, features, valid = clear_padding(points, features, mask)
@@ -86,7 +91,7 @@ class TracksAndCells(Network):
             # The exported model does so by itself.
             points, features = F.pad(points, (0, 0, 0, more)), F.pad(features, (0, 0, 0, more))
             valid = F.pad(valid, (0, more))
-        nodes = nodes_of(points, features, valid)
+        nodes = self.nodes(points, features, valid)
         tokens = joined([make(nodes) for make in self.makers])
         x, energy, found = self.encoder(tokens.x, tokens.points, tokens.energy, tokens.found)
         pooled = torch.cat([self.pooling(x, energy, found), self.flow(nodes)], dim=-1)

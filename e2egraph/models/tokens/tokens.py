@@ -6,21 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from e2egraph.detector.channels import Channel
-from e2egraph.graphs.columns import VARIABLES
-from e2egraph.models.network import feature_index
-from e2egraph.models.pooling import energies
-from e2egraph.models.scaling import HALF_WINDOW
+from e2egraph.models.pooling import Energies
+from e2egraph.tasks.inputs import Inputs
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """The nodes of B jets with what several kinds of tokens read; padding is zero. Made by ``nodes_of``.
+    """The nodes of B jets with what several kinds of tokens read; padding is zero. Made by ``NodeMaker``.
 
     ``points`` [B, N, 2] [rad]; ``features`` [B, N, V] raw; ``flags`` [B, N, channels] one-hot; ``is_track``,
-    ``is_other`` [B, N] bool; ``energy`` [B, N, 3] [GeV] as ``pooling.energies``; ``place`` [B, N, 4]: ``place_of``.
+    ``is_other`` [B, N] bool; ``energy`` [B, N, E] [GeV] as ``pooling.Energies``; ``place`` [B, N, 4]: ``place_of``.
     """
 
     points: Tensor
@@ -34,8 +32,8 @@ class Nodes:
 
 @dataclass(frozen=True)
 class Tokens:
-    """``x`` [B, T, width]; ``points`` [B, T, 2] [rad]; ``energy`` [B, T, 3] [GeV]; ``found`` [B, T]: whether there is
-    one, all else being of no account where there is none."""
+    """``x`` [B, T, width]; ``points`` [B, T, 2] [rad]; ``energy`` [B, T, E] [GeV]; ``found`` [B, T]: whether there is
+    one; nothing else means anything where there is none."""
 
     x: Tensor
     points: Tensor
@@ -43,11 +41,22 @@ class Tokens:
     found: Tensor
 
 
-def nodes_of(points: Tensor, features: Tensor, valid: Tensor) -> Nodes:
-    """``points`` [B, N, 2], ``features`` [B, N, V] (zero in padding) and ``valid`` [B, N] (bool) as ``Nodes``."""
-    flags = features[..., len(VARIABLES) :]
-    is_track = features[..., feature_index(f"is_{Channel.TRACK.name}")] > 0.5
-    return Nodes(points, features, flags, is_track, valid & ~is_track, energies(features), place_of(points))
+class NodeMaker(nn.Module):
+    """``points`` [B, N, 2], ``features`` [B, N, V] (zero in padding) and ``valid`` [B, N] (bool) → ``Nodes``."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        super().__init__()
+        self.energies = Energies(inputs)
+        self.unit = inputs.region.half_eta
+        self.variables = len(inputs.variables)
+        track = f"is_{Channel.TRACK.name}"
+        self.track = inputs.index(track) if inputs.has(track) else None
+
+    def forward(self, points: Tensor, features: Tensor, valid: Tensor) -> Nodes:
+        flags = features[..., self.variables :]
+        is_track = torch.zeros_like(valid) if self.track is None else features[..., self.track] > 0.5
+        place = place_of(points, self.unit)
+        return Nodes(points, features, flags, is_track, valid & ~is_track, self.energies(features), place)
 
 
 def joined(kinds: Sequence[Tokens]) -> Tokens:
@@ -55,16 +64,16 @@ def joined(kinds: Sequence[Tokens]) -> Tokens:
     return Tokens(*(torch.cat([getattr(kind, name) for kind in kinds], dim=1) for name in Tokens.__annotations__))
 
 
-def place_of(points: Tensor) -> Tensor:
-    """1, ``points [..., 2]`` in units of half the window, and their squared length: [..., 4].
+def place_of(points: Tensor, unit: float) -> Tensor:
+    """1, ``points [..., 2]`` in units of ``unit`` [rad], and their squared length: [..., 4].
 
     The first for layers without a bias of their own, which costs a pass over all nodes.
     """
-    position = points / HALF_WINDOW
+    position = points / unit
     square = position.square().sum(-1, keepdim=True)
     return torch.cat([torch.ones_like(square), position, square], dim=-1)
 
 
-def columns(features: Tensor, names: Sequence[str]) -> Tensor:
-    """Variables of ``features [..., V]`` by name, in their order: [..., names]."""
-    return features.index_select(-1, torch.tensor([feature_index(name) for name in names], device=features.device))
+def columns(features: Tensor, index: Sequence[int]) -> Tensor:
+    """Columns of ``features [..., V]`` at ``index``, in its order: [..., len(index)]."""
+    return features.index_select(-1, torch.tensor(list(index), device=features.device))
