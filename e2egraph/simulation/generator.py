@@ -31,11 +31,13 @@ MAX_EMPTY_BATCHES = 20
 class Generated:
     """Pythia's event record of a batch, flat: entry 0 of each event stands for the whole event.
 
-    ``offsets`` [E+1] delimits the events; the other arrays have shape [M]. ``mother1`` … ``daughter2`` are indices
-    within the event. GeV; production vertex in cm, its time in ns.
+    ``offsets`` [E+1] delimits the events, ``weight`` [E] is what each counts for (``Info::weight``: 1 unless the
+    generation is biased); the other arrays have shape [M]. ``mother1`` … ``daughter2`` are indices within the event.
+    GeV; production vertex in cm, its time in ns.
     """
 
     offsets: Integers
+    weight: Floats
     pdg: Integers
     status: Integers
     mother1: Integers
@@ -81,9 +83,9 @@ class Generator:
         self._pythia = _pythia8mc().Pythia("", False)
         for line in _settings(config, seed):
             if not self._pythia.readString(line):
-                raise UsageError(f"{origin}: Pythia does not know the setting '{line}'; mend generator.settings.")
+                raise UsageError(f"{origin}: Pythia does not know the setting '{line}'; correct generator.settings.")
         if not self._pythia.init():
-            raise InputError(f"{origin}: Pythia cannot start with these settings; mend the generator section.")
+            raise InputError(f"{origin}: Pythia cannot start with these settings; correct the generator section.")
         self._known: dict[int, tuple[float, bool]] = {}
 
     def generate(self, events: int) -> Generated:
@@ -95,7 +97,7 @@ class Generator:
             missing -= len(batch)
             empty = 0 if len(batch) else empty + 1
             if empty > MAX_EMPTY_BATCHES:
-                raise InputError(f"{self._origin}: Pythia generates no event; mend the generator section.")
+                raise InputError(f"{self._origin}: Pythia generates no event; correct the generator section.")
             batches.append(batch)
         return self._flatten(batches[0] if len(batches) == 1 else ak.concatenate(batches))
 
@@ -115,6 +117,8 @@ class Generator:
         charge, visible = self._properties(pdg)
         return Generated(
             offsets=offsets,
+            # The first of the weights is the nominal one, others are variations (manual, "Cross Sections and Weights").
+            weight=ak.to_numpy(batch.info.weights[:, 0]).astype(np.float64),
             pdg=pdg,
             status=integers("status"),
             mother1=integers("mother1"),
