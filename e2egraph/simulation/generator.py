@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,11 +83,14 @@ class Generator:
         """
         self._origin = origin
         self._pythia = _pythia8mc().Pythia("", False)
-        for line in _settings(config, seed):
-            if not self._pythia.readString(line):
-                raise UsageError(f"{origin}: Pythia does not know the setting '{line}'; correct generator.settings.")
-        if not self._pythia.init():
-            raise InputError(f"{origin}: Pythia cannot start with these settings; correct the generator section.")
+        with _slha_file(config.slha) as slha:
+            for line in _settings(config, seed, slha):
+                if not self._pythia.readString(line):
+                    raise UsageError(
+                        f"{origin}: Pythia does not know the setting '{line}'; correct generator.settings."
+                    )
+            if not self._pythia.init():
+                raise InputError(f"{origin}: Pythia cannot start with these settings; correct the generator section.")
         self._known: dict[int, tuple[float, bool]] = {}
 
     def generate(self, events: int) -> Generated:
@@ -148,9 +153,22 @@ class Generator:
         return charges[where], visible[where]
 
 
-def _settings(config: GeneratorConfig, seed: int) -> Sequence[str]:
+@contextmanager
+def _slha_file(text: str | None) -> Iterator[str | None]:
+    """A temporary file that holds ``text``: Pythia reads SLHA from files alone, and only when it starts."""
+    if text is None:
+        yield None
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".slha", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        yield file.name
+
+
+def _settings(config: GeneratorConfig, seed: int, slha: str | None) -> Sequence[str]:
     lines = [
         "Print:quiet = on",
+        "SLHA:verbose = 0",
         "Random:setSeed = on",
         f"Random:seed = {1 + seed % MAX_PYTHIA_SEED}",
         f"Beams:eCM = {config.energy}",
@@ -162,6 +180,8 @@ def _settings(config: GeneratorConfig, seed: int) -> Sequence[str]:
         lines.append(f"PhaseSpace:pTHatMin = {config.pt_hat_minimum}")
     if config.pt_hat_maximum is not None:
         lines.append(f"PhaseSpace:pTHatMax = {config.pt_hat_maximum}")
+    if slha is not None:
+        lines.append(f"SLHA:file = {slha}")
     return [*lines, *config.settings]
 
 

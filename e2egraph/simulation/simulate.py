@@ -16,6 +16,7 @@ from e2egraph.config import as_dict, configs_folder, configuration, find_config,
 from e2egraph.errors import UsageError
 from e2egraph.simulation.batch import respond
 from e2egraph.simulation.generator import Generated, Generator
+from e2egraph.simulation.generator_files import with_contents, with_folder
 from e2egraph.simulation.images import dense_images
 from e2egraph.simulation.pileup import draw_collisions, final_state, make_pool, overlay
 from e2egraph.simulation.process import ProcessConfig
@@ -63,12 +64,19 @@ class SimulationSummary:
 def read_settings(process: str, settings: Sequence[str] = (), detector: str = "detector") -> SimulationConfig:
     """The configuration of a run: process and detector YAML (shipped names or paths), with ``settings`` applied.
 
-    Raises UsageError on an unknown name, key or value.
+    Files that the generator's settings name are looked for in the folder of the process YAML, those of ``settings`` in
+    the working folder. Raises UsageError on an unknown name, key or value, and on a missing file.
     """
     process_path = find_config("processes", process)
     detector_path = _detector_path(detector)
-    content = {"process": read_yaml(process_path), "detector": read_yaml(detector_path)}
-    config = validate(SimulationConfig, override(content, settings), f"{process_path} and {detector_path}")
+    content = {
+        "process": with_folder(read_yaml(process_path), process_path.parent),
+        "detector": read_yaml(detector_path),
+    }
+    content = override(content, settings)
+    if isinstance(content["process"], dict):
+        content["process"] = with_contents(with_folder(content["process"], Path()), process)
+    config = validate(SimulationConfig, content, f"{process_path} and {detector_path}")
     layers(config.detector.hits)
     return config
 
@@ -172,8 +180,9 @@ def _pile_up_process(config: SimulationConfig) -> ProcessConfig | None:
     if pile_up.mean == 0:
         return None
     path = find_config("processes", pile_up.process)
+    content = with_contents(with_folder(read_yaml(path), path.parent), str(path))
     energy = f"generator.energy={config.process.generator.energy}"
-    return validate(ProcessConfig, override(read_yaml(path), [energy]), str(path))
+    return validate(ProcessConfig, override(content, [energy]), str(path))
 
 
 def _slice(columns: Mapping[str, Mapping[str, NDArray]], start: int, stop: int) -> dict[str, dict[str, NDArray]]:
