@@ -179,6 +179,8 @@ def write(path: Path, deposits: Deposits, *, without: tuple[str, ...] = (), tree
 
 
 def _branch(name: str, values: list) -> ak.Array | np.ndarray:
+    if isinstance(values[0], float):
+        return np.array(values, np.float32)
     if np.ndim(values[0]) == 0:
         return np.array(values, np.uint64 if name == "eventId" else np.uint32)
     arrays = [np.asarray(value) if isinstance(value, np.ndarray) else np.asarray(value, np.float32) for value in values]

@@ -2,7 +2,8 @@
 
 Each collection is a jagged record array, one list an event. GeV, cm, radians, ns. Tracks carry η and φ at the ECAL
 surface, d0 and dz to the primary vertex. Hits are relative to the primary vertex. ``ecal`` and ``hcal`` carry image
-rows and columns (``detector.py``), jets the tower row and column of their seed.
+rows and columns (``detector.py``), jets the tower row and column of their seed. ``gen_weight`` is what an event counts
+for by its generator: 1 in data and in unbiased simulation.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from e2egraph.detector.channels import Channel
 
 COLLECTIONS: dict[str, tuple[str, ...]] = {
-    "id": ("run", "lumi", "event"),
+    "id": ("run", "lumi", "event", "gen_weight"),
     "pv": ("x", "y", "z"),
     "tracks": ("pt", "eta", "phi", "d0", "dz", "d0_err", "dz_err", "d0_sig", "dz_sig", "charge"),
     "hits": ("channel", "x", "y", "z"),
@@ -59,8 +60,9 @@ class EventSource(Protocol):
     def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:
         """Events ``start:stop`` as a record array with the named collections of ``COLLECTIONS``.
 
-        ``id`` yields the plain fields run, lumi, event; ``pv`` also ``n_pv``. A field listed in ``missing`` is absent
-        from its collection, or 0 where nodes are made of it (tracks, ecal).
+        ``id`` yields the plain fields run, lumi, event and gen_weight (float64, 1 where a file has none); ``pv`` also
+        ``n_pv``. A field listed in ``missing`` is absent from its collection, or 0 where nodes are made of it (tracks,
+        ecal).
         """
         ...
 

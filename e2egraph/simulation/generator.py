@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +33,13 @@ MAX_EMPTY_BATCHES = 20
 class Generated:
     """Pythia's event record of a batch, flat: entry 0 of each event stands for the whole event.
 
-    ``offsets`` [E+1] delimits the events; the other arrays have shape [M]. ``mother1`` … ``daughter2`` are indices
-    within the event. GeV; production vertex in cm, its time in ns.
+    ``offsets`` [E+1] delimits the events, ``weight`` [E] is what each counts for (``Info::weight``: 1 unless the
+    generation is biased); the other arrays have shape [M]. ``mother1`` … ``daughter2`` are indices within the event.
+    GeV; production vertex in cm, its time in ns.
     """
 
     offsets: Integers
+    weight: Floats
     pdg: Integers
     status: Integers
     mother1: Integers
@@ -79,11 +83,14 @@ class Generator:
         """
         self._origin = origin
         self._pythia = _pythia8mc().Pythia("", False)
-        for line in _settings(config, seed):
-            if not self._pythia.readString(line):
-                raise UsageError(f"{origin}: Pythia does not know the setting '{line}'; mend generator.settings.")
-        if not self._pythia.init():
-            raise InputError(f"{origin}: Pythia cannot start with these settings; mend the generator section.")
+        with _slha_file(config.slha) as slha:
+            for line in _settings(config, seed, slha):
+                if not self._pythia.readString(line):
+                    raise UsageError(
+                        f"{origin}: Pythia does not know the setting '{line}'; correct generator.settings."
+                    )
+            if not self._pythia.init():
+                raise InputError(f"{origin}: Pythia cannot start with these settings; correct the generator section.")
         self._known: dict[int, tuple[float, bool]] = {}
 
     def generate(self, events: int) -> Generated:
@@ -95,7 +102,7 @@ class Generator:
             missing -= len(batch)
             empty = 0 if len(batch) else empty + 1
             if empty > MAX_EMPTY_BATCHES:
-                raise InputError(f"{self._origin}: Pythia generates no event; mend the generator section.")
+                raise InputError(f"{self._origin}: Pythia generates no event; correct the generator section.")
             batches.append(batch)
         return self._flatten(batches[0] if len(batches) == 1 else ak.concatenate(batches))
 
@@ -115,6 +122,8 @@ class Generator:
         charge, visible = self._properties(pdg)
         return Generated(
             offsets=offsets,
+            # The first of the weights is the nominal one, others are variations (manual, "Cross Sections and Weights").
+            weight=ak.to_numpy(batch.info.weights[:, 0]).astype(np.float64),
             pdg=pdg,
             status=integers("status"),
             mother1=integers("mother1"),
@@ -144,9 +153,22 @@ class Generator:
         return charges[where], visible[where]
 
 
-def _settings(config: GeneratorConfig, seed: int) -> Sequence[str]:
+@contextmanager
+def _slha_file(text: str | None) -> Iterator[str | None]:
+    """A temporary file that holds ``text``: Pythia reads SLHA from files alone, and only when it starts."""
+    if text is None:
+        yield None
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".slha", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        yield file.name
+
+
+def _settings(config: GeneratorConfig, seed: int, slha: str | None) -> Sequence[str]:
     lines = [
         "Print:quiet = on",
+        "SLHA:verbose = 0",
         "Random:setSeed = on",
         f"Random:seed = {1 + seed % MAX_PYTHIA_SEED}",
         f"Beams:eCM = {config.energy}",
@@ -158,6 +180,8 @@ def _settings(config: GeneratorConfig, seed: int) -> Sequence[str]:
         lines.append(f"PhaseSpace:pTHatMin = {config.pt_hat_minimum}")
     if config.pt_hat_maximum is not None:
         lines.append(f"PhaseSpace:pTHatMax = {config.pt_hat_maximum}")
+    if slha is not None:
+        lines.append(f"SLHA:file = {slha}")
     return [*lines, *config.settings]
 
 

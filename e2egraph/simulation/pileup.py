@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from e2egraph.detector.geometry import Booleans, Floats, Integers
+from e2egraph.errors import InputError
 from e2egraph.simulation.generator import Generated
 from e2egraph.simulation.particles import Particles, concatenate
 from e2egraph.simulation.response import AcceptanceConfig, BeamSpotConfig
@@ -40,10 +41,20 @@ class Collisions:
 
 @dataclass(frozen=True)
 class Pool:
-    """Final-state particles of minimum-bias events at the origin; those of event i are ``offsets[i]:offsets[i+1]``."""
+    """Final-state particles of minimum-bias events at the origin; those of event i are ``offsets[i]:offsets[i+1]``.
+
+    ``weight`` [events]: how often each is drawn, relative to the others; None: all alike.
+    """
 
     offsets: Integers
     particles: Particles
+    weight: Floats | None = None
+
+    def draw(self, size: int, rng: np.random.Generator) -> Integers:
+        """``size`` random events of the pool, with repetition."""
+        if self.weight is None:
+            return rng.integers(len(self.offsets) - 1, size=size)
+        return rng.choice(len(self.weight), size=size, p=self.weight / self.weight.sum())
 
 
 def final_state(generated: Generated, link: Integers | None, acceptance: AcceptanceConfig) -> Particles:
@@ -77,10 +88,16 @@ def final_state(generated: Generated, link: Integers | None, acceptance: Accepta
 
 
 def make_pool(generated: Generated, acceptance: AcceptanceConfig) -> Pool:
-    """The pool of a batch of minimum-bias events."""
+    """The pool of a batch of minimum-bias events; InputError when one has a negative weight."""
+    if (generated.weight < 0).any():
+        raise InputError(
+            "pile-up: the generator gives events of negative weight, which cannot be drawn; choose another "
+            "process.pile_up.process."
+        )
     particles = final_state(generated, None, acceptance)
     counts = np.bincount(particles.event, minlength=generated.n_events)
-    return Pool(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), particles)
+    weight = None if (generated.weight == generated.weight[0]).all() else generated.weight
+    return Pool(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), particles, weight)
 
 
 def draw_collisions(events: int, mean: float, spot: BeamSpotConfig, rng: np.random.Generator) -> Collisions:
@@ -116,7 +133,7 @@ def overlay(hard: Particles, pool: Pool | None, collisions: Collisions, rng: np.
 def _draw_pileup(pool: Pool, collisions: Collisions, rng: np.random.Generator) -> Particles:
     numbers = np.arange(len(collisions.event)) - collisions.first[collisions.event]
     extra = np.flatnonzero(numbers != HARD)
-    drawn = rng.integers(len(pool.offsets) - 1, size=len(extra))
+    drawn = pool.draw(len(extra), rng)
     angle = rng.uniform(-np.pi, np.pi, len(extra))
     sizes = np.diff(pool.offsets)[drawn]
     begins = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else np.zeros(0, dtype=np.int64)

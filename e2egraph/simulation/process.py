@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import re
+
+from pydantic import Field, model_validator
 
 from e2egraph.config import configuration
+from e2egraph.simulation.generator_files import named_file
+
+# What every text in the SLHA format has.
+_SLHA_LINE = re.compile(r"^\s*(block|decay)\s", re.IGNORECASE | re.MULTILINE)
 
 
 @configuration
@@ -13,12 +19,25 @@ class GeneratorConfig:
 
     ``energy``: centre-of-mass energy [GeV]. ``pt_hat_minimum``, ``pt_hat_maximum``: limits on the p̂T of the hard
     2 → 2 scattering [GeV]; None leaves Pythia's own. ``settings``: lines of Pythia settings (pythia.org/latest-manual).
+    ``slha``: masses, mixings and decays of new particles as text in the SUSY Les Houches Accord's format
+    (arXiv:hep-ph/0311123, arXiv:0801.0045); a YAML or ``--set`` may name a file instead, which is then read.
     """
 
     energy: float = Field(default=8000.0, gt=0)
     pt_hat_minimum: float | None = Field(default=None, ge=0)
     pt_hat_maximum: float | None = Field(default=None, gt=0)
     settings: tuple[str, ...]
+    slha: str | None = None
+
+    @model_validator(mode="after")
+    def _one_slha(self) -> GeneratorConfig:
+        if self.slha is None:
+            return self
+        if _SLHA_LINE.search(self.slha) is None:
+            raise ValueError("slha holds no BLOCK and no DECAY; give text or a file in the SLHA format")
+        if any(named_file(line)[0] == "slha:file" for line in self.settings):
+            raise ValueError("slha and the setting SLHA:file are both given; keep one")
+        return self
 
 
 @configuration

@@ -15,9 +15,10 @@ from e2egraph import __version__
 from e2egraph.config import as_dict, configs_folder, configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
 from e2egraph.simulation.batch import respond
-from e2egraph.simulation.generator import Generator
+from e2egraph.simulation.generator import Generated, Generator
+from e2egraph.simulation.generator_files import with_contents, with_folder
 from e2egraph.simulation.images import dense_images
-from e2egraph.simulation.pileup import Pool, draw_collisions, final_state, make_pool, overlay
+from e2egraph.simulation.pileup import draw_collisions, final_state, make_pool, overlay
 from e2egraph.simulation.process import ProcessConfig
 from e2egraph.simulation.response import DetectorConfig
 from e2egraph.simulation.trackerhits import layers
@@ -63,14 +64,53 @@ class SimulationSummary:
 def read_settings(process: str, settings: Sequence[str] = (), detector: str = "detector") -> SimulationConfig:
     """The configuration of a run: process and detector YAML (shipped names or paths), with ``settings`` applied.
 
-    Raises UsageError on an unknown name, key or value.
+    Files that the generator's settings name are looked for in the folder of the process YAML, those of ``settings`` in
+    the working folder. Raises UsageError on an unknown name, key or value, and on a missing file.
     """
     process_path = find_config("processes", process)
     detector_path = _detector_path(detector)
-    content = {"process": read_yaml(process_path), "detector": read_yaml(detector_path)}
-    config = validate(SimulationConfig, override(content, settings), f"{process_path} and {detector_path}")
+    content = {
+        "process": with_folder(read_yaml(process_path), process_path.parent),
+        "detector": read_yaml(detector_path),
+    }
+    content = override(content, settings)
+    if isinstance(content["process"], dict):
+        content["process"] = with_contents(with_folder(content["process"], Path()), process)
+    config = validate(SimulationConfig, content, f"{process_path} and {detector_path}")
     layers(config.detector.hits)
     return config
+
+
+class Simulation:
+    """Events of one process in one detector, batch by batch: a seeded Pythia and the pile-up pool."""
+
+    def __init__(self, config: SimulationConfig, seed: int, origin: str) -> None:
+        """Start Pythia and fill the pool; ``origin`` names the process in errors.
+
+        Raises UsageError on a wrong pile-up process or setting, InputError when Pythia is missing or refuses to start.
+        """
+        self._config, self._seed = config, seed
+        pile_up = _pile_up_process(config)
+        seeds = [int(value) for value in np.random.SeedSequence(seed).generate_state(2)]
+        self._generator = Generator(config.process.generator, seeds[_HARD], origin)
+        self._pool = None
+        if pile_up is not None:
+            generator = Generator(pile_up.generator, seeds[_POOL], config.process.pile_up.process)
+            events = generator.generate(config.process.pile_up.pool_events)
+            self._pool = make_pool(events, config.detector.acceptance)
+
+    def batch(self, number: int, size: int) -> tuple[Generated, dict[str, dict[str, NDArray]]]:
+        """The next ``size`` events: as generated, and what ``respond`` gives of them.
+
+        ``number`` tells apart the detector's random numbers of batches; ask for batches in order.
+        """
+        config, rng = self._config, np.random.default_rng([self._seed, _RESPONSE, number])
+        generated = self._generator.generate(size)
+        record = gen_record(generated, config.process.truth)
+        hard = final_state(generated, record.link, config.detector.acceptance)
+        collisions = draw_collisions(size, config.process.pile_up.mean, config.detector.beam_spot, rng)
+        particles = overlay(hard, self._pool, collisions, rng)
+        return generated, respond(particles, collisions, record, config.detector, rng)
 
 
 def simulate(
@@ -97,8 +137,6 @@ def simulate(
     if not 0 <= seed <= MAX_SEED:
         raise UsageError(f"--seed {seed}: give a whole number from 0 to {MAX_SEED}.")
     config = read_settings(process, settings, detector)
-    streams = np.random.SeedSequence(seed)
-    seeds = [int(value) for value in streams.generate_state(2)]
     jets, done = 0, 0
     output = Path(output)
     made_by = {
@@ -110,19 +148,17 @@ def simulate(
         **as_dict(config),
     }
     with RHTreeWriter(output, images, json.dumps(made_by)) as writer:
-        generator = Generator(config.process.generator, seeds[_HARD], process)
-        pool = _make_pool(config, seeds[_POOL])
+        simulation = Simulation(config, seed, process)
         ready = time.perf_counter()
         while done < events:
             size = min(EVENTS_PER_BATCH, events - done)
-            rng = np.random.default_rng([seed, _RESPONSE, done // EVENTS_PER_BATCH])
-            columns = _simulate_batch(generator, pool, config, size, rng)
+            generated, columns = simulation.batch(done // EVENTS_PER_BATCH, size)
             jets += len(columns["jet"]["event"])
             step = IMAGES_PER_BATCH if images else size
             for start in range(0, size, step):
                 stop = min(start + step, size)
                 part = _slice(columns, start, stop)
-                _write(writer, part, seed, done + start, stop - start, images)
+                _write(writer, part, generated.weight[start:stop], seed, done + start, images)
                 if progress is not None:
                     progress(done + stop)
             done += size
@@ -138,27 +174,15 @@ def simulate(
     )
 
 
-def _simulate_batch(
-    generator: Generator, pool: Pool | None, config: SimulationConfig, size: int, rng: np.random.Generator
-) -> dict[str, dict[str, NDArray]]:
-    generated = generator.generate(size)
-    record = gen_record(generated, config.process.truth)
-    hard = final_state(generated, record.link, config.detector.acceptance)
-    collisions = draw_collisions(size, config.process.pile_up.mean, config.detector.beam_spot, rng)
-    particles = overlay(hard, pool, collisions, rng)
-    return respond(particles, collisions, record, config.detector, rng)
-
-
-def _make_pool(config: SimulationConfig, seed: int) -> Pool | None:
-    """The pile-up pool, at the energy of the process; None when there is no pile-up."""
+def _pile_up_process(config: SimulationConfig) -> ProcessConfig | None:
+    """The process of the pile-up, at the energy of the hard one; None when there is no pile-up."""
     pile_up = config.process.pile_up
     if pile_up.mean == 0:
         return None
     path = find_config("processes", pile_up.process)
+    content = with_contents(with_folder(read_yaml(path), path.parent), str(path))
     energy = f"generator.energy={config.process.generator.energy}"
-    process = validate(ProcessConfig, override(read_yaml(path), [energy]), str(path))
-    generator = Generator(process.generator, seed, pile_up.process)
-    return make_pool(generator.generate(pile_up.pool_events), config.detector.acceptance)
+    return validate(ProcessConfig, override(content, [energy]), str(path))
 
 
 def _slice(columns: Mapping[str, Mapping[str, NDArray]], start: int, stop: int) -> dict[str, dict[str, NDArray]]:
@@ -174,11 +198,12 @@ def _slice(columns: Mapping[str, Mapping[str, NDArray]], start: int, stop: int) 
 def _write(
     writer: RHTreeWriter,
     columns: Mapping[str, Mapping[str, NDArray]],
+    weight: NDArray[np.float64],
     seed: int,
     first: int,
-    size: int,
     images: bool,
 ) -> None:
+    size = len(weight)
     vertices = np.bincount(columns["Vtx"]["event"], minlength=size)
     scalars = {
         "eventId": np.arange(first + 1, first + size + 1),
@@ -186,6 +211,7 @@ def _write(
         "lumiId": np.full(size, seed),
         "nVtx": vertices,
         "goodvertices": vertices,
+        "genWeight": weight,
     }
     pictures = dense_images(size, columns["track"], columns["hit"], columns["ecal"], columns["hcal"]) if images else {}
     writer.extend(scalars, columns, pictures)

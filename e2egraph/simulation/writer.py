@@ -17,7 +17,10 @@ from e2egraph.simulation.images import IMAGE_SIZES
 
 TREE, CONFIGURATION = "fevt/RHTree", "fevt/configuration"
 
-EVENT_TYPES = {"eventId": "uint64", "runId": "uint32", "lumiId": "uint32", "nVtx": "int32", "goodvertices": "int32"}
+EVENT_TYPES = {
+    "eventId": "uint64", "runId": "uint32", "lumiId": "uint32", "nVtx": "int32", "goodvertices": "int32",
+    "genWeight": "float32",
+}  # fmt: skip
 
 # Collection → its members. A branch is named collection + separator + member.
 VECTOR_TYPES: dict[str, dict[str, str]] = {

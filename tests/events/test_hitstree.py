@@ -146,6 +146,10 @@ def test_event_numbers_follow_the_event_and_not_the_file(tmp_path, file, branche
     assert other.read(0, 2, ["id"]).event.tolist() == numbers[-2:]
 
 
+def test_every_event_counts_alike(file):
+    assert file.read(0, EVENTS, ["id"]).gen_weight.tolist() == [1.0] * EVENTS
+
+
 def test_what_the_record_lacks_is_named(file):
     assert {"ecal", "hcal", "gen.mother", "jets.truth_label"} <= set(file.missing.branches)
     with pytest.raises(InputError, match=r"hits\.root: no branch for ecal \(looked for calorimeter"):

@@ -139,6 +139,31 @@ def test_the_number_of_vertices_may_be_a_vector_of_one(tmp_path, deposits):
     assert file.read(0, EVENTS, ["pv"]).n_pv.tolist() == [3, 7, 0, 12]
 
 
+def test_the_generators_weights_are_read_and_are_1_where_there_are_none(tmp_path, deposits, plain):
+    file = variant(tmp_path, deposits, added={"genWeight": [0.25, -1.0, 3.5, 0.0]})
+    assert file.recognised["id.gen_weight"] == "genWeight"
+    assert file.read(0, EVENTS, ["id"]).gen_weight.tolist() == [0.25, -1.0, 3.5, 0.0]
+    assert file.read(1, 3, ["id"]).gen_weight.tolist() == [-1.0, 3.5]
+    assert plain.read(0, EVENTS, ["id"]).gen_weight.tolist() == [1.0] * EVENTS
+    assert "id.gen_weight" not in plain.missing and "id.gen_weight" not in plain.recognised
+    for source in (file, plain):
+        assert source.read(0, EVENTS, ["id"]).gen_weight.type.content.primitive == "float64"
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0, 1.0, np.nan, 1.0], "genWeight of entry 2 holds NaN or infinite values"),
+        ([1.0, 1.0, 1.0, -np.inf], "genWeight of entry 3 holds NaN or infinite values"),
+        (vectors([[1.0], [2.0], [], [1.0]]), "genWeight is no plain number an event"),
+    ],
+)
+def test_weights_that_say_nothing_are_refused(tmp_path, deposits, weights, message):
+    file = variant(tmp_path, deposits, added={"genWeight": weights})
+    with pytest.raises(InputError, match=rf"variant\.root: {message}"):
+        file.read(1, EVENTS, ["id"])
+
+
 def test_an_event_without_vertices_has_the_origin_for_one(tmp_path, deposits):
     without = {name: vectors([[], [1.0], [2.0, 3.0], [4.0]]) for name in ("Vtx_x", "Vtx_y", "Vtx_z")}
     pv = variant(tmp_path, deposits, added=without).read(0, EVENTS, ["pv"]).pv

@@ -11,6 +11,15 @@ from e2egraph.simulation.particles import Particles
 from e2egraph.simulation.response import DetectorConfig
 from e2egraph.simulation.simulate import read_settings
 
+# Settings of Pythia that leave out all but the hard process and its beam remnants: thousands of events a second.
+HARD_PROCESS_ALONE = (
+    "PartonLevel:MPI = off",
+    "PartonLevel:ISR = off",
+    "PartonLevel:FSR = off",
+    "BeamRemnants:primordialKT = off",
+    "HadronLevel:all = off",
+)
+
 
 def gun(pdg=211, charge=1.0, mass=0.13957, pt=10.0, eta=0.0, phi=0.0, size=None, **columns) -> Particles:
     """``size`` particles of one kind; pt, eta, phi and the ``columns`` may be arrays."""

@@ -1,14 +1,19 @@
 """Pile-up, vertices and charged-hadron subtraction."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from e2egraph.errors import InputError
 from e2egraph.simulation.calorimeter import Cells
 from e2egraph.simulation.candidates import from_pile_up, make_candidates
-from e2egraph.simulation.pileup import Pool, draw_collisions, overlay
+from e2egraph.simulation.generator import Generator
+from e2egraph.simulation.pileup import Pool, draw_collisions, make_pool, overlay
+from e2egraph.simulation.process import GeneratorConfig
 from e2egraph.simulation.tracking import Tracks
 from e2egraph.simulation.vertices import Vertices, reconstruct_vertices
-from tests.simulation.particle_gun import detector, gun
+from tests.simulation.particle_gun import HARD_PROCESS_ALONE, detector, gun
 
 SPOT = detector().beam_spot
 
@@ -52,6 +57,20 @@ def test_every_collision_gets_a_whole_turned_pool_event_at_its_own_vertex():
     # Events of 2 GeV and 3 GeV particles come as one.
     two, three = (np.bincount(where[extra & np.isclose(particles.pt, pt)], minlength=300) for pt in (2.0, 3.0))
     np.testing.assert_array_equal(two, three)
+
+
+def test_pool_events_are_drawn_as_often_as_their_weights_say():
+    pool = Pool(np.array([0, 1, 1, 3]), pool_of_three().particles, weight=np.array([1.0, 2.0, 5.0]))
+    drawn = np.bincount(pool.draw(40000, np.random.default_rng(2)), minlength=3)
+    np.testing.assert_allclose(drawn / 40000, [1 / 8, 2 / 8, 5 / 8], atol=0.01)
+
+
+def test_a_pool_of_negative_weights_is_refused():
+    config = GeneratorConfig(settings=("HardQCD:gg2gg = on", *HARD_PROCESS_ALONE), pt_hat_minimum=50.0)
+    events = Generator(config, 1, "test").generate(2)
+    with pytest.raises(InputError, match="negative weight"):
+        make_pool(replace(events, weight=np.array([1.0, -1.0])), detector().acceptance)
+    assert make_pool(events, detector().acceptance).weight is None
 
 
 def test_without_pile_up_only_the_hard_collision_is_there():

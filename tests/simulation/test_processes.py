@@ -1,12 +1,21 @@
 """The shipped process and detector YAML files, and overrides of them."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from e2egraph.config import config_names
 from e2egraph.errors import UsageError
+from e2egraph.simulation.generator import Generator
 from e2egraph.simulation.simulate import read_settings
+from tests.simulation.particle_gun import HARD_PROCESS_ALONE
 
-BINS = {"qcd_300_600": (300, 600), "qcd_400_600": (400, 600), "qcd_600_3000": (600, 3000)}
+BINS = {
+    "qcd_300_600": (300, 600), "qcd_400_600": (400, 600), "qcd_600_3000": (600, 3000),
+    "gluon": (90, 170), "quark": (90, 170), "dijet": (90, 170),
+}  # fmt: skip
+GLUON = 21
 
 
 @pytest.mark.parametrize("name", config_names("processes"))
@@ -16,8 +25,46 @@ def test_every_shipped_process_is_valid(name):
     assert config.process.pile_up.mean == 10.0
 
 
+@pytest.mark.parametrize("name", config_names("processes"))
+def test_every_shipped_process_starts_and_gives_events(name):
+    generator = read_settings(name).process.generator
+    # Soft collisions are made by the machinery of multiparton interactions.
+    short = HARD_PROCESS_ALONE if name != "minimum_bias" else HARD_PROCESS_ALONE[1:]
+    events = Generator(replace(generator, settings=(*generator.settings, *short)), 1, name).generate(20)
+    assert events.n_events == 20
+    assert (events.weight > 0).all()
+
+
+def outgoing(name, events=400):
+    """|PDG id| of the outgoing partons of a shipped process's hard scatterings, [events, 2]."""
+    generator = read_settings(name).process.generator
+    generated = Generator(replace(generator, settings=(*generator.settings, *HARD_PROCESS_ALONE)), 1, name).generate(
+        events
+    )
+    return np.abs(generated.pdg[generated.status == -23]).reshape(events, 2)
+
+
+def test_gluon_and_quark_processes_scatter_to_gluons_and_to_quarks():
+    gluons, quarks, both = outgoing("gluon"), outgoing("quark"), outgoing("dijet")
+    assert (gluons == GLUON).all()
+    assert (quarks <= 5).all()
+    # Mostly light ones; the truth matching of a task leaves out the others.
+    assert 0.7 < np.mean(quarks <= 3) < 1.0
+    assert 0.1 < np.mean(both == GLUON) < 0.9
+
+
+def test_top_masses_fill_their_whole_range():
+    generator = read_settings("top_mass").process.generator
+    events = Generator(replace(generator, settings=(*generator.settings, *HARD_PROCESS_ALONE)), 1, "tops").generate(400)
+    mass = events.mass[(np.abs(events.pdg) == 6) & (events.status == -22)]
+    assert len(mass) == 800
+    assert (mass.min(), mass.max()) == pytest.approx((85, 500), abs=20)
+    assert ((mass >= 85) & (mass <= 500)).all()
+    assert (np.histogram(mass, np.linspace(85, 500, 9))[0] > 20).all()
+
+
 @pytest.mark.parametrize(("name", "limits"), BINS.items())
-def test_qcd_bins_have_the_limits_in_their_names(name, limits):
+def test_qcd_bins_have_the_limits_that_they_are_named_or_described_with(name, limits):
     generator = read_settings(name).process.generator
     assert (generator.pt_hat_minimum, generator.pt_hat_maximum) == limits
 

@@ -7,10 +7,12 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
+import yaml
 
 from e2egraph.errors import InputError, UsageError
+from e2egraph.events.sources.rhtree import RHTreeFile
 from e2egraph.simulation.simulate import simulate
-from tests.simulation.particle_gun import read
+from tests.simulation.particle_gun import HARD_PROCESS_ALONE, read
 
 EVENTS, SEED = 30, 11
 # A small pool: starting Pythia twice is what takes the time.
@@ -69,6 +71,34 @@ def test_the_file_says_how_it_was_made(summary):
     assert (made_by["name"], made_by["events"], made_by["seed"]) == ("ttbar", EVENTS, SEED)
     assert made_by["process"]["pile_up"]["pool_events"] == 40
     assert made_by["detector"]["solenoid"]["field"] == 3.8
+
+
+def test_events_of_a_biased_process_carry_pythias_weights(folder, events):
+    np.testing.assert_array_equal(events.genWeight, np.ones(EVENTS))
+    bias = ["PhaseSpace:bias2Selection = on", "PhaseSpace:bias2SelectionPow = 4", "PhaseSpace:bias2SelectionRef = 50"]
+    lines = ["HardQCD:gg2gg = on", *HARD_PROCESS_ALONE, "PhaseSpace:pTHatMin = 50", *bias]
+    process = folder / "biased.yaml"
+    process.write_text(yaml.safe_dump({"title": "biased", "generator": {"settings": lines}}))
+    # Two batches, and parts of batches with images.
+    path = simulate(str(process), 105, SEED, folder / "biased.root", settings=ALONE).path
+    biased = read(path)
+    outgoing = biased.gen_pt[biased.gen_status == 23]
+    np.testing.assert_allclose(biased.genWeight, (50 / ak.to_numpy(outgoing[:, 0])) ** 4, rtol=1e-5)
+    record = RHTreeFile(path).read(0, 105, ["id"])
+    np.testing.assert_allclose(record.gen_weight, biased.genWeight)
+
+
+def test_batches_without_any_jet_give_a_readable_file(folder):
+    process = folder / "zee.yaml"
+    lines = ["WeakSingleBoson:ffbar2gmZ = on", "PhaseSpace:mHatMin = 80", "23:onMode = off", "23:onIfAny = 11"]
+    process.write_text(yaml.safe_dump({"title": "Z to electrons", "generator": {"settings": lines}}))
+    summary = simulate(str(process), 5, SEED, folder / "zee.root", images=False, settings=ALONE)
+    assert summary.jets == 0
+    record = RHTreeFile(summary.path).read(0, 5, ["id", "jets", "tracks", "gen"])
+    np.testing.assert_array_equal(ak.num(record.jets), np.zeros(5))
+    electrons = record.gen[np.abs(record.gen.pdg_id) == 11]
+    assert ak.all(ak.num(electrons) >= 2)
+    assert ak.all(ak.num(record.tracks) > 0)
 
 
 def test_events_are_numbered_from_one_and_carry_the_seed(events):

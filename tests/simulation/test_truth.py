@@ -49,7 +49,7 @@ def generated(events=1):
     size = len(pdg)
     zero = np.zeros(size)
     return Generated(
-        np.arange(events + 1) * len(EVENT), pdg, status, mother1, mother2, daughter1, daughter2,
+        np.arange(events + 1) * len(EVENT), np.ones(events), pdg, status, mother1, mother2, daughter1, daughter2,
         *momentum.T.astype(float), mass, zero, zero, zero, zero, zero, np.ones(size, dtype=bool),
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ reconstructed jets, no vertices and no run, luminosity section or event number, 
   dz are made relative to it. An event with too few tracks for a vertex keeps the detector's centre, and ``n_pv`` 0;
 - tracks are carried to the ECAL surface along their helices, as the ntuple producers do;
 - run and luminosity section are 0 and an event's number is a hash of its generator record, which does not depend on
-  the file it is in;
+  the file it is in; every event counts alike (``gen_weight`` 1);
 - the second ``genpart_px`` is pz (the branch is written under the wrong name).
 """
 
@@ -136,7 +136,13 @@ class HitsTreeFile:
         zeros = np.zeros(stop - start, np.uint32)
         parts = np.split(record, np.cumsum(counts)[:-1])
         numbers = [int.from_bytes(hashlib.blake2b(part.tobytes(), digest_size=8).digest(), "big") for part in parts]
-        return {"run": ak.Array(zeros), "lumi": ak.Array(zeros), "event": ak.Array(np.array(numbers, np.uint64))}
+        columns = {
+            "run": zeros,
+            "lumi": zeros,
+            "event": np.array(numbers, np.uint64),
+            "gen_weight": np.ones(len(zeros)),
+        }
+        return {name: ak.Array(column) for name, column in columns.items()}
 
     def _tracking(self, start: int, stop: int) -> _Tracking:
         """Tracks and vertices of these events; the last ones are kept, since hits, tracks and pv all need them."""

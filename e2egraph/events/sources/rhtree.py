@@ -55,6 +55,7 @@ class RHTreeFile:
                 )
             if name == "id":
                 fields |= {field: self._array(branch, start, stop) for field, branch in self._ids.items()}
+                fields["gen_weight"] = self._gen_weight(start, stop)
             else:
                 fields[name] = getattr(self, f"_read_{name}")(start, stop)
                 if name == "pv":
@@ -112,6 +113,16 @@ class RHTreeFile:
             number = ak.fill_none(ak.firsts(number), 0)
         number = roottree.finite(self.path, self._found.n_pv, number, start)
         return ak.values_astype(np.clip(number, 0, np.iinfo(np.uint16).max), np.uint16)
+
+    def _gen_weight(self, start: int, stop: int) -> ak.Array:
+        """What each event counts for by its generator: 1 in a file that does not say."""
+        branch = self._found.gen_weight
+        if branch is None:
+            return ak.Array(np.ones(stop - start))
+        weight = self._array(branch, start, stop)
+        if weight.ndim != 1:
+            raise InputError(f"{self.path}: {branch} is no plain number an event; give an MLAnalyzer ntuple.")
+        return ak.values_astype(roottree.finite(self.path, branch, weight, start), np.float64)
 
     def _read_tracks(self, start: int, stop: int) -> ak.Array:
         if "tracks" not in self._found.vectors:

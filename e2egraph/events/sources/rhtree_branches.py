@@ -60,6 +60,8 @@ DERIVED: dict[str, tuple[tuple[str, ...], ...]] = {
     "mass": (("jet_Energy",),),
 }
 N_PV = ("nVtx", "goodvertices")
+# The generator's weight, named as in CMS's NanoAOD; data and most ntuples have none.
+GEN_WEIGHT = ("genWeight",)
 
 # Crystal images of the tracks at the ECAL entry point; ``pt`` makes tracks, the others may be absent.
 TRACK_IMAGES: Alternatives = {
@@ -101,6 +103,7 @@ class FoundBranches:
     time_image: str | None
     derived: dict[str, tuple[str, ...]]
     n_pv: str | None
+    gen_weight: str | None
     missing: dict[str, str]
 
     @property
@@ -117,6 +120,8 @@ class FoundBranches:
                 used[f"{name}.energy"] = image
         if self.time_image and "ecal" not in self.vectors:
             used["ecal.time"] = self.time_image
+        if self.gen_weight:
+            used["id.gen_weight"] = self.gen_weight
         return used | ({"n_pv": self.n_pv} if self.n_pv else {})
 
 
@@ -146,6 +151,7 @@ def find_branches(branches: Collection[str]) -> FoundBranches:
         time_image=first_of((ECAL_TIME_IMAGE,), branches),
         derived=_derived(jets, branches) if jets else {},
         n_pv=first_of(N_PV, branches),
+        gen_weight=first_of(GEN_WEIGHT, branches),
         missing=missing,
     )
     _images_instead(found)
