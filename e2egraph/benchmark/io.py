@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from e2egraph.benchmark import dense_parquet
 from e2egraph.benchmark.cores import one_core
 from e2egraph.benchmark.report import Record, timed
 from e2egraph.benchmark.steps import optimizer_of, time_steps
 from e2egraph.benchmark.stored_images import compare_training
+from e2egraph.data.batch import JetBatch
 from e2egraph.data.loader import JetLoader, evaluation_loader, training_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.table import JetTable, read_table
@@ -56,11 +58,11 @@ def benchmark_io(
         snappy = Path(folder) / "images.snappy.parquet"
         written = _write_images(table, snappy, jets)
         advance(1, total)
-        records = _sizes(table, snappy, written)
+        records = _sizes(table, written)
         with one_core():
-            records += _rates(table, snappy, written, repeats)
-            if written >= 2 * BATCH_SIZE:
-                records += compare_training(_loader(table, 2), snappy, written, BATCH_SIZE, repeats)
+            records += _rates(table, written, repeats)
+            if written.jets >= 2 * BATCH_SIZE:
+                records += compare_training(_loader(table, 2), written, table.manifest, BATCH_SIZE, repeats)
         advance(2, total)
     for number, name in enumerate(networks):
         records += _waiting(table, name, steps)
@@ -68,26 +70,34 @@ def benchmark_io(
     return records
 
 
-def _write_images(table: JetTable, path: Path, jets: int) -> int:
-    """Draw the first jets of the data set into an image file of the field's kind; returns how many."""
+def _write_images(table: JetTable, path: Path, jets: int) -> dense_parquet.ImageFile:
+    """Draw the first jets of the data set into an image file of the field's kind."""
     writer = dense_parquet.ImageWriter(path, "snappy")
-    rasterize = Rasterize()
+    rasterize = Rasterize(table.manifest.network_inputs)
     options = DataOptions(evaluation_batch_size=BATCH_SIZE)
     batches = evaluation_loader(table, options, None)
     written = 0
     for batch in islice(batches, jets // BATCH_SIZE):
         images = rasterize(batch.points, batch.features, batch.mask).numpy()
-        jet = batch.jet.numpy()
-        writer.write(images, batch.label.numpy(), jet[:, 2], jet[:, 0])
+        columns = table.manifest.network_inputs.object_names
+        mass, pt = (_quantity(batch, columns, name) for name in ("jet_mass", "jet_pt"))
+        writer.write(images, batch.label.numpy(), mass, pt)
         written += len(images)
     writer.close()
-    return written
+    shape = (rasterize.height, rasterize.width, len(rasterize.channels))
+    return dense_parquet.ImageFile(path, written, shape)
 
 
-def _sizes(table: JetTable, images: Path, written: int) -> list[Record]:
+def _quantity(batch: JetBatch, names: tuple[str, ...], name: str) -> NDArray:
+    """An object quantity of a batch [B], 0 where the inputs do not hold it."""
+    return batch.jet[:, names.index(name)].numpy() if name in names else np.zeros(len(batch))
+
+
+def _sizes(table: JetTable, images: dense_parquet.ImageFile) -> list[Record]:
     shards = sum(shard.size for shard in table.manifest.shards) / len(table)
-    compressed = images.stat().st_size / written
-    uncompressed = dense_parquet.uncompressed_bytes(images) / written
+    written = images.jets
+    compressed = images.path.stat().st_size / written
+    uncompressed = dense_parquet.uncompressed_bytes(images.path) / written
     return [
         Record("shards", len(table), "bytes_per_jet", shards, "B", "zstd, all jet quantities included"),
         Record("image Parquet", written, "bytes_per_jet_uncompressed", uncompressed, "B"),
@@ -97,9 +107,9 @@ def _sizes(table: JetTable, images: Path, written: int) -> list[Record]:
     ]
 
 
-def _rates(table: JetTable, images: Path, written: int, repeats: int) -> list[Record]:
+def _rates(table: JetTable, images: dense_parquet.ImageFile, repeats: int) -> list[Record]:
     """Jets a second into batches, on one core, the ways interleaved so that a busy machine slows them alike."""
-    rasterize = Rasterize()
+    rasterize = Rasterize(table.manifest.network_inputs)
     kept = list(islice(evaluation_loader(table, DataOptions(), None), 4))
 
     def points() -> int:
@@ -108,8 +118,8 @@ def _rates(table: JetTable, images: Path, written: int, repeats: int) -> list[Re
     def drawn() -> int:
         return sum(len(rasterize(batch.points, batch.features, batch.mask)) for batch in kept)
 
-    def images_of(read: Callable[[Path, int, int], Iterator[tuple[Any, Any]]]) -> int:
-        return sum(len(batch) for batch, _ in read(images, written, BATCH_SIZE))
+    def images_of(read: Callable[[dense_parquet.ImageFile, int], Iterator[tuple[Any, Any]]]) -> int:
+        return sum(len(batch) for batch, _ in read(images, BATCH_SIZE))
 
     ways: dict[str, Callable[[], int]] = {
         "image Parquet, to_pydict": lambda: images_of(dense_parquet.read_as_the_field),
@@ -144,7 +154,7 @@ def _rates(table: JetTable, images: Path, written: int, repeats: int) -> list[Re
 def _waiting(table: JetTable, name: str, steps: int) -> list[Record]:
     """Share of training time that a network on this machine's processor waits for batches, after the first one."""
     torch.manual_seed(1)
-    model = build_model(load_model_config(name), len(table.manifest.classes))
+    model = build_model(load_model_config(name), table.manifest.network_inputs, table.manifest.objective.outputs)
     took = time_steps(model, optimizer_of(model), _loader(table, 1), steps)
     threads = f"{torch.get_num_threads()} threads"
     note = f"{took.steps} CPU training steps, {threads}"

@@ -15,8 +15,16 @@ from e2egraph.benchmark.memory import kept_bytes, peak_bytes
 from e2egraph.benchmark.report import timed
 from e2egraph.benchmark.settings import Setting
 from e2egraph.models.registry import ModelConfig, build_model
+from e2egraph.tasks.inputs import resolve
+from e2egraph.tasks.objects.jet import KIND
+from e2egraph.tasks.outputs import class_outputs
+from e2egraph.tasks.region import JET_REGION
+from e2egraph.tasks.task import DEFAULT_VARIABLES
 
-N_CLASSES = 2
+# Jets with all nineteen features that the tables of the first tasks held, and two classes.
+_CHANNELS = ("TRACK", "BPIX1", "BPIX2", "BPIX3", "BPIX4", "TIB1", "TIB2", "TOB1", "TOB2", "ECAL", "HCAL")
+INPUTS = resolve(DEFAULT_VARIABLES, _CHANNELS, tuple(KIND.quantities), JET_REGION, KIND.quantities)
+OUTPUTS = class_outputs(("background", "signal"))
 
 Inputs = tuple[Tensor, ...]
 
@@ -35,7 +43,7 @@ class KernelCase:
     def of(config: ModelConfig, setting: Setting) -> KernelCase:
         """A new network with the same random weights at every call."""
         torch.manual_seed(1)
-        network = build_model(config, N_CLASSES)
+        network = build_model(config, INPUTS, OUTPUTS)
         prepared = setting.prepare(network, dynamic=False)
         return KernelCase(setting.case(config.name), setting, network, prepared)
 

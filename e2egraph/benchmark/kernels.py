@@ -15,7 +15,7 @@ import torch
 
 from e2egraph.benchmark.cores import torch_threads
 from e2egraph.benchmark.growth import growth_exponent
-from e2egraph.benchmark.kernel_case import N_CLASSES, Inputs, KernelCase
+from e2egraph.benchmark.kernel_case import INPUTS, OUTPUTS, Inputs, KernelCase
 from e2egraph.benchmark.report import Record
 from e2egraph.benchmark.settings import available_settings
 from e2egraph.config import config_names
@@ -147,4 +147,4 @@ def _exponents(cases: Sequence[KernelCase], sizes: Sequence[int], total_nodes: i
 
 
 def _is_graph_network(name: str) -> bool:
-    return isinstance(build_model(load_model_config(name), N_CLASSES), GraphNetwork)
+    return isinstance(build_model(load_model_config(name), INPUTS, OUTPUTS), GraphNetwork)

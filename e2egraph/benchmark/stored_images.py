@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from e2egraph.benchmark.report import Record
 from e2egraph.benchmark.steps import optimizer_of, time_steps
 from e2egraph.data.loader import JetLoader
 from e2egraph.data.prefetch import Prefetch
+from e2egraph.graphs.manifest import Manifest
 from e2egraph.models.image.resnet import ResNet15, ResNet15Options
 
 # Batches read ahead by a thread, as many as the loader of points makes.
@@ -31,18 +31,21 @@ class _Given(nn.Module):
         return self.images
 
 
-def compare_training(loader: JetLoader, images: Path, jets: int, batch_size: int, repeats: int) -> list[Record]:
-    """Training jets/s both ways by turns, medians; ``images`` holds ``jets`` of them, as ``dense_parquet`` writes.
+def compare_training(
+    loader: JetLoader, images: dense_parquet.ImageFile, manifest: Manifest, batch_size: int, repeats: int
+) -> list[Record]:
+    """Training jets/s both ways by turns, medians; ``images`` holds the same jets, as ``dense_parquet`` writes.
 
     Both read ahead in a thread, both read warm files, both train all parameters; the first batch is not timed.
     """
+    jets = images.jets
     steps = jets // batch_size - 1
     from_points, from_images = [], []
     for _ in range(repeats):
         torch.manual_seed(1)
-        drawing = ResNet15(ResNet15Options(), 2)
+        drawing = _network(manifest)
         from_points.append(time_steps(drawing, optimizer_of(drawing), loader, steps).jets_per_second)
-        from_images.append(_train_on_images(images, jets, batch_size))
+        from_images.append(_train_on_images(images, manifest, batch_size))
     points, stored = float(np.median(from_points)), float(np.median(from_images))
     note = f"{steps} steps of {batch_size} jets, {torch.get_num_threads()} threads"
     return [
@@ -52,16 +55,20 @@ def compare_training(loader: JetLoader, images: Path, jets: int, batch_size: int
     ]
 
 
-def _train_on_images(path: Path, jets: int, batch_size: int) -> float:
+def _network(manifest: Manifest) -> ResNet15:
+    return ResNet15(ResNet15Options(), manifest.network_inputs, manifest.objective.outputs)
+
+
+def _train_on_images(images: dense_parquet.ImageFile, manifest: Manifest, batch_size: int) -> float:
     """Jets a second after the first batch."""
     torch.manual_seed(1)
-    network = ResNet15(ResNet15Options(), 2).train()
+    network = _network(manifest).train()
     given = _Given()
     network.rasterize = given  # type: ignore[assignment]
     optimizer, nothing, start, trained = optimizer_of(network), torch.zeros(0), 0.0, 0
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        for pixels, label in dense_parquet.read_zero_copy(path, jets, batch_size):
+        for pixels, label in dense_parquet.read_zero_copy(images, batch_size):
             # A copy into memory that torch may write to, channels first as the network has them.
             yield torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2), torch.from_numpy(label.astype(np.int64))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from e2egraph.benchmark.cores import torch_threads
 from e2egraph.benchmark.report import Record
@@ -26,6 +27,7 @@ from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
+from e2egraph.graphs.manifest import Manifest
 from e2egraph.models.cost import cost
 from e2egraph.models.registry import ModelConfig, build_model, load_model_config
 
@@ -69,13 +71,13 @@ def benchmark_train(
     table = read_table(data)
     _check_size(table, steps)
     configs = [load_model_config(name) for name in dict.fromkeys(models or config_names("models"))]
-    n_classes = len(table.manifest.classes)
+    manifest = table.manifest
     settings = available_settings()
     done, total = 0, len(settings) * len(configs) * repeats
-    records = _costs(configs, n_classes, _median_jet(table))
+    records = _costs(configs, manifest, _median_jet(table))
     with torch_threads(threads) as used:
         for setting in settings:
-            cases = [_case(config, n_classes, setting) for config in configs]
+            cases = [_case(config, manifest, setting) for config in configs]
             pin = setting.device == "cuda"
             with setting.active():
                 for repeat, case in product(range(repeats), cases):
@@ -99,18 +101,18 @@ def _check_size(table: JetTable, steps: int) -> None:
 
 def _median_jet(table: JetTable) -> JetBatch:
     """The training jet whose number of nodes is the median (the larger of two)."""
-    numbers = table.jets_of("train")
+    numbers, inputs = table.jets_of("train"), table.manifest.network_inputs
     middle = np.argsort(table.columns["n_nodes"][numbers], kind="stable")[len(numbers) // 2]
     wanted = numbers[middle : middle + 1]
-    _, clouds = read_jets(table, table.group_of(wanted), wanted, columns_for(()))
-    return JetBatch.from_arrays(pad(clouds))
+    _, clouds = read_jets(table, table.group_of(wanted), wanted, columns_for(inputs))
+    return JetBatch.from_arrays(pad(clouds, inputs))
 
 
-def _costs(configs: Sequence[ModelConfig], n_classes: int, jet: JetBatch) -> list[Record]:
+def _costs(configs: Sequence[ModelConfig], manifest: Manifest, jet: JetBatch) -> list[Record]:
     n = jet.mask.shape[1]
     records = []
     for config in configs:
-        found = cost(build_model(config, n_classes), jet.inputs)
+        found = cost(network_of(config, manifest), jet.inputs)
         note = f"forward pass of one jet of {n} nodes (the median); matrix products, convolutions and attention"
         records += [
             Record(config.name, n, "parameters", found.parameters, ""),
@@ -119,10 +121,15 @@ def _costs(configs: Sequence[ModelConfig], n_classes: int, jet: JetBatch) -> lis
     return records
 
 
-def _case(config: ModelConfig, n_classes: int, setting: Setting) -> _Case:
+def _case(config: ModelConfig, manifest: Manifest, setting: Setting) -> _Case:
     torch.manual_seed(1)
-    model = setting.prepare(build_model(config, n_classes), dynamic=True)
+    model = setting.prepare(network_of(config, manifest), dynamic=True)
     return _Case(setting.case(config.name), setting, model, optimizer_of(model))
+
+
+def network_of(config: ModelConfig, manifest: Manifest) -> nn.Module:
+    """A new network for the inputs and the objective of a data set."""
+    return build_model(config, manifest.network_inputs, manifest.objective.outputs)
 
 
 def _rates(cases: Sequence[_Case], how: str) -> list[Record]:

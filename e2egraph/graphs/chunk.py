@@ -177,7 +177,7 @@ def _read_events(
     collections = dict.fromkeys(["id", "pv", *kind.collections, *deposits, *(["gen"] if truth == "generator" else [])])
     events = source.read(start, stop, list(collections))
     objects = kind.find(events, task.object)
-    weight = np.asarray(events["gen_weight"], np.float64) if "gen_weight" in events.fields else np.ones(len(events))
+    weight = np.asarray(events["gen_weight"], np.float64)
     objects = objects.with_columns({"gen_weight": weight[objects.event]})
     return events, objects, kind.cuts(objects, task.object), partial(make_nodes, events, task=task)
 

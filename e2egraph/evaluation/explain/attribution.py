@@ -8,20 +8,20 @@ takes from a node's place or channel, and are zero for hits, which an image only
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from e2egraph.data.batch import JetBatch
-from e2egraph.data.padding import FEATURE_NAMES
-from e2egraph.detector.channels import channels
-from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, WINDOW_SIZE
+from e2egraph.detector.geometry import CRYSTALS_PER_TOWER
 from e2egraph.errors import InputError
-from e2egraph.graphs.columns import VARIABLES
-from e2egraph.models.grid import window_pixels
+from e2egraph.models.grid import region_pixels
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.region import Region
 
 # Sundararajan et al., §5: 20 to 300 steps; Gauss–Legendre points reach their accuracy with the fewest.
 STEPS = 32
@@ -29,8 +29,21 @@ STEPS = 32
 # Copies of a jet in one forward pass.
 ROWS = 64
 
-# Variables that say what a node has left, and are zero for one that left nothing; ``rho`` says where it is.
-MOVED = tuple(name for name in VARIABLES if name != "rho")
+# Says where a node is; the other variables say what it has left, and are zero for one that left nothing.
+PLACE = "rho"
+
+# Outputs of a network [B, C] → the number of each object [B] that is explained.
+Score = Callable[[Tensor], Tensor]
+
+
+def class_score(class_index: int) -> Score:
+    """The log-odds of a class, out of logits."""
+    return partial(log_odds, class_index=class_index)
+
+
+def quantity_score(column: int) -> Score:
+    """One column of the outputs as it is, such as a mass."""
+    return lambda outputs: outputs[:, column]
 
 
 def log_odds(logits: Tensor, class_index: int) -> Tensor:
@@ -42,19 +55,19 @@ def log_odds(logits: Tensor, class_index: int) -> Tensor:
 
 
 def integrated_gradients(
-    model: nn.Module, batch: JetBatch, *, class_index: int, steps: int = STEPS, rows: int = ROWS
+    model: nn.Module, batch: JetBatch, *, score: Score, inputs: Inputs, steps: int = STEPS, rows: int = ROWS
 ) -> Tensor:
     """Share of each node in the log-odds' change from the baseline to the jet, [B, N]; 0 in padding.
 
-    M. Sundararajan, A. Taly, Q. Yan, ICML 2017 (arXiv:1703.01365), eq. 1, summed over the variables ``MOVED`` of a
-    node; the integral by ``steps`` Gauss–Legendre points. The baseline is the jet with those variables zero: every
+    M. Sundararajan, A. Taly, Q. Yan, ICML 2017 (arXiv:1703.01365), eq. 1, summed over all variables of a
+    node but its place; the integral by ``steps`` Gauss–Legendre points. The baseline is the jet with those variables zero: every
     node keeps its place and channel and has left nothing. Where the path is smooth the shares add up to the whole
     change (``completeness_gap`` is what they miss). ``rows``: jets in one forward pass, or all of ``batch`` if it has
     more. InputError: a derivative that is not finite.
     """
     device = _device(model)
     batch = batch.to(device)
-    moved = _moved(device)
+    moved = _moved(device, inputs)
     places, weights = np.polynomial.legendre.leggauss(steps)
     total = torch.zeros(batch.mask.shape, device=device)
     with _evaluating(model), torch.enable_grad():
@@ -67,8 +80,8 @@ def integrated_gradients(
             points, mask, jet = (
                 tensor.repeat(len(alpha), *[1] * (tensor.dim() - 1)) for tensor in (batch.points, batch.mask, batch.jet)
             )
-            score = log_odds(model(points, path, mask, jet), class_index)
-            (slope,) = torch.autograd.grad(score.sum(), path, materialize_grads=True, allow_unused=True)
+            explained = score(model(points, path, mask, jet))
+            (slope,) = torch.autograd.grad(explained.sum(), path, materialize_grads=True, allow_unused=True)
             slope = slope.view(len(alpha), *batch.features.shape)
             # Padding is not read, but its derivative may be anything, NaN too.
             along = torch.where(batch.mask, (slope * batch.features * moved).sum(3), 0.0)
@@ -78,20 +91,17 @@ def integrated_gradients(
     return total.cpu()
 
 
-def completeness_gap(model: nn.Module, batch: JetBatch, attribution: Tensor, *, class_index: int) -> Tensor:
+def completeness_gap(model: nn.Module, batch: JetBatch, attribution: Tensor, *, score: Score, inputs: Inputs) -> Tensor:
     """What integrated gradients miss, [B]: log-odds of the jet minus those of its baseline minus Σ ``attribution``."""
     device = _device(model)
     batch = batch.to(device)
-    baseline = torch.where(_moved(device), 0.0, batch.features)
+    baseline = torch.where(_moved(device, inputs), 0.0, batch.features)
     with _evaluating(model), torch.no_grad():
-        ends = [
-            log_odds(model(batch.points, features, batch.mask, batch.jet), class_index)
-            for features in (batch.features, baseline)
-        ]
+        ends = [score(model(batch.points, features, batch.mask, batch.jet)) for features in (batch.features, baseline)]
     return (ends[0] - ends[1]).cpu() - attribution.sum(1)
 
 
-def occlusion(model: nn.Module, batch: JetBatch, groups: Tensor, *, class_index: int, rows: int = ROWS) -> Tensor:
+def occlusion(model: nn.Module, batch: JetBatch, groups: Tensor, *, score: Score, rows: int = ROWS) -> Tensor:
     """Log-odds of each jet minus those without one group of its nodes, [B, G]: what the group speaks for the class.
 
     Occlusion as M. Zeiler, R. Fergus, ECCV 2014 (arXiv:1311.2901), §4.2, by the mask in place of a grey square.
@@ -110,36 +120,39 @@ def occlusion(model: nn.Module, batch: JetBatch, groups: Tensor, *, class_index:
     with _evaluating(model), torch.no_grad():
         whole = torch.cat(
             [
-                log_odds(model(*(tensor[part] for tensor in batch.inputs)), class_index)
+                score(model(*(tensor[part] for tensor in batch.inputs)))
                 for part in torch.arange(len(batch), device=device).split(rows)
             ]
         )
         for jets, own in zip(jet_of.split(rows), group_of.split(rows), strict=True):
             points, features, mask, jet = (tensor[jets] for tensor in batch.inputs)
             left = mask & (groups[jets] != own.unsqueeze(1))
-            change[jets, own] = whole[jets] - log_odds(model(points, features, left, jet), class_index)
+            change[jets, own] = whole[jets] - score(model(points, features, left, jet))
     return change.cpu()
 
 
-def occlusion_by_node(model: nn.Module, batch: JetBatch, *, class_index: int, rows: int = ROWS) -> Tensor:
+def occlusion_by_node(model: nn.Module, batch: JetBatch, *, score: Score, rows: int = ROWS) -> Tensor:
     """``occlusion`` of each node by itself, [B, N]; 0 in padding. As many forward passes of a jet as it has nodes."""
     size = batch.mask.shape[1]
     alone = torch.arange(size).expand(len(batch), size)
-    change = occlusion(model, batch, alone, class_index=class_index, rows=rows)
+    change = occlusion(model, batch, alone, score=score, rows=rows)
     return nn.functional.pad(change, (0, size - change.shape[1]))
 
 
-def occlusion_by_channel(model: nn.Module, batch: JetBatch, *, class_index: int, rows: int = ROWS) -> Tensor:
-    """``occlusion`` of all nodes of a detector layer at once, [B, len(channels())] in the order of ``Channel``."""
-    change = occlusion(model, batch, _channels(batch), class_index=class_index, rows=rows)
-    return nn.functional.pad(change, (0, len(channels()) - change.shape[1]))
+def occlusion_by_channel(
+    model: nn.Module, batch: JetBatch, *, score: Score, inputs: Inputs, rows: int = ROWS
+) -> Tensor:
+    """``occlusion`` of all nodes of a detector layer at once, [B, channels] in the order of the inputs."""
+    change = occlusion(model, batch, _channels(batch, inputs), score=score, rows=rows)
+    return nn.functional.pad(change, (0, len(inputs.channels) - change.shape[1]))
 
 
 def occlusion_by_cell(
     model: nn.Module,
     batch: JetBatch,
     *,
-    class_index: int,
+    score: Score,
+    region: Region,
     crystals: int = CRYSTALS_PER_TOWER,
     rows: int = ROWS,
 ) -> Tensor:
@@ -149,22 +162,24 @@ def occlusion_by_cell(
     same, taking one node changes nothing and this shows what they say together. Every node of a cell has the whole
     change, which is not shared out among them.
     """
-    row, column, inside = window_pixels(batch.points, 1)
-    across = -(-WINDOW_SIZE // crystals)
+    row, column, inside = region_pixels(batch.points, region)
+    across = -(-region.columns // crystals)
     cells = torch.where(inside & batch.mask, (row // crystals) * across + column // crystals, -1)
-    change = occlusion(model, batch, cells, class_index=class_index, rows=rows)
+    change = occlusion(model, batch, cells, score=score, rows=rows)
     # One more place for the nodes in no cell.
     return nn.functional.pad(change, (0, 1)).gather(1, torch.where(cells < 0, change.shape[1], cells))
 
 
-def _channels(batch: JetBatch) -> Tensor:
-    """Number of each node's channel, [B, N]."""
-    return batch.features[..., len(VARIABLES) :].argmax(dim=2)
+def _channels(batch: JetBatch, inputs: Inputs) -> Tensor:
+    """Position of each node's channel among those of the inputs, [B, N]."""
+    return batch.features[..., len(inputs.variables) :].argmax(dim=2)
 
 
-def _moved(device: torch.device) -> Tensor:
+def _moved(device: torch.device, inputs: Inputs) -> Tensor:
     """Which of the features [V] the path of integrated gradients changes."""
-    return torch.tensor([name in MOVED for name in FEATURE_NAMES], device=device)
+    return torch.tensor(
+        [name in inputs.variable_names and name != PLACE for name in inputs.feature_names], device=device
+    )
 
 
 def _device(model: nn.Module) -> torch.device:
