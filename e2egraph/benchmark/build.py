@@ -63,17 +63,17 @@ def _build(task: TaskConfig, samples: Sequence[Sample], output: Path, workers: i
     return build(task, samples, output, workers=workers)
 
 
-def peak_memory(task: TaskConfig, sample: str, path: str, folder: Path) -> int:
+def peak_memory(task: TaskConfig, sample: Sample, path: str, folder: Path) -> int:
     """Largest resident size [bytes] of a fresh process that makes every shard of a file, one after the other."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_build_file, task, sample, path, folder).result()
 
 
-def _build_file(task: TaskConfig, sample: str, path: str, folder: Path) -> int:
+def _build_file(task: TaskConfig, sample: Sample, path: str, folder: Path) -> int:
     options = SourceOptions()
-    entry = InputFile(sample, path, _size(path), "", entries(open_source(path, options)))
+    entry = InputFile(sample.name, sample.of_class, path, _size(path), "", entries(open_source(path, options)))
     for chunk in plan([entry], options):
-        build_shard(chunk, task, None, folder)
+        build_shard(chunk, task, {}, folder)
         (folder / chunk.shard).unlink()
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):

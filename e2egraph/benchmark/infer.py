@@ -119,6 +119,7 @@ def benchmark_infer(
 def _cases(models: Sequence[str], bundles: Sequence[Path], settings: Sequence[str]) -> list[Case]:
     import torch
 
+    from e2egraph.benchmark.kernel_case import INPUTS, OUTPUTS
     from e2egraph.export.onnx import to_onnx
     from e2egraph.models.registry import build_model, load_model_config
 
@@ -126,7 +127,7 @@ def _cases(models: Sequence[str], bundles: Sequence[Path], settings: Sequence[st
     for name in dict.fromkeys(models):
         config = load_model_config(name, settings)
         torch.manual_seed(1)
-        content = to_onnx(build_model(config, 2), 2).SerializeToString()
+        content = to_onnx(build_model(config, INPUTS, OUTPUTS), INPUTS, OUTPUTS).SerializeToString()
         cases.append(Case(config.name, content, one_thread_session(content)))
     for folder in dict.fromkeys(bundles):
         opened = Bundle.open(folder, threads=1)

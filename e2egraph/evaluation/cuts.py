@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError, UsageError
-from e2egraph.graphs.columns import JET_TYPES, TARGET_PREFIX
+from e2egraph.graphs.columns import AFTER, BEFORE, TARGET_PREFIX
+from e2egraph.tasks.objects.registry import kinds
 
 Values = NDArray[np.float64] | NDArray[np.bool_]
 
 # What says which jet it is, what the truth is, or how it was stored, is nothing to cut on.
 _NOT_FOR_CUTS = frozenset({"run", "lumi", "event", "jet", "label", "weight", "split", "nodes_cut"})
-COLUMNS = tuple(name for name in JET_TYPES if name not in _NOT_FOR_CUTS)
 
 SYNTAX = "numbers, jet quantities, + - * / abs(), < <= > >= == !=, and, or, not, parentheses"
 

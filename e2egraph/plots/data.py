@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from e2egraph.data.batch import JetBatch
 from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
-from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH, WINDOW_SIZE
 from e2egraph.graphs.columns import SPLITS
 from e2egraph.graphs.shards import first_jets
+from e2egraph.models.image.planes import planes_of
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.plots.scores import label_of, save
+from e2egraph.tasks.inputs import Inputs
 
 # Plane → what its mean is called.
 PLANES = {"track_pt": r"track $p_\mathrm{T}$ [GeV]", "BPIX1": "BPIX1 hits", "ECAL": "ECAL [GeV]", "HCAL": "HCAL [GeV]"}
@@ -38,13 +39,15 @@ def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Pat
     """Mean image of the first ``jets`` jets of each class, a row a class, a column a plane."""
     table = read_table(data)
     classes = table.manifest.classes
-    means = {number: _mean_image(data, number, jets) for number in range(len(classes))}
-    half_eta, half_phi = WINDOW_SIZE * ETA_PITCH / 2, WINDOW_SIZE * PHI_PITCH / 2
+    means = {number: _mean_image(data, number, jets, inputs, tuple(planes)) for number in range(len(classes))}
+    inputs = table.manifest.network_inputs
+    half_eta, half_phi = inputs.region.half_eta, inputs.region.half_phi
+    planes = {name: title for name, title in PLANES.items() if name in planes_of(inputs)}
     with style.context(mplhep.style.CMS), rc_context({"font.size": 14}):
-        figure = Figure(figsize=(4.6 * len(PLANES), 4.2 * len(classes)), layout="constrained")
-        grid = figure.subplots(len(classes), len(PLANES), squeeze=False)
+        figure = Figure(figsize=(4.6 * len(planes), 4.2 * len(classes)), layout="constrained")
+        grid = figure.subplots(len(classes), len(planes), squeeze=False)
         for row, name in enumerate(classes):
-            for column, title in enumerate(PLANES.values()):
+            for column, title in enumerate(planes.values()):
                 axes = grid[row, column]
                 top = max(float(mean[column].max()) for mean in means.values()) or 1.0
                 image = axes.imshow(
@@ -91,14 +94,14 @@ def draw_spectra(data: Path, stem: Path) -> list[Path]:
         return save(figure, stem)
 
 
-def _mean_image(data: Path, label: int, jets: int) -> NDArray[np.float64]:
-    """Mean over jets of each of ``PLANES``, [planes, 125, 125]."""
+def _mean_image(data: Path, label: int, jets: int, inputs: Inputs, planes: tuple[str, ...]) -> NDArray[np.float64]:
+    """Mean over jets of each of ``planes``, [planes, rows, columns]."""
     clouds = first_jets(data, jets)
     clouds = clouds.take(clouds.jets["label"] == label)
-    rasterize = Rasterize(tuple(PLANES))
-    total = np.zeros((len(PLANES), WINDOW_SIZE, WINDOW_SIZE))
+    rasterize = Rasterize(inputs, planes)
+    total = np.zeros((len(planes), rasterize.height, rasterize.width))
     for start in range(0, len(clouds), BATCH):
-        batch = JetBatch.from_arrays(pad(clouds.take(np.arange(start, min(start + BATCH, len(clouds))))))
+        batch = JetBatch.from_arrays(pad(clouds.take(np.arange(start, min(start + BATCH, len(clouds)))), inputs))
         with torch.inference_mode():
             total += rasterize(batch.points, batch.features, batch.mask).numpy().sum(axis=0, dtype=np.float64)
     return total / max(len(clouds), 1)

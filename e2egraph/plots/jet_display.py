@@ -17,11 +17,12 @@ from e2egraph.data.loader import columns_for, read_jets
 from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
 from e2egraph.detector.channels import Channel, channels
-from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH, WINDOW_SIZE
 from e2egraph.errors import InputError
 from e2egraph.graphs.pointclouds import PointClouds
-from e2egraph.models.image.rasterize import PUBLISHED_CHANNELS, Rasterize
+from e2egraph.models.image.rasterize import Rasterize
+from e2egraph.models.image.planes import PUBLISHED_CHANNELS
 from e2egraph.plots.scores import label_of, save
+from e2egraph.tasks.region import Region
 
 # One colour a detector: tracks, pixel and strip hits, the two calorimeters.
 COLOURS = {
@@ -35,8 +36,6 @@ COLOURS = {
 # Nodes with a value (pT or energy [GeV]) grow with its square root, so that the area says it; hits have none.
 _AREA_PER_GEV, _HIT_AREA, _LARGEST_AREA = 6.0, 4.0, 400.0
 
-HALF_ETA, HALF_PHI = WINDOW_SIZE * ETA_PITCH / 2, WINDOW_SIZE * PHI_PITCH / 2
-
 
 def draw_jet(data: Path, stem: Path, *, number: int | None = None, label: str | None = None) -> list[Path]:
     """Draw a jet of a data set into ``stem.png`` and ``stem.pdf``.
@@ -47,7 +46,7 @@ def draw_jet(data: Path, stem: Path, *, number: int | None = None, label: str | 
     table = read_table(data)
     classes = table.manifest.classes
     if number is None:
-        name = table.manifest.signal if label is None else label
+        name = getattr(table.manifest.objective, "signal", classes[-1]) if label is None else label
         if name not in classes:
             raise InputError(f"{data}: no class '{name}'; choose one of {', '.join(classes)}.")
         members = np.flatnonzero(table.columns["label"] == classes.index(name))
@@ -57,27 +56,28 @@ def draw_jet(data: Path, stem: Path, *, number: int | None = None, label: str | 
         number = int(by_size[len(by_size) // 2])
     if not 0 <= number < len(table):
         raise InputError(f"{data}: no jet number {number}; give a number from 0 to {len(table) - 1}.")
-    wanted = np.array([number])
-    _, jet = read_jets(table, table.group_of(wanted), wanted, columns_for(()))
-    batch = JetBatch.from_arrays(pad(jet))
-    image = Rasterize()(batch.points, batch.features, batch.mask)[0].numpy()
+    wanted, inputs = np.array([number]), table.manifest.network_inputs
+    _, jet = read_jets(table, table.group_of(wanted), wanted, columns_for(inputs))
+    batch = JetBatch.from_arrays(pad(jet, inputs))
+    rasterize = Rasterize(inputs)
+    image = rasterize(batch.points, batch.features, batch.mask)[0].numpy()
 
     with style.context(mplhep.style.CMS), rc_context({"font.size": 16}):
         figure = Figure(figsize=(17, 8.5), layout="constrained")
         left, right = figure.subplots(1, 2)
-        _draw_points(left, jet)
-        _draw_image(right, image)
+        _draw_points(left, jet, inputs.region)
+        _draw_image(right, dict(zip(rasterize.channels, image, strict=True)), inputs.region)
         counts, filled = int(jet.counts[0]), float((image != 0).mean())
         title = f"{label_of(table.columns['run'][wanted])}: {classes[int(jet.jets['label'][0])]} jet, "
         title += rf"$p_\mathrm{{T}}$ = {jet.jets['jet_pt'][0]:.0f} GeV, mass {jet.jets['softdrop_mass'][0]:.0f} GeV"
         figure.suptitle(title, x=0.02, horizontalalignment="left")
         left.set_title(f"as graph: {counts} nodes", fontsize="medium")
-        planes = f"{len(PUBLISHED_CHANNELS)}×{WINDOW_SIZE}×{WINDOW_SIZE}"
+        planes = f"{len(rasterize.channels)}×{rasterize.height}×{rasterize.width}"
         right.set_title(f"as image: {planes}, {100 * (1 - filled):.1f}% zeros", fontsize="medium")
         return save(figure, stem)
 
 
-def _draw_points(axes: Axes, jet: PointClouds) -> None:
+def _draw_points(axes: Axes, jet: PointClouds, region: Region) -> None:
     channel = jet.nodes["channel"].astype(int)
     handles = []
     for name, colour in COLOURS.items():
@@ -98,15 +98,18 @@ def _draw_points(axes: Axes, jet: PointClouds) -> None:
             zorder=3 if name == "tracks" else (1 if name == "HCAL towers" else 2),
         )
         handles.append(Line2D([], [], color=colour, marker="o", linestyle="", label=f"{members.sum()} {name}"))
-    axes.set(xlim=(-HALF_ETA, HALF_ETA), ylim=(-HALF_PHI, HALF_PHI), xlabel=r"$\Delta\eta$", ylabel=r"$\Delta\varphi$")
+    eta, phi = region.half_eta, region.half_phi
+    axes.set(xlim=(-eta, eta), ylim=(-phi, phi), xlabel=r"$\Delta\eta$", ylabel=r"$\Delta\varphi$")
     if handles:
         axes.legend(handles=handles, loc="upper left", fontsize="x-small", frameon=True, handletextpad=0.1)
 
 
-def _draw_image(axes: Axes, image: NDArray[np.float32]) -> None:
-    """All eight planes in one: each pixel takes the colour of what lies there, darker where there is more."""
-    plane = dict(zip(PUBLISHED_CHANNELS, image, strict=True))
-    impact = np.abs(plane["track_d0"]) + np.abs(plane["track_dz"])
+def _draw_image(axes: Axes, plane: dict[str, NDArray[np.float32]], region: Region) -> None:
+    """All planes in one: each pixel takes the colour of what lies there, darker where there is more."""
+    empty = np.zeros((region.rows, region.columns), np.float32)
+    found = {name: plane.get(name, empty) for name in PUBLISHED_CHANNELS}
+    plane = found
+    impact = np.abs(plane["track_d0_sig"]) + np.abs(plane["track_dz_sig"])
     layers = {
         "HCAL towers": plane["HCAL"],
         "ECAL crystals": plane["ECAL"],
@@ -114,7 +117,7 @@ def _draw_image(axes: Axes, image: NDArray[np.float32]) -> None:
         # A track is drawn by its pT, and a little stronger the less it points to the vertex.
         "tracks": plane["track_pt"] * (1.0 + np.tanh(impact / 10.0)),
     }
-    canvas = np.ones((WINDOW_SIZE, WINDOW_SIZE, 3))
+    canvas = np.ones((region.rows, region.columns, 3))
     for name, layer in layers.items():
         strength = np.log1p(layer / max(float(np.percentile(layer[layer > 0], 50)), 1e-9)) if layer.any() else layer
         cover = np.where(layer > 0, np.clip(0.25 + 0.35 * strength, 0.0, 1.0), 0.0)[..., None]
@@ -123,7 +126,7 @@ def _draw_image(axes: Axes, image: NDArray[np.float32]) -> None:
     axes.imshow(
         canvas.transpose(1, 0, 2),
         origin="lower",
-        extent=(-HALF_ETA, HALF_ETA, -HALF_PHI, HALF_PHI),
+        extent=(-region.half_eta, region.half_eta, -region.half_phi, region.half_phi),
         interpolation="nearest",
         aspect="auto",
     )

@@ -25,6 +25,7 @@ from e2egraph.evaluation.ablation.results import (
     write_ablation,
 )
 from e2egraph.evaluation.ablation.runs import (
+    classification_of,
     SPLIT,
     FinishedRun,
     Say,
@@ -88,19 +89,20 @@ def ablate(
     if not runs:
         reason = failures[0].reason if failures else "nothing was asked for"
         raise InputError(f"{output}: no run is finished ({reason}); run the same command without --report-only.")
+    signal = classification_of(test).signal
     with progress("costs") as advance:
         costs = costs_of(output, runs, test, again=time_again, progress=advance)
     with progress("paired differences") as advance:
-        found = compare_runs(runs, plan, costs.costs, test.manifest.signal, resamples=resamples, progress=advance)
+        found = compare_runs(runs, plan, costs.costs, signal, resamples=resamples, progress=advance)
     is_test = test.jets_of(SPLIT)
-    labels = test.columns["label"][is_test] == test.manifest.classes.index(test.manifest.signal)
+    labels = test.columns["label"][is_test] == test.manifest.classes.index(signal)
     ablation = Ablation(
         schema_version=SCHEMA_VERSION,
         e2egraph=__version__,
         command=command_of(request, data, test_data, output, resamples),
         task=test.manifest.task,
         classes=tuple(test.manifest.classes),
-        signal=test.manifest.signal,
+        signal=signal,
         recipe=Path(request.recipe).name,
         recipe_settings=what_decides(plan.recipe),
         settings=request.settings,

@@ -106,7 +106,7 @@ def costs_of(
 
 def _digest(run: FinishedRun) -> str:
     """What a cost depends on beside the jets."""
-    return digest({"model": as_dict(run.info.model), "nodes": as_dict(run.info.recipe.data.selection)})
+    return digest({"model": as_dict(run.info.model), "nodes": as_dict(run.info.recipe.data.nodes)})
 
 
 def _kept(path: Path, asked: dict[str, str], test_data: str) -> MeasuredCosts | None:
@@ -125,24 +125,24 @@ def _jets(table: JetTable) -> PointClouds:
     """Test jets spread evenly over the data set, in an order that has nothing to do with their classes."""
     numbers = table.jets_of(SPLIT)
     wanted = numbers[np.unique(np.linspace(0, len(numbers) - 1, JETS).round().astype(np.int64))]
-    _, clouds = read_jets(table, np.unique(table.group_of(wanted)), wanted, columns_for(()))
+    _, clouds = read_jets(table, np.unique(table.group_of(wanted)), wanted, columns_for(table.manifest.network_inputs))
     return clouds.take(np.random.default_rng(1).permutation(len(clouds)))
 
 
 def _case(run: FinishedRun, jets: PointClouds) -> _Case:
-    n_classes = len(run.info.data.classes)
+    inputs, outputs = run.info.inputs, run.info.outputs
     torch.manual_seed(1)
-    network = build_model(run.info.model, n_classes).eval()
-    selected = select_nodes(jets, run.info.recipe.data.selection)
+    network = build_model(run.info.model, inputs, outputs).eval()
+    selected = select_nodes(jets, run.info.recipe.data.nodes, {row.name: row.number for row in inputs.channels})
     middle = np.argsort(selected.counts, kind="stable")[len(selected) // 2]
-    median = JetBatch.from_arrays(pad(selected.take(np.array([middle]))))
+    median = JetBatch.from_arrays(pad(selected.take(np.array([middle])), inputs))
     uses_jet = bool(getattr(network, "uses_jet", False))
     content, limit = None, ""
     try:
-        content = to_onnx(network, n_classes).SerializeToString()
+        content = to_onnx(network, inputs, outputs).SerializeToString()
     except InputError as error:
         limit = str(error)
-    fed = [feeds(pad(selected.take(np.array([number]))), uses_jet) for number in range(len(selected))]
+    fed = [feeds(pad(selected.take(np.array([number])), inputs), uses_jet) for number in range(len(selected))]
     cost = Cost(
         row=run.plan.row.name,
         model=run.plan.name,
@@ -164,7 +164,7 @@ def _turn(case: _Case) -> None:
     for timed in (False, True):
         for feed in case.fed:
             start = time.perf_counter()
-            session.run([OUTPUTS[0]], feed)
+            session.run([session.get_outputs()[0].name], feed)
             if timed:
                 case.seconds.append(time.perf_counter() - start)
 

@@ -9,12 +9,12 @@ from pydantic import Field, field_validator, model_validator
 
 from e2egraph import config
 from e2egraph.config import config_names, configuration
-from e2egraph.detector.channels import channels
+from e2egraph.detector.channels import channels, hit_channels
 from e2egraph.errors import UsageError
 from e2egraph.evaluation.ablation.results import InputRow, Published
-from e2egraph.graphs.columns import VARIABLES
-from e2egraph.models.image.rasterize import IMAGE_CHANNELS
+from e2egraph.models.image.planes import PLANES
 from e2egraph.models.registry import ModelConfig
+from e2egraph.tasks.variables import variables
 
 KIND = "ablations"
 DEFAULT = "published"
@@ -57,7 +57,7 @@ class RowConfig:
             raise ValueError(f"row {self.name}: it has no inputs; name at least one of each of nodes and image")
         if self.nodes is None and self.hide:
             raise ValueError(f"row {self.name}: it hides variables but names no nodes; a row of all inputs hides none")
-        for key, known in (("nodes", tuple(channels())), ("image", IMAGE_CHANNELS), ("hide", VARIABLES)):
+        for key, known in (("nodes", tuple(channels())), ("image", _planes()), ("hide", tuple(variables()))):
             wrong = [name for name in getattr(self, key) or () if name not in known]
             if wrong:
                 raise ValueError(f"row {self.name}: {key} has no '{wrong[0]}'; known are {', '.join(known)}")
@@ -132,9 +132,8 @@ def row_settings(row: InputRow, model: ModelConfig) -> list[str]:
 
 
 def draws_images(model: ModelConfig) -> bool:
-    """Whether ``channels`` among the options names image planes."""
-    planes = model.options.get("channels")
-    return isinstance(planes, list | tuple) and bool(planes) and set(planes) <= set(IMAGE_CHANNELS)
+    """Whether the network has the option ``channels``, which names image planes."""
+    return "channels" in model.options
 
 
 def steps(rows: Sequence[InputRow]) -> list[tuple[InputRow, InputRow]]:
@@ -162,3 +161,8 @@ def _row(row: RowConfig, preset: Preset) -> InputRow:
         figures = row.published
         published = Published(figures.auc, figures.signal_efficiency, preset.source, preset.sample)
     return InputRow(row.name, row.title, row.nodes, row.image, row.hide, published)
+
+
+def _planes() -> tuple[str, ...]:
+    """Every image plane that has a name: the table's, and one for each layer of hits."""
+    return (*PLANES, *(channel.name for channel in hit_channels()))

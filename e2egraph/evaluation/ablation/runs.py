@@ -16,6 +16,8 @@ from e2egraph.evaluation.compare.evaluated_run import EvaluatedRun, read_evaluat
 from e2egraph.evaluation.evaluate import METRICS_NAME, evaluate
 from e2egraph.graphs.manifest import Manifest
 from e2egraph.graphs.nodeselection import check_available
+from e2egraph.tasks.objectives.classification import Classification
+from e2egraph.tasks.objectives.objective import stored
 from e2egraph.training.resume import RunIdentity, find_beginning
 from e2egraph.training.run_folder import CONFIG, SUMMARY, DataIdentity, RunInfo, read_run
 from e2egraph.training.train import train
@@ -39,14 +41,13 @@ def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
 
     Before anything is trained, so that no night is lost for the last run.
     """
-    for name in ("classes", "signal"):
-        here, there = getattr(training.manifest, name), getattr(test.manifest, name)
-        if here != there:
-            raise InputError(
-                f"{test.folder}: {name} {there}, but {training.folder} has {here}; give data sets of one task."
-            )
+    objective = classification_of(training)
+    if stored(test.manifest.objective) != stored(objective):
+        raise InputError(
+            f"{test.folder}: another objective than {training.folder} has; give data sets of one task."
+        )
     labels = test.columns["label"][test.jets_of(SPLIT)]
-    signal = test.manifest.classes.index(test.manifest.signal)
+    signal = test.manifest.classes.index(objective.signal)
     for what, found in (("signal", labels == signal), ("background", labels != signal)):
         jets = int(found.sum())
         if jets < 2:
@@ -61,7 +62,18 @@ def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
             seen.add(key)
             training_jets(training, run.recipe.data)
             for table in (training, test):
-                check_available(table.folder, table.manifest.configuration, run.recipe.data.selection)
+                check_available(table.folder, table.manifest, run.recipe.data.nodes)
+
+
+def classification_of(table: JetTable) -> Classification:
+    """The objective of a data set; InputError unless it is a classification."""
+    objective = table.manifest.objective
+    if not isinstance(objective, Classification):
+        raise InputError(
+            f"{table.folder}: its task is a {objective.kind}, but ablate compares classifications; train the runs and "
+            "use 'e2egraph compare'."
+        )
+    return objective
 
 
 def check_folders(output: Path, plan: Plan, data: Path, manifest: Manifest, *, unfinished: bool = True) -> None:

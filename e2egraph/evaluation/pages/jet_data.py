@@ -15,11 +15,11 @@ from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.scores import Scores
 from e2egraph.data.table import JetTable
-from e2egraph.detector.channels import channels
-from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, ETA_PITCH, PHI_PITCH, WINDOW_SIZE
-from e2egraph.evaluation.explain.attribution import ROWS, occlusion_by_cell, occlusion_by_channel
+from e2egraph.detector.geometry import CRYSTALS_PER_TOWER
+from e2egraph.evaluation.explain.attribution import ROWS, class_score, occlusion_by_cell, occlusion_by_channel
 from e2egraph.evaluation.pages.chosen_jets import ChosenJet
 from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.models.image.planes import plane
 from e2egraph.models.image.rasterize import Rasterize
 
 # Towers two by two: about a hundred forward passes a jet, some seconds for all of them.
@@ -41,7 +41,7 @@ _PLANES = {
     "ECAL": ("ECAL energy", "GeV"),
     "HCAL": ("HCAL energy / 25", "GeV"),
 }
-_IMPACT_UNITS = {"significance": "σ", "mean": "cm", "weighted": "GeV cm"}
+_IMPACT_UNITS = {"mean": "cm", "weighted": "GeV cm"}
 
 # Node variables of the display with the digits that are kept: positions to 10⁻⁴, a hundredth of a crystal.
 _POSITION_DIGITS = 4
@@ -65,14 +65,19 @@ def jet_data(
     """
     places = np.array([jet.place for jet in chosen])
     clouds = _read(table, numbers[places], options)
-    batch = JetBatch.from_arrays(pad(clouds))
+    inputs = table.manifest.network_inputs
+    batch = JetBatch.from_arrays(pad(clouds, inputs))
     own = next((module for module in network.modules() if isinstance(module, Rasterize)), None)
-    rasterize = own or Rasterize()
+    rasterize = own or Rasterize(inputs)
     # It has no weights, so that it runs wherever its input is.
     images: NDArray[np.float32] = rasterize(batch.points, batch.features, batch.mask).numpy()
     rows = min(ROWS, options.evaluation_batch_size)
-    by_channel = occlusion_by_channel(network, batch, class_index=signal, rows=rows).numpy()
-    by_cell = occlusion_by_cell(network, batch, class_index=signal, crystals=CELL_CRYSTALS, rows=rows).numpy()
+    score = class_score(signal)
+    by_channel = occlusion_by_channel(network, batch, score=score, inputs=inputs, rows=rows).numpy()
+    region = inputs.region
+    by_cell = occlusion_by_cell(
+        network, batch, score=score, region=region, crystals=CELL_CRYSTALS, rows=rows
+    ).numpy()
     known = {name for name in QUANTITIES if clouds.jets[name].any()}
     jets = []
     for place, jet in enumerate(chosen):
@@ -93,10 +98,10 @@ def jet_data(
     return {
         "classes": list(scores.classes),
         "signal": signal,
-        "half": [WINDOW_SIZE * ETA_PITCH / 2, WINDOW_SIZE * PHI_PITCH / 2],
-        "channels": [channel.name for channel in channels().values()],
-        "pixels": rasterize.size,
-        "planes": [_plane(name, rasterize) for name in rasterize.channels],
+        "half": [region.half_eta, region.half_phi],
+        "channels": list(inputs.channel_names),
+        "pixels": rasterize.height,
+        "planes": [_plane(name) for name in rasterize.channels],
         "image_is_input": own is not None,
         "cell": CELL_CRYSTALS,
         "jets": jets,
@@ -107,8 +112,8 @@ def _read(table: JetTable, wanted: NDArray[np.int64], options: DataOptions) -> P
     """Jets ``wanted`` in that order, with the nodes that the network was given."""
     in_order = np.sort(wanted)
     groups = np.unique(table.group_of(in_order))
-    columns = list(dict.fromkeys([*columns_for(()), *QUANTITIES]))
-    found, clouds = read_jets(table, groups, in_order, columns, options.selection)
+    columns = list(dict.fromkeys([*columns_for(table.manifest.network_inputs), *QUANTITIES]))
+    found, clouds = read_jets(table, groups, in_order, columns, options.nodes)
     return clouds.take(np.argsort(found)[np.searchsorted(np.sort(found), wanted)])
 
 
@@ -139,11 +144,12 @@ def _sparse(plane: NDArray[np.float32]) -> list[list[Any]]:
     return [np.diff(filled, prepend=0).tolist(), [_number(one) for one in flat[filled]]]
 
 
-def _plane(name: str, rasterize: Rasterize) -> dict[str, Any]:
-    if name in ("track_d0", "track_dz"):
-        unit = _IMPACT_UNITS[rasterize.impact]
-        title = f"track {name.removeprefix('track_')}" + (" significance" if unit == "σ" else "")
-        return {"name": name, "title": title, "unit": unit, "signed": True}
+def _plane(name: str) -> dict[str, Any]:
+    drawn = plane(name)
+    if drawn.how in _IMPACT_UNITS:
+        significance = name.endswith("_sig")
+        title = "track " + name.removeprefix("track_").split("_")[0] + (" significance" if significance else "")
+        return {"name": name, "title": title, "unit": "σ" if significance else _IMPACT_UNITS[drawn.how], "signed": True}
     title, unit = _PLANES.get(name, (f"{name} hits", ""))
     return {"name": name, "title": title, "unit": unit, "signed": False}
 
