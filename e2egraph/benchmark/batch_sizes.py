@@ -14,6 +14,7 @@ from e2egraph.benchmark.report import Record
 from e2egraph.benchmark.scaling import Progress, check_one_process
 from e2egraph.models.registry import load_model_config
 from e2egraph.training.datamodule import JetDataModule
+from e2egraph.training.history import VALIDATION
 from e2egraph.training.recipe import load_recipe, split_settings
 from e2egraph.training.train import TrainSummary, train
 

@@ -16,9 +16,10 @@ from e2egraph.tasks.objectives.objective import Best
 
 
 def plot_search(importances: Mapping[str, float], values: Mapping[int, float], best: Best, stem: Path) -> list[Path]:
-    """Bars of ``importances`` (shares of 1 by setting) next to the validation figure ``best`` of each finished trial; PNG and PDF.
+    """Bars of ``importances`` (shares of 1 by setting) next to ``values``, the validation figure of each finished trial
+    by number; PNG and PDF.
 
-    ``stem``: the path without suffix.
+    ``best``: which figure it is; ``stem``: the path without suffix.
     """
     with style.context(mplhep.style.CMS):
         figure = Figure(figsize=(16, 2.5 + 0.55 * max(len(importances), 6)), layout="constrained")

@@ -16,7 +16,6 @@ from e2egraph.data.table import JetTable, read_table
 from e2egraph.data.training_jets import training_jets
 from e2egraph.errors import InputError
 from e2egraph.graphs.manifest import read_manifest
-from e2egraph.graphs.nodeselection import check_available
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 from e2egraph.training.objectives.learning import Learning, make_learning
@@ -35,10 +34,9 @@ class JetDataModule:
     def __init__(self, folder: Path, recipe: Recipe, seed: int) -> None:
         manifest = read_manifest(folder)
         self.learning: Learning[Any] = make_learning(manifest.objective, recipe.training)
-        check_available(folder, manifest, recipe.data.nodes)
         self.table: JetTable = read_table(folder, target_columns(manifest.objective.target_names))
         self.recipe, self.seed = recipe, seed
-        self.table.node_counts(recipe.data.nodes)  # kept for every epoch
+        self.table.node_counts(recipe.data.nodes)  # kept for every epoch; refuses what the data set lacks
         self.training_jets = training_jets(self.table, recipe.data)
         for split, numbers in (("train", self.training_jets), ("validation", self.table.jets_of("validation"))):
             self._check_weights(numbers, split)

@@ -66,7 +66,8 @@ class Learner:
     def step(self, batch: JetBatch, rate: float, epoch: int, scores: EpochScores) -> StepResult:
         """One optimiser step at learning rate ``rate`` on this process's share of ``batch.global_size`` jets.
 
-        The gradient is that of the mean of w·ℓ, summed over the losses, over all processes' jets. The jets join ``scores``.
+        The gradient is that of the mean of w·ℓ, summed over the losses, over all processes' jets. The jets join
+        ``scores``.
         """
         options, world = self._options, self._fabric.world_size
         for group in self._optimizer.param_groups:

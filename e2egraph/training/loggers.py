@@ -58,7 +58,7 @@ class ServiceLog(Watcher):
             identity = self._logger.version if self._name == "wandb" else self._logger.run_id
         except Exception as error:  # whatever a service answers
             raise InputError(
-                f"training.loggers: {self._name} cannot be used ({_reason(error)}); correct its settings, or leave it out."
+                f"training.loggers: {self._name} cannot be used ({_reason(error)}); correct its setup, or leave it out."
             ) from error
         write_json(path, {**known, self._name: identity})
 

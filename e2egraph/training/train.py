@@ -49,9 +49,10 @@ from e2egraph.training.watchers import Watcher
 class TrainSummary:
     """A finished training. ``best_epoch`` (from 1) is the one whose weights are kept, ``best`` the figure that decides.
 
-    ``validation``: name → figure of that epoch, ``loss`` first. ``jets_per_second``: median over epochs, without the first where there are more; validation not counted.
-    ``data_wait_share``: part of the training time spent waiting for batches. ``seconds``: the whole training, all the
-    times it was started. ``processes``: how many trained together.
+    ``validation``: name → figure of that epoch, ``loss`` first. ``jets_per_second``: median over epochs,
+    without the first where there are more; validation not counted. ``data_wait_share``: part of the training time spent
+    waiting for batches. ``seconds``: the whole training, all the times it was started. ``processes``: how many trained
+    together.
     """
 
     output: str

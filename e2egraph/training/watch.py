@@ -84,4 +84,3 @@ def describe(found: list[str | None]) -> str:
     said = [what for what in found if what is not None]
     causes = [what for what in said if what.startswith("the loss")] or said
     return f"training diverged: {causes[0]}; {MEND}."
-

@@ -103,7 +103,8 @@ class JointLearning(Learning[Joint]):
         return torch.cat(rows)
 
     def loss(self, output: Tensor, batch: JetBatch) -> tuple[Tensor, Tensor]:
-        minimised, plain = [], []
+        minimised: list[Tensor] = []
+        plain: list[Tensor] = []
         for part in self._parts:
             own, counts = part.of(batch)
             for found, losses in zip((minimised, plain), part.learning.loss(output[:, part.columns], own), strict=True):

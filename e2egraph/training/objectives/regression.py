@@ -14,7 +14,7 @@ from e2egraph.data.batch import JetBatch
 from e2egraph.data.scores import TARGET_PREFIX
 from e2egraph.data.table import JetTable
 from e2egraph.errors import InputError
-from e2egraph.tasks.objectives.regression import Regression
+from e2egraph.tasks.objectives.regression import Loss, Regression
 from e2egraph.training.objectives.learning import Floats, Integers, Learning, weighted_mean
 from e2egraph.training.recipe import TrainingOptions
 from e2egraph.training.which_object import in_words
@@ -63,16 +63,23 @@ class RegressionLearning(Learning[Regression]):
 
     def figures(self, records: Floats, weight: Floats) -> dict[str, float]:
         """``mae``: weighted mean absolute error of the first target in its unit; ``mae_NAME``: of each further one."""
-        first, *further = self.objective.target_names
-        names = ["mae", *(f"mae_{name}" for name in further)]
+        names = ["mae", *(f"mae_{name}" for name in self.objective.target_names[1:])]
         return {name: weighted_mean(errors, weight[0]) for name, errors in zip(names, records, strict=True)}
 
 
 def loss_function(objective: Regression) -> Callable[[Tensor], Tensor]:
     """The loss as a function of differences in units of the scale, element by element."""
-    if objective.loss == "huber":
-        return lambda x: F.huber_loss(x, torch.zeros_like(x), reduction="none", delta=objective.delta)
-    return {"mae": torch.abs, "mse": torch.square, "log_cosh": log_cosh}[objective.loss]
+
+    def huber(x: Tensor) -> Tensor:
+        return F.huber_loss(x, torch.zeros_like(x), reduction="none", delta=objective.delta)
+
+    functions: dict[Loss, Callable[[Tensor], Tensor]] = {
+        "mae": torch.abs,
+        "mse": torch.square,
+        "huber": huber,
+        "log_cosh": log_cosh,
+    }
+    return functions[objective.loss]
 
 
 def log_cosh(x: Tensor) -> Tensor:

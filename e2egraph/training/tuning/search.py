@@ -34,8 +34,9 @@ Say = Callable[[str], None]
 @dataclass(frozen=True)
 class TuneSummary:
     """A search as it stands. ``before``: trials that were recorded when the command began; ``states``: how many
-    trials there are in each state; ``value``: the best trial's validation ``figure``; ``settings``: its settings, by key;
-    ``values``: the figure of the finished trials by number; ``importances``: as ``results.importances`` gives them.
+    trials there are in each state; ``value``: the best trial's validation ``figure``; ``settings``: its settings, by
+    key; ``values``: the figure of the finished trials by number; ``importances``: as ``results.importances`` gives
+    them.
     """
 
     output: Path

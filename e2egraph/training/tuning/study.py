@@ -30,7 +30,8 @@ PrunerName = Literal["median", "hyperband", "none"]
 class Search:
     """All that a worker needs. ``trials``: how many in all; ``epochs``: the most that a trial may train.
 
-    ``best``: the validation figure that is searched for. ``name`` and ``storage`` say where the study is; ``deadline``: the time (``time.time``) after which none begins.
+    ``best``: the validation figure that is searched for. ``name`` and ``storage`` say where the study is; ``deadline``:
+    the time (``time.time``) after which none begins.
     """
 
     model: str
@@ -134,8 +135,8 @@ class Study:
 
 
 def _pruner(name: PrunerName, epochs: int) -> optuna.pruners.BasePruner:
-    """Median: worse than the median of the trials before it at the same epoch, not in a fifth of the epochs and not among
-    five trials. Hyperband: Li et al., J. Mach. Learn. Res. 18 (2018) 185, with a reduction factor of 3.
+    """Median: worse than the median of the trials before it at the same epoch, not in a fifth of the epochs and not
+    among five trials. Hyperband: Li et al., J. Mach. Learn. Res. 18 (2018) 185, with a reduction factor of 3.
     """
     if name == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1 + epochs // 5)

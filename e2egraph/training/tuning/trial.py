@@ -31,7 +31,7 @@ class Outcome:
 
 
 def reporter(trial: optuna.Trial, reported: set[int], epochs: int, figure: str) -> Callable[[EpochRow], None]:
-    """A function that reports each epoch's ``figure`` to the study, and raises TrialPruned when the pruner gives the trial up.
+    """A function that reports an epoch's ``figure`` to the study, and raises TrialPruned when the pruner gives it up.
 
     ``reported``: epochs that a training interrupted before has told already. The last of ``epochs`` is never pruned.
     """
