@@ -14,6 +14,7 @@ from e2egraph.benchmark.report import Record
 from e2egraph.benchmark.scaling import Progress, check_one_process
 from e2egraph.models.registry import load_model_config
 from e2egraph.training.datamodule import JetDataModule
+from e2egraph.training.history import VALIDATION
 from e2egraph.training.recipe import load_recipe, split_settings
 from e2egraph.training.train import TrainSummary, train
 
@@ -76,10 +77,11 @@ def _records(
 
     epochs = middle(lambda run: run.epochs)
     note = f"best of {epochs:.0f} epochs, median of {len(runs)} seed{'s' if len(runs) > 1 else ''}"
-    records = [Record(case, size, "validation_auc", middle(lambda run: run.validation_auc), "", note)]
+    figure = VALIDATION + runs[0].best.name
+    records = [Record(case, size, figure, middle(lambda run: run.value), "", note)]
     if len(runs) > 1:
-        spread = stdev(run.validation_auc for run in runs)
-        records.append(Record(case, size, "validation_auc_deviation", spread, "", "standard deviation over seeds"))
+        spread = stdev(run.value for run in runs)
+        records.append(Record(case, size, f"{figure}_deviation", spread, "", "standard deviation over seeds"))
     jets, device = runs[0].training_jets, runs[0].device
     return [
         *records,

@@ -93,11 +93,7 @@ def benchmark_scaling(
         most = min(batch, gpus or batch)
         raise UsageError(f"--ranks {counts[-1] if counts[0] > 0 else counts[0]}: give numbers from 1 to {most}.")
     module = JetDataModule(data, how, seed=1)
-    build_model(
-        load_model_config(model, for_model),
-        module.table.manifest.network_inputs,
-        module.table.manifest.objective.outputs,
-    )
+    build_model(load_model_config(model, for_model), module.inputs, module.outputs)
     cases = _cases(counts, batch, max(1, (jets or STEPS * batch) // batch), module, share_threads=gpus > 0)
     for done, (repeat, case) in enumerate(product(range(repeats), cases), 1):
         turn = Turn(

@@ -85,7 +85,7 @@ def run(turn: Turn, folder: Path) -> Timing | None:
     options = replace(recipe.training, checkpoint_steps=WARM_UP_STEPS + turn.steps + 1)
     data = JetDataModule(Path(turn.data), recipe, turn.seed)
     seed_all(turn.seed)
-    network = build_model(config, data.table.manifest.network_inputs, data.table.manifest.objective.outputs)
+    network = build_model(config, data.inputs, data.outputs)
     with quiet_lightning(), torch_settings(options.deterministic), explained(folder):
         fabric: Fabric = make_fabric(options)
         fabric.launch()

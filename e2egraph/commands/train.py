@@ -39,8 +39,8 @@ def train(
     if current_share().rank > 0:
         return
     done(
-        f"wrote {output}: {summary.model} with {summary.parameters} parameters, validation AUC "
-        f"{summary.validation_auc:.4f} at epoch {summary.best_epoch} of {summary.epochs}, "
+        f"wrote {output}: {summary.model} with {summary.parameters} parameters, validation "
+        f"{summary.best.words(summary.value)} at epoch {summary.best_epoch} of {summary.epochs}, "
         f"{summary.jets_per_second:.0f} training jets/s",
         f"e2egraph evaluate {output}",
     )

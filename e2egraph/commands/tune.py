@@ -50,7 +50,7 @@ def tune(
     seed: int,
     settings: tuple[str, ...],
 ) -> None:
-    """Search a model's and a recipe's settings for the highest validation AUC."""
+    """Search a model's and a recipe's settings for the best validation figure, such as the highest AUC."""
     try:
         import optuna  # noqa: F401
     except ImportError as error:
@@ -76,9 +76,9 @@ def tune(
             progress=advance_to,
         )
     if summary.importances:
-        plot_search(summary.importances, summary.aucs, output / "importance")
+        plot_search(summary.importances, summary.values, summary.figure, output / "importance")
     else:
-        click.echo("no importance plot: it needs two finished trials of different validation AUC", err=True)
+        click.echo("no importance plot: it needs two finished trials of different validation figures", err=True)
     for key, value in summary.settings.items():
         click.echo(f"{key}: {value}")
     total = sum(summary.states.values())
@@ -86,7 +86,7 @@ def tune(
     counts = ", ".join(f"{number} {state}" for state, number in summary.states.items())
     before = f", {summary.before} of them before" if summary.before else ""
     done(
-        f"{what}: {total} trials ({counts}){before}, best validation AUC {summary.validation_auc:.4f} in trial "
+        f"{what}: {total} trials ({counts}){before}, best validation {summary.figure.words(summary.value)} in trial "
         f"{summary.best}",
         f"e2egraph train --model {output}/model.yaml --recipe {output}/recipe.yaml --data {data} --output runs/best",
     )

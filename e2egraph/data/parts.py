@@ -27,7 +27,7 @@ def scores_of_all(output: Path, key: Mapping[str, Any], share: Share, score: Cal
     """The scores of all processes, in the order of ranks, for the one that finishes last; None for the others.
 
     ``score`` makes this process's; its ``about`` becomes ``{"parts": [that of each process]}``. Parts wait in a folder
-    beside ``output``, whose name tells apart whatever differs in ``key`` (JSON: model, data set, split, …) or in the
+    next to ``output``, whose name tells apart whatever differs in ``key`` (JSON: model, data set, split, …) or in the
     number of processes, so that only parts of the same work are ever joined. A part that is there already is taken as
     it is. InputError when a part cannot be written or is damaged.
     """
@@ -38,7 +38,7 @@ def scores_of_all(output: Path, key: Mapping[str, Any], share: Share, score: Cal
     own = paths[share.rank]
     if not own.is_file():
         part = score()
-        write_scores(own, part.jets, part.probabilities, part.classes, part.about)
+        write_scores(own, part.jets, part.values, part.columns, part.about)
     if not all(path.is_file() for path in paths):
         return None
     # Whoever renames the folder joins: one process alone, although several may see all parts.
@@ -55,11 +55,11 @@ def scores_of_all(output: Path, key: Mapping[str, Any], share: Share, score: Cal
 
 
 def joined(parts: list[Scores]) -> Scores:
-    """Several scores (at least one, of the same classes) as one."""
+    """Several scores (at least one, of the same columns) as one."""
     return Scores(
         jets={name: np.concatenate([part.jets[name] for part in parts]) for name in parts[0].jets},
-        probabilities=np.concatenate([part.probabilities for part in parts]),
-        classes=parts[0].classes,
+        values=np.concatenate([part.values for part in parts]),
+        columns=parts[0].columns,
         about={"parts": [part.about for part in parts]},
     )
 

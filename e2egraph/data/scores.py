@@ -1,4 +1,4 @@
-"""``scores.parquet``: one row a jet with its identity and its class probabilities, in data set order.
+"""``scores.parquet``: one row an object with its identity and what a network gives for it, in data set order.
 
 Training, evaluation and inference share this one writer. NumPy and Arrow alone.
 """
@@ -17,62 +17,106 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
-from e2egraph.graphs.columns import numpy_type
+from e2egraph.graphs.columns import BEFORE, TARGET_PREFIX, arrow_schema, numpy_type
+from e2egraph.tasks.outputs import Outputs
 
-# The columns that say which jet a row is, in order; the scores follow them.
-IDENTITY = ("run", "lumi", "event", "jet", "label", "weight", "split")
+# The columns that say which object a row is, in order; the outputs follow them, then the targets.
+IDENTITY = tuple(BEFORE)
 
-SCORE_PREFIX = "score_"
+# Probabilities of classes; quantities in physical units.
+SCORE_PREFIX, PREDICTED_PREFIX = "score_", "predicted_"
+
 ABOUT_KEY = b"e2egraph.scores"
+
+
+def output_columns(outputs: Outputs) -> tuple[str, ...]:
+    """Names of a network's columns in the file: ``score_CLASS`` of a softmax, else ``predicted_TARGET``."""
+    return tuple(
+        (SCORE_PREFIX if head.activation == "softmax" else PREDICTED_PREFIX) + name
+        for head in outputs.heads
+        for name in head.columns
+    )
+
+
+def target_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of the columns of targets in shards and in the file."""
+    return tuple(TARGET_PREFIX + name for name in names)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """``jets``: identity column → [J]; ``probabilities`` [J, C] float32 in the order of ``classes``."""
+    """``jets``: identity or target column → [J]; ``values`` [J, C] float32 in the order of ``columns``, as the file
+    names them."""
 
     jets: dict[str, NDArray]
-    probabilities: NDArray[np.float32]
-    classes: tuple[str, ...]
+    values: NDArray[np.float32]
+    columns: tuple[str, ...]
     about: dict[str, Any]
 
     def __len__(self) -> int:
-        return len(self.probabilities)
+        return len(self.values)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that have a probability; none where no class is predicted."""
+        return _without(SCORE_PREFIX, self.columns)
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """[J, classes]."""
+        return self._of(SCORE_PREFIX)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The quantities that are predicted; none where only classes are."""
+        return _without(PREDICTED_PREFIX, self.columns)
+
+    @property
+    def predictions(self) -> NDArray[np.float32]:
+        """[J, targets], in the units of the task."""
+        return self._of(PREDICTED_PREFIX)
+
+    def _of(self, prefix: str) -> NDArray[np.float32]:
+        chosen = [place for place, name in enumerate(self.columns) if name.startswith(prefix)]
+        # A view where all columns are meant.
+        return self.values if len(chosen) == len(self.columns) else self.values[:, chosen]
 
 
 def write_scores(
     path: Path,
     jets: Mapping[str, NDArray],
-    probabilities: NDArray,
-    classes: Sequence[str],
+    values: NDArray,
+    columns: Sequence[str],
     about: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write scores beside ``path`` and rename: whole or not at all.
+    """Write scores next to ``path`` and rename: whole or not at all.
 
-    ``jets`` holds at least the columns of ``IDENTITY``, each [J]; ``probabilities`` [J, C] are softmax outputs.
-    ``about`` (JSON) goes into the file's footer. Raises InputError when a score is not finite, ValueError when shapes
-    disagree.
+    ``jets`` holds at least the columns of ``IDENTITY``, each [J]; ``target_NAME`` is written for each
+    ``predicted_NAME`` where it is there. ``values`` [J, C]: of ``columns`` (``output_columns``). ``about`` (JSON) goes
+    into the file's footer. Raises InputError when a value is not finite, ValueError when shapes disagree.
     """
-    probabilities = np.asarray(probabilities)
-    if probabilities.ndim != 2 or probabilities.shape[1] != len(classes):
-        raise ValueError(f"probabilities of shape {probabilities.shape} for {len(classes)} classes")
-    bad = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
+    values = np.asarray(values)
+    if values.ndim != 2 or values.shape[1] != len(columns):
+        raise ValueError(f"values of shape {values.shape} for {len(columns)} columns")
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if len(bad):
         run, lumi, event = (int(jets[name][bad[0]]) for name in ("run", "lumi", "event"))
         raise InputError(
-            f"{path}: {len(bad)} of {len(probabilities)} jets have a score that is not finite (the first is in "
+            f"{path}: {len(bad)} of {len(values)} jets have a score that is not finite (the first is in "
             f"run {run}, lumi {lumi}, event {event}); check these jets and the model, then predict again."
         )
-    fields = [pa.field(name, _arrow(name)) for name in IDENTITY]
-    fields += [pa.field(SCORE_PREFIX + name, pa.float32()) for name in classes]
-    columns = [pa.array(np.asarray(jets[name]).astype(numpy_type(name)), _arrow(name)) for name in IDENTITY]
-    columns += [pa.array(np.ascontiguousarray(column, np.float32)) for column in probabilities.T]
+    targets = [name for name in target_columns(_without(PREDICTED_PREFIX, columns)) if name in jets]
+    schema = arrow_schema({**BEFORE, **dict.fromkeys((*columns, *targets), "float32")}, {})
+    written = [np.asarray(jets[name]).astype(numpy_type(name)) for name in IDENTITY]
+    written += [np.ascontiguousarray(column, np.float32) for column in (*values.T, *(jets[name] for name in targets))]
     footer = {ABOUT_KEY: json.dumps(dict(about or {}), sort_keys=True).encode()}
-    table = pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata=footer))
-    beside = path.with_name(path.name + ".partial")
+    arrays = [pa.array(column, field.type) for column, field in zip(written, schema, strict=True)]
+    table = pa.Table.from_arrays(arrays, schema=schema.with_metadata(footer))
+    partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, beside, compression="zstd")
-        beside.replace(path)
+        pq.write_table(table, partial, compression="zstd")
+        partial.replace(path)
     except OSError as error:
         raise InputError(f"{path}: the scores cannot be written ({error.strerror}); choose another output.") from error
     return path
@@ -87,15 +131,17 @@ def read_scores(path: Path) -> Scores:
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path}: not a readable Parquet file; make the scores again.") from error
     missing = [name for name in IDENTITY if name not in table.column_names]
-    classes = tuple(n.removeprefix(SCORE_PREFIX) for n in table.column_names if n.startswith(SCORE_PREFIX))
-    if missing or not classes:
-        absent = ", ".join(missing) or f"{SCORE_PREFIX}CLASS"
+    columns = tuple(name for name in table.column_names if name.startswith((SCORE_PREFIX, PREDICTED_PREFIX)))
+    if missing or not columns:
+        absent = ", ".join(missing) or f"{SCORE_PREFIX}CLASS or {PREDICTED_PREFIX}TARGET"
         raise InputError(f"{path}: not a scores file (no column {absent}); give a file made by evaluate or predict.")
+    targets = [name for name in table.column_names if name.startswith(TARGET_PREFIX)]
     jets = {name: table[name].to_numpy().astype(numpy_type(name)) for name in IDENTITY}
-    columns = [table[SCORE_PREFIX + name].to_numpy() for name in classes]
+    jets |= {name: table[name].to_numpy() for name in targets}
+    values = np.stack([table[name].to_numpy() for name in columns], axis=1).astype(np.float32)
     about = json.loads((table.schema.metadata or {}).get(ABOUT_KEY, b"{}"))
-    return Scores(jets, np.stack(columns, axis=1).astype(np.float32), classes, about)
+    return Scores(jets, values, columns, about)
 
 
-def _arrow(name: str) -> pa.DataType:
-    return pa.string() if numpy_type(name).kind == "U" else pa.from_numpy_dtype(numpy_type(name))
+def _without(prefix: str, columns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name.removeprefix(prefix) for name in columns if name.startswith(prefix))

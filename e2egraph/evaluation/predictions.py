@@ -15,34 +15,42 @@ from e2egraph.config import as_dict
 from e2egraph.data.loader import evaluation_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.parts import scores_of_all
-from e2egraph.data.scores import IDENTITY, Scores, write_scores
+from e2egraph.data.scores import IDENTITY, Scores, output_columns, target_columns, write_scores
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
-from e2egraph.graphs.manifest import sha256_of
+from e2egraph.graphs.manifest import Manifest, read_manifest, sha256_of
+from e2egraph.tasks.inputs import difference
+from e2egraph.tasks.objectives.objective import Objective
 from e2egraph.training.checkpoint import BEST, SUFFIX
 from e2egraph.training.failures import is_out_of_memory
 from e2egraph.training.load import load_run
+from e2egraph.training.objectives.learning import make_learning
 from e2egraph.training.run_folder import CHECKPOINTS, CONFIG, RunInfo
 
 
 def predict(
-    network: nn.Module, table: JetTable, options: DataOptions, split: str | None, share: Share = ALONE
+    network: nn.Module,
+    objective: Objective,
+    table: JetTable,
+    options: DataOptions,
+    split: str | None,
+    share: Share = ALONE,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Numbers [J] of a split's jets (all for None) in data set order, and their softmax scores [J, C].
+    """Numbers [J] of a split's jets (all for None) in data set order, and what the network gives for them [J, C].
 
-    ``share``: an unbroken stretch of the split, perhaps without a jet. Nothing is read back from the device before the
-    end. InputError when the split is empty or a shard damaged.
+    Probabilities for heads of classes, physical units for others. ``share``: an unbroken stretch of the split, perhaps
+    without a jet. Nothing is read back from the device before the end. InputError when the split is empty or a shard
+    damaged.
     """
     device = _device(share)
     network = network.to(device).eval()
-    classes = len(table.manifest.classes)
-    numbers, scores = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, classes, device=device)]
+    learning = make_learning(objective)
+    numbers, scores = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, objective.outputs.size, device=device)]
     with torch.inference_mode():
         for batch in evaluation_loader(table, options, split, pin=device.type == "cuda", share=share):
             numbers.append(batch.number)
-            logits = network(*batch.to(device, non_blocking=True).inputs)
-            scores.append(logits.float().softmax(dim=1))
+            scores.append(learning.activate(network(*batch.to(device, non_blocking=True).inputs)))
     all_numbers, all_scores = torch.cat(numbers).numpy(), torch.cat(scores).cpu().numpy()
     order = np.argsort(all_numbers)
     return all_numbers[order], all_scores[order]
@@ -53,12 +61,12 @@ def predict_all(
 ) -> Scores | None:
     """The scores of a split's jets (all for None) in data set order, of all processes; ``output`` is not written yet.
 
-    None for all processes but the one that finishes last (``parts.scores_of_all``). InputError as
-    ``predict``, and when memory is full.
+    None for all processes but the one that finishes last (``parts.scores_of_all``). Targets are taken from ``table``
+    where they were read. InputError as ``predict``, and when memory is full.
     """
     key = {
         "checkpoint": sha256_of(info.folder / CHECKPOINTS / f"{BEST}{SUFFIX}"),
-        "nodes": as_dict(info.recipe.data.selection),
+        "nodes": as_dict(info.recipe.data.nodes),
         "data": table.manifest.digest,
         "split": split,
         "e2egraph": __version__,
@@ -66,7 +74,7 @@ def predict_all(
 
     def score() -> Scores:
         try:
-            numbers, probabilities = predict(network, table, info.recipe.data, split, share)
+            numbers, values = predict(network, info.objective, table, info.recipe.data, split, share)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -75,8 +83,9 @@ def predict_all(
                 f"out of memory with batches of {size} jets; lower data.evaluation_batch_size (and on the machine "
                 f"itself data.pool_jets) in {config} and give the same command again."
             ) from error
-        jets = {name: table.columns[name][numbers] for name in IDENTITY}
-        return Scores(jets, probabilities, tuple(info.data.classes), {})
+        targets = [name for name in target_columns(info.objective.target_names) if name in table.columns]
+        jets = {name: table.columns[name][numbers] for name in (*IDENTITY, *targets)}
+        return Scores(jets, values, output_columns(info.outputs), {})
 
     return scores_of_all(output, key, share, score)
 
@@ -85,21 +94,37 @@ def predict_run(run: Path, data: Path, output: Path, split: str | None = None, s
     """Score a data set, or one split of it, with a run's best weights into ``scores.parquet`` form; number of jets.
 
     Of several processes the one that finishes last writes the file, the others return None. InputError: not a run,
-    data set missing, damaged or of other classes, an empty split.
+    data set missing, damaged or one that the network cannot read (``check_readable``), an empty split.
     """
     network, info = load_run(run)
-    table = read_table(data)
-    if table.manifest.classes != info.data.classes:
-        raise InputError(
-            f"{data}: its classes are {', '.join(table.manifest.classes)}, those of {run} "
-            f"{', '.join(info.data.classes)}; give a data set of the run's task."
-        )
+    manifest = read_manifest(data)
+    check_readable(info, data, manifest)
+    known = [name for name in info.objective.target_names if name in manifest.targets]
+    table = read_table(data, target_columns(known))
     scores = predict_all(network, info, table, output, split, share)
     if scores is None:
         return None
     about = {"model": info.model.name, "run": run.resolve().name, "data_sha256": table.manifest.digest, "split": split}
-    write_scores(output, scores.jets, scores.probabilities, scores.classes, about)
+    write_scores(output, scores.jets, scores.values, scores.columns, about)
     return len(scores)
+
+
+def check_readable(info: RunInfo, folder: Path, manifest: Manifest) -> None:
+    """InputError unless the run's network can score the data set ``folder``: the same inputs and, where it predicts
+    classes, the same classes.
+
+    A quantity may be predicted for objects of any task.
+    """
+    if (other := difference(manifest.network_inputs, info.inputs)) is not None:
+        raise InputError(
+            f"{folder}: its inputs are not those of {info.folder} ({other}); give a data set that has them."
+        )
+    classes, known = tuple(manifest.classes), info.objective.class_names
+    if classes != known and any(head.activation == "softmax" for head in info.outputs.heads):
+        raise InputError(
+            f"{folder}: its classes are {', '.join(classes)}, those of {info.folder} {', '.join(known)}; give a data "
+            "set of the run's task."
+        )
 
 
 def _device(share: Share) -> torch.device:

@@ -2,12 +2,13 @@
 
 The YAML says ``name``, ``network: package.module:Class`` and ``options``. The class is any ``torch.nn.Module`` with the
 forward of ``e2egraph.models.network.Network``, an ``Options`` configuration class and
-``__init__(options, inputs, outputs)``.
+``__init__(options, inputs, outputs)``, whose output has ``outputs.size`` columns of raw numbers.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from torch import nn
 from e2egraph.config import as_dict, configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
 from e2egraph.models.hiding import Hidden, hide
+from e2egraph.models.output_scale import scale_outputs
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 
@@ -51,14 +53,16 @@ def complete(config: ModelConfig, origin: str) -> ModelConfig:
 
 
 def build_model(config: ModelConfig, inputs: Inputs, outputs: Outputs) -> nn.Module:
-    """A new network with random weights (torch's global generator) for these inputs and outputs.
+    """A new network with random weights (torch's global generator) that reads ``inputs`` and gives ``outputs``.
 
-    UsageError when the network cannot be made for them.
+    What it gives is in physical units (``models.output_scale``). UsageError when the network hides variables that are
+    not among ``inputs``.
     """
     origin = f"model {config.name}"
     network: nn.Module = _network_class(config, origin)(_options(config, origin), inputs, outputs)
     if config.hide:
         hide(network, config.hide, inputs)
+    scale_outputs(network, outputs)
     return network
 
 
@@ -83,7 +87,14 @@ def _network_class(config: ModelConfig, origin: str) -> Any:
         ) from error
     cls = getattr(module, class_name, None)
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
-        raise UsageError(f"{origin}: '{class_name}' in {module_name} is not a torch.nn.Module; mend 'network'.")
+        raise UsageError(f"{origin}: '{class_name}' in {module_name} is not a torch.nn.Module; correct 'network'.")
     if not hasattr(cls, "Options"):
         raise UsageError(f"{origin}: {config.network} has no Options configuration class; give it one.")
+    try:
+        inspect.signature(cls).bind(None, None, None)
+    except TypeError as error:
+        raise UsageError(
+            f"{origin}: {config.network} cannot be made as {class_name}(options, inputs, outputs) ({error}); give its "
+            "__init__ these three arguments."
+        ) from error
     return cls

@@ -12,12 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from e2egraph.plots.scores import save
+from e2egraph.tasks.objectives.objective import Best
 
 
-def plot_search(importances: Mapping[str, float], aucs: Mapping[int, float], stem: Path) -> list[Path]:
-    """Bars of ``importances`` (shares of 1 by setting) beside the AUC of each finished trial by number; PNG and PDF.
+def plot_search(importances: Mapping[str, float], values: Mapping[int, float], best: Best, stem: Path) -> list[Path]:
+    """Bars of ``importances`` (shares of 1 by setting) next to ``values``, the validation figure of each finished trial
+    by number; PNG and PDF.
 
-    ``stem``: the path without suffix.
+    ``best``: which figure it is; ``stem``: the path without suffix.
     """
     with style.context(mplhep.style.CMS):
         figure = Figure(figsize=(16, 2.5 + 0.55 * max(len(importances), 6)), layout="constrained")
@@ -28,10 +30,12 @@ def plot_search(importances: Mapping[str, float], aucs: Mapping[int, float], ste
         bars.tick_params(axis="y", labelsize="x-small", which="both", right=False)
         bars.minorticks_off()
         bars.set_title(r"$\bf{e2egraph}$", loc="left", fontsize="small")
-        numbers, values = np.array(list(aucs)), np.array(list(aucs.values()))
-        history.plot(numbers, values, "o", label="Finished trial", color="C0")
-        history.step(numbers, np.maximum.accumulate(values), where="post", label="Best so far", color="C1")
-        history.set(xlabel="Trial", ylabel="Validation AUC")
+        numbers, found = np.array(list(values)), np.array(list(values.values()))
+        history.plot(numbers, found, "o", label="Finished trial", color="C0")
+        so_far = np.maximum if best.highest else np.minimum
+        history.step(numbers, so_far.accumulate(found), where="post", label="Best so far", color="C1")
+        unit = f" [{best.unit}]" if best.unit else ""
+        history.set(xlabel="Trial", ylabel=f"Validation {best.title}{unit}")
         history.xaxis.set_major_locator(MaxNLocator(integer=True))
-        history.legend(loc="lower right", fontsize="x-small")
+        history.legend(loc="lower right" if best.highest else "upper right", fontsize="x-small")
         return save(figure, stem)

@@ -141,6 +141,21 @@ def resolve(
     )
 
 
+def difference(given: Inputs, read: Inputs) -> str | None:
+    """What a network that reads ``read`` would misread in data of ``given``, in words; None: nothing."""
+    for what, ours, theirs in (
+        ("variables", [(v.name, v.unit) for v in given.variables], [(v.name, v.unit) for v in read.variables]),
+        ("channels", [(name, "") for name in given.channel_names], [(name, "") for name in read.channel_names]),
+        ("object quantities", [(v.name, v.unit) for v in given.object], [(v.name, v.unit) for v in read.object]),
+    ):
+        if ours != theirs:
+            here, there = (", ".join(f"{name} [{unit}]" if unit else name for name, unit in x) for x in (ours, theirs))
+            return f"{what} {here or '(none)'} instead of {there or '(none)'}"
+    if given.region != read.region:
+        return f"{given.region.describe()} instead of {read.region.describe()}"
+    return None
+
+
 def read_inputs(content: Mapping[str, Any], origin: str) -> Inputs:
     """Inputs as ``stored`` wrote them; UsageError naming ``origin`` when they are damaged."""
     return validate(Inputs, content, origin)

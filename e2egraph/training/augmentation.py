@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,14 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from e2egraph.data.batch import JetBatch
-from e2egraph.data.padding import FEATURE_NAMES
-from e2egraph.graphs.columns import JET_VARIABLES
-
-# z → −z turns η and dz over. The solenoid's field along z is an axial vector and stays, so charges do too.
-_ETA_FEATURES = ("dz", "dz_sig")
-_ETA_JET = ("jet_eta",)
-# y → −y turns φ and d0 over, and the field with them: only with charges turned over as well is it the same detector.
-_PHI_FEATURES = ("d0", "d0_sig", "charge")
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.variables import Reflection, Variable
 
 
 def reflection_signs(number: NDArray[np.int64], seed: int, epoch: int) -> Tensor:
@@ -31,15 +26,14 @@ def reflection_signs(number: NDArray[np.int64], seed: int, epoch: int) -> Tensor
     return torch.from_numpy(1.0 - 2.0 * chosen.astype(np.float32))
 
 
-def reflect(batch: JetBatch, eta_sign: Tensor, phi_sign: Tensor) -> JetBatch:
-    """Mirror in Δη the jets with ``eta_sign`` [B] −1 and in Δφ those with ``phi_sign`` −1; +1 leaves them."""
-    size = len(batch)
+def reflect(batch: JetBatch, inputs: Inputs, eta_sign: Tensor, phi_sign: Tensor) -> JetBatch:
+    """Mirror in η the jets with ``eta_sign`` [B] −1 and in φ those with ``phi_sign`` −1; +1 leaves them.
+
+    What else changes its sign says ``Variable.reflected_by`` of ``inputs``.
+    """
     points = torch.stack([eta_sign, phi_sign], dim=1)
-    features = torch.ones(size, len(FEATURE_NAMES))
-    for names, sign in ((_ETA_FEATURES, eta_sign), (_PHI_FEATURES, phi_sign)):
-        features[:, [FEATURE_NAMES.index(name) for name in names]] = sign[:, None]
-    jet = torch.ones(size, len(JET_VARIABLES))
-    jet[:, [JET_VARIABLES.index(name) for name in _ETA_JET]] = eta_sign[:, None]
+    signs: dict[Reflection, Tensor] = {"eta": eta_sign, "phi": phi_sign}
+    features, jet = _signs(inputs.variables, inputs.n_features, signs), _signs(inputs.object, len(inputs.object), signs)
 
     def times(values: Tensor, factor: Tensor) -> Tensor:
         return values * factor.to(values.device, non_blocking=True)
@@ -50,6 +44,15 @@ def reflect(batch: JetBatch, eta_sign: Tensor, phi_sign: Tensor) -> JetBatch:
         features=times(batch.features, features[:, None]),
         jet=times(batch.jet, jet),
     )
+
+
+def _signs(variables: Sequence[Variable], columns: int, signs: dict[Reflection, Tensor]) -> Tensor:
+    """Factor on each column [B, columns], the first of which are ``variables``."""
+    factors = torch.ones(len(signs["eta"]), columns)
+    for column, variable in enumerate(variables):
+        for reflection in variable.reflected_by:
+            factors[:, column] *= signs[reflection]
+    return factors
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,7 +1,7 @@
 """Checkpoint files: written whole or not at all, verified when read.
 
-``best.ckpt`` holds the weights of highest validation AUC, ``last.ckpt`` the latest and all that an exact continuation
-needs; ``previous.ckpt`` is the one before it, for when ``last.ckpt`` turns out damaged.
+``best.ckpt`` holds the weights of the best epoch (``Objective.best``), ``last.ckpt`` the latest and all that an exact
+continuation needs; ``previous.ckpt`` is the one before it, for when ``last.ckpt`` turns out damaged.
 """
 
 from __future__ import annotations

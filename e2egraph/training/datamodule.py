@@ -3,65 +3,68 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from e2egraph.data.loader import JetLoader, evaluation_loader, training_loader
+from e2egraph.data.scores import target_columns
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.data.training_jets import training_jets
 from e2egraph.errors import InputError
+from e2egraph.graphs.manifest import read_manifest
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
+from e2egraph.training.objectives.learning import Learning, make_learning
 from e2egraph.training.recipe import Recipe
+from e2egraph.training.which_object import in_words
 
 
 class JetDataModule:
-    """Batches of a data set in the order of (seed, epoch).
+    """Batches of a data set in the order of (seed, epoch); ``learning``: how its objective is learnt.
 
-    InputError when the data set cannot be read, has fewer than two classes, lacks nodes that the recipe selects, or
-    when training or validation lacks signal or background or has weights that no loss can be made of.
+    InputError when the data set cannot be read, lacks nodes that the recipe selects, or when training or validation
+    lacks what the objective learns from (``Learning.check``) or has weights that no loss can be made of. UsageError
+    when the recipe asks for what the objective does not have.
     """
 
     def __init__(self, folder: Path, recipe: Recipe, seed: int) -> None:
-        self.table: JetTable = read_table(folder)
+        manifest = read_manifest(folder)
+        self.learning: Learning[Any] = make_learning(manifest.objective, recipe.training)
+        self.table: JetTable = read_table(folder, target_columns(manifest.objective.target_names))
         self.recipe, self.seed = recipe, seed
-        manifest = self.table.manifest
-        if len(manifest.classes) < 2:
-            raise InputError(f"{folder}: only class '{manifest.classes[0]}'; build the data set with two or more.")
-        self.table.node_counts(recipe.data.selection)  # kept for every epoch; refuses what the data set lacks
-        self.signal = manifest.classes.index(manifest.signal)
+        self.table.node_counts(recipe.data.nodes)  # kept for every epoch; refuses what the data set lacks
         self.training_jets = training_jets(self.table, recipe.data)
         for split, numbers in (("train", self.training_jets), ("validation", self.table.jets_of("validation"))):
             self._check_weights(numbers, split)
-            labels = self.table.columns["label"][numbers]
-            for what, found in (("signal", labels == self.signal), ("background", labels != self.signal)):
-                if not found.any():
-                    raise InputError(
-                        f"{folder}: no {what} jets in split '{split}'; build it from more events, or change the split."
-                    )
+            self.learning.check(self.table, numbers, split)
+
+    @property
+    def inputs(self) -> Inputs:
+        """What a network reads of the data set."""
+        return self.table.manifest.network_inputs
+
+    @property
+    def outputs(self) -> Outputs:
+        """What a network must give."""
+        return self.table.manifest.objective.outputs
 
     def class_weights(self) -> torch.Tensor:
-        """Factor on the jets' weights for each class, [C], such that the mean weight of a training jet is 1."""
+        """Factors on the jets' weights for each loss and class, [H, C] (``Learning.class_weights``)."""
         numbers = self.training_jets
-        label, weight = self.table.columns["label"][numbers], self.table.columns["weight"][numbers]
-        n_classes = len(self.table.manifest.classes)
-        sums = np.bincount(label, weights=weight, minlength=n_classes)
-        if self.recipe.training.class_weights == "none":
-            return torch.full((n_classes,), len(numbers) / sums.sum())
-        present = sums > 0
-        factors = np.where(present, len(numbers) / (present.sum() * np.where(present, sums, 1.0)), 0.0)
-        return torch.from_numpy(factors)
+        return self.learning.class_weights(self.table.columns["label"][numbers], self.table.columns["weight"][numbers])
 
     def _check_weights(self, numbers: NDArray[np.int64], split: str) -> None:
         weight = self.table.columns["weight"][numbers]
         wrong = numbers[~(np.isfinite(weight) & (weight >= 0))]
         if len(wrong):
-            columns = self.table.columns
-            jet = ", ".join(f"{name} {columns[name][wrong[0]]}" for name in ("run", "lumi", "event", "jet"))
             raise InputError(
                 f"{self.table.folder}: {len(wrong)} jets of split '{split}' have weights that are negative or not "
-                f"finite, first {jet} ({columns['weight'][wrong[0]]}); build the data set again."
+                f"finite, first {in_words(self.table, wrong[0])} ({self.table.columns['weight'][wrong[0]]}); build "
+                "the data set again."
             )
         if len(numbers) and not weight.any():
             raise InputError(f"{self.table.folder}: all weights of split '{split}' are zero; build the data set again.")
@@ -72,6 +75,7 @@ class JetDataModule:
             self.table,
             self.recipe.data,
             self.recipe.training.batch_size,
+            targets=self.learning.objective.target_names,
             seed=self.seed,
             epoch=epoch,
             pin=torch.cuda.is_available(),
@@ -81,4 +85,11 @@ class JetDataModule:
 
     def validation(self, share: Share = ALONE) -> JetLoader:
         """This process's share of the validation split."""
-        return evaluation_loader(self.table, self.recipe.data, "validation", pin=torch.cuda.is_available(), share=share)
+        return evaluation_loader(
+            self.table,
+            self.recipe.data,
+            "validation",
+            targets=self.learning.objective.target_names,
+            pin=torch.cuda.is_available(),
+            share=share,
+        )

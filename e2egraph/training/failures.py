@@ -35,7 +35,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def explained(output: Path) -> Iterator[None]:
-    """Turn failures of memory, disk and other processes in the block into an InputError that names the mend."""
+    """Turn failures of memory, disk and other processes in the block into an InputError that says what to do."""
     try:
         yield
     except MemoryError as error:
@@ -54,7 +54,7 @@ def explained(output: Path) -> Iterator[None]:
         message = str(error).lower()
         if is_out_of_memory(error):
             raise InputError(
-                f"out of memory on the device; {GO_ON}; lower data.max_nodes or training.batch_size with --restart if "
+                f"out of memory on the device; {GO_ON}; lower data.nodes.cap or training.batch_size with --restart if "
                 "that is not enough."
             ) from error
         if torch.distributed.is_initialized() and any(words in message for words in _NO_PEER):

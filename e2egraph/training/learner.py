@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from e2egraph.data.batch import JetBatch
+from e2egraph.tasks.inputs import Inputs
 from e2egraph.training.augmentation import reflect, reflection_signs
 from e2egraph.training.ema import WeightAverage
 from e2egraph.training.epoch_metrics import EpochScores
+from e2egraph.training.objectives.learning import Learning
 from e2egraph.training.optimizer import make_optimizer
 from e2egraph.training.parts import split_batch
 from e2egraph.training.recipe import TrainingOptions
@@ -34,14 +35,24 @@ class StepResult:
 class Learner:
     """``network``, its optimiser and, with ``ema_decay``, its averaged weights, on the device of ``fabric``.
 
-    ``class_weights`` [C] multiply the jets' own weights.
+    ``learning``: how its objective is learnt; ``class_weights`` [H, C], of each loss, multiply the jets' own weights.
+    ``inputs``: what the network reads.
     """
 
     def __init__(
-        self, fabric: Fabric, network: nn.Module, options: TrainingOptions, *, class_weights: Tensor, seed: int
+        self,
+        fabric: Fabric,
+        network: nn.Module,
+        options: TrainingOptions,
+        *,
+        learning: Learning[Any],
+        class_weights: Tensor,
+        inputs: Inputs,
+        seed: int,
     ) -> None:
         self.network = network
         self._fabric, self._options, self._seed = fabric, options, seed
+        self._learning, self._inputs = learning, inputs
         compiled = torch.compile(network, dynamic=True) if options.compile else network
         self._model, self._optimizer = fabric.setup(compiled, make_optimizer(network, options))
         self._average = None if options.ema_decay is None else WeightAverage(network, options.ema_decay)
@@ -55,7 +66,8 @@ class Learner:
     def step(self, batch: JetBatch, rate: float, epoch: int, scores: EpochScores) -> StepResult:
         """One optimiser step at learning rate ``rate`` on this process's share of ``batch.global_size`` jets.
 
-        The gradient is that of the mean of w·ℓ over all processes' jets. The jets join ``scores``.
+        The gradient is that of the mean of w·ℓ, summed over the losses, over all processes' jets. The jets join
+        ``scores``.
         """
         options, world = self._options, self._fabric.world_size
         for group in self._optimizer.param_groups:
@@ -67,16 +79,13 @@ class Learner:
         for number, part in enumerate(parts):
             apart = world > 1 and number < len(parts) - 1
             with self._fabric.no_backward_sync(self._model) if apart else nullcontext():
-                logits = self._model(*part.inputs).float()
-                aim = loss = F.cross_entropy(logits, part.label, reduction="none")
-                if options.label_smoothing:
-                    smoothing = options.label_smoothing
-                    aim = F.cross_entropy(logits, part.label, reduction="none", label_smoothing=smoothing)
-                weight = part.weight * self._class_weights[part.label]
+                output = self._model(*part.inputs).float()
+                minimised, loss = self._learning.loss(output, part)
+                weight = part.weight * self._class_weights[:, part.label]
                 # Gradients are averaged over the processes.
-                self._fabric.backward((weight * aim).sum() * (world / batch.global_size))
-            scores.add(logits, part.label, weight, loss)
-            losses.append(aim.detach())
+                self._fabric.backward((weight * minimised).sum() * (world / batch.global_size))
+            scores.add(output, part, weight, loss)
+            losses.append(minimised.detach().sum(dim=0))
         norm = self._clip()
         self._optimizer.step()
         if self._average is not None:
@@ -88,10 +97,10 @@ class Learner:
         """Add a batch to ``scores``, as ``result`` (in evaluation mode) sees it; the loss of each jet [B]."""
         batch = batch.to(self._fabric.device, non_blocking=True)
         with self._fabric.autocast():
-            logits = self.result(*batch.inputs).float()
-        loss = F.cross_entropy(logits, batch.label, reduction="none")
-        scores.add(logits, batch.label, batch.weight * self._class_weights[batch.label], loss)
-        return loss
+            output = self.result(*batch.inputs).float()
+        _, loss = self._learning.loss(output, batch)
+        scores.add(output, batch, batch.weight * self._class_weights[:, batch.label], loss)
+        return loss.sum(dim=0)
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values: all that the next step depends on, but the random number generators."""
@@ -121,7 +130,7 @@ class Learner:
         if not (eta or phi):
             return moved
         signs, one = reflection_signs(batch.number.numpy(), self._seed, epoch), torch.ones(len(batch))
-        return reflect(moved, signs[0] if eta else one, signs[1] if phi else one)
+        return reflect(moved, self._inputs, signs[0] if eta else one, signs[1] if phi else one)
 
     def _clip(self) -> Tensor | None:
         half = self._options.precision == "16-mixed"

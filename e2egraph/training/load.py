@@ -26,7 +26,7 @@ def load_run(run: Path, checkpoint: str = BEST) -> tuple[nn.Module, RunInfo]:
     content = read_checkpoint(path)
     if not isinstance(content.get("state_dict"), dict):
         raise DamagedCheckpointError(f"{path}: damaged checkpoint; train again.")
-    network = build_model(info.model, len(info.data.classes))
+    network = build_model(info.model, info.inputs, info.outputs)
     try:
         load_network_state(network, content["state_dict"])
     except RuntimeError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -59,7 +58,7 @@ class ServiceLog(Watcher):
             identity = self._logger.version if self._name == "wandb" else self._logger.run_id
         except Exception as error:  # whatever a service answers
             raise InputError(
-                f"training.loggers: {self._name} cannot be used ({_reason(error)}); mend it, or leave it out."
+                f"training.loggers: {self._name} cannot be used ({_reason(error)}); correct its setup, or leave it out."
             ) from error
         write_json(path, {**known, self._name: identity})
 
@@ -68,7 +67,7 @@ class ServiceLog(Watcher):
             self._log({"step/loss": report.loss, "step/learning_rate": report.learning_rate}, report.step)
 
     def on_epoch_end(self, row: EpochRow, step: int) -> None:
-        self._log({f"epoch/{name}": value for name, value in asdict(row).items()}, step)
+        self._log({f"epoch/{name}": value for name, value in row.columns().items()}, step)
 
     def on_end(self, done: bool) -> None:
         self._ended = _DONE if done else _STOPPED

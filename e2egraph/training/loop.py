@@ -17,8 +17,8 @@ from e2egraph.errors import InputError, Stopped
 from e2egraph.training.changes import changes_since
 from e2egraph.training.checkpoint import BEST, LAST, PREVIOUS, SUFFIX, network_state, write_checkpoint
 from e2egraph.training.datamodule import JetDataModule
-from e2egraph.training.epoch_metrics import EpochMetrics, EpochScores
-from e2egraph.training.history import EpochRow, best_row, write_rows
+from e2egraph.training.epoch_metrics import LOSS, EpochScores
+from e2egraph.training.history import VALIDATION, EpochRow, best_row, write_rows
 from e2egraph.training.interruption import StopRequests
 from e2egraph.training.learner import Learner
 from e2egraph.training.processes import any_process, gather_states
@@ -88,8 +88,17 @@ class Training:
         self._folder, self._identity, self._stop, self._on_epoch = folder, identity, stop, on_epoch
         self._watchers = list(watchers) if fabric.is_global_zero else []
         self._share = Share(fabric.global_rank, fabric.world_size)
-        self._learner = Learner(fabric, network, options, class_weights=data.class_weights(), seed=data.seed)
-        self._train_scores, self._validation_scores = EpochScores(data.signal), EpochScores(data.signal)
+        self._best = data.learning.objective.best
+        self._learner = Learner(
+            fabric,
+            network,
+            options,
+            learning=data.learning,
+            class_weights=data.class_weights(),
+            inputs=data.inputs,
+            seed=data.seed,
+        )
+        self._train_scores, self._validation_scores = EpochScores(data.learning), EpochScores(data.learning)
         self._watch = LossWatch()
         self._look_steps = 1 if fabric.device.type == "cpu" else LOOK_STEPS_ON_GPU
         self._clock = Clock()
@@ -129,7 +138,7 @@ class Training:
 
     def _done(self) -> bool:
         patience = self._options.patience
-        if patience is not None and self.rows and len(self.rows) - best_row(self.rows).epoch >= patience:
+        if patience is not None and self.rows and len(self.rows) - best_row(self.rows, self._best).epoch >= patience:
             return True
         return self.position.epoch >= self._options.epochs
 
@@ -193,7 +202,7 @@ class Training:
         place = self.position
         train, validation = self._train_scores.finish(), self._validate()
         steps = place.batch
-        if not abs(validation.loss) < float("inf"):
+        if not abs(validation[LOSS]) < float("inf"):
             # Each jet's loss is finite, or _validate had named it.
             raise InputError(
                 f"training diverged: the sum of the validation losses of epoch {place.epoch + 1} is too large; {MEND}."
@@ -201,10 +210,8 @@ class Training:
         row = EpochRow(
             epoch=place.epoch + 1,
             learning_rate=learning_rate(self._options, place.epoch * steps, steps),
-            training_loss=train.loss,
-            training_auc=train.auc,
-            validation_loss=validation.loss,
-            validation_auc=validation.auc,
+            training=train,
+            validation=validation,
             seconds=place.seconds,
             jets_per_second=place.jets / max(place.seconds, 1e-9),
             data_wait_share=min(1.0, place.waited / max(place.seconds, 1e-9)),
@@ -212,15 +219,16 @@ class Training:
         self.rows.append(row)
         self.position = Position(epoch=place.epoch + 1, step=place.step, total_seconds=place.total_seconds)
         if self._fabric.is_global_zero:
-            if best_row(self.rows) is row:
-                self._write(BEST, {"epoch": row.epoch, "validation_auc": row.validation_auc})
+            if best_row(self.rows, self._best) is row:
+                name = self._best.name
+                self._write(BEST, {"epoch": row.epoch, VALIDATION + name: row.validation[name]})
             write_rows(self._folder / METRICS, self.rows)
         self._save()
         self._tell("on_epoch_end", row, self.position.step)
         if self._on_epoch is not None:
             self._on_epoch(row)
 
-    def _validate(self) -> EpochMetrics:
+    def _validate(self) -> dict[str, float]:
         self._learner.result.eval()
         for batch in self._data.validation(self._share):
             loss = self._learner.score(batch, self._validation_scores)

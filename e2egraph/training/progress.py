@@ -8,6 +8,8 @@ from datetime import timedelta
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from e2egraph.tasks.objectives.objective import Best
+from e2egraph.training.epoch_metrics import LOSS
 from e2egraph.training.history import EpochRow
 from e2egraph.training.watchers import StepReport, Watcher
 
@@ -16,10 +18,13 @@ _LINE_SECONDS = 600.0
 
 
 class ProgressLines(Watcher):
-    """On a terminal a bar for the running epoch; everywhere a line for each epoch done. Standard error."""
+    """On a terminal a bar for the running epoch; everywhere a line for each epoch done. Standard error.
 
-    def __init__(self, title: str, epochs: int) -> None:
-        self._title, self._epochs = title, epochs
+    ``best``: the figure that the lines give besides the losses.
+    """
+
+    def __init__(self, title: str, epochs: int, best: Best) -> None:
+        self._title, self._epochs, self._best = title, epochs, best
         self._console = Console(stderr=True)
         self._bar: Progress | None = None
         self._task = TaskID(0)
@@ -55,9 +60,9 @@ class ProgressLines(Watcher):
 
     def on_epoch_end(self, row: EpochRow, step: int) -> None:
         self._print(
-            f"{self._title}: epoch {row.epoch}/{self._epochs}, loss {row.training_loss:.4f}, validation loss "
-            f"{row.validation_loss:.4f}, validation AUC {row.validation_auc:.4f}, {row.jets_per_second:.0f} jets/s, "
-            f"{row.data_wait_share:.1%} of it waiting for data"
+            f"{self._title}: epoch {row.epoch}/{self._epochs}, loss {row.training[LOSS]:.4f}, validation loss "
+            f"{row.validation[LOSS]:.4f}, validation {self._best.words(row.validation[self._best.name])}, "
+            f"{row.jets_per_second:.0f} jets/s, {row.data_wait_share:.1%} of it waiting for data"
         )
 
     def close(self) -> None:

@@ -37,12 +37,13 @@ class TrainingOptions:
     ``step_factor`` every ``step_epochs`` epochs, ``cosine`` falls to 0 over the run, ``constant`` does nothing;
     ``warmup_epochs`` before it the rate rises linearly. ``weight_decay`` spares biases and norms. ``gradient_clip``:
     largest norm of the gradient. ``ema_decay``: validate, keep and export an exponential moving average of the weights.
-    ``patience``: stop after so many epochs without a better validation AUC.
-    ``reflect_eta``, ``reflect_phi``: mirror each jet with probability ½. ``class_weights``: ``balanced`` gives every
-    class the same sum of weights. ``accumulate``: pass each batch through the network in so many parts, for less
-    memory. ``deterministic``: the same seed gives the same weights, bit for bit on a CPU.
-    ``devices``: GPUs (or CPU processes) of each of ``nodes`` machines. ``checkpoint_steps``: steps between checkpoints,
-    beside those at the end of each epoch. ``loggers``: beside ``metrics.csv``.
+    ``patience``: stop after so many epochs without a better validation figure (``Objective.best``).
+    ``label_smoothing``: of class labels, for objectives that have them. ``reflect_eta``, ``reflect_phi``: mirror each
+    jet with probability ½. ``class_weights``: ``balanced`` gives every class the same sum of weights. ``accumulate``:
+    pass each batch through the network in so many parts, for less memory. ``deterministic``: the same seed gives the
+    same weights, bit for bit on a CPU. ``devices``: GPUs (or CPU processes) of each of ``nodes`` machines.
+    ``checkpoint_steps``: steps between checkpoints, besides those at the end of each epoch. ``loggers``: besides
+    ``metrics.csv``.
     """
 
     epochs: Positive = 20
@@ -73,7 +74,7 @@ class TrainingOptions:
 
 @configuration
 class Recipe:
-    """All that a training needs beside the model and the data set."""
+    """All that a training needs besides the model and the data set."""
 
     training: TrainingOptions = Field(default_factory=TrainingOptions)
     data: DataOptions = Field(default_factory=DataOptions)

@@ -29,7 +29,13 @@ class RunIdentity:
     def settings(self) -> dict[str, Any]:
         """Every setting by its dotted name."""
         recipe = what_decides(self.recipe)
-        content = {"model": as_dict(self.model), **recipe, "--seed": self.seed, "data set": self.data.digest}
+        content = {
+            "model": as_dict(self.model),
+            **recipe,
+            "objective": self.data.configuration["objective"],
+            "--seed": self.seed,
+            "data set": self.data.digest,
+        }
         return dict(_flat(content))
 
     @property

@@ -1,6 +1,6 @@
 """A run's folder: ``config.yaml environment.json metrics.csv summary.json train.log checkpoints/{best,last}.ckpt``.
 
-Beside these, where there is something to put in them: ``tensorboard/``, ``code-….patch`` (how the code differed from
+Besides these, where there is something to put in them: ``tensorboard/``, ``code-….patch`` (how the code differed from
 its commit), ``diverged.json``, ``loggers.json``, and ``checkpoints/previous.ckpt`` while the run is not finished.
 
 ``config.yaml`` is written first and ``summary.json`` last, so that the one says it is a run and the other that it is
@@ -21,6 +21,10 @@ from e2egraph.config import as_dict, validate
 from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.manifest import Manifest
 from e2egraph.models.registry import ModelConfig
+from e2egraph.tasks.inputs import Inputs, read_inputs, stored
+from e2egraph.tasks.objectives.objective import Objective, make_objective
+from e2egraph.tasks.outputs import Outputs
+from e2egraph.tasks.task import import_extensions
 from e2egraph.training.recipe import Recipe
 
 CONFIG, ENVIRONMENT, METRICS, SUMMARY = "config.yaml", "environment.json", "metrics.csv", "summary.json"
@@ -29,18 +33,23 @@ CHECKPOINTS, TENSORBOARD, LOG, SERVICES = "checkpoints", "tensorboard", "train.l
 # All that stands in a folder before its configuration does.
 _FIRST = {LOG, CONFIG + ".partial"}
 
+# What reading a configuration raises that is not what it should be.
+_DAMAGED = (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError, UsageError)
+
 
 @dataclass(frozen=True)
 class DataIdentity:
-    """The data set a run was trained on; ``configuration`` is the whole task configuration."""
+    """The data set a run was trained on.
+
+    ``configuration``: the whole configuration of ``task``; ``inputs``: what the network reads (``tasks.inputs``).
+    """
 
     folder: str
     digest: str
     task: str
-    classes: list[str]
-    signal: str
     configuration: dict[str, Any]
     configuration_sha256: str
+    inputs: dict[str, Any]
 
     @classmethod
     def of(cls, folder: Path, manifest: Manifest) -> DataIdentity:
@@ -48,37 +57,46 @@ class DataIdentity:
             folder=str(folder.resolve()),
             digest=manifest.digest,
             task=manifest.task,
-            classes=list(manifest.classes),
-            signal=manifest.signal,
             configuration=manifest.configuration,
             configuration_sha256=manifest.configuration_sha256,
+            inputs=stored(manifest.network_inputs),
         )
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a run's files say. ``summary``: the content of ``summary.json``, empty while the run is not finished."""
+    """What a run's files say. ``summary``: the content of ``summary.json``, empty while the run is not finished.
+
+    ``objective``: what was learnt; ``inputs``: what the network reads.
+    """
 
     folder: Path
     model: ModelConfig
     recipe: Recipe
     seed: int
     data: DataIdentity
+    objective: Objective
+    inputs: Inputs
     summary: dict[str, Any]
     environment: dict[str, Any]
 
     @property
-    def node_cap(self) -> int | None:
-        """Nodes a jet at most: the smaller of the task's cap and the recipe's."""
-        caps = [self.data.configuration.get("nodes", {}).get("cap"), self.recipe.data.selection.cap]
+    def outputs(self) -> Outputs:
+        """What the network gives."""
+        return self.objective.outputs
+
+    @property
+    def cap(self) -> int | None:
+        """Nodes an object at most: the smaller of the task's cap and the recipe's."""
+        caps = [self.data.configuration.get("inputs", {}).get("cap"), self.recipe.data.nodes.cap]
         return min((cap for cap in caps if cap is not None), default=None)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write beside ``path`` and rename, so that it is there whole or not at all."""
-    beside = path.with_name(path.name + ".partial")
-    beside.write_text(text)
-    beside.replace(path)
+    """Write next to ``path`` and rename, so that it is there whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text)
+    partial.replace(path)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -108,7 +126,7 @@ def make_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise InputError(
-            f"{folder}: cannot be written ({error.strerror or error}); choose another --output, or mend its "
+            f"{folder}: cannot be written ({error.strerror or error}); choose another --output, or change its "
             "permissions."
         ) from error
 
@@ -130,21 +148,37 @@ def write_config(folder: Path, model: ModelConfig, recipe: Recipe, seed: int, da
 
 
 def read_run(folder: Path) -> RunInfo:
-    """What a run's files say; InputError when the folder is no run or its files are damaged."""
+    """What a run's files say; InputError when the folder is no run, of an earlier version, or damaged.
+
+    The modules that the task names as its extensions are imported; UsageError when one cannot be.
+    """
     path = folder / CONFIG
     if not path.is_file():
         raise InputError(f"{folder}: not a run ({CONFIG} is missing); give a folder made by 'e2egraph train'.")
     try:
         content = yaml.safe_load(path.read_text())
+        if "inputs" not in content["data_set"]:
+            raise InputError(f"{path}: made by an earlier version, which did not keep a network's inputs; train again.")
         data = DataIdentity(**content["data_set"])
+        extensions = [str(name) for name in data.configuration.get("extensions") or ()]
+    except _DAMAGED as error:
+        raise _damaged(path, error) from error
+    import_extensions(extensions, str(path))
+    try:
+        objective = make_objective(data.configuration["objective"], str(path))
+        inputs = read_inputs(data.inputs, f"{path}, inputs")
         model = validate(ModelConfig, content["model"], str(path))
         recipe = validate(Recipe, {"training": content["training"], "data": content["data"]}, str(path))
         seed = int(content["seed"])
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, UsageError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: damaged, or made by another version ({reason}); train again.") from error
+    except _DAMAGED as error:
+        raise _damaged(path, error) from error
     summary, environment = (read_json(folder / name) for name in (SUMMARY, ENVIRONMENT))
-    return RunInfo(folder, model, recipe, seed, data, summary, environment)
+    return RunInfo(folder, model, recipe, seed, data, objective, inputs, summary, environment)
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())
+    return InputError(f"{path}: damaged, or made by another version ({reason}); train again.")
 
 
 def read_json(path: Path) -> dict[str, Any]:

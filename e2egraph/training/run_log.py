@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 
 from e2egraph.errors import InputError
+from e2egraph.tasks.objectives.objective import Best
+from e2egraph.training.epoch_metrics import LOSS
 from e2egraph.training.history import EpochRow
 from e2egraph.training.run_folder import LOG
 from e2egraph.training.watchers import Watcher
@@ -17,10 +19,11 @@ from e2egraph.training.watchers import Watcher
 class RunLog(Watcher):
     """Appends to ``train.log`` of run folder ``folder`` and holds a lock on it, freed whenever the process ends.
 
-    InputError when another training holds it.
+    ``best``: the figure that is written besides the losses. InputError when another training holds the lock.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, best: Best) -> None:
+        self._best = best
         self._file = (folder / LOG).open("a")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -41,8 +44,9 @@ class RunLog(Watcher):
 
     def on_epoch_end(self, row: EpochRow, step: int) -> None:
         self.on_message(
-            f"epoch {row.epoch} done after step {step}: loss {row.training_loss:.6f}, validation loss "
-            f"{row.validation_loss:.6f}, validation AUC {row.validation_auc:.6f}, {row.seconds:.1f} s"
+            f"epoch {row.epoch} done after step {step}: loss {row.training[LOSS]:.6f}, validation loss "
+            f"{row.validation[LOSS]:.6f}, validation {self._best.words(row.validation[self._best.name], 6)}, "
+            f"{row.seconds:.1f} s"
         )
 
     def on_exit(

@@ -8,7 +8,6 @@ writes at once.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ class TensorBoardLog(Watcher):
         self._write(report.step, {f"step/{name}": value for name, value in figures.items()})
 
     def on_epoch_end(self, row: EpochRow, step: int) -> None:
-        self._write(step, {f"epoch/{name}": float(value) for name, value in asdict(row).items()})
+        self._write(step, {f"epoch/{name}": float(value) for name, value in row.columns().items()})
         self._writer.flush()
 
     def close(self) -> None:

@@ -8,8 +8,9 @@ import statistics
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.fabric import Fabric
@@ -17,11 +18,12 @@ from lightning.fabric import Fabric
 from e2egraph.errors import UsageError
 from e2egraph.models.batchnorm import join_batch_norms
 from e2egraph.models.registry import build_model, load_model_config, parameter_count
+from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.checkpoint import PREVIOUS, SUFFIX
 from e2egraph.training.datamodule import JetDataModule
 from e2egraph.training.environment import record_environment
 from e2egraph.training.failures import explained, is_out_of_memory
-from e2egraph.training.history import EpochRow, best_row
+from e2egraph.training.history import VALIDATION, EpochRow, best_row
 from e2egraph.training.interruption import StopRequests
 from e2egraph.training.loggers import check_loggers, make_loggers
 from e2egraph.training.loop import Training
@@ -45,11 +47,12 @@ from e2egraph.training.watchers import Watcher
 
 @dataclass(frozen=True)
 class TrainSummary:
-    """A finished training. ``best_epoch`` (from 1) is the one of highest validation AUC, whose weights are kept.
+    """A finished training. ``best_epoch`` (from 1) is the one whose weights are kept, ``best`` the figure that decides.
 
-    ``jets_per_second``: median over epochs, without the first where there are more; validation not counted.
-    ``data_wait_share``: part of the training time spent waiting for batches. ``seconds``: the whole training, all the
-    times it was started. ``processes``: how many trained together.
+    ``validation``: name → figure of that epoch, ``loss`` first. ``jets_per_second``: median over epochs,
+    without the first where there are more; validation not counted. ``data_wait_share``: part of the training time spent
+    waiting for batches. ``seconds``: the whole training, all the times it was started. ``processes``: how many trained
+    together.
     """
 
     output: str
@@ -59,13 +62,28 @@ class TrainSummary:
     validation_jets: int
     epochs: int
     best_epoch: int
-    validation_auc: float
-    validation_loss: float
+    best: Best
+    validation: dict[str, float]
     jets_per_second: float
     data_wait_share: float
     seconds: float
     device: str
     processes: int
+
+    @property
+    def value(self) -> float:
+        """The best validation figure."""
+        return self.validation[self.best.name]
+
+    def content(self) -> dict[str, Any]:
+        """As ``summary.json`` holds it: figures as ``validation_NAME``."""
+        found: dict[str, Any] = {}
+        for entry in fields(self):
+            if entry.name == "validation":
+                found |= {VALIDATION + name: value for name, value in self.validation.items()}
+            elif entry.name != "best":
+                found[entry.name] = getattr(self, entry.name)
+        return found
 
 
 def train(
@@ -88,9 +106,9 @@ def train(
     raises passes through. With several processes each returns the summary.
 
     Every check of what the user gave comes before ``output`` is touched. UsageError: unknown model, recipe or setting,
-    or a seed out of range. InputError: unsuitable data set, an output folder with other content, a finished run or one
-    of other settings, training that diverges, memory or disk that is full. Stopped: on SIGTERM, SIGUSR1 or Ctrl-C,
-    after a checkpoint was written.
+    one that the objective has no use for, or a seed out of range. InputError: unsuitable data set, an output folder
+    with other content, a finished run or one of other settings, training that diverges, memory or disk that is full.
+    Stopped: on SIGTERM, SIGUSR1 or Ctrl-C, after a checkpoint was written.
     """
     for_model, for_recipe = split_settings(settings)
     model_config = load_model_config(model, for_model)
@@ -101,7 +119,7 @@ def train(
     jets = JetDataModule(data, how, seed)
     identity = RunIdentity(model_config, how, seed, DataIdentity.of(data, jets.table.manifest))
     seed_all(seed)
-    network = build_model(model_config, len(jets.table.manifest.classes))
+    network = build_model(model_config, jets.inputs, jets.outputs)
     beginning = find_beginning(output, identity, restart)
     with quiet_lightning(), torch_settings(how.training.deterministic), explained(output), ExitStack() as closing:
         fabric = make_fabric(how.training)
@@ -112,7 +130,7 @@ def train(
             network = join_batch_norms(network, fabric.device.type == "cuda")
         watchers: list[Watcher] = []
         if fabric.is_global_zero:
-            watchers = _open(output, identity, beginning, progress, closing)
+            watchers = _open(output, identity, beginning, jets.learning.objective.best, progress, closing)
         else:
             seed_all(seed + fabric.global_rank)
         stop = closing.enter_context(StopRequests())
@@ -137,18 +155,18 @@ def train(
         training.run()
         summary = _summarise(training, output, model_config.name, parameter_count(network), jets, fabric)
         if fabric.is_global_zero:
-            write_json(output / SUMMARY, asdict(summary))
+            write_json(output / SUMMARY, summary.content())
             (output / CHECKPOINTS / f"{PREVIOUS}{SUFFIX}").unlink(missing_ok=True)
         fabric.barrier()
     return summary
 
 
 def _open(
-    output: Path, identity: RunIdentity, beginning: Beginning, progress: bool, closing: ExitStack
+    output: Path, identity: RunIdentity, beginning: Beginning, best: Best, progress: bool, closing: ExitStack
 ) -> list[Watcher]:
     """Make or take over the run folder; who watches the run, to be closed by ``closing``."""
     make_folder(output)
-    log = RunLog(output)
+    log = RunLog(output, best)
     closing.push(log.on_exit)
     goes_on = beginning.checkpoint is not None
     if not goes_on:
@@ -160,7 +178,7 @@ def _open(
     settings = {**identity.settings, "data": identity.data.folder}
     watchers: list[Watcher] = [log, *make_loggers(training.loggers, output, settings)]
     if progress:
-        watchers.insert(0, ProgressLines(identity.model.name, training.epochs))
+        watchers.insert(0, ProgressLines(identity.model.name, training.epochs, best))
     for watcher in watchers:
         if watcher is not log:
             closing.callback(watcher.close)
@@ -177,7 +195,8 @@ def _summarise(
     training: Training, output: Path, name: str, parameters: int, jets: JetDataModule, fabric: Fabric
 ) -> TrainSummary:
     rows = training.rows
-    best = best_row(rows)
+    best = jets.learning.objective.best
+    row = best_row(rows, best)
     steady = rows[1:] or rows
     return TrainSummary(
         output=str(output),
@@ -186,9 +205,9 @@ def _summarise(
         training_jets=len(jets.training_jets),
         validation_jets=len(jets.table.jets_of("validation")),
         epochs=len(rows),
-        best_epoch=best.epoch,
-        validation_auc=best.validation_auc,
-        validation_loss=best.validation_loss,
+        best_epoch=row.epoch,
+        best=best,
+        validation=row.validation,
         jets_per_second=statistics.median(row.jets_per_second for row in steady),
         data_wait_share=sum(row.data_wait_share * row.seconds for row in steady) / sum(row.seconds for row in steady),
         seconds=training.position.total_seconds,

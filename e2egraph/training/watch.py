@@ -10,10 +10,9 @@ from torch import Tensor
 
 from e2egraph.data.table import JetTable
 from e2egraph.training.run_folder import write_json
+from e2egraph.training.which_object import identity, in_words
 
 MEND = "lower training.learning_rate or set training.gradient_clip, with --restart or another --output"
-
-_IDS = ("run", "lumi", "event", "jet")
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class LossWatch:
         loss, numbers = bad.loss.cpu(), bad.number.cpu()
         wrong = (~loss.isfinite()).nonzero().flatten().tolist()
         jets = [
-            {"number": int(number), **_identity(table, int(number)), "loss": repr(float(value))}
+            {"number": int(number), **identity(table, int(number)), "loss": repr(float(value))}
             for number, value in zip(numbers, loss, strict=True)
         ]
         path = folder / (f"diverged-{rank}.json" if rank else "diverged.json")
@@ -72,8 +71,7 @@ class LossWatch:
         what = f"the gradient at {where} is not finite"
         if wrong:
             first = jets[wrong[0]]
-            ids = ", ".join(f"{name} {first[name]}" for name in _IDS)
-            count = f"{len(wrong)} of {len(jets)} jets, first {first['number']} ({ids})"
+            count = f"{len(wrong)} of {len(jets)} jets, first {first['number']} ({in_words(table, first['number'])})"
             what = f"the loss at {where} is not finite for {count}"
         return f"{what}; the batch is listed in {path}"
 
@@ -86,7 +84,3 @@ def describe(found: list[str | None]) -> str:
     said = [what for what in found if what is not None]
     causes = [what for what in said if what.startswith("the loss")] or said
     return f"training diverged: {causes[0]}; {MEND}."
-
-
-def _identity(table: JetTable, number: int) -> dict[str, int]:
-    return {name: int(table.columns[name][number]) for name in _IDS}

@@ -9,7 +9,10 @@ from torch import Tensor, distributed, nn
 from e2egraph.data.share import Share, current_share
 from e2egraph.models.batchnorm import join_batch_norms
 from e2egraph.models.standardize import RunningStandardize
+from e2egraph.tasks.objectives.classification import Classification
 from e2egraph.training.epoch_metrics import EpochScores
+from e2egraph.training.objectives.learning import make_learning
+from tests.training.batches import batch_of
 
 
 def process(rank: int, world: int, folder: str) -> None:
@@ -17,11 +20,11 @@ def process(rank: int, world: int, folder: str) -> None:
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
     assert current_share() == Share(rank, world)
     logits, label, weight, values = jets()
-    scores = EpochScores(signal=1)
+    scores = epoch_scores()
     mine = np.arange(len(label))[rank :: world - 1] if rank < world - 1 else np.empty(0, int)
     for part in np.array_split(mine, 3):
-        scores.add(logits[part], label[part], weight[part], weight[part])
-    first = EpochScores(signal=1)
+        scores.add(logits[part], batch_of(label[part]), weight[part][None], weight[part][None])
+    first = epoch_scores()
     first.load_state_dict(scores.state_dict())
     standardize = RunningStandardize(values.shape[1]).train()
     for batch in values.split(10):
@@ -33,14 +36,18 @@ def process(rank: int, world: int, folder: str) -> None:
         distributed.all_reduce(gradient)
     metrics, restored = scores.finish(), first.finish()
     result = {
-        "metrics": [metrics.loss, metrics.auc],
-        "restored": [restored.loss, restored.auc],
+        "metrics": list(metrics.values()),
+        "restored": list(restored.values()),
         "standardize": standardize.state_dict(),
         "norms": network.state_dict(),
         "gradients": gradients,
     }
     torch.save(result, f"{folder}/{rank}.pt")
     distributed.destroy_process_group()
+
+
+def epoch_scores() -> EpochScores:
+    return EpochScores(make_learning(Classification(classes=["qcd", "top"], signal="top")))
 
 
 def jets() -> tuple[torch.Tensor, ...]:

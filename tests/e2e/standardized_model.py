@@ -7,13 +7,15 @@ from pathlib import Path
 from torch import nn
 
 from e2egraph.models.standardize import RunningStandardize
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 from tests.training.tiny_model import Tiny, TinyOptions
 
 
 class Standardized(Tiny):
-    def __init__(self, options: TinyOptions, n_outputs: int) -> None:
-        super().__init__(options, n_outputs)
-        self.head = nn.Sequential(RunningStandardize(options.width), *self.head, nn.BatchNorm1d(n_outputs))
+    def __init__(self, options: TinyOptions, inputs: Inputs, outputs: Outputs) -> None:
+        super().__init__(options, inputs, outputs)
+        self.head = nn.Sequential(RunningStandardize(options.width), *self.head, nn.BatchNorm1d(outputs.size))
 
 
 def write_standardized_model(folder: Path) -> str:

@@ -19,12 +19,14 @@ from torch import Tensor, nn
 
 from e2egraph.data.share import current_share
 from e2egraph.models.standardize import RunningStandardize
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 from tests.training.tiny_model import Tiny, TinyOptions
 
 
 class Fragile(Tiny):
-    def __init__(self, options: TinyOptions, n_outputs: int) -> None:
-        super().__init__(options, n_outputs)
+    def __init__(self, options: TinyOptions, inputs: Inputs, outputs: Outputs) -> None:
+        super().__init__(options, inputs, outputs)
         self.head = nn.Sequential(RunningStandardize(options.width), nn.Dropout(0.2), *self.head)
         self.calls = {"train": 0, "eval": 0}
 
@@ -55,8 +57,8 @@ def run_out_of_memory(where: str) -> None:
 class FragileNorms(Fragile):
     """With a batch norm besides."""
 
-    def __init__(self, options: TinyOptions, n_outputs: int) -> None:
-        super().__init__(options, n_outputs)
+    def __init__(self, options: TinyOptions, inputs: Inputs, outputs: Outputs) -> None:
+        super().__init__(options, inputs, outputs)
         self.head = nn.Sequential(nn.BatchNorm1d(options.width), *self.head)
 
 

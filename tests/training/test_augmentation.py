@@ -3,20 +3,20 @@ import pytest
 import torch
 
 from e2egraph.data.batch import JetBatch
-from e2egraph.data.padding import FEATURE_NAMES, pad
-from e2egraph.graphs.columns import JET_VARIABLES
+from e2egraph.data.padding import pad
 from e2egraph.training.augmentation import reflect, reflection_signs
+from tests.all_inputs import INPUTS
 from tests.toy_dataset import toy_clouds
 
 
 @pytest.fixture
 def batch():
-    return JetBatch.from_arrays(pad(toy_clouds(0, 200, np.random.default_rng(1), nodes=(1, 9))))
+    return JetBatch.from_arrays(pad(toy_clouds(0, 200, np.random.default_rng(1), nodes=(1, 9)), INPUTS))
 
 
 def mirrored_as(batch, eta, phi, seed=0, epoch=0):
     signs, one = reflection_signs(batch.number.numpy(), seed, epoch), torch.ones(len(batch))
-    return reflect(batch, signs[0] if eta else one, signs[1] if phi else one)
+    return reflect(batch, INPUTS, signs[0] if eta else one, signs[1] if phi else one)
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,10 @@ def test_a_reflection_turns_over_what_the_mirror_does_and_nothing_else(batch, et
     sign = torch.where(flipped, -1.0, 1.0)
     assert torch.equal(mirrored.points[:, :, axis], batch.points[:, :, axis] * sign[:, None])
     assert torch.equal(mirrored.points[:, :, 1 - axis], batch.points[:, :, 1 - axis])
-    for column, name in enumerate(FEATURE_NAMES):
+    for column, name in enumerate(INPUTS.feature_names):
         expected = batch.features[:, :, column] * (sign[:, None] if name in features else 1.0)
         assert torch.equal(mirrored.features[:, :, column], expected), name
-    for column, name in enumerate(JET_VARIABLES):
+    for column, name in enumerate(INPUTS.object_names):
         assert torch.equal(mirrored.jet[:, column], batch.jet[:, column] * (sign if name in jet else 1.0)), name
     assert mirrored.mask is batch.mask
 

@@ -5,15 +5,19 @@ from torch.nn import functional as F
 
 from e2egraph.data.batch import JetBatch
 from e2egraph.data.padding import pad
+from e2egraph.tasks.objectives.classification import Classification
 from e2egraph.training.epoch_metrics import EpochScores
 from e2egraph.training.learner import Learner
+from e2egraph.training.objectives.learning import make_learning
 from e2egraph.training.parts import split_batch
 from e2egraph.training.processes import make_fabric
 from e2egraph.training.recipe import TrainingOptions
+from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.toy_dataset import toy_clouds
 from tests.training.tiny_model import Tiny, TinyOptions
 
 CLASS_WEIGHTS = torch.tensor([0.5, 2.0])
+OBJECTIVE = Classification(classes=["qcd", "top"], signal="top")
 
 
 @pytest.fixture
@@ -21,27 +25,39 @@ def batch():
     clouds = toy_clouds(0, 23, np.random.default_rng(1), nodes=(0, 12))
     clouds.jets["label"] = np.arange(23) % 2
     clouds.jets["weight"] = np.linspace(0.5, 2.0, 23)
-    return JetBatch.from_arrays(pad(clouds))
+    return JetBatch.from_arrays(pad(clouds, INPUTS))
 
 
 def learner(**options):
     training = TrainingOptions(optimizer="sgd", learning_rate=0.1, **options)
     torch.manual_seed(4)
-    network = Tiny(TinyOptions(), 2)
+    network = Tiny(TinyOptions(), INPUTS, TWO_CLASSES)
     fabric = make_fabric(training)
     fabric.launch()
-    return Learner(fabric, network, training, class_weights=CLASS_WEIGHTS, seed=1)
+    return Learner(
+        fabric,
+        network,
+        training,
+        learning=make_learning(OBJECTIVE, training),
+        class_weights=CLASS_WEIGHTS.unsqueeze(0),
+        inputs=INPUTS,
+        seed=1,
+    )
+
+
+def epoch_scores():
+    return EpochScores(make_learning(OBJECTIVE))
 
 
 def after_a_step(batch, rate=0.1, **options):
     taught = learner(**options)
-    taught.step(batch, rate, 0, EpochScores(1))
+    taught.step(batch, rate, 0, epoch_scores())
     return torch.cat([parameter.detach().flatten() for parameter in taught.network.parameters()])
 
 
 def test_a_step_is_the_one_of_a_plain_loop(batch):
     torch.manual_seed(4)
-    network = Tiny(TinyOptions(), 2)
+    network = Tiny(TinyOptions(), INPUTS, TWO_CLASSES)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.05)
     weight = batch.weight * CLASS_WEIGHTS[batch.label]
     loss = F.cross_entropy(network(*batch.inputs), batch.label, reduction="none", label_smoothing=0.1)
@@ -67,13 +83,13 @@ def test_the_parts_of_a_batch_are_its_jets_in_order_and_about_equal(batch):
 
 
 def test_the_scores_of_training_are_those_of_the_loss_that_validation_measures(batch):
-    scores = EpochScores(1)
+    scores = epoch_scores()
     taught = learner(label_smoothing=0.3, accumulate=2)
     with torch.no_grad():
         loss = F.cross_entropy(taught.network(*batch.inputs), batch.label, reduction="none")
     weight = batch.weight * CLASS_WEIGHTS[batch.label]
     taught.step(batch, 0.1, 0, scores)
-    assert scores.finish().loss == pytest.approx(float((weight * loss).sum() / weight.sum()), rel=1e-5)
+    assert scores.finish()["loss"] == pytest.approx(float((weight * loss).sum() / weight.sum()), rel=1e-5)
 
 
 def test_mixed_precision_leaves_the_inputs_in_full(batch):
@@ -82,6 +98,6 @@ def test_mixed_precision_leaves_the_inputs_in_full(batch):
     taught.network.register_forward_pre_hook(lambda module, inputs: seen.append([x.dtype for x in inputs]))
     inside = []
     taught.network.node.register_forward_hook(lambda module, inputs, output: inside.append(output.dtype))
-    taught.step(batch, 0.1, 0, EpochScores(1))
+    taught.step(batch, 0.1, 0, epoch_scores())
     assert seen == [[torch.float32, torch.float32, torch.bool, torch.float32]]
     assert inside == [torch.bfloat16]

@@ -241,7 +241,7 @@ def test_two_damaged_checkpoints_are_an_error_that_names_the_mend(data, model, w
             {"settings": (*SETTINGS, "training.learning_rate=0.02")},
             r"training\.learning_rate \(0\.01 there, 0\.02 now\)",
         ),
-        ({"settings": (*SETTINGS, "data.nodes.cap=5")}, r"data\.max_nodes"),
+        ({"settings": (*SETTINGS, "data.nodes.cap=5")}, r"data\.nodes\.cap"),
         ({"settings": (*SETTINGS, "model.options.width=8")}, r"model\.options\.width"),
         ({"seed": 6}, r"--seed \(5 there, 6 now\)"),
     ],

@@ -1,6 +1,5 @@
 import csv
 import json
-from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -54,7 +53,7 @@ def test_training_learns_to_tell_the_classes_apart(finished):
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
     assert history[-1]["training_loss"] < 0.8 * history[0]["training_loss"]
     assert history[-1]["training_auc"] > history[0]["training_auc"]
-    assert summary.validation_auc == max(row["validation_auc"] for row in history) > 0.85
+    assert summary.validation["auc"] == max(row["validation_auc"] for row in history) > 0.85
 
 
 def test_the_run_folder_holds_everything_and_no_half_written_file(finished):
@@ -72,7 +71,7 @@ def test_the_run_folder_holds_everything_and_no_half_written_file(finished):
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
     }
-    assert json.loads((output / "summary.json").read_text()) == asdict(summary)
+    assert json.loads((output / "summary.json").read_text()) == summary.content()
     assert summary.parameters == sum(p.numel() for p in load_run(output)[0].parameters())
     assert summary.jets_per_second > 0
     assert 0 <= summary.data_wait_share <= 1
@@ -86,15 +85,18 @@ def test_the_configuration_is_written_resolved_and_read_back(finished, data):
     assert content["model"]["options"] == {"width": 16}
     assert content["data_set"]["digest"] == read_table(data).manifest.digest
     info = load_run(output)[1]
-    assert (info.seed, info.model.name, info.data.classes, info.data.signal) == (3, "tiny", ["qcd", "top"], "top")
+    assert (info.seed, info.model.name) == (3, "tiny")
+    assert (info.objective.class_names, info.objective.signal) == (("qcd", "top"), "top")
+    assert info.inputs == read_table(data).manifest.network_inputs
     assert info.recipe.training.epochs == 4
 
 
 def test_the_kept_weights_give_the_validation_auc_they_were_kept_for(finished, data):
     output, summary = finished
     table = read_table(data)
-    numbers, scores = predict(load_run(output)[0], table, DataOptions(), "validation")
-    assert roc_auc_score(table.columns["label"][numbers] == 1, scores[:, 1]) == pytest.approx(summary.validation_auc)
+    network, info = load_run(output)
+    numbers, scores = predict(network, info.objective, table, DataOptions(), "validation")
+    assert roc_auc_score(table.columns["label"][numbers] == 1, scores[:, 1]) == pytest.approx(summary.validation["auc"])
 
 
 def test_the_same_seed_gives_bitwise_the_same_weights_and_another_seed_others(finished, data, model, tmp_path):
@@ -149,7 +151,7 @@ def test_every_option_of_the_recipe_can_be_trained_with(data, model, tmp_path):
     network, info = load_run(tmp_path / "run")
     assert summary.epochs == 2
     assert network.node.out_features == 8
-    assert info.node_cap == 10
+    assert info.cap == 10
 
 
 def test_the_learning_rate_follows_the_schedule(data, model, tmp_path):
@@ -258,7 +260,7 @@ def test_jet_weights_that_no_loss_can_be_made_of_are_named_before_anything_is_wr
     jet = table.jets_of(split)[7]
     table.columns["weight"] = table.columns["weight"].copy()
     table.columns["weight"][jet] = weight
-    monkeypatch.setattr("e2egraph.training.datamodule.read_table", lambda folder: table)
+    monkeypatch.setattr("e2egraph.training.datamodule.read_table", lambda folder, extra: table)
     event = table.columns["event"][jet]
     with pytest.raises(InputError, match=rf"1 jets of split '{split}' have weights.*event {event}, jet 0 \({weight}\)"):
         train(model, data, tmp_path / "run", progress=False)
@@ -304,7 +306,7 @@ def test_early_stopping_ends_the_run_after_so_many_epochs_without_a_better_one(d
 def test_the_modern_recipe_trains_and_keeps_the_averaged_weights(data, model, tmp_path):
     settings = ("training.epochs=3", "training.batch_size=16", "training.learning_rate=0.02", "training.ema_decay=0.95")
     summary = train(model, data, tmp_path / "run", recipe="modern", settings=settings, progress=False)
-    assert summary.validation_auc > 0.8
+    assert summary.validation["auc"] > 0.8
     last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     learner = last["resume"]["learner"]
     kept = weights(tmp_path / "run", "last")

@@ -2,7 +2,6 @@ import io
 import json
 import sys
 import types
-from dataclasses import asdict
 from typing import ClassVar
 
 import pytest
@@ -11,6 +10,7 @@ from tensorboardX.proto import event_pb2
 from tfrecord.reader import tfrecord_iterator
 
 from e2egraph.errors import InputError
+from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.history import EpochRow
 from e2egraph.training.loggers import make_loggers
 from e2egraph.training.progress import ProgressLines
@@ -20,7 +20,8 @@ from e2egraph.training.watchers import StepReport
 from tests.toy_dataset import write_toy_dataset
 from tests.training.tiny_model import write_tiny_model
 
-ROW = EpochRow(2, 0.01, 0.5, 0.8, 0.4, 0.9, 10.0, 123.0, 0.02)
+ROW = EpochRow(2, 0.01, {"loss": 0.5, "auc": 0.8}, {"loss": 0.4, "auc": 0.9}, 10.0, 123.0, 0.02)
+BEST = Best("auc", "AUC", highest=True)
 REPORT = StepReport(
     epoch=2,
     batch=30,
@@ -153,7 +154,7 @@ def test_mlflow_gets_the_same_and_is_told_how_the_run_ended(tmp_path, service):
     assert [logger.options["run_id"] for logger in service] == [None, "mlflow-1", "mlflow-1"]
     assert [logger.ended for logger in service] == ["failed", "KILLED", "success"]
     assert all(logger.options["run_name"] == tmp_path.name for logger in service)
-    assert service[0].metrics[0] == (120, {f"epoch/{name}": value for name, value in asdict(ROW).items()})
+    assert service[0].metrics[0] == (120, {f"epoch/{name}": value for name, value in ROW.columns().items()})
     assert json.loads((tmp_path / "loggers.json").read_text()) == {"mlflow": "mlflow-1"}
 
 
@@ -189,7 +190,7 @@ def test_a_service_that_does_not_answer_is_named(tmp_path, service, monkeypatch)
 
 
 def test_the_bar_of_a_terminal_shows_rate_waiting_and_time_left():
-    lines = ProgressLines("tiny", 3)
+    lines = ProgressLines("tiny", 3, BEST)
     stream = io.StringIO()
     lines._console = Console(file=stream, force_terminal=True, width=150)
     lines.on_epoch_start(2, 40, 10)
@@ -203,7 +204,7 @@ def test_the_bar_of_a_terminal_shows_rate_waiting_and_time_left():
 
 def test_a_log_gets_a_line_now_and_then_inside_a_long_epoch(capfd, monkeypatch):
     monkeypatch.setattr("e2egraph.training.progress._LINE_SECONDS", -1.0)
-    lines = ProgressLines("tiny", 3)
+    lines = ProgressLines("tiny", 3, BEST)
     lines.on_epoch_start(2, 40, 10)
     lines.on_step(REPORT)
     assert "tiny: epoch 2/3, batch 30/40, 160 jets/s" in capfd.readouterr().err

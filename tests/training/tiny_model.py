@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.data.padding import FEATURE_NAMES
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 
 
 @configuration
@@ -17,15 +18,15 @@ class TinyOptions:
 
 
 class Tiny(nn.Module):
-    """Deep set: forward(points, features, mask, jet) → logits [B, C]."""
+    """Deep set: forward(points, features, mask, jet) → raw numbers [B, C]."""
 
     Options = TinyOptions
 
-    def __init__(self, options: TinyOptions, n_outputs: int) -> None:
+    def __init__(self, options: TinyOptions, inputs: Inputs, outputs: Outputs) -> None:
         super().__init__()
-        self.node = nn.Linear(2 + len(FEATURE_NAMES), options.width)
+        self.node = nn.Linear(2 + inputs.n_features, options.width)
         self.head = nn.Sequential(
-            nn.Linear(options.width, options.width), nn.ReLU(), nn.Linear(options.width, n_outputs)
+            nn.Linear(options.width, options.width), nn.ReLU(), nn.Linear(options.width, outputs.size)
         )
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:

@@ -34,6 +34,10 @@ class Best:
             return False
         return than != than or (value > than if self.highest else value < than)
 
+    def words(self, value: float, digits: int = 4) -> str:
+        """The figure in words, such as "AUC 0.9842" or "mean absolute error of gen_mass 12.31 GeV"."""
+        return f"{self.title} {value:.{digits}g} {self.unit}" if self.unit else f"{self.title} {value:.{digits}f}"
+
 
 class Objective(ABC):
     """Base of the objectives, each a configuration class with a ``kind``.

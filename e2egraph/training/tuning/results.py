@@ -13,6 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from e2egraph.config import as_dict
 from e2egraph.models.registry import load_model_config
+from e2egraph.tasks.objectives.objective import Best
+from e2egraph.training.history import VALIDATION
 from e2egraph.training.recipe import load_recipe, split_settings
 from e2egraph.training.run_folder import write_text
 from e2egraph.training.tuning.space import as_settings
@@ -27,10 +29,11 @@ STATES = {
 }
 
 
-def best_of(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """The finished trial of highest validation AUC, the earlier of equals; None when none is finished."""
+def best_of(trials: Sequence[FrozenTrial], best: Best) -> FrozenTrial | None:
+    """The finished trial of the best validation figure, the earlier of equals; None when none is finished."""
     finished = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-    return max(finished, key=lambda trial: (trial.value, -trial.number), default=None)
+    sign = 1 if best.highest else -1
+    return max(finished, key=lambda trial: (sign * trial.value, -trial.number), default=None)
 
 
 def write_results(study: Study) -> None:
@@ -39,13 +42,13 @@ def write_results(study: Study) -> None:
     with search.locked():
         trials = study.trials()
         write_text(search.output / "trials.csv", _table(search, trials))
-        best = best_of(trials)
+        best = best_of(trials, search.best)
         if best is not None:
             _write_best(search, best)
 
 
 def importances(study: Study) -> dict[str, float]:
-    """Share of each setting in what the validation AUC depends on, largest first; empty where that cannot be told.
+    """Share of each setting in what the validation figure depends on, largest first; empty where that cannot be told.
 
     PED-ANOVA: Watanabe, Bansal, Hutter, IJCAI 2023, arXiv:2304.10255, over finished trials.
     """
@@ -58,7 +61,7 @@ def importances(study: Study) -> dict[str, float]:
 def _write_best(search: Search, best: FrozenTrial) -> None:
     values = search.space.values(best.params)
     for_model, for_recipe = split_settings([*search.settings, *as_settings(values)])
-    origin = f"# Best of a search: trial {best.number}, validation AUC {best.value:.4f}.\n"
+    origin = f"# Best of a search: trial {best.number}, validation {search.best.words(best.value or 0.0)}.\n"
     for name, content in (
         ("model.yaml", as_dict(load_model_config(search.model, for_model))),
         ("recipe.yaml", as_dict(load_recipe(search.recipe, for_recipe))),
@@ -67,7 +70,7 @@ def _write_best(search: Search, best: FrozenTrial) -> None:
     chosen = {
         "trial": best.number,
         "run": f"trials/{best.number:04d}",
-        "validation_auc": best.value,
+        VALIDATION + search.best.name: best.value,
         "seed": search.seed,
         "settings": values,
     }
@@ -76,9 +79,9 @@ def _write_best(search: Search, best: FrozenTrial) -> None:
 
 def _table(search: Search, trials: Sequence[FrozenTrial]) -> str:
     text = io.StringIO()
-    keys = list(search.space.dimensions)
+    keys, choose = list(search.space.dimensions), max if search.best.highest else min
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", "validation_auc", "epochs", "seconds", *keys, "reason"])
+    writer.writerow(["trial", "state", VALIDATION + search.best.name, "epochs", "seconds", *keys, "reason"])
     for trial in trials:
         # Of a trial that was pruned or that failed: the best so far.
         reported = [*trial.intermediate_values.values(), *([trial.value] if trial.value is not None else [])]
@@ -86,7 +89,7 @@ def _table(search: Search, trials: Sequence[FrozenTrial]) -> str:
             [
                 trial.number,
                 STATES[trial.state],
-                max(reported, default=""),
+                choose(reported, default=""),
                 max(trial.intermediate_values, default=0),
                 "" if trial.duration is None else f"{trial.duration.total_seconds():.1f}",
                 *(trial.params.get(key, "") for key in keys),

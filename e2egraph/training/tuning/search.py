@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from e2egraph.config import as_dict, digest, read_yaml
 from e2egraph.errors import InputError, UsageError
 from e2egraph.models.registry import load_model_config
+from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.datamodule import JetDataModule
 from e2egraph.training.recipe import Recipe, load_recipe, split_settings, what_decides
 from e2egraph.training.run_folder import write_text
@@ -33,17 +34,19 @@ Say = Callable[[str], None]
 @dataclass(frozen=True)
 class TuneSummary:
     """A search as it stands. ``before``: trials that were recorded when the command began; ``states``: how many
-    trials there are in each state; ``settings``: the best trial's, by key; ``aucs``: validation AUC of the finished
-    trials by number; ``importances``: as ``results.importances`` gives them.
+    trials there are in each state; ``value``: the best trial's validation ``figure``; ``settings``: its settings, by
+    key; ``values``: the figure of the finished trials by number; ``importances``: as ``results.importances`` gives
+    them.
     """
 
     output: Path
     before: int
     states: dict[str, int]
     best: int
-    validation_auc: float
+    figure: Best
+    value: float
     settings: dict[str, Any]
-    aucs: dict[int, float]
+    values: dict[int, float]
     importances: dict[str, float]
 
 
@@ -64,7 +67,7 @@ def tune(
     say: Say = lambda line: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> TuneSummary:
-    """Search ``space`` for the highest validation AUC until ``output`` holds ``trials`` trials in all.
+    """Search ``space`` for the best validation figure until ``output`` holds ``trials`` trials in all.
 
     The same call goes on where it stopped; several, on machines that share ``output``, work on one search. Every
     trial trains with ``seed``, so that only settings differ. ``storage``: a database's URL instead of a journal in
@@ -86,12 +89,12 @@ def tune(
         load_recipe(recipe, recipe_values)
 
     check_space(chosen, load)
-    data_set = JetDataModule(data, how, seed).table.manifest.digest
+    jets = JetDataModule(data, how, seed)
     description = {
         "model": as_dict(base_model),
         "recipe": what_decides(how),
         "space": {key: as_dict(dimension) for key, dimension in chosen.dimensions.items()},
-        "data_set": data_set,
+        "data_set": jets.table.manifest.digest,
         "seed": seed,
         "pruner": pruner,
         "storage": JOURNAL if storage is None else without_password(storage),
@@ -103,6 +106,7 @@ def tune(
         recipe=recipe,
         settings=tuple(settings),
         space=chosen,
+        best=jets.learning.objective.best,
         seed=seed,
         trials=trials,
         epochs=_most_epochs(chosen, how),
@@ -141,7 +145,7 @@ def _run(study: Study, workers: int, say: Say, progress: Callable[[int, int], No
 
 def _summarise(study: Study, before: int) -> TuneSummary:
     trials, search = study.trials(), study.search
-    best = best_of(trials)
+    best = best_of(trials, search.best)
     if best is None:
         reasons = [trial.user_attrs["reason"] for trial in trials if "reason" in trial.user_attrs]
         why = f"the first failed: {reasons[0].rstrip('.')}" if reasons else "none was begun in time"
@@ -156,9 +160,10 @@ def _summarise(study: Study, before: int) -> TuneSummary:
         before=before,
         states={name: counts.count(state) for state, name in STATES.items() if state in counts},
         best=best.number,
-        validation_auc=best.value,
+        figure=search.best,
+        value=best.value,
         settings=search.space.values(best.params),
-        aucs={trial.number: float(trial.value or 0) for trial in trials if trial.state is TrialState.COMPLETE},
+        values={trial.number: float(trial.value or 0) for trial in trials if trial.state is TrialState.COMPLETE},
         importances=importances(study),
     )
 
@@ -168,9 +173,9 @@ def _outcome(search: Search, trial: FrozenTrial) -> str:
     if trial.state is TrialState.FAIL:
         ended = f"failed ({trial.user_attrs.get('reason', 'no reason given').rstrip('.')})"
     elif trial.state is TrialState.PRUNED:
-        ended = f"pruned after epoch {trial.last_step}, validation AUC {trial.value:.4f}"
+        ended = f"pruned after epoch {trial.last_step}, validation {search.best.words(trial.value)}"
     else:
-        ended = f"validation AUC {trial.value:.4f}"
+        ended = f"validation {search.best.words(trial.value)}"
     return f"{ended}; {values}"
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.tuning import journal, ownership
 from e2egraph.training.tuning.space import Choices, Space
 
@@ -29,7 +30,8 @@ PrunerName = Literal["median", "hyperband", "none"]
 class Search:
     """All that a worker needs. ``trials``: how many in all; ``epochs``: the most that a trial may train.
 
-    ``name`` and ``storage`` say where the study is; ``deadline``: the time (``time.time``) after which none begins.
+    ``best``: the validation figure that is searched for. ``name`` and ``storage`` say where the study is; ``deadline``:
+    the time (``time.time``) after which none begins.
     """
 
     model: str
@@ -38,6 +40,7 @@ class Search:
     recipe: str
     settings: tuple[str, ...]
     space: Space
+    best: Best
     seed: int
     trials: int
     epochs: int
@@ -68,7 +71,7 @@ class Study:
         return optuna.create_study(
             storage=journal.open_storage(self.search.storage),
             study_name=self.search.name,
-            direction="maximize",
+            direction="maximize" if self.search.best.highest else "minimize",
             pruner=_pruner(self.search.pruner, self.search.epochs),
             load_if_exists=True,
         )
@@ -103,7 +106,7 @@ class Study:
             return self._begin(self.stored.ask(), 1)
 
     def record(self, number: int, state: TrialState, value: float | None, reason: str) -> None:
-        """Record how a trial ended; ``value``: the best validation AUC of a finished one, None of any other."""
+        """Record how a trial ended; ``value``: the best validation figure of a finished one, None of any other."""
         with self.search.locked():
             self._record(number, state, value, reason)
 
@@ -132,8 +135,8 @@ class Study:
 
 
 def _pruner(name: PrunerName, epochs: int) -> optuna.pruners.BasePruner:
-    """Median: below the median of the trials before it at the same epoch, not in a fifth of the epochs and not among
-    five trials. Hyperband: Li et al., J. Mach. Learn. Res. 18 (2018) 185, with a reduction factor of 3.
+    """Median: worse than the median of the trials before it at the same epoch, not in a fifth of the epochs and not
+    among five trials. Hyperband: Li et al., J. Mach. Learn. Res. 18 (2018) 185, with a reduction factor of 3.
     """
     if name == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1 + epochs // 5)

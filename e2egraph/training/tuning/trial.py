@@ -1,4 +1,4 @@
-"""One trial: a training with the trial's settings, which tells its validation AUC each epoch and may be pruned."""
+"""One trial: a training with the trial's settings, which tells its validation figure each epoch and may be pruned."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from e2egraph.errors import InputError, Stopped, UsageError
-from e2egraph.training.history import EpochRow
+from e2egraph.training.history import VALIDATION, EpochRow
 from e2egraph.training.recipe import load_recipe, split_settings
 from e2egraph.training.run_folder import CHECKPOINTS, SUMMARY
 from e2egraph.training.train import train
@@ -23,22 +23,22 @@ from e2egraph.training.tuning.study import Search, Study
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended. ``value``: best validation AUC of a finished one."""
+    """How a trial ended. ``value``: best validation figure of a finished one."""
 
     state: TrialState
     value: float | None = None
     reason: str = ""
 
 
-def reporter(trial: optuna.Trial, reported: set[int], epochs: int) -> Callable[[EpochRow], None]:
-    """A function that reports each epoch to the study, and raises TrialPruned when the pruner gives the trial up.
+def reporter(trial: optuna.Trial, reported: set[int], epochs: int, figure: str) -> Callable[[EpochRow], None]:
+    """A function that reports an epoch's ``figure`` to the study, and raises TrialPruned when the pruner gives it up.
 
     ``reported``: epochs that a training interrupted before has told already. The last of ``epochs`` is never pruned.
     """
 
     def report(row: EpochRow) -> None:
         if row.epoch not in reported:
-            trial.report(row.validation_auc, row.epoch)
+            trial.report(row.validation[figure], row.epoch)
         if row.epoch < epochs and trial.should_prune():
             raise optuna.TrialPruned
 
@@ -67,10 +67,10 @@ def _train(study: Study, trial: optuna.Trial) -> Outcome:
     settings = [*search.settings, *as_settings(search.space.values(trial.params))]
     try:
         if (folder / SUMMARY).is_file():  # its process died between training and recording
-            auc = float(json.loads((folder / SUMMARY).read_text())["validation_auc"])
+            value = float(json.loads((folder / SUMMARY).read_text())[VALIDATION + search.best.name])
         else:
             epochs = load_recipe(search.recipe, split_settings(settings)[1]).training.epochs
-            auc = train(
+            value = train(
                 search.model,
                 search.data,
                 folder,
@@ -78,8 +78,8 @@ def _train(study: Study, trial: optuna.Trial) -> Outcome:
                 seed=search.seed,
                 recipe=search.recipe,
                 progress=False,
-                on_epoch=reporter(trial, set(frozen.intermediate_values), epochs),
-            ).validation_auc
+                on_epoch=reporter(trial, set(frozen.intermediate_values), epochs, search.best.name),
+            ).value
     except optuna.TrialPruned:
         return Outcome(TrialState.PRUNED)
     except (InputError, UsageError) as error:
@@ -90,6 +90,6 @@ def _train(study: Study, trial: optuna.Trial) -> Outcome:
         raise
     except Exception as error:  # a network of anybody's, with settings that nobody tried
         return Outcome(TrialState.FAIL, reason=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
-    if not math.isfinite(auc):
-        return Outcome(TrialState.FAIL, reason="its validation AUC is not a number")
-    return Outcome(TrialState.COMPLETE, auc)
+    if not math.isfinite(value):
+        return Outcome(TrialState.FAIL, reason=f"its validation {search.best.title} is not a number")
+    return Outcome(TrialState.COMPLETE, value)

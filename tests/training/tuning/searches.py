@@ -7,6 +7,8 @@ import signal
 from pathlib import Path
 
 from e2egraph.config import configuration
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 from tests.training.tiny_model import Tiny, TinyOptions
 
 SPACE = """\
@@ -21,10 +23,10 @@ FAST = ("--set", "training.epochs=2", "--set", "training.batch_size=32", "--set"
 class FailsWhenNarrow(Tiny):
     """Cannot be made with width 4."""
 
-    def __init__(self, options: TinyOptions, n_outputs: int) -> None:
+    def __init__(self, options: TinyOptions, inputs: Inputs, outputs: Outputs) -> None:
         if options.width == 4:
             raise ArithmeticError("width 4 goes with nothing")
-        super().__init__(options, n_outputs)
+        super().__init__(options, inputs, outputs)
 
 
 @configuration
@@ -39,8 +41,8 @@ class DiesOnce(Tiny):
 
     Options = MortalOptions
 
-    def __init__(self, options: MortalOptions, n_outputs: int) -> None:
-        super().__init__(options, n_outputs)
+    def __init__(self, options: MortalOptions, inputs: Inputs, outputs: Outputs) -> None:
+        super().__init__(options, inputs, outputs)
         try:
             Path(options.marker).touch(exist_ok=False)
         except FileExistsError:

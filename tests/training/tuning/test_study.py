@@ -6,6 +6,7 @@ import pytest
 from optuna.trial import TrialState
 
 from e2egraph.errors import InputError
+from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.tuning import journal, ownership
 from e2egraph.training.tuning.space import read_space
 from e2egraph.training.tuning.study import ATTEMPTS, Search, Study
@@ -23,6 +24,7 @@ def search(tmp_path):
         recipe="published",
         settings=(),
         space=read_space(str(tmp_path / "space.yaml")),
+        best=Best("auc", "AUC", highest=True),
         seed=1,
         trials=3,
         epochs=2,

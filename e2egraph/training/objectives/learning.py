@@ -1,0 +1,136 @@
+"""What differs between objectives while a network learns: losses, weights, and the figures of an epoch.
+
+An objective names its class (``Objective.learning``); everything else in ``training`` asks that class alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from e2egraph.data.batch import JetBatch
+from e2egraph.data.scores import output_columns
+from e2egraph.data.table import JetTable
+from e2egraph.errors import UsageError
+from e2egraph.tasks.objectives.objective import Objective, implementation
+from e2egraph.training.recipe import TrainingOptions
+
+Kind = TypeVar("Kind", bound=Objective)
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+class Learning(ABC, Generic[Kind]):
+    """Losses and figures of ``objective`` under ``options``; made as ``Class(objective, options)``.
+
+    An objective has H losses (one, unless it joins several), each with weights of its own, so that an object may count
+    in one and not in another: what is minimised is the sum over H of Σ w·ℓ / Σ w.
+    """
+
+    # Whether ``training.label_smoothing`` means anything.
+    smooths_labels: bool = False
+
+    def __init__(self, objective: Kind, options: TrainingOptions) -> None:
+        self.objective, self.options = objective, options
+
+    @property
+    def losses(self) -> int:
+        """How many losses there are, H."""
+        return 1
+
+    @property
+    @abstractmethod
+    def record_size(self) -> int:
+        """Numbers kept of each object until the end of an epoch, D."""
+
+    @abstractmethod
+    def check(self, table: JetTable, numbers: Integers, split: str) -> None:
+        """InputError naming data set, split and object unless the objects ``numbers`` of ``split`` can be learnt from.
+
+        ``table.columns`` holds the targets.
+        """
+
+    def class_weights(self, label: Integers, weight: NDArray) -> Tensor:
+        """Factors on the objects' own weights for each loss and class, [H, C], from the J training objects.
+
+        The mean weight of a training object is 1 for each loss.
+        """
+        classes = len(self.objective.class_names)
+        return torch.from_numpy(class_factors(label, weight, classes, self.options)).unsqueeze(0)
+
+    @abstractmethod
+    def loss(self, output: Tensor, batch: JetBatch) -> tuple[Tensor, Tensor]:
+        """Of each object, what is minimised and the plain loss that figures are made of, [H, B] each.
+
+        ``output`` [B, C]: float32, of the network.
+        """
+
+    @abstractmethod
+    def record(self, output: Tensor, batch: JetBatch) -> Tensor:
+        """What ``figures`` needs of each object, [D, B], on the device of ``output``."""
+
+    @abstractmethod
+    def figures(self, records: Floats, weight: Floats) -> dict[str, float]:
+        """Name → figure of an epoch, ``objective.best.name`` among them; NaN where one is undefined.
+
+        ``records`` [D, J] of all J objects of the epoch, ``weight`` [H, J] with the factors of their classes.
+        """
+
+    def activate(self, output: Tensor) -> Tensor:
+        """A network's output [..., C] as its columns mean it, float32: softmax for heads of classes, others as is."""
+        heads, slices = self.objective.outputs.heads, self.objective.outputs.slices
+        output = output.float()
+        parts = [
+            output[..., slices[head.name]].softmax(dim=-1)
+            if head.activation == "softmax"
+            else output[..., slices[head.name]]
+            for head in heads
+        ]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of ``activate`` in a file of scores."""
+        return output_columns(self.objective.outputs)
+
+
+def make_learning(objective: Objective, options: TrainingOptions | None = None) -> Learning[Any]:
+    """How ``objective`` is learnt; UsageError when ``options`` ask for what it does not have."""
+    options = options or TrainingOptions()
+    learning = learning_of(objective, options)
+    if options.label_smoothing and not learning.smooths_labels:
+        raise UsageError(
+            f"training.label_smoothing={options.label_smoothing:g}: objective {objective.kind} has no class labels to "
+            "smooth; set training.label_smoothing=0."
+        )
+    return learning
+
+
+def learning_of(objective: Objective, options: TrainingOptions) -> Learning[Any]:
+    """The class that ``objective`` names, made; UsageError when it cannot be imported."""
+    learning: Learning[Any] = implementation(objective.learning)(objective, options)
+    return learning
+
+
+def class_factors(label: Integers, weight: NDArray, classes: int, options: TrainingOptions) -> Floats:
+    """Factor on the weights of J objects for each class, [C], after which their mean is 1.
+
+    With ``class_weights: balanced`` all classes that are there have the same sum of weights.
+    """
+    sums = np.bincount(label, weights=weight, minlength=classes)
+    if options.class_weights == "none":
+        return np.full(classes, len(label) / sums.sum())
+    present = sums > 0
+    return np.where(present, len(label) / (present.sum() * np.where(present, sums, 1.0)), 0.0)
+
+
+def weighted_mean(values: Floats, weight: Floats) -> float:
+    """Σ w·x / Σ w; NaN where Σ w is 0."""
+    total = weight.sum()
+    return float((weight * values).sum() / total) if total > 0 else float("nan")
