@@ -4,7 +4,8 @@
 
 Makes a virtual environment with nothing but ONNX Runtime and NumPy for each version in ``--folder`` (kept for the next
 time), scores the same made jets in all and in the present environment, and prints a Markdown table of the largest
-differences between logits. Exit code 1 where one exceeds the exporter's tolerance or a version fails.
+differences between logits and between predictions in units of their scale. Exit code 1 where one exceeds the exporter's
+tolerance or a version fails.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import json
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
+
+if TYPE_CHECKING:
+    from e2egraph.tasks.outputs import Head
 
 # The oldest that CMSSW 14_0 has, that of 2025, and the newest that pip finds.
 VERSIONS = ("1.17.3", "1.20.1", "newest")
@@ -42,9 +47,11 @@ def main() -> int:
 
 def compare(bundles: list[Path], folder: Path, versions: list[str]) -> int:
     """Print the table; the exit code."""
+    from e2egraph.export.bundle import read_metadata
     from e2egraph.export.parity import TOLERANCE
 
-    write_inputs(folder / "inputs.npz")
+    heads = {str(bundle): read_metadata(bundle).outputs.heads for bundle in bundles}
+    write_inputs(folder / "inputs.npz", bundles)
     print("| bundle | " + " | ".join(f"ONNX Runtime {v}" for v in (onnxruntime.__version__, *versions)) + " |")
     print("|---" * (len(versions) + 2) + "|")
     here = score(bundles, folder)
@@ -53,31 +60,48 @@ def compare(bundles: list[Path], folder: Path, versions: list[str]) -> int:
     for bundle in map(str, bundles):
         cells = [f"{here['milliseconds'][bundle]:.2f} ms"]
         for result in results:
-            if bundle not in result.get("logits", {}):
+            if bundle not in result.get("outputs", {}):
                 cells.append(result.get("error", "failed"))
                 worst = float("inf")
                 continue
-            pairs = zip(here["logits"][bundle], result["logits"][bundle], strict=True)
-            difference = max(float(np.abs(np.subtract(a, b)).max(initial=0.0)) for a, b in pairs)
+            difference = largest_difference(here["outputs"][bundle], result["outputs"][bundle], heads[bundle])
             worst = max(worst, difference)
             cells.append(f"{result['version']}: {difference:.1e}, {result['milliseconds'][bundle]:.2f} ms")
         print(f"| {Path(bundle).name} | " + " | ".join(cells) + " |")
     print(
-        f"\nLargest difference of logits to {onnxruntime.__version__}; CPU time of one jet of 1500 nodes, one thread."
+        f"\nLargest difference of outputs to {onnxruntime.__version__}; CPU time of one jet of 1500 nodes, one thread."
     )
     return 0 if worst <= TOLERANCE else 1
 
 
-def write_inputs(path: Path) -> None:
-    """Made jets of every case, inputs by ``kind/batch/n/name``."""
-    from e2egraph.export.parity import feeds, made_jets
+def largest_difference(here: dict[str, list[Any]], there: dict[str, list[Any]], heads: Sequence[Head]) -> float:
+    """Of logits, and of predictions in units of their scale, over all cases; outputs by tensor."""
+    from e2egraph.export.parity import shares_of_unit
 
-    rng = np.random.default_rng(1)
+    largest = 0.0
+    for head in heads:
+        name = head.tensors[-1]
+        for expected, given in zip(here[name], there[name], strict=True):
+            of_scale = None if head.activation == "softmax" else head
+            shares = shares_of_unit(np.array(given, np.float32), np.array(expected, np.float32), of_scale)
+            largest = max(largest, float(shares.max(initial=0.0)))
+    return largest
+
+
+def write_inputs(path: Path, bundles: list[Path]) -> None:
+    """Made jets of every case, inputs by ``number of the bundle/kind/batch/n/name``."""
+    from e2egraph.export.bundle import read_metadata
+    from e2egraph.export.made_jets import made_jets
+    from e2egraph.export.parity import feeds
+
     arrays = {}
-    for kind in KINDS:
-        for batch, n in CASES:
-            for name, array in feeds(made_jets(kind, batch, n, rng), True).items():
-                arrays[f"{kind}/{batch}/{n}/{name}"] = array
+    for number, bundle in enumerate(bundles):
+        metadata, rng = read_metadata(bundle), np.random.default_rng(1)
+        for kind in KINDS:
+            for batch, n in CASES:
+                jets = made_jets(kind, batch, n, rng, metadata.inputs)
+                for name, array in feeds(jets, metadata.uses_jet).items():
+                    arrays[f"{number}/{kind}/{batch}/{n}/{name}"] = array
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **arrays)
 
@@ -103,30 +127,33 @@ def score_in(version: str, bundles: list[Path], folder: Path) -> dict[str, Any]:
 
 
 def score(bundles: list[Path], folder: Path) -> dict[str, Any]:
-    """Logits of every case by bundle, and CPU milliseconds of one long jet; needs ONNX Runtime and NumPy alone."""
+    """Outputs of every case by bundle and tensor, and CPU milliseconds of one long jet; needs ONNX Runtime and NumPy
+    alone."""
     import time
 
     inputs = np.load(folder / "inputs.npz")
-    logits: dict[str, list[Any]] = {}
+    outputs: dict[str, dict[str, list[Any]]] = {}
     milliseconds: dict[str, float] = {}
-    for bundle in bundles:
+    for number, bundle in enumerate(bundles):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         session = onnxruntime.InferenceSession(str(bundle / "model.onnx"), options, providers=["CPUExecutionProvider"])
         names = [tensor.name for tensor in session.get_inputs()]
-        logits[str(bundle)] = []
+        tensors = [tensor.name for tensor in session.get_outputs()]
+        outputs[str(bundle)] = {name: [] for name in tensors}
         for kind in KINDS:
             for batch, n in CASES:
-                feed = {name: inputs[f"{kind}/{batch}/{n}/{name}"] for name in names}
-                logits[str(bundle)].append(session.run(["logits"], feed)[0].tolist())
-        feed = {name: inputs[f"random/1/{CASES[-1][1]}/{name}"] for name in names}
+                feed = {name: inputs[f"{number}/{kind}/{batch}/{n}/{name}"] for name in names}
+                for name, values in zip(tensors, session.run(tensors, feed), strict=True):
+                    outputs[str(bundle)][name].append(values.tolist())
+        feed = {name: inputs[f"{number}/random/1/{CASES[-1][1]}/{name}"] for name in names}
         times = []
         for _ in range(7):
             start = time.process_time()
-            session.run(["logits"], feed)
+            session.run(tensors, feed)
             times.append(time.process_time() - start)
         milliseconds[str(bundle)] = 1e3 * float(np.median(times[1:]))
-    return {"version": onnxruntime.__version__, "logits": logits, "milliseconds": milliseconds}
+    return {"version": onnxruntime.__version__, "outputs": outputs, "milliseconds": milliseconds}
 
 
 if __name__ == "__main__":

@@ -21,10 +21,13 @@ from e2egraph.benchmark.infer_jets import InferenceJets
 from e2egraph.benchmark.report import Record
 from e2egraph.config import config_names
 from e2egraph.errors import UsageError
-from e2egraph.export.bundle import MODEL_FILE, OUTPUTS
+from e2egraph.export.bundle import MODEL_FILE, first_tensors
+from e2egraph.export.made_jets import made_jets
 from e2egraph.export.one_thread import one_thread_session
-from e2egraph.export.parity import feeds, made_jets
+from e2egraph.export.parity import feeds
+from e2egraph.inference.fit import check_fit
 from e2egraph.inference.session import Bundle
+from e2egraph.tasks.inputs import Inputs
 
 BATCH_SIZES = (1, 16, 64)
 NODES = (128, 256, 512, 1024, 2048, 4096)
@@ -45,25 +48,32 @@ class Times:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
-    def call(self, session: onnxruntime.InferenceSession, feed: Feed) -> None:
+    def call(self, session: onnxruntime.InferenceSession, tensors: Sequence[str], feed: Feed) -> None:
         cpu, wall = time.process_time(), time.perf_counter()
-        session.run([OUTPUTS[0]], feed)
+        session.run(tensors, feed)
         self.wall.append(time.perf_counter() - wall)
         self.cpu.append(time.process_time() - cpu)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A model: its ONNX file's content, a session, and how its jets become its inputs (``bundle`` if it is one)."""
+    """A model: its ONNX file's content, a session, what it reads, which of its tensors are asked for, and how jets
+    become its inputs (``bundle`` if it is one)."""
 
     name: str
     content: bytes
     session: onnxruntime.InferenceSession
+    inputs: Inputs
+    tensors: list[str]
     bundle: Bundle | None = None
 
     def batches(self, jets: InferenceJets, size: int) -> Iterator[Feed]:
-        for batch in jets.batches(size, None if self.bundle is None else self.bundle.select):
+        for batch in jets.batches(size, self.inputs, None if self.bundle is None else self.bundle.select):
             yield self.named(feeds(batch, True) if self.bundle is None else self.bundle.feeds(batch))
+
+    def made(self, n: int) -> Feed:
+        """One made jet of ``n`` nodes."""
+        return self.named(feeds(made_jets("random", 1, n, np.random.default_rng(n), self.inputs), True))
 
     def named(self, feed: Feed) -> Feed:
         """Those inputs alone that the model asks for."""
@@ -84,9 +94,10 @@ def benchmark_infer(
     """Time ``models`` (names or YAML files, with ``settings``, untrained) and ``bundles``; neither: all shipped models.
 
     ``jets`` are scored in batches of ``batch_sizes``; jets of exactly ``nodes`` nodes one at a time. InputError: a
-    model cannot be exported, a bundle cannot be opened. UsageError: unknown model, or two cases of one name.
+    model cannot be exported, a bundle cannot be opened or does not fit the data set. UsageError: unknown model, or two
+    cases of one name.
     """
-    cases = _cases(models or (() if bundles else config_names("models")), bundles, settings)
+    cases = _cases(models or (() if bundles else config_names("models")), bundles, settings, jets)
     done, total = 0, rounds * (len(batch_sizes) + len(nodes)) + len(cases)
 
     def step() -> None:
@@ -103,10 +114,8 @@ def benchmark_infer(
         fed = [list(case.batches(jets, size)) for case in cases]
         times = _turns(cases, fed, rounds, step)
         records += _batch_records(cases, times, size, f"{jets.about}, batches of {size}, one thread, {rounds} rounds")
-    rng = np.random.default_rng(1)
     for n in nodes:
-        made = feeds(made_jets("random", 1, n, rng), True)
-        times = _turns(cases, [[case.named(made)] * 3 for case in cases], rounds, step)
+        times = _turns(cases, [[case.made(n)] * 3 for case in cases], rounds, step)
         note = f"one made jet of {n} nodes, one thread, {3 * rounds} calls"
         for case, taken in zip(cases, times, strict=True):
             records.append(
@@ -116,10 +125,9 @@ def benchmark_infer(
     return records
 
 
-def _cases(models: Sequence[str], bundles: Sequence[Path], settings: Sequence[str]) -> list[Case]:
+def _cases(models: Sequence[str], bundles: Sequence[Path], settings: Sequence[str], jets: InferenceJets) -> list[Case]:
     import torch
 
-    from e2egraph.benchmark.kernel_case import INPUTS, OUTPUTS
     from e2egraph.export.onnx import to_onnx
     from e2egraph.models.registry import build_model, load_model_config
 
@@ -127,12 +135,17 @@ def _cases(models: Sequence[str], bundles: Sequence[Path], settings: Sequence[st
     for name in dict.fromkeys(models):
         config = load_model_config(name, settings)
         torch.manual_seed(1)
-        content = to_onnx(build_model(config, INPUTS, OUTPUTS), INPUTS, OUTPUTS).SerializeToString()
-        cases.append(Case(config.name, content, one_thread_session(content)))
+        network = build_model(config, jets.inputs, jets.outputs)
+        content = to_onnx(network, jets.inputs, jets.outputs).SerializeToString()
+        tensors = first_tensors(jets.outputs)
+        cases.append(Case(config.name, content, one_thread_session(content), jets.inputs, tensors))
     for folder in dict.fromkeys(bundles):
         opened = Bundle.open(folder, threads=1)
+        if jets.folder is not None and jets.manifest is not None:
+            check_fit(opened, jets.folder, jets.manifest)
         content = (folder / MODEL_FILE).read_bytes()
-        cases.append(Case(folder.resolve().name, content, opened.session, opened))
+        tensors = first_tensors(opened.metadata.outputs)
+        cases.append(Case(folder.resolve().name, content, opened.session, opened.inputs, tensors, opened))
     names = [case.name for case in cases]
     again = next((name for name in names if names.count(name) > 1), None)
     if again is not None:
@@ -164,7 +177,7 @@ def _turns(cases: Sequence[Case], fed: Sequence[Sequence[Feed]], rounds: int, st
             session = one_thread_session(case.content)
             for timed in (Times(), taken):
                 for feed in feeds_of_case:
-                    timed.call(session, feed)
+                    timed.call(session, case.tensors, feed)
         step()
     return times
 

@@ -60,7 +60,9 @@ def _timing(runner: Path, bundle: Path, events: Path, batch_size: int) -> dict[s
             raise InputError(f"{runner}: cannot be run ({error.strerror}); build it as exports/cpp says.") from error
         except subprocess.CalledProcessError as error:
             reason = (error.stderr.strip().splitlines() or [f"exit code {error.returncode}"])[-1]
-            raise InputError(f"{runner}: fails on {bundle} and {events} ({reason.rstrip('.')}); mend that.") from error
+            raise InputError(
+                f"{runner}: fails on {bundle} and {events} ({reason.rstrip('.')}); correct that."
+            ) from error
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{runner}: its output has no timing; build it from this e2egraph's exports/cpp."

@@ -20,7 +20,7 @@ from e2egraph.benchmark.report import Record
 from e2egraph.benchmark.settings import available_settings
 from e2egraph.config import config_names
 from e2egraph.errors import UsageError
-from e2egraph.export.parity import made_jets
+from e2egraph.export.made_jets import made_jets
 from e2egraph.models.graph_network import GraphNetwork
 from e2egraph.models.registry import ModelConfig, build_model, load_model_config
 
@@ -103,7 +103,7 @@ def kernel_configs(models: Sequence[str], width: int, depth: int) -> list[ModelC
 
 def full_jets(n_jets: int, n: int) -> Inputs:
     """A network's inputs for ``n_jets`` artificial jets of ``n`` nodes each, no padding; the same at every call."""
-    jets = made_jets("random", 1, n_jets * n, np.random.default_rng(1))
+    jets = made_jets("random", 1, n_jets * n, np.random.default_rng(1), INPUTS)
     per_node = (array.reshape(n_jets, n, *array.shape[2:]) for array in (jets.points, jets.features, jets.mask))
     return tuple(torch.from_numpy(array) for array in (*per_node, np.repeat(jets.jet, n_jets, axis=0)))
 

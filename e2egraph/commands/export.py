@@ -27,7 +27,7 @@ JETS_OF_THE_PARITY_GATE = 32
 def export(run: Path, output: Path, data: Path | None, fp16: bool, int8: bool, triton: Path | None) -> None:
     """Export a trained run to an ONNX bundle, if ONNX Runtime agrees with torch.
 
-    Variants are measured on jets of the test split: shift of the scores, AUC, CPU time and size.
+    Variants are measured on jets of the test split: shift of the outputs, AUC or error, CPU time and size.
     """
     from e2egraph.commands.run_description import describe_run
     from e2egraph.data.padding import pad
@@ -42,7 +42,7 @@ def export(run: Path, output: Path, data: Path | None, fp16: bool, int8: bool, t
     if triton is not None:
         check_repository(triton, about.model.name)
     folder = data or Path(about.data.folder)
-    selection = about.recipe.data.selection
+    selection = about.recipe.data.nodes
     jets = first_jets(folder, JETS_OF_THE_PARITY_GATE)
     variants = [name for name, wanted in (("fp16", fp16), ("int8", int8)) if wanted]
     compared = None
@@ -52,8 +52,10 @@ def export(run: Path, output: Path, data: Path | None, fp16: bool, int8: bool, t
         compared = variant_jets(folder, selection)
     metadata = export_model(
         model,
+        about.inputs,
+        about.outputs,
         info=describe_run(about, folder, jets),
-        sample=pad(select_nodes(jets, selection)),
+        sample=pad(select_nodes(jets, selection, about.inputs.numbers), about.inputs),
         output=output,
         variants=variants,
         jets=compared,
@@ -62,18 +64,17 @@ def export(run: Path, output: Path, data: Path | None, fp16: bool, int8: bool, t
         click.echo(_line(name, variant))
     where = f"{output} and {lay_out(output, triton, about.model.name)}" if triton is not None else str(output)
     done(
-        f"wrote {where}: logits of torch and ONNX Runtime differ by {metadata.parity['largest_difference']:.1e} at "
+        f"wrote {where}: outputs of torch and ONNX Runtime differ by {metadata.parity['largest_difference']:.1e} at "
         f"most over {metadata.parity['cases']} cases",
-        f"e2egraph predict {output} --data {data or 'data/top'} --output scores.parquet",
+        f"e2egraph predict {output} --data {folder} --output scores.parquet",
     )
 
 
 def _line(name: str, variant: Variant) -> str:
-    auc = "AUC not measured (one class only)"
-    if variant.auc is not None and variant.auc_float32 is not None:
-        auc = f"AUC {variant.auc:.5f} ({variant.auc - variant.auc_float32:+.5f})"
+    from e2egraph.export.card import shift_in_words
+
+    shifts = "; ".join(shift_in_words(column, shift) for column, shift in variant.shifts.items())
     return (
-        f"{name}: probabilities shift by {variant.largest_shift:.1e} at most, {variant.mean_shift:.1e} on average, "
-        f"{auc} on {variant.jets} {variant.split} jets; {variant.speed_ratio:.2f} times the speed, "
-        f"{variant.bytes / variant.model_bytes:.2f} of the size"
+        f"{name}: shift at most and on average, of {shifts}, on {variant.jets} {variant.split} jets; "
+        f"{variant.speed_ratio:.2f} times the speed, {variant.bytes / variant.model_bytes:.2f} of the size"
     )

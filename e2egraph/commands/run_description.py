@@ -10,7 +10,7 @@ from typing import Any
 
 from e2egraph.config import as_dict
 from e2egraph.errors import InputError, UsageError
-from e2egraph.export.bundle import BundleInfo
+from e2egraph.export.bundle import DEFAULT_CAP, BundleInfo
 from e2egraph.graphs.manifest import read_manifest
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.models.registry import ModelConfig, load_model_config
@@ -38,12 +38,10 @@ def describe_run(run: RunInfo, data: Path, jets: PointClouds) -> BundleInfo:
     return BundleInfo(
         model=run.model.name,
         model_config=as_dict(run.model),
-        classes=tuple(run.data.classes),
-        signal=run.data.signal,
         task=run.data.task,
         configuration=run.data.configuration,
-        node_cap=run.node_cap,
-        node_selection=run.recipe.data.selection,
+        node_selection=run.recipe.data.nodes,
+        cap=DEFAULT_CAP if run.cap is None else run.cap,
         dataset_sha256=run.data.digest,
         metrics=_metrics(run),
         training=_training(run, data),

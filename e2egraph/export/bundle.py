@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from e2egraph.config import validate
-from e2egraph.data.padding import FEATURE_NAMES, POINT_NAMES
 from e2egraph.errors import InputError, UsageError
-from e2egraph.graphs.columns import JET_VARIABLES
 from e2egraph.graphs.manifest import sha256_of
+from e2egraph.tasks.inputs import POINT_NAMES, Inputs, read_inputs
 from e2egraph.tasks.nodeselection import NodeSelection
+from e2egraph.tasks.objectives.description import Stored, class_names, signal_name
+from e2egraph.tasks.outputs import Head, Outputs
 
 MODEL_FILE = "model.onnx"
 PREPROCESS_FILE = "preprocess.json"
@@ -28,55 +29,94 @@ CARD_FILE = "README.md"
 # Without these a folder is no bundle.
 BUNDLE_FILES = (MODEL_FILE, PREPROCESS_FILE, METADATA_FILE, TRITON_FILE)
 
-# Forms of a model with smaller weights, each a file beside model.onnx.
+# Forms of a model with smaller weights, each a file next to model.onnx.
 VARIANTS = ("fp16", "int8")
 
-BUNDLE_SCHEMA_VERSION = 1
+BUNDLE_SCHEMA_VERSION = 2
 
-# Outputs in order: CMSSW's producers take the first.
-OUTPUTS = ("softmax", "logits")
+# Nodes that a model reads at most where nothing else is said.
+DEFAULT_CAP = 4096
 
-# Nodes an exported model is checked with, and that preprocess.json lets through, where the data set has no cap.
-DEFAULT_MAX_NODES = 4096
+NODE_ORDER = "channel, then falling value, then deta, then dphi"
+
+Shapes = dict[str, list[str | int]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BundleInfo:
     """What the exporter must be told: all that stands in ``metadata.json`` and cannot be read off the network itself.
 
-    ``model_config``: name, network and options; ``classes`` in the order of the outputs; ``configuration``: the whole
-    task configuration (selection, window, node definitions) that made the data set; ``node_cap``: the most nodes a
-    jet keeps (None: no cap); ``node_selection``: which nodes of such a data set the network was trained on and is to
-    be given; ``dataset_sha256``: the manifest's digest; ``metrics``: as measured, by name; ``training``: recipe, seed
-    and whatever else identifies the run; ``simulated``: whether the training jets were (None: not known).
+    ``model_config``: name, network and options; ``configuration``: the whole task configuration (objects, region, node
+    definitions, objective) that made the data set; ``node_selection``: which nodes of such a data set the network was
+    trained on and is to be given; ``cap``: how many of these at most, the first ones, never more than
+    ``node_selection.cap``; ``dataset_sha256``: the manifest's digest; ``metrics``: as measured, by name; ``training``:
+    recipe, seed and whatever else identifies the run; ``simulated``: whether the training objects were (None: not
+    known).
     """
 
     model: str
     model_config: dict[str, Any]
-    classes: tuple[str, ...]
-    signal: str
     task: str
     configuration: dict[str, Any]
-    node_cap: int | None = None
     node_selection: NodeSelection = field(default_factory=NodeSelection)
+    cap: int = DEFAULT_CAP
     dataset_sha256: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     simulated: bool | None = None
 
+    def __post_init__(self) -> None:
+        if self.node_selection.cap is not None:
+            object.__setattr__(self, "cap", min(self.cap, self.node_selection.cap))
+
     @property
-    def max_nodes(self) -> int:
-        caps = [cap for cap in (self.node_cap, self.node_selection.cap) if cap is not None]
-        return min(caps, default=DEFAULT_MAX_NODES)
+    def objective(self) -> Stored:
+        """What was learnt, as the task configuration holds it."""
+        objective: Stored = self.configuration["objective"]
+        return objective
+
+    @property
+    def task_selection(self) -> NodeSelection:
+        """Which deposits the task makes nodes of."""
+        content = self.configuration["inputs"]
+        names = [item.name for item in fields(NodeSelection) if item.name in content]
+        return validate(NodeSelection, {name: content[name] for name in names}, f"task {self.task}, inputs")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the task, in the order of their labels."""
+        return class_names(self.objective)
+
+    @property
+    def signal(self) -> str | None:
+        """The class that counts as signal; None where no classes are told apart."""
+        return signal_name(self.objective)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shift:
+    """What a variant changes in one column: the probability of the signal class, or a predicted quantity in ``unit``.
+
+    ``largest_shift``, ``mean_shift``: of |variant − model.onnx|. ``auc`` of the signal class, ``mae`` (mean absolute
+    error) of a quantity whose target is known, each with that of ``model.onnx``; None where it was not measured.
+    """
+
+    largest_shift: float
+    mean_shift: float
+    unit: str = ""
+    auc: float | None = None
+    auc_float32: float | None = None
+    mae: float | None = None
+    mae_float32: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
     """A form with smaller weights, and how it does on the same jets as ``model.onnx``.
 
-    ``operators``: how many were converted; ``jets``: compared, of ``split``; ``largest_shift``, ``mean_shift``: of the
-    signal probability; ``auc`` beside ``auc_float32`` (None where a class was missing); ``speed_ratio``: CPU time of
-    ``model.onnx`` over the variant's, one jet at a time, one thread; ``model_bytes``: size of ``model.onnx``.
+    ``operators``: how many were converted; ``jets``: compared, of ``split``; ``shifts``: column → what changes;
+    ``speed_ratio``: CPU time of ``model.onnx`` over the variant's, one jet at a time, one thread; ``model_bytes``: size
+    of ``model.onnx``.
     """
 
     file: str
@@ -86,10 +126,7 @@ class Variant:
     operators: int
     split: str
     jets: int
-    largest_shift: float
-    mean_shift: float
-    auc: float | None
-    auc_float32: float | None
+    shifts: dict[str, Shift]
     speed_ratio: float
 
 
@@ -97,45 +134,57 @@ class Variant:
 class Metadata:
     """The content of ``metadata.json``: ``BundleInfo``, and what the export found and did.
 
-    ``inputs`` and ``outputs``: tensor name → its dimensions; ``points``, ``features`` and ``jet_variables``: the
-    variables of those inputs, in order; ``node_order``: the canonical order, which a cap keeps the front of;
-    ``parity``: what the gate found (``parity.ParityReport``); ``configuration_sha256``: of ``info.configuration``;
-    ``variants``: by name (``VARIANTS``).
+    ``inputs``, ``outputs``: what the network reads and gives; ``tensors``: ``inputs`` and ``outputs`` of ``model.onnx``
+    → name → dimensions; ``node_order``: the canonical order, which a cap keeps the front of; ``uses_jet``: whether
+    object quantities are read; ``parity``: what the gate found (``parity.ParityReport``); ``configuration_sha256``: of
+    ``info.configuration``; ``variants``: by name (``VARIANTS``).
     """
 
     schema_version: int
     info: BundleInfo
+    inputs: Inputs
+    outputs: Outputs
+    tensors: dict[str, Shapes]
     parameters: int
     uses_jet: bool
-    inputs: dict[str, list[str | int]]
-    outputs: dict[str, list[str | int]]
-    points: tuple[str, ...]
-    features: tuple[str, ...]
-    jet_variables: tuple[str, ...]
     node_order: str
     opset: int
     ir_version: int
     parity: dict[str, Any]
     software: dict[str, str]
     model_sha256: str
-    configuration_sha256: str = ""
+    configuration_sha256: str
     variants: dict[str, Variant] = field(default_factory=dict)
 
 
-# Bundles from before these existed have none.
-_LATER = {"configuration_sha256", "variants"}
-
-NODE_ORDER = "channel, then falling value, then deta, then dphi"
-
-
-def input_shapes(uses_jet: bool) -> dict[str, list[str | int]]:
+def input_shapes(inputs: Inputs, uses_jet: bool) -> Shapes:
     """Inputs of an exported model, channels first and float32, with their dimensions."""
-    shapes: dict[str, list[str | int]] = {
+    shapes: Shapes = {
         "points": ["batch", len(POINT_NAMES), "nodes"],
-        "features": ["batch", len(FEATURE_NAMES), "nodes"],
+        "features": ["batch", inputs.n_features, "nodes"],
         "mask": ["batch", 1, "nodes"],
     }
-    return shapes | ({"jet": ["batch", len(JET_VARIABLES), 1]} if uses_jet else {})
+    return shapes | ({"jet": ["batch", len(inputs.object), 1]} if uses_jet else {})
+
+
+def output_shapes(outputs: Outputs) -> Shapes:
+    """Outputs of an exported model, float32, with their dimensions."""
+    return {name: ["batch", columns] for name, columns in outputs.tensors.items()}
+
+
+def tensor_shapes(inputs: Inputs, outputs: Outputs, uses_jet: bool) -> dict[str, Shapes]:
+    """``Metadata.tensors`` of a model."""
+    return {"inputs": input_shapes(inputs, uses_jet), "outputs": output_shapes(outputs)}
+
+
+def first_tensors(outputs: Outputs) -> list[str]:
+    """The tensor of each head that holds what is asked for: probabilities, or quantities in physical units."""
+    return [head.tensors[0] for head in outputs.heads]
+
+
+def class_head(outputs: Outputs) -> Head | None:
+    """The head of class probabilities; None where no classes are told apart."""
+    return next((head for head in outputs.heads if head.activation == "softmax"), None)
 
 
 def variant_file(variant: str) -> str:
@@ -151,8 +200,8 @@ def write_metadata(folder: Path, metadata: Metadata) -> None:
 def read_metadata(folder: Path) -> Metadata:
     """Read and check a bundle's ``metadata.json`` and the presence of its files.
 
-    InputError: no bundle, file missing, damaged, of another schema version, with other node variables than this
-    e2egraph makes, or a ``model.onnx`` that is not the one exported.
+    InputError: no bundle, file missing, damaged, of another schema version, or a ``model.onnx`` that is not the one
+    exported.
     """
     path = folder / METADATA_FILE
     if not folder.is_dir():
@@ -164,12 +213,10 @@ def read_metadata(folder: Path) -> Metadata:
     version = content.get("schema_version")
     if version != BUNDLE_SCHEMA_VERSION:
         raise InputError(
-            f"{path}: bundle schema version {version}, but this e2egraph reads {BUNDLE_SCHEMA_VERSION}; "
-            "use the e2egraph that made it, or export the run again."
+            f"{path}: bundle schema version {version}, but this e2egraph reads {BUNDLE_SCHEMA_VERSION}; train and "
+            "export the model again, or use the e2egraph that made it."
         )
     metadata = _metadata(content, path)
-    if metadata.features != FEATURE_NAMES or metadata.points != POINT_NAMES:
-        raise InputError(f"{path}: made for other node variables than this e2egraph builds; export the run again.")
     if sha256_of(folder / MODEL_FILE) != metadata.model_sha256:
         raise InputError(f"{folder / MODEL_FILE}: damaged or altered (SHA-256 differs); export the run again.")
     return metadata
@@ -188,18 +235,37 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _metadata(content: Mapping[str, Any], path: Path) -> Metadata:
     try:
-        info = dict(content["info"])
-        info["classes"] = tuple(info["classes"])
-        # Bundles of before it existed select nothing.
-        info["node_selection"] = validate(NodeSelection, info.get("node_selection", {}), str(path))
-        names = [item.name for item in fields(Metadata) if item.name in content or item.name not in _LATER]
-        values: dict[str, Any] = {name: content[name] for name in names}
-        values["info"] = BundleInfo(**info)
-        values["variants"] = {name: Variant(**found) for name, found in dict(content.get("variants", {})).items()}
-        for name in ("points", "features", "jet_variables"):
-            values[name] = tuple(values[name])
-        return Metadata(**values)
+        values: dict[str, Any] = {item.name: content[item.name] for item in fields(Metadata)}
+        about = dict(content["info"])
+        about["node_selection"] = validate(NodeSelection, about["node_selection"], f"{path}, info.node_selection")
+        values["info"] = BundleInfo(**about)
+        values["inputs"] = read_inputs(content["inputs"], f"{path}, inputs")
+        values["outputs"] = validate(Outputs, content["outputs"], f"{path}, outputs")
+        values["variants"] = {name: _variant(found) for name, found in dict(content["variants"]).items()}
+        metadata = Metadata(**values)
+        _check(metadata)
+        return metadata
     except UsageError as error:
-        raise InputError(str(error)) from error
-    except (KeyError, TypeError, ValueError) as error:
+        message = str(error)
+        raise InputError(message if str(path) in message else f"{path}, {message}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: damaged ({type(error).__name__}: {error}); export the run again.") from error
+
+
+def _variant(content: Mapping[str, Any]) -> Variant:
+    shifts = {column: Shift(**found) for column, found in dict(content["shifts"]).items()}
+    return Variant(**{**content, "shifts": shifts})
+
+
+def _check(metadata: Metadata) -> None:
+    """KeyError, TypeError or ValueError unless what stands in two places is the same in both."""
+    info = metadata.info
+    if metadata.tensors != tensor_shapes(metadata.inputs, metadata.outputs, metadata.uses_jet):
+        raise ValueError("tensors are not those of inputs and outputs")
+    if not isinstance(info.cap, int) or info.cap < 1:
+        raise ValueError(f"info.cap is {info.cap}")
+    unknown = [name for name in info.task_selection.named if name not in metadata.inputs.channel_names]
+    if unknown:
+        raise ValueError(f"channels {', '.join(unknown)} of the task are not among the inputs")
+    if info.signal is not None and info.signal not in info.classes:
+        raise ValueError(f"signal {info.signal} is not among the classes")

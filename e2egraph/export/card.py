@@ -8,9 +8,11 @@ from typing import Any
 
 import yaml
 
-from e2egraph.config import as_dict
-from e2egraph.export.bundle import CARD_FILE, MODEL_FILE, Metadata
+from e2egraph.export.bundle import CARD_FILE, MODEL_FILE, Metadata, Shift
 from e2egraph.export.parity import TOLERANCE
+from e2egraph.export.preprocess import variables_of
+from e2egraph.tasks.nodeselection import in_words
+from e2egraph.tasks.outputs import Head
 
 SIMULATED = (
     "The training jets are simulated (run number 1). What `e2egraph simulate` makes is a parametric detector "
@@ -21,11 +23,13 @@ NOT_SIMULATED = "The training jets are not simulated, or not all of them (run nu
 UNKNOWN = "The bundle does not say whether the training jets were simulated."
 
 MEANING = {
-    "points": "Δη, Δφ to the window's centre [rad]",
+    "points": "Δη, Δφ to the region's centre [rad]",
     "features": "raw node variables and the one-hot channel",
     "mask": "1 for a node, 0 for padding",
-    "jet": "jet quantities",
+    "jet": "quantities of the object",
 }
+# Where the region has no centre.
+ABSOLUTE_POINTS = "η, φ [rad]"
 
 
 def write_card(folder: Path, metadata: Metadata) -> None:
@@ -61,12 +65,27 @@ def _head(metadata: Metadata) -> list[str]:
     return [
         f"# {info.model}",
         "",
-        f"A jet classifier for the task {task}. Outputs, in order: {', '.join(info.classes)}; signal is {info.signal}. "
-        f"{metadata.parameters:,} parameters, ONNX operator set {metadata.opset}, IR version {metadata.ir_version}, "
-        "float32.",
+        f"A network for the task {task}. {_outputs(metadata)} {metadata.parameters:,} parameters, ONNX operator set "
+        f"{metadata.opset}, IR version {metadata.ir_version}, float32.",
         "",
         {True: SIMULATED, False: NOT_SIMULATED, None: UNKNOWN}[info.simulated],
     ]
+
+
+def _outputs(metadata: Metadata) -> str:
+    """What each head gives, columns in order."""
+    words = []
+    for head in metadata.outputs.heads:
+        names = ", ".join(f"`{name}`" for name in head.tensors)
+        words.append(f"{names}: {', '.join(_columns(head))}")
+        if head.activation == "softmax" and metadata.info.signal in head.columns:
+            words[-1] += f" (signal is {metadata.info.signal})"
+    return f"Outputs, columns in order: {'; '.join(words)}."
+
+
+def _columns(head: Head) -> list[str]:
+    units = head.units or ("",) * len(head.columns)
+    return [f"{name} [{unit}]" if unit else name for name, unit in zip(head.columns, units, strict=True)]
 
 
 def _training(metadata: Metadata) -> list[str]:
@@ -108,39 +127,43 @@ def _listed(settings: Mapping[str, Any]) -> str:
 
 def _inputs(metadata: Metadata) -> list[str]:
     info = metadata.info
-    variables = {"points": metadata.points, "features": metadata.features, "jet": metadata.jet_variables}
+    variables, region = variables_of(metadata.inputs), metadata.inputs.region
+    meaning = MEANING | ({"points": ABSOLUTE_POINTS} if region.centre == "none" else {})
     rows = [
-        (f"`{name}`", "×".join(map(str, shape)), MEANING[name], ", ".join(variables.get(name, ("mask",))))
-        for name, shape in metadata.inputs.items()
+        (f"`{name}`", "×".join(map(str, shape)), meaning[name], ", ".join(variables[name]))
+        for name, shape in metadata.tensors["inputs"].items()
     ]
-    selection, cuts = _listed(as_dict(info.node_selection)), _listed(info.configuration.get("selection") or {})
+    cuts = _listed(info.configuration.get("object") or {})
+    shapes = [f"`{name}` {'×'.join(map(str, shape))}" for name, shape in metadata.tensors["outputs"].items()]
     return [
         "## Inputs",
         "",
         *_table(("input", "shape", "what", "variables in order"), rows),
         "",
         "All float32, raw physical quantities (GeV, cm, rad): the network scales them itself.",
-        f"Nodes of a jet are ordered by {metadata.node_order}; the first {info.max_nodes} are read.",
-        "Nodes selected: " + (f"{selection}." if selection else "all that the task stores."),
-        *([f"Jets selected: {cuts}."] if cuts else []),
-        "Outputs: `softmax` (class probabilities) and `logits`, each batch×" + f"{len(info.classes)}.",
+        f"Nodes lie in {region.describe()}. They are ordered by {metadata.node_order}; the first {info.cap} are read.",
+        f"Nodes of the task: {in_words(info.task_selection)}. Selected of them: {in_words(info.node_selection)}.",
+        *([f"Objects selected: {cuts}."] if cuts else []),
+        f"Outputs: {', '.join(shapes)}, predictions in physical units.",
     ]
 
 
 def _checked(metadata: Metadata) -> list[str]:
     found = metadata.parity
+    kinds = {"softmax": "logits", "none": "predictions (in units of their scale)"}
+    what = " and ".join(kinds[head.activation] for head in metadata.outputs.heads)
     lines = [
         "## Checked",
         "",
-        f"ONNX Runtime and torch agree over {found.get('cases')} cases ({found.get('jets')} jets, of them "
+        f"ONNX Runtime and torch agree over {found.get('cases')} cases ({found.get('jets')} objects, of them "
         f"{found.get('real_jets', 0)} of the data set; the rest random, on a lattice, or coincident, of 0 to "
-        f"{metadata.info.max_nodes} nodes): logits differ by {found.get('largest_difference', 0.0):.1e} at most "
+        f"{metadata.info.cap} nodes): {what} differ by {found.get('largest_difference', 0.0):.1e} at most "
         f"({TOLERANCE:g} allowed), on {found.get('worst_case')}.",
     ]
-    if found.get("real_jets"):
+    if found.get("real_jets") and found.get("largest_exchange") is not None:
         lines.append(
-            "Jets of the data set keep their order by signal probability, but for pairs closer than "
-            f"{max(found.get('largest_exchange', 0.0), 1e-7):.0e}."
+            "Those of the data set keep their order by signal probability, but for pairs closer than "
+            f"{max(found['largest_exchange'], 1e-7):.0e}."
         )
     return lines
 
@@ -152,35 +175,53 @@ def _variants(metadata: Metadata) -> list[str]:
         (
             f"`{found.file}`",
             f"{found.bytes / 1e3:.0f} kB ({found.bytes / found.model_bytes:.2f})",
-            f"{found.largest_shift:.1e}, {found.mean_shift:.1e}",
-            "one class only" if found.auc is None or found.auc_float32 is None
-            else f"{found.auc:.5f} ({found.auc - found.auc_float32:+.5f})",
+            "; ".join(shift_in_words(name, shift) for name, shift in found.shifts.items()) or "not measured",
             f"{found.speed_ratio:.2f}",
             f"{found.jets} ({found.split})",
         )
         for found in metadata.variants.values()
-    ]  # fmt: skip
-    head = ("file", f"size (over {MODEL_FILE})", "shift of signal probability: largest, mean", "AUC (change)",
-            "speed over float32", "jets")  # fmt: skip
+    ]
+    head = ("file", f"size (over {MODEL_FILE})", "shift: largest, mean", "speed over float32", "compared")
     return [
         "## Variants",
         "",
         *_table(head, rows),
         "",
-        "Speed: ONNX Runtime's CPU time, one jet at a time, one thread, on the machine that exported.",
+        "Speed: ONNX Runtime's CPU time, one object at a time, one thread, on the machine that exported.",
     ]
+
+
+def shift_in_words(column: str, shift: Shift) -> str:
+    """What a variant changes in one column, on one line."""
+    unit = f" {shift.unit}" if shift.unit else ""
+    words = f"{column}: {shift.largest_shift:.1e}, {shift.mean_shift:.1e}{unit}"
+    if shift.auc is not None and shift.auc_float32 is not None:
+        return f"{words}, AUC {shift.auc:.5f} ({shift.auc - shift.auc_float32:+.5f})"
+    if shift.mae is not None and shift.mae_float32 is not None:
+        return f"{words}, mean absolute error {shift.mae:.4g}{unit} ({shift.mae - shift.mae_float32:+.2g})"
+    return f"{words}, neither AUC nor error measured"
 
 
 def _limits(metadata: Metadata) -> list[str]:
     info = metadata.info
-    return [
+    lines = [
         "## Limits",
         "",
-        "- Scores mean what they say only for jets selected, windowed and ordered as above.",
-        f"- Nodes beyond the first {info.max_nodes} are not seen. A jet without nodes gets a finite score of no use.",
-        "- Class probabilities follow the class mixture of the training jets; calibrate them before they are read as "
-        "such.",
+        "- Outputs mean what they say only for objects selected, with nodes selected and ordered, as above.",
+        f"- Nodes beyond the first {info.cap} are not seen. An object without nodes gets a finite number of no use.",
     ]
+    for head in metadata.outputs.heads:
+        if head.activation == "softmax":
+            lines.append(
+                "- Class probabilities follow the class mixture of the training objects; calibrate them before they "
+                "are read as such."
+            )
+        else:
+            lines.append(
+                f"- Predictions of {', '.join(head.columns)} follow the spectrum of the training objects: near its "
+                "ends they are drawn to its middle."
+            )
+    return lines
 
 
 def _use(metadata: Metadata) -> list[str]:

@@ -17,7 +17,7 @@ from torch import nn
 
 from e2egraph import __version__
 from e2egraph.config import digest
-from e2egraph.data.padding import FEATURE_NAMES, POINT_NAMES, DenseArrays
+from e2egraph.data.padding import DenseArrays
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import (
     BUNDLE_FILES,
@@ -25,12 +25,11 @@ from e2egraph.export.bundle import (
     CARD_FILE,
     MODEL_FILE,
     NODE_ORDER,
-    OUTPUTS,
     VARIANTS,
     BundleInfo,
     Metadata,
     Variant,
-    input_shapes,
+    tensor_shapes,
     variant_file,
     write_metadata,
 )
@@ -39,8 +38,9 @@ from e2egraph.export.onnx import IR_VERSION, OPSET, describe, to_onnx
 from e2egraph.export.parity import check_parity
 from e2egraph.export.preprocess import preprocessing, write_preprocess
 from e2egraph.export.triton import triton_config, write_triton
-from e2egraph.graphs.columns import JET_VARIABLES
 from e2egraph.models.registry import parameter_count
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 
 if TYPE_CHECKING:
     from e2egraph.export.variant_check import VariantJets
@@ -51,6 +51,8 @@ OWN_FILES = {*BUNDLE_FILES, CARD_FILE, *map(variant_file, VARIANTS)}
 
 def export_model(
     model: nn.Module,
+    inputs: Inputs,
+    outputs: Outputs,
     *,
     info: BundleInfo,
     sample: DenseArrays | None,
@@ -60,30 +62,26 @@ def export_model(
 ) -> Metadata:
     """Write ``model`` as a bundle at ``output`` and return its metadata, with what the gate found.
 
-    ``sample``: real jets for the gate (some tens are enough; None: artificial jets alone). ``variants``: names of
-    ``bundle.VARIANTS``, made and measured with ``jets``. An earlier bundle at ``output`` is replaced. InputError, and
-    nothing written: the folder holds anything else, the network cannot be expressed in ONNX, the gate fails, or a
-    variant cannot be made.
+    ``inputs``, ``outputs``: what it was made for. ``sample``: real jets for the gate, padded in the order of ``inputs``
+    (some tens are enough; None: artificial jets alone). ``variants``: names of ``bundle.VARIANTS``, made and measured
+    with ``jets``. An earlier bundle at ``output`` is replaced. InputError, and nothing written: the folder holds
+    anything else, the network cannot be expressed in ONNX, the gate fails, or a variant cannot be made.
     """
     refuse_other_content(output)
     uses_jet = bool(getattr(model, "uses_jet", False))
-    proto = to_onnx(model, len(info.classes))
-    describe(proto, _properties(info))
+    proto = to_onnx(model, inputs, outputs)
+    describe(proto, _properties(info, outputs))
     content = proto.SerializeToString()
-    report = check_parity(
-        model, content, max_nodes=info.max_nodes, sample=sample, signal=info.classes.index(info.signal)
-    )
-    files, measured = _make_variants(variants, content, info, uses_jet, jets)
+    report = check_parity(model, content, inputs, outputs, cap=info.cap, sample=sample, signal=info.signal)
+    files, measured = _make_variants(variants, content, info, inputs, outputs, uses_jet, jets)
     metadata = Metadata(
         schema_version=BUNDLE_SCHEMA_VERSION,
         info=info,
         parameters=parameter_count(model),
         uses_jet=uses_jet,
-        inputs=input_shapes(uses_jet),
-        outputs={name: ["batch", len(info.classes)] for name in OUTPUTS},
-        points=POINT_NAMES,
-        features=FEATURE_NAMES,
-        jet_variables=JET_VARIABLES if uses_jet else (),
+        inputs=inputs,
+        outputs=outputs,
+        tensors=tensor_shapes(inputs, outputs, uses_jet),
         node_order=NODE_ORDER,
         opset=OPSET,
         ir_version=IR_VERSION,
@@ -98,7 +96,13 @@ def export_model(
 
 
 def _make_variants(
-    names: Sequence[str], content: bytes, info: BundleInfo, uses_jet: bool, jets: VariantJets | None
+    names: Sequence[str],
+    content: bytes,
+    info: BundleInfo,
+    inputs: Inputs,
+    outputs: Outputs,
+    uses_jet: bool,
+    jets: VariantJets | None,
 ) -> tuple[dict[str, bytes], dict[str, Variant]]:
     """Files by name, and what was measured by variant."""
     if not names:
@@ -108,21 +112,25 @@ def _make_variants(
     from e2egraph.export.variant_check import make_variant
 
     made = {
-        name: make_variant(
-            name, content, jets, classes=info.classes, signal=info.signal, uses_jet=uses_jet, nodes=info.max_nodes
-        )
+        name: make_variant(name, content, jets, info=info, inputs=inputs, outputs=outputs, uses_jet=uses_jet)
         for name in names
     }
     return {variant_file(name): file for name, (file, _) in made.items()}, {name: made[name][1] for name in made}
 
 
-def _properties(info: BundleInfo) -> dict[str, str]:
+def _properties(info: BundleInfo, outputs: Outputs) -> dict[str, str]:
     """``metadata_props`` of the ONNX file: what it is, where the file stands alone."""
+    given: dict[str, str] = {}
+    for head in outputs.heads:
+        if head.activation == "softmax":
+            given |= {"classes": json.dumps(head.columns)} | ({"signal": info.signal} if info.signal else {})
+        else:
+            units = head.units or ("",) * len(head.columns)
+            given["predictions"] = json.dumps(dict(zip(head.columns, units, strict=True)))
     return {
         "model": info.model,
         "task": info.task,
-        "classes": json.dumps(info.classes),
-        "signal": info.signal,
+        **given,
         "configuration_sha256": digest(info.configuration),
         "model_config_sha256": digest(info.model_config),
         "dataset_sha256": info.dataset_sha256,
@@ -133,31 +141,31 @@ def _properties(info: BundleInfo) -> dict[str, str]:
 
 
 def _write(output: Path, files: Mapping[str, bytes], metadata: Metadata) -> None:
-    """Write all files into a folder beside ``output``, then put it in place."""
-    info, uses_jet = metadata.info, metadata.uses_jet
-    beside: Path | None = None
+    """Write all files into a folder next to ``output``, then put it in place."""
+    info, form = metadata.info, (metadata.inputs, metadata.outputs)
+    partial: Path | None = None
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
-        beside.chmod(0o755)
+        partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
+        partial.chmod(0o755)
         for name, content in files.items():
-            (beside / name).write_bytes(content)
-        write_preprocess(beside, preprocessing(info.max_nodes, uses_jet))
-        write_triton(beside, triton_config(info.model, len(info.classes), uses_jet))
-        write_metadata(beside, metadata)
-        write_card(beside, metadata)
+            (partial / name).write_bytes(content)
+        write_preprocess(partial, preprocessing(*form, info.cap, metadata.uses_jet))
+        write_triton(partial, triton_config(info.model, *form, metadata.uses_jet))
+        write_metadata(partial, metadata)
+        write_card(partial, metadata)
         if output.is_dir():  # an earlier bundle, or empty
             before = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".old", dir=output.parent))
             output.rename(before)
-            beside.rename(output)
+            partial.rename(output)
             shutil.rmtree(before)
         else:
-            beside.rename(output)
+            partial.rename(output)
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror}); choose another --output.") from error
     finally:
-        if beside is not None and beside.is_dir():
-            shutil.rmtree(beside)
+        if partial is not None and partial.is_dir():
+            shutil.rmtree(partial)
 
 
 def refuse_other_content(output: Path) -> None:

@@ -13,10 +13,10 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from e2egraph.data.padding import FEATURE_NAMES, POINT_NAMES
 from e2egraph.errors import InputError
-from e2egraph.export.bundle import OUTPUTS, input_shapes
-from e2egraph.graphs.columns import JET_VARIABLES
+from e2egraph.export.bundle import input_shapes, tensor_shapes
+from e2egraph.tasks.inputs import POINT_NAMES, Inputs
+from e2egraph.tasks.outputs import Outputs
 
 # What every ONNX Runtime that CMSSW has shipped since 14_0 reads (cmssw.md).
 OPSETS = (17, 18)
@@ -34,19 +34,20 @@ FORBIDDEN_OPERATORS = {"Attention"}
 
 
 class OnnxForm(nn.Module):
-    """A network as its ONNX callers see it: inputs channels first, mask float32 0/1, outputs softmax and logits.
+    """A network as its ONNX callers see it: inputs channels first, mask float32 0/1, the tensors of each head.
 
     ``points`` [B, 2, L], ``features`` [B, V, L], ``mask`` [B, 1, L] and, only if the network says ``uses_jet``,
-    ``jet`` [B, G, 1].
+    ``jet`` [B, G, 1]. Outputs as ``Outputs.tensors`` lists them: softmax and logits, or predictions in physical units.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, inputs: Inputs, outputs: Outputs) -> None:
         super().__init__()
         self.model = model
+        self._object_quantities = len(inputs.object)
+        self._sizes = [len(head.columns) for head in outputs.heads]
+        self._is_softmax = [head.activation == "softmax" for head in outputs.heads]
 
-    def forward(
-        self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor | None = None) -> tuple[Tensor, ...]:
         # One padded node more, at least: ONNX's Reshape and reductions have no common meaning over zero nodes.
         # Padding is cleared here, where the mask's row fits every variable's row as it lies, and all at once.
         more = int(getattr(self.model, "least_nodes", 1))
@@ -55,27 +56,39 @@ class OnnxForm(nn.Module):
         valid = nodes[:, -1] > 0.5
         nodes = nodes.masked_fill(~valid.unsqueeze(1), 0.0)
         points, features = nodes[:, : len(POINT_NAMES)].transpose(1, 2), nodes[:, len(POINT_NAMES) : -1].transpose(1, 2)
-        jet_row = points.new_zeros(points.shape[0], len(JET_VARIABLES)) if jet is None else jet.squeeze(2)
-        logits = self.model(points, features, valid, jet_row)
-        return torch.softmax(logits, dim=-1), logits
+        jet_row = points.new_zeros(points.shape[0], self._object_quantities) if jet is None else jet.squeeze(2)
+        return self._tensors(self.model(points, features, valid, jet_row))
+
+    def _tensors(self, values: Tensor) -> tuple[Tensor, ...]:
+        parts = (values,) if len(self._sizes) == 1 else values.split(self._sizes, dim=-1)
+        tensors: list[Tensor] = []
+        for is_softmax, part in zip(self._is_softmax, parts, strict=True):
+            tensors += [torch.softmax(part, dim=-1), part] if is_softmax else [part]
+        return tuple(tensors)
 
 
-def to_onnx(model: nn.Module, n_classes: int) -> onnx.ModelProto:
+def to_onnx(model: nn.Module, inputs: Inputs, outputs: Outputs) -> onnx.ModelProto:
     """Export a network (its copy, in eval mode, on the CPU) and check the result.
 
-    InputError: the network cannot be expressed in ONNX, or the result breaks what its callers count on.
+    InputError: the network cannot be expressed in ONNX, or the result breaks what its callers count on; it reads object
+    quantities and ``inputs`` has none; or ``outputs`` are of nodes.
     """
     uses_jet = bool(getattr(model, "uses_jet", False))
-    form = OnnxForm(copy.deepcopy(model).cpu().eval())
+    name = type(model).__name__
+    if uses_jet and not inputs.object:
+        raise InputError(f"model {name} reads object quantities, but the task has none; name some in inputs.object.")
+    if outputs.level != "object":
+        raise InputError(f"model {name} has outputs of nodes, which have no ONNX form; export a network of objects.")
+    form = OnnxForm(copy.deepcopy(model).cpu().eval(), inputs, outputs)
     tensors = [
         torch.zeros(EXAMPLE_JETS, len(POINT_NAMES), EXAMPLE_NODES),
-        torch.zeros(EXAMPLE_JETS, len(FEATURE_NAMES), EXAMPLE_NODES),
+        torch.zeros(EXAMPLE_JETS, inputs.n_features, EXAMPLE_NODES),
         torch.ones(EXAMPLE_JETS, 1, EXAMPLE_NODES),
     ]
     batch, nodes = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
     dynamic = [{0: batch, 2: nodes}] * 3
     if uses_jet:
-        tensors.append(torch.zeros(EXAMPLE_JETS, len(JET_VARIABLES), 1))
+        tensors.append(torch.zeros(EXAMPLE_JETS, len(inputs.object), 1))
         dynamic = [*dynamic, {0: batch}]
     try:
         with _quiet():
@@ -84,8 +97,8 @@ def to_onnx(model: nn.Module, n_classes: int) -> onnx.ModelProto:
                 tuple(tensors),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=list(input_shapes(uses_jet)),
-                output_names=[_OWN + name for name in OUTPUTS],
+                input_names=list(input_shapes(inputs, uses_jet)),
+                output_names=[_OWN + tensor for tensor in outputs.tensors],
                 dynamic_shapes=tuple(dynamic),
                 external_data=False,
                 verbose=False,
@@ -95,10 +108,10 @@ def to_onnx(model: nn.Module, n_classes: int) -> onnx.ModelProto:
     except Exception as error:  # the exporter's own errors have no common class
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise InputError(
-            f"model {type(model).__name__} cannot be exported to ONNX ({reason}); replace the operation in its forward."
+            f"model {name} cannot be exported to ONNX ({reason}); replace the operation in its forward."
         ) from error
-    _tidy(proto, uses_jet)
-    check_form(proto, uses_jet, n_classes)
+    _tidy(proto, inputs, outputs, uses_jet)
+    check_form(proto, inputs, outputs, uses_jet)
     return proto
 
 
@@ -109,7 +122,7 @@ def describe(proto: onnx.ModelProto, properties: Mapping[str, str]) -> None:
         proto.metadata_props.add(key=key, value=value)
 
 
-def check_form(proto: onnx.ModelProto, uses_jet: bool, n_classes: int) -> None:
+def check_form(proto: onnx.ModelProto, inputs: Inputs, outputs: Outputs, uses_jet: bool) -> None:
     """InputError unless opset, IR version, operators, inputs and outputs are what callers count on."""
     name = proto.graph.name or "model"
     opsets = {entry.domain or "ai.onnx": entry.version for entry in proto.opset_import}
@@ -127,8 +140,8 @@ def check_form(proto: onnx.ModelProto, uses_jet: bool, n_classes: int) -> None:
         )
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in proto.graph.initializer):
         raise InputError(f"{name}: its weights lie outside the file; a bundle's model must be one file.")
-    outputs: dict[str, list[str | int]] = {output: ["batch", n_classes] for output in OUTPUTS}
-    for tensors, expected in ((proto.graph.input, input_shapes(uses_jet)), (proto.graph.output, outputs)):
+    shapes = tensor_shapes(inputs, outputs, uses_jet)
+    for tensors, expected in ((proto.graph.input, shapes["inputs"]), (proto.graph.output, shapes["outputs"])):
         found = {tensor.name: _shape(tensor) for tensor in tensors}
         floats = all(tensor.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for tensor in tensors)
         if list(found) != list(expected) or found != expected or not floats:
@@ -147,9 +160,9 @@ def _shape(tensor: onnx.ValueInfoProto) -> list[str | int]:
     return [dim.dim_param if dim.HasField("dim_param") else dim.dim_value for dim in dims]
 
 
-def _name_outputs(proto: onnx.ModelProto) -> None:
+def _name_outputs(proto: onnx.ModelProto, tensors: Mapping[str, int]) -> None:
     """Give the outputs their names, and a tensor between the operators that bears one (any softmax does) another."""
-    names = {name: f"inner_{name}" for name in OUTPUTS} | {_OWN + name: name for name in OUTPUTS}
+    names = {name: f"inner_{name}" for name in tensors} | {_OWN + name: name for name in tensors}
     for node in proto.graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]
@@ -157,15 +170,15 @@ def _name_outputs(proto: onnx.ModelProto) -> None:
         output.name = names[output.name]
 
 
-def _tidy(proto: onnx.ModelProto, uses_jet: bool) -> None:
+def _tidy(proto: onnx.ModelProto, inputs: Inputs, outputs: Outputs, uses_jet: bool) -> None:
     """Lower the IR version, name the dynamic dimensions, and drop the exporter's notes (they hold source paths)."""
     proto.ir_version = IR_VERSION
-    _name_outputs(proto)
+    _name_outputs(proto, outputs.tensors)
     del proto.metadata_props[:]
     del proto.graph.metadata_props[:]
     proto.graph.name = "e2egraph"
     renamed: dict[str, str] = {}
-    shapes = input_shapes(uses_jet)
+    shapes = input_shapes(inputs, uses_jet)
     for tensor in proto.graph.input:
         for dim, name in zip(tensor.type.tensor_type.shape.dim, shapes[tensor.name], strict=True):
             if dim.HasField("dim_param") and isinstance(name, str):

@@ -11,14 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from e2egraph.data.padding import FEATURE_NAMES, DenseArrays
-from e2egraph.detector.channels import Channel, channels
-from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH, WINDOW_HALF_WIDTH
+from e2egraph.data.padding import DenseArrays
 from e2egraph.errors import InputError
+from e2egraph.export.bundle import class_head
+from e2egraph.export.made_jets import KINDS, made_jets
 from e2egraph.export.one_thread import one_thread_session
-from e2egraph.graphs.columns import JET_VARIABLES, VARIABLES
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Head, Outputs
 
-# The largest difference between the logits of torch and of ONNX Runtime that still passes.
+# The largest difference between torch and ONNX Runtime that still passes: in logits and probabilities, and in
+# predictions as a share of their scale (of the distance to the offset where that is larger: float32 has seven digits).
 TOLERANCE = 1e-4
 
 BATCHES = (1, 2, 7)
@@ -31,10 +33,11 @@ Float32s = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ParityReport:
-    """Cases compared, jets in them, the largest difference between logits, and the case where it was.
+    """Cases compared, jets in them, the largest difference between outputs, and the case where it was.
 
-    ``real_jets``: how many of them come from a data set; ``largest_exchange``: in ordering those by signal
-    probability, the largest difference between two that torch and ONNX Runtime put in different order.
+    ``largest_difference``: as ``TOLERANCE`` counts it. ``real_jets``: how many of the jets come from a data set;
+    ``largest_exchange``: in ordering those by signal probability, the largest difference between two that torch and
+    ONNX Runtime put in different order (None: there is no signal).
     """
 
     cases: int
@@ -42,7 +45,7 @@ class ParityReport:
     largest_difference: float
     worst_case: str
     real_jets: int = 0
-    largest_exchange: float = 0.0
+    largest_exchange: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,18 @@ class Case:
 def check_parity(
     model: nn.Module,
     onnx_model: bytes,
+    inputs: Inputs,
+    outputs: Outputs,
     *,
-    max_nodes: int,
+    cap: int,
     sample: DenseArrays | None = None,
-    signal: int = 0,
+    signal: str | None = None,
     seed: int = 0,
 ) -> ParityReport:
     """Compare torch and ONNX Runtime on ``parity_cases``; InputError naming the first case that fails.
 
-    Logits and probabilities may differ by ``TOLERANCE``, and so may the probabilities of class ``signal`` of two real
-    jets that the two order differently.
+    Every head's outputs may differ by ``TOLERANCE``, and so may the probabilities of class ``signal`` (None: not
+    looked at) of two real jets that the two order differently.
     The network gets random jet quantities whether or not it says it reads them: one that does so without
     ``uses_jet`` fails here, as its exported form has no such input.
     """
@@ -80,17 +85,20 @@ def check_parity(
     model.eval()
     largest, worst, cases, jets = 0.0, "none", 0, 0
     real = np.zeros((2, 0 if sample is None else len(sample)), np.float32)
+    head = class_head(outputs)
+    column = head.columns.index(signal) if head is not None and signal in head.columns else None
     try:
-        for case in parity_cases(neighbors_of(model), max_nodes, sample, seed):
-            difference, probabilities = _compare(model, session, case, uses_jet, device)
+        for case in parity_cases(neighbors_of(model), cap, sample, seed, inputs):
+            compared = _compare(model, session, case, outputs, uses_jet, device)
             cases, jets = cases + 1, jets + len(case.jets)
-            if case.first is not None:
-                real[:, case.first : case.first + len(case.jets)] = probabilities[..., signal]
-            if difference >= largest:
-                largest, worst = difference, case.name
+            if case.first is not None and column is not None and compared.probabilities is not None:
+                real[:, case.first : case.first + len(case.jets)] = compared.probabilities[..., column]
+            if compared.difference >= largest:
+                largest, worst = compared.difference, case.name
     finally:
         model.train(was_training)
-    return ParityReport(cases, jets, largest, worst, real.shape[1], check_order(*real))
+    exchange = None if column is None else check_order(*real)
+    return ParityReport(cases, jets, largest, worst, real.shape[1], exchange)
 
 
 def check_order(torchs: Float32s, onnxs: Float32s) -> float:
@@ -114,18 +122,17 @@ def check_order(torchs: Float32s, onnxs: Float32s) -> float:
     return largest
 
 
-def parity_cases(neighbors: int, max_nodes: int, sample: DenseArrays | None, seed: int) -> Iterator[Case]:
-    """Every B of 1, 2, 7 with every N of 0, 1, k − 1, k, 100 and the maximum, on three kinds of jets; real jets last.
+def parity_cases(neighbors: int, cap: int, sample: DenseArrays | None, seed: int, inputs: Inputs) -> Iterator[Case]:
+    """Every B of 1, 2, 7 with every N of 0, 1, k − 1, k, 100 and the cap, on all ``made_jets``; real jets last.
 
-    Kinds: ``random`` (as a jet looks), ``lattice`` (equal deposits on crystal centres: equal distances everywhere),
-    ``coincident`` (several copies of few nodes). In batches, some jets are shorter than N and one is empty.
+    In batches, some jets are shorter than N and one is empty.
     """
     rng = np.random.default_rng(seed)
-    lengths = sorted({0, 1, max(neighbors - 1, 0), neighbors, min(100, max_nodes), max_nodes})
+    lengths = sorted({0, 1, max(neighbors - 1, 0), neighbors, min(100, cap), cap})
     for n in lengths:
         for batch in sorted({min(b, max(1, MAX_PAIRS // max(1, n * n))) for b in BATCHES}):
-            for kind in ("random", "lattice", "coincident"):
-                yield Case(f"{kind} jets, B = {batch}, N = {n}", made_jets(kind, batch, n, rng))
+            for kind in KINDS:
+                yield Case(f"{kind} jets, B = {batch}, N = {n}", made_jets(kind, batch, n, rng, inputs))
     if sample is not None:
         yield from _real_cases(sample)
 
@@ -146,47 +153,6 @@ def neighbors_of(model: nn.Module) -> int:
     return int(getattr(getattr(model, "options", None), "neighbors", 16))
 
 
-def made_jets(kind: str, batch: int, n: int, rng: np.random.Generator) -> DenseArrays:
-    """``batch`` artificial jets padded to ``n`` nodes; see ``parity_cases`` for the kinds."""
-    full = (batch, n)
-    channel = rng.integers(0, len(channels()), full)
-    cells = rng.normal(0.0, WINDOW_HALF_WIDTH / 3, (*full, 2)).clip(-WINDOW_HALF_WIDTH, WINDOW_HALF_WIDTH)
-    if kind != "random":
-        cells = np.round(cells / 4) * 4 if kind == "lattice" else np.round(cells / 20) * 20
-    points = (cells * (ETA_PITCH, PHI_PITCH)).astype(np.float32)
-    hit = (channel != Channel.TRACK) & (channel < Channel.ECAL)
-    track = channel == Channel.TRACK
-    spread = rng.normal(0.0, 1.0, (*full, len(VARIABLES))) if kind == "random" else np.ones((*full, len(VARIABLES)))
-    energy = np.exp(1.5 * spread[..., 0]) if kind == "random" else np.ones(full)
-    radius = np.array([c.radius for c in channels().values()])
-    columns = {
-        "rho": radius[channel],
-        "value": np.where(hit, 1.0, energy),
-        "d0": 0.02 * spread[..., 2] * track,
-        "dz": 0.05 * spread[..., 3] * track,
-        "d0_sig": 2.0 * spread[..., 4] * track,
-        "dz_sig": 2.0 * spread[..., 5] * track,
-        "charge": np.sign(spread[..., 6]) * track,
-        "time": spread[..., 7] * (channel == Channel.ECAL),
-    }
-    features = np.zeros((*full, len(FEATURE_NAMES)), np.float32)
-    for i, name in enumerate(VARIABLES):
-        features[..., i] = columns[name]
-    features[..., len(VARIABLES) :] = np.eye(len(channels()), dtype=np.float32)[channel]
-    # The first jet is full; of the others one is empty and the rest end anywhere.
-    counts = np.array([n, 0, *rng.integers(0, n + 1, max(0, batch - 2))])[:batch]
-    mask = np.arange(n) < counts[:, None]
-    return DenseArrays(
-        points=points * mask[..., None],
-        features=features * mask[..., None],
-        mask=mask,
-        jet=rng.exponential(100.0, (batch, len(JET_VARIABLES))).astype(np.float32),
-        label=np.zeros(batch, np.int64),
-        weight=np.ones(batch, np.float32),
-        target=np.zeros((batch, 0), np.float32),
-    )
-
-
 def feeds(jets: DenseArrays, uses_jet: bool) -> dict[str, Float32s]:
     """The inputs of an exported model, channels first."""
     inputs = {
@@ -197,37 +163,71 @@ def feeds(jets: DenseArrays, uses_jet: bool) -> dict[str, Float32s]:
     return inputs | ({"jet": np.ascontiguousarray(jets.jet[:, :, None])} if uses_jet else {})
 
 
-def _compare(
-    model: nn.Module, session: onnxruntime.InferenceSession, case: Case, uses_jet: bool, device: torch.device
-) -> tuple[float, Float32s]:
-    """Largest difference between the logits of the two, and the probabilities [2, B, C] by torch and ONNX Runtime.
+@dataclass(frozen=True)
+class _Compared:
+    """``difference``: the largest, as ``TOLERANCE`` has it; ``probabilities`` [2, B, C] by torch and ONNX Runtime."""
 
-    InputError when it is too large or anything is not finite.
-    """
+    difference: float
+    probabilities: Float32s | None
+
+
+def _compare(
+    model: nn.Module,
+    session: onnxruntime.InferenceSession,
+    case: Case,
+    outputs: Outputs,
+    uses_jet: bool,
+    device: torch.device,
+) -> _Compared:
+    """InputError when a difference is too large or anything is not finite."""
     jets = case.jets
     with torch.no_grad():
         tensors = [torch.from_numpy(array).to(device) for array in (jets.points, jets.features, jets.mask, jets.jet)]
-        scores = model(*tensors).cpu()
-    expected, probabilities = scores.numpy(), scores.softmax(-1).numpy()
+        values = model(*tensors).cpu()
     try:
-        softmax, logits = session.run(["softmax", "logits"], feeds(jets, uses_jet))
+        given = dict(zip(outputs.tensors, session.run(list(outputs.tensors), feeds(jets, uses_jet)), strict=True))
     except Exception as error:  # ONNX Runtime's errors have no common class
         raise InputError(f"the exported model fails in ONNX Runtime on {case.name} ({_line(error)}).") from error
-    if logits.shape != expected.shape:
-        raise InputError(f"on {case.name} ONNX Runtime gives shape {logits.shape} and torch {expected.shape}.")
-    if not all(np.isfinite(values).all() for values in (expected, logits, softmax)):
+    largest, probabilities = 0.0, None
+    for head in outputs.heads:
+        expected = values[:, outputs.slices[head.name]]
+        if head.activation == "softmax":
+            softmax, logits = (given[name] for name in head.tensors)
+            both = np.stack([expected.softmax(-1).numpy(), softmax])
+            largest = max(largest, _difference(logits, expected.numpy(), "logits", case))
+            _difference(softmax, both[0], "probabilities", case)
+            probabilities = both
+        else:
+            largest = max(largest, _difference(given[head.tensors[0]], expected.numpy(), "predictions", case, head))
+    return _Compared(largest, probabilities)
+
+
+def _difference(given: Float32s, expected: Float32s, what: str, case: Case, head: Head | None = None) -> float:
+    """The largest difference, in units of a head's scale where one is given; InputError when it is too large."""
+    if given.shape != expected.shape:
+        raise InputError(f"on {case.name} ONNX Runtime gives shape {given.shape} and torch {expected.shape}.")
+    if not (np.isfinite(expected).all() and np.isfinite(given).all()):
         raise InputError(f"a score is not finite on {case.name}; the model was not exported.")
-    difference = float(np.abs(logits - expected).max(initial=0.0))
-    for name, largest in (
-        ("logits", difference),
-        ("probabilities", float(np.abs(softmax - probabilities).max(initial=0.0))),
-    ):
-        if largest > TOLERANCE:
-            raise InputError(
-                f"ONNX Runtime and torch differ by {largest:.2g} in {name} on {case.name} (at most {TOLERANCE:g} is "
-                "allowed); the model was not exported."
-            )
-    return difference, np.stack([probabilities, softmax])
+    shares = shares_of_unit(given, expected, head)
+    largest = float(shares.max(initial=0.0))
+    if largest > TOLERANCE:
+        column = int(np.unravel_index(np.argmax(shares), shares.shape)[1])
+        which = f"{what} of {head.columns[column]} (in units of its scale)" if head is not None else what
+        raise InputError(
+            f"ONNX Runtime and torch differ by {largest:.2g} in {which} on {case.name} (at most {TOLERANCE:g} is "
+            "allowed); the model was not exported."
+        )
+    return largest
+
+
+def shares_of_unit(given: Float32s, expected: Float32s, head: Head | None = None) -> Float32s:
+    """Differences [B, C] as ``TOLERANCE`` counts them: of predictions of ``head``, else of logits or probabilities."""
+    difference = np.abs(given - expected)
+    if head is None:
+        return difference
+    offset, scale = (np.array(values, np.float32) for values in (head.offset or (0.0,), head.scale or (1.0,)))
+    unit: Float32s = np.maximum(np.abs(scale), np.abs(expected - offset))
+    return difference / unit
 
 
 def _slice(sample: DenseArrays, start: int, stop: int) -> DenseArrays:

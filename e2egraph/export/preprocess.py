@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from e2egraph.data.padding import FEATURE_NAMES, POINT_NAMES
 from e2egraph.errors import InputError
-from e2egraph.export.bundle import OUTPUTS, PREPROCESS_FILE, input_shapes, read_json
-from e2egraph.graphs.columns import JET_VARIABLES
+from e2egraph.export.bundle import PREPROCESS_FILE, first_tensors, input_shapes, read_json
+from e2egraph.tasks.inputs import POINT_NAMES, Inputs
+from e2egraph.tasks.outputs import Outputs
 
 # deep_helpers.cc replaces anything beyond ±1e32 before it clamps, so that these bounds never act.
 BOUND = 1e32
@@ -28,23 +28,29 @@ IDENTITY: dict[str, float] = {
     "pad": 0.0,
 }
 
-GROUPS: dict[str, tuple[str, ...]] = {
-    "points": POINT_NAMES,
-    "features": FEATURE_NAMES,
-    "mask": ("mask",),
-    "jet": JET_VARIABLES,
-}
+
+def variables_of(inputs: Inputs) -> dict[str, tuple[str, ...]]:
+    """Input of a model → its variables, in order."""
+    return {
+        "points": POINT_NAMES,
+        "features": inputs.feature_names,
+        "mask": ("mask",),
+        "jet": inputs.object_names,
+    }
 
 
-def preprocessing(max_nodes: int, uses_jet: bool) -> dict[str, Any]:
-    """The content of ``preprocess.json`` for a model that takes up to ``max_nodes`` nodes a jet."""
-    names = list(input_shapes(uses_jet))
-    content: dict[str, Any] = {"input_names": names, "output_names": [OUTPUTS[0]]}
+def preprocessing(inputs: Inputs, outputs: Outputs, cap: int, uses_jet: bool) -> dict[str, Any]:
+    """The content of ``preprocess.json`` for a model that takes up to ``cap`` nodes of an object.
+
+    Outputs are the probabilities and the quantities in physical units, not the logits.
+    """
+    names, variables = list(input_shapes(inputs, uses_jet)), variables_of(inputs)
+    content: dict[str, Any] = {"input_names": names, "output_names": first_tensors(outputs)}
     for name in names:
-        shortest, longest = (1, 1) if name == "jet" else (1, max_nodes)
+        shortest, longest = (1, 1) if name == "jet" else (1, cap)
         content[name] = {
-            "var_names": list(GROUPS[name]),
-            "var_infos": {variable: dict(IDENTITY) for variable in GROUPS[name]},
+            "var_names": list(variables[name]),
+            "var_infos": {variable: dict(IDENTITY) for variable in variables[name]},
             "min_length": shortest,
             "max_length": longest,
         }
@@ -56,8 +62,8 @@ def write_preprocess(folder: Path, content: dict[str, Any]) -> None:
     (folder / PREPROCESS_FILE).write_text(json.dumps(content, indent=1) + "\n")
 
 
-def read_max_nodes(folder: Path, uses_jet: bool) -> int:
-    """The most nodes a jet of this bundle may have; InputError unless its ``preprocess.json`` is one of ours.
+def read_cap(folder: Path, inputs: Inputs, outputs: Outputs, uses_jet: bool) -> int:
+    """The most nodes that this bundle's model reads; InputError unless its ``preprocess.json`` is one of ours.
 
     Everything but the length must be what ``preprocessing`` writes: a scaling put in by hand would be applied by CMSSW
     and not by ``e2egraph predict``, and the two would differ in silence.
@@ -66,6 +72,6 @@ def read_max_nodes(folder: Path, uses_jet: bool) -> int:
     content = read_json(path)
     points = content.get("points")
     longest = points.get("max_length") if isinstance(points, dict) else None
-    if not isinstance(longest, int) or longest < 1 or content != preprocessing(longest, uses_jet):
+    if not isinstance(longest, int) or longest < 1 or content != preprocessing(inputs, outputs, longest, uses_jet):
         raise InputError(f"{path}: not as e2egraph export writes it; export the run again.")
     return longest

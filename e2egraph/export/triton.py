@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 from e2egraph.errors import InputError
-from e2egraph.export.bundle import MODEL_FILE, OUTPUTS, TRITON_FILE, input_shapes
+from e2egraph.export.bundle import MODEL_FILE, TRITON_FILE, tensor_shapes
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 
 # The one version of a model that is laid out.
 VERSION = "1"
@@ -16,7 +18,7 @@ MAX_BATCH = 64
 MAX_DELAY_MICROSECONDS = 500
 
 
-def triton_config(name: str, n_classes: int, uses_jet: bool) -> str:
+def triton_config(name: str, inputs: Inputs, outputs: Outputs, uses_jet: bool) -> str:
     """The model configuration in protobuf text form; dimensions are without the batch, −1 where they vary."""
     blocks = [
         f"# Place as REPOSITORY/{name}/config.pbtxt, with model.onnx in REPOSITORY/{name}/1/.",
@@ -24,10 +26,11 @@ def triton_config(name: str, n_classes: int, uses_jet: bool) -> str:
         'platform: "onnxruntime_onnx"',
         f"max_batch_size: {MAX_BATCH}",
     ]
-    for tensor, shape in input_shapes(uses_jet).items():
-        dims = ", ".join("-1" if isinstance(size, str) else str(size) for size in shape[1:])
-        blocks.append(_tensor("input", tensor, dims))
-    blocks += [_tensor("output", tensor, str(n_classes)) for tensor in OUTPUTS]
+    tensors = tensor_shapes(inputs, outputs, uses_jet)
+    for kind in ("input", "output"):
+        for tensor, shape in tensors[f"{kind}s"].items():
+            dims = ", ".join("-1" if isinstance(size, str) else str(size) for size in shape[1:])
+            blocks.append(_tensor(kind, tensor, dims))
     blocks.append(f"dynamic_batching {{\n  max_queue_delay_microseconds: {MAX_DELAY_MICROSECONDS}\n}}")
     return "\n".join(blocks) + "\n"
 
@@ -59,10 +62,10 @@ def lay_out(bundle: Path, repository: Path, name: str) -> Path:
             (bundle / MODEL_FILE, folder / VERSION / MODEL_FILE),
             (bundle / TRITON_FILE, folder / TRITON_FILE),
         ):
-            # Beside its name and renamed: a server that polls the repository never sees half a file.
-            beside = target.with_name(target.name + ".partial")
-            shutil.copyfile(source, beside)
-            beside.replace(target)
+            # Next to its name and renamed: a server that polls the repository never sees half a file.
+            partial = target.with_name(target.name + ".partial")
+            shutil.copyfile(source, partial)
+            partial.replace(target)
     except OSError as error:
         raise InputError(f"{repository}: cannot be written ({error.strerror}); choose another --triton.") from error
     return folder

@@ -1,4 +1,6 @@
-"""What a variant costs and gains: shift of the scores, AUC, time and size beside ``model.onnx``, on the same jets."""
+"""What a variant costs and gains: shift of its outputs, AUC or error, time and size next to ``model.onnx``, on the same
+jets.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,17 @@ from e2egraph.data.loader import columns_for, read_jets
 from e2egraph.data.padding import pad
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
-from e2egraph.export.bundle import OUTPUTS, Variant, variant_file
+from e2egraph.export.bundle import BundleInfo, Shift, Variant, first_tensors, variant_file
+from e2egraph.export.made_jets import made_jets
 from e2egraph.export.one_thread import one_thread_session
-from e2egraph.export.parity import feeds, made_jets
+from e2egraph.export.parity import feeds
 from e2egraph.export.variants import convert
+from e2egraph.graphs.columns import TARGET_PREFIX
 from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
+from e2egraph.tasks.objectives.description import learnt_classes
+from e2egraph.tasks.outputs import Head, Outputs
 
 # Training jets whose ranges int8 takes, and jets that scores are compared on.
 CALIBRATION_JETS, COMPARED_JETS = 64, 1000
@@ -30,6 +37,8 @@ CALIBRATION_JETS, COMPARED_JETS = 64, 1000
 TIMED_JETS, TURNS = 16, 5
 
 SCORED_TOGETHER = 8
+
+Float32s = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -48,33 +57,46 @@ def variant_jets(data: Path, selection: NodeSelection) -> VariantJets:
     """
     table = read_table(data)
     split = "test" if (table.columns["split"] == "test").any() else "validation"
-    return VariantJets(
-        _spread(table, "train", CALIBRATION_JETS, selection), _spread(table, split, COMPARED_JETS, selection), split
+    calibration, compared = (
+        _spread(table, chosen, number, selection)
+        for chosen, number in (("train", CALIBRATION_JETS), (split, COMPARED_JETS))
     )
+    return VariantJets(calibration, compared, split)
 
 
 def _spread(table: JetTable, split: str, number: int, selection: NodeSelection) -> PointClouds:
+    manifest = table.manifest
     numbers = table.jets_of(split)
     wanted = numbers[np.unique(np.linspace(0, len(numbers) - 1, number).round().astype(np.int64))]
-    return read_jets(table, np.unique(table.group_of(wanted)), wanted, columns_for(()), selection)[1]
+    columns = columns_for(manifest.network_inputs, manifest.targets)
+    return read_jets(table, np.unique(table.group_of(wanted)), wanted, columns, selection)[1]
 
 
 def make_variant(
-    kind: str, content: bytes, jets: VariantJets, *, classes: tuple[str, ...], signal: str, uses_jet: bool, nodes: int
+    kind: str,
+    content: bytes,
+    jets: VariantJets,
+    *,
+    info: BundleInfo,
+    inputs: Inputs,
+    outputs: Outputs,
+    uses_jet: bool,
 ) -> tuple[bytes, Variant]:
-    """The file of variant ``kind`` of the model ``content`` that reads ``nodes`` nodes a jet, and what was found.
+    """The file of variant ``kind`` of the model ``content`` that ``info`` describes, and what was found.
 
-    InputError: it cannot be made, does not load in ONNX Runtime, or gives a score that is not finite.
+    InputError: it cannot be made, does not load in ONNX Runtime, or gives an output that is not finite.
     """
-    made = convert(kind, content, calibration=jets.calibration, uses_jet=uses_jet, n_classes=len(classes))
-    label = classes.index(signal)
-    float32, variant = _session(kind, content), _session(kind, made.content)
-    _check_finite(kind, variant, uses_jet, nodes)
-    scores = [_scores(session, jets.compared, uses_jet)[:, label] for session in (float32, variant)]
-    if not np.isfinite(scores[1]).all():
-        raise InputError(f"--{kind}: a score of a jet of the data set is not finite; leave the option out.")
-    shift = np.abs(scores[1] - scores[0])
-    auc_float32, auc = (_auc(jets.compared, label, score) for score in scores)
+    made = convert(kind, content, calibration=jets.calibration, inputs=inputs, outputs=outputs, uses_jet=uses_jet)
+    tensors, fed = first_tensors(outputs), _Fed(inputs, uses_jet)
+    float32, variant = (_Form(_session(kind, each), tensors) for each in (content, made.content))
+    _check_finite(kind, variant, fed, info.cap)
+    before, after = (_outputs_of(form, jets.compared, fed) for form in (float32, variant))
+    if not all(np.isfinite(values).all() for values in after):
+        raise InputError(f"--{kind}: an output for a jet of the data set is not finite; leave the option out.")
+    shifts: dict[str, Shift] = {}
+    for head, *values in zip(outputs.heads, before, after, strict=True):
+        measure = _class_shift if head.activation == "softmax" else _target_shifts
+        shifts |= measure(head, *values, jets.compared, info)
     return made.content, Variant(
         file=variant_file(kind),
         sha256=sha256(made.content).hexdigest(),
@@ -83,12 +105,74 @@ def make_variant(
         operators=made.operators,
         split=jets.split,
         jets=len(jets.compared),
-        largest_shift=float(shift.max(initial=0.0)),
-        mean_shift=float(shift.mean()),
-        auc=auc,
-        auc_float32=auc_float32,
-        speed_ratio=_speed_ratio(float32, variant, jets.compared, uses_jet),
+        shifts=shifts,
+        speed_ratio=_speed_ratio(float32, variant, jets.compared, fed),
     )
+
+
+@dataclass(frozen=True)
+class _Fed:
+    """How point clouds become a model's inputs."""
+
+    inputs: Inputs
+    uses_jet: bool
+
+    def made(self, n: int, rng: np.random.Generator) -> dict[str, Float32s]:
+        return feeds(made_jets("random", 2, n, rng, self.inputs), self.uses_jet)
+
+    def of(self, clouds: PointClouds) -> dict[str, Float32s]:
+        return feeds(pad(clouds, self.inputs), self.uses_jet)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """One form of the model, and which of its tensors are asked for."""
+
+    session: onnxruntime.InferenceSession
+    tensors: list[str]
+
+    def run(self, feed: dict[str, Float32s]) -> list[Float32s]:
+        found: list[Float32s] = self.session.run(self.tensors, feed)
+        return found
+
+
+def _class_shift(
+    head: Head, before: Float32s, after: Float32s, clouds: PointClouds, info: BundleInfo
+) -> dict[str, Shift]:
+    """Shift of the signal class's probability, and AUC where both signal and another class are there."""
+    signal = info.signal
+    if signal is None or signal not in head.columns:
+        return {}
+    column = head.columns.index(signal)
+    scores = before[:, column], after[:, column]
+    is_signal = clouds.jets["label"] == info.classes.index(signal)
+    weight = clouds.jets["weight"]
+    aucs: list[float | None] = [None, None]
+    if is_signal.any() and not is_signal.all():
+        aucs = [float(roc_auc_score(is_signal, score, sample_weight=weight)) for score in scores]
+    return {signal: Shift(**_shift(*scores), auc_float32=aucs[0], auc=aucs[1])}
+
+
+def _target_shifts(
+    head: Head, before: Float32s, after: Float32s, clouds: PointClouds, info: BundleInfo
+) -> dict[str, Shift]:
+    """Shift of each predicted quantity, and its mean absolute error over the jets that it is learnt from."""
+    labels = [info.classes.index(name) for name in learnt_classes(info.objective, head.name)]
+    learnt = np.isin(clouds.jets["label"], labels)
+    shifts = {}
+    for column, (name, unit) in enumerate(zip(head.columns, head.units or ("",) * len(head.columns), strict=True)):
+        values = before[:, column], after[:, column]
+        errors: list[float | None] = [None, None]
+        if TARGET_PREFIX + name in clouds.jets and learnt.any():
+            target, weight = clouds.jets[TARGET_PREFIX + name][learnt], clouds.jets["weight"][learnt]
+            errors = [float(np.average(np.abs(value[learnt] - target), weights=weight)) for value in values]
+        shifts[name] = Shift(**_shift(*values), unit=unit, mae_float32=errors[0], mae=errors[1])
+    return shifts
+
+
+def _shift(before: Float32s, after: Float32s) -> dict[str, float]:
+    shift = np.abs(after - before)
+    return {"largest_shift": float(shift.max(initial=0.0)), "mean_shift": float(shift.mean())}
 
 
 def _session(kind: str, content: bytes) -> onnxruntime.InferenceSession:
@@ -99,43 +183,34 @@ def _session(kind: str, content: bytes) -> onnxruntime.InferenceSession:
         raise InputError(f"--{kind}: ONNX Runtime cannot load the variant ({reason}); leave the option out.") from error
 
 
-def _check_finite(kind: str, session: onnxruntime.InferenceSession, uses_jet: bool, nodes: int) -> None:
+def _check_finite(kind: str, variant: _Form, fed: _Fed, cap: int) -> None:
     rng = np.random.default_rng(0)
-    for n in (0, 1, nodes):
-        (probabilities,) = session.run([OUTPUTS[0]], feeds(made_jets("random", 2, n, rng), uses_jet))
-        if not np.isfinite(probabilities).all():
-            raise InputError(f"--{kind}: a score is not finite on random jets, N = {n}; leave the option out.")
+    for n in (0, 1, cap):
+        if not all(np.isfinite(values).all() for values in variant.run(fed.made(n, rng))):
+            raise InputError(f"--{kind}: an output is not finite on random jets, N = {n}; leave the option out.")
 
 
-def _scores(session: onnxruntime.InferenceSession, clouds: PointClouds, uses_jet: bool) -> NDArray[np.float32]:
+def _outputs_of(form: _Form, clouds: PointClouds, fed: _Fed) -> list[Float32s]:
+    """What is asked for of each head [J, columns], in the order of ``clouds``."""
     order = np.argsort(clouds.counts, kind="stable")
-    parts = []
-    for start in range(0, len(order), SCORED_TOGETHER):
-        jets = pad(clouds.take(order[start : start + SCORED_TOGETHER]))
-        parts.append(session.run([OUTPUTS[0]], feeds(jets, uses_jet))[0])
-    scores = np.concatenate(parts)
-    return scores[np.argsort(order, kind="stable")]
+    parts = [
+        form.run(fed.of(clouds.take(order[start : start + SCORED_TOGETHER])))
+        for start in range(0, len(order), SCORED_TOGETHER)
+    ]
+    back = np.argsort(order, kind="stable")
+    return [np.concatenate(of_head)[back] for of_head in zip(*parts, strict=True)]
 
 
-def _auc(clouds: PointClouds, label: int, score: NDArray[np.float32]) -> float | None:
-    is_signal = clouds.jets["label"] == label
-    if is_signal.all() or not is_signal.any():
-        return None
-    return float(roc_auc_score(is_signal, score, sample_weight=clouds.jets["weight"]))
-
-
-def _speed_ratio(
-    float32: onnxruntime.InferenceSession, variant: onnxruntime.InferenceSession, clouds: PointClouds, uses_jet: bool
-) -> float:
+def _speed_ratio(float32: _Form, variant: _Form, clouds: PointClouds, fed: _Fed) -> float:
     """CPU time of ``float32`` over that of ``variant``: medians over the turns, summed over the jets."""
     chosen = np.unique(np.linspace(0, len(clouds) - 1, TIMED_JETS).round().astype(np.int64))
     seconds = np.empty((len(chosen), TURNS + 1, 2))
     for i, jet in enumerate(chosen):
-        feed = feeds(pad(clouds.take(np.array([jet]))), uses_jet)
+        feed = fed.of(clouds.take(np.array([jet])))
         for turn in range(TURNS + 1):
-            for side, session in enumerate((float32, variant)):
+            for side, form in enumerate((float32, variant)):
                 start = time.process_time()
-                session.run([OUTPUTS[0]], feed)
+                form.run(feed)
                 seconds[i, turn, side] = time.process_time() - start
     # The first turn of each jet makes room for its length.
     sums = np.median(seconds[:, 1:], axis=1).sum(0)

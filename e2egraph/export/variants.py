@@ -22,17 +22,19 @@ from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
 from e2egraph.data.padding import pad
 from e2egraph.errors import InputError
-from e2egraph.export.bundle import OUTPUTS
 from e2egraph.export.onnx import check_form
 from e2egraph.export.parity import feeds
 from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 
 CONVERTED = ("MatMul", "Gemm", "Conv")
 
 # A reader of this many jets at once: calibration keeps every intermediate result of a batch.
 CALIBRATION_BATCH = 4
 
-LOGITS = OUTPUTS[1]
+# What may stand between a last layer and an output: it takes columns apart or together, or scales them by constants.
+COLUMNWISE = ("Add", "Concat", "Div", "Gather", "Identity", "Mul", "Reshape", "Slice", "Split", "Squeeze", "Sub")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ class Converted:
     operators: int
 
 
-def convert(kind: str, content: bytes, *, calibration: PointClouds, uses_jet: bool, n_classes: int) -> Converted:
+def convert(
+    kind: str, content: bytes, *, calibration: PointClouds, inputs: Inputs, outputs: Outputs, uses_jet: bool
+) -> Converted:
     """``model.onnx`` in the form ``kind`` (``bundle.VARIANTS``), inputs and outputs float32 as before.
 
     ``calibration``: jets, as selected for the model, whose ranges int8 takes. InputError naming the
@@ -53,16 +57,21 @@ def convert(kind: str, content: bytes, *, calibration: PointClouds, uses_jet: bo
     names = [node.name for node in weighted(model)]
     if kind == "int8":
         # The last layer decides between scores that differ little, and is small.
-        names = [node.name for node in weighted(model) if LOGITS not in node.output]
+        last = last_layers(model, outputs)
+        names = [name for name in names if name not in last]
     if not names:
         raise InputError(
             f"--{kind}: the model has no {', '.join(CONVERTED[:-1])} or {CONVERTED[-1]} with stored weights to "
             "convert; leave the option out."
         )
     try:
-        made = _float16(model, names) if kind == "fp16" else _int8(model, names, calibration, uses_jet)
+        made = (
+            _float16(model, names)
+            if kind == "fp16"
+            else _int8(model, names, _Calibration(calibration, inputs, uses_jet))
+        )
         _drop_unused_domains(made)
-        check_form(made, uses_jet, n_classes)
+        check_form(made, inputs, outputs, uses_jet)
     except Exception as error:  # the converters' errors have no common class
         kinds = sorted({node.op_type for node in model.graph.node if node.name in names})
         raise InputError(
@@ -75,6 +84,29 @@ def weighted(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     """The operators that multiply by stored weights."""
     stored = {tensor.name for tensor in model.graph.initializer}
     return [node for node in model.graph.node if node.op_type in CONVERTED and node.input[1] in stored]
+
+
+def last_layers(model: onnx.ModelProto, outputs: Outputs) -> set[str]:
+    """Names of the weighted operators that make the raw numbers of each head.
+
+    Looked for against the flow from each head's last tensor (logits, predictions).
+    """
+    stored = {tensor.name for tensor in model.graph.initializer}
+    stored |= {name for node in model.graph.node if node.op_type == "Constant" for name in node.output}
+    maker = {name: node for node in model.graph.node for name in node.output}
+    layers = {node.name for node in weighted(model)}
+    found: set[str] = set()
+    waiting = [head.tensors[-1] for head in outputs.heads]
+    while waiting:
+        node = maker.get(waiting.pop())
+        if node is None:
+            continue
+        flowing = [name for name in node.input if name and name not in stored]
+        if node.name in layers:
+            found.add(node.name)
+        elif node.op_type in COLUMNWISE and (len(flowing) == 1 or node.op_type == "Concat"):
+            waiting += flowing
+    return found
 
 
 def _float16(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
@@ -118,8 +150,8 @@ def _cast(name: str, to: str, element_type: int) -> onnx.NodeProto:
     return onnx.helper.make_node("Cast", [name], [to], name=f"cast_{to}", to=element_type)
 
 
-def _int8(model: onnx.ModelProto, names: list[str], calibration: PointClouds, uses_jet: bool) -> onnx.ModelProto:
-    if len(calibration) == 0:
+def _int8(model: onnx.ModelProto, names: list[str], calibration: _Calibration) -> onnx.ModelProto:
+    if calibration.jets == 0:
         raise InputError("there is no training jet to take ranges from")
     level = logging.root.level
     logging.root.setLevel(logging.ERROR)  # it advises other preparations on the root logger
@@ -129,7 +161,7 @@ def _int8(model: onnx.ModelProto, names: list[str], calibration: PointClouds, us
             quantize_static(
                 model,
                 path,
-                _Calibration(calibration, uses_jet),
+                calibration,
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=list(CONVERTED),
                 nodes_to_quantize=names,
@@ -146,14 +178,15 @@ def _int8(model: onnx.ModelProto, names: list[str], calibration: PointClouds, us
 class _Calibration:
     """What ``quantize_static`` reads jets from: a few at a time, shortest first."""
 
-    def __init__(self, clouds: PointClouds, uses_jet: bool) -> None:
-        self._batches = self._feeds(clouds, uses_jet)
+    def __init__(self, clouds: PointClouds, inputs: Inputs, uses_jet: bool) -> None:
+        self.jets = len(clouds)
+        self._batches = self._feeds(clouds, inputs, uses_jet)
 
     @staticmethod
-    def _feeds(clouds: PointClouds, uses_jet: bool) -> Iterator[dict[str, NDArray[np.float32]]]:
+    def _feeds(clouds: PointClouds, inputs: Inputs, uses_jet: bool) -> Iterator[dict[str, NDArray[np.float32]]]:
         order = np.argsort(clouds.counts, kind="stable")
         for start in range(0, len(order), CALIBRATION_BATCH):
-            yield feeds(pad(clouds.take(order[start : start + CALIBRATION_BATCH])), uses_jet)
+            yield feeds(pad(clouds.take(order[start : start + CALIBRATION_BATCH]), inputs), uses_jet)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         return next(self._batches, None)

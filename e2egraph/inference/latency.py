@@ -10,8 +10,10 @@ import numpy as np
 
 from e2egraph.data.padding import DenseArrays, pad
 from e2egraph.errors import InputError
+from e2egraph.export.bundle import first_tensors
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.inference.session import Bundle
+from e2egraph.tasks.inputs import Inputs
 
 
 def latency(
@@ -26,21 +28,22 @@ def latency(
         raise InputError("latency needs at least one jet; choose another split or data set.")
     opened = Bundle.open(bundle, threads)
     selected = opened.select(clouds)
-    return {size: _median(opened, _batches(selected, size, repeats)) for size in batch_sizes}
+    return {size: _median(opened, _batches(selected, opened.inputs, size, repeats)) for size in batch_sizes}
 
 
-def _batches(clouds: PointClouds, size: int, repeats: int) -> list[DenseArrays]:
+def _batches(clouds: PointClouds, inputs: Inputs, size: int, repeats: int) -> list[DenseArrays]:
     # A batch larger than a short sample holds some jets twice.
-    return [pad(clouds.take(np.arange(i * size, (i + 1) * size) % len(clouds))) for i in range(repeats)]
+    return [pad(clouds.take(np.arange(i * size, (i + 1) * size) % len(clouds)), inputs) for i in range(repeats)]
 
 
 def _median(bundle: Bundle, batches: list[DenseArrays]) -> float:
     feeds = [bundle.feeds(batch) for batch in batches]
+    tensors = first_tensors(bundle.metadata.outputs)
     for feed in feeds[:3]:
-        bundle.session.run(["softmax"], feed)
+        bundle.session.run(tensors, feed)
     times = []
     for feed in feeds:
         start = time.perf_counter()
-        bundle.session.run(["softmax"], feed)
+        bundle.session.run(tensors, feed)
         times.append(time.perf_counter() - start)
     return 1000.0 * float(np.median(times)) / len(batches[0])

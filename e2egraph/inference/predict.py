@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +13,19 @@ from numpy.typing import NDArray
 
 from e2egraph import __version__
 from e2egraph.config import as_dict
-from e2egraph.data.padding import NODE_COLUMNS, pad
+from e2egraph.data.padding import node_columns, pad
 from e2egraph.data.parts import scores_of_all
-from e2egraph.data.scores import IDENTITY, Scores, write_scores
+from e2egraph.data.scores import IDENTITY, Scores, output_columns, target_columns, write_scores
 from e2egraph.data.share import ALONE, Share
 from e2egraph.errors import InputError, UsageError
-from e2egraph.graphs.columns import JET_VARIABLES, SPLITS, numpy_type
+from e2egraph.graphs.columns import SPLITS, numpy_type
 from e2egraph.graphs.manifest import Manifest, read_manifest, verify_shards
-from e2egraph.graphs.nodeselection import check_available
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.graphs.shards import open_shard, read_row_groups
 from e2egraph.inference.batches import batches_by_length
+from e2egraph.inference.fit import check_fit
 from e2egraph.inference.session import Bundle
-
-COLUMNS = (*IDENTITY, *JET_VARIABLES, *NODE_COLUMNS)
+from e2egraph.tasks.inputs import Inputs
 
 Progress = Callable[[int, int], None]
 
@@ -63,8 +63,8 @@ def predict_dataset(
 
     ``threads``: of ONNX Runtime, 0 for one a core; ``variant``: of the bundle, instead of ``model.onnx``;
     ``progress(done, total)`` is called as jets are read. InputError: bundle, variant or data set missing or damaged,
-    other classes than the bundle's, nodes lacking that it reads, no jet in the split. UsageError: unknown split or
-    variant, batch size below one.
+    it does not fit the bundle (``fit.check_fit``), no jet in the split. UsageError: unknown split or variant, batch
+    size below one.
     """
     summary = predict_share(
         bundle,
@@ -103,12 +103,7 @@ def predict_share(
         raise UsageError(f"batch size {batch_size} is too small; give 1 or more.")
     opened = Bundle.open(bundle, threads, variant)
     manifest = read_manifest(data)
-    if tuple(manifest.classes) != opened.classes:
-        raise InputError(
-            f"{data}: its classes are {', '.join(manifest.classes)}, those of {bundle} {', '.join(opened.classes)}; "
-            "give a data set of the bundle's task."
-        )
-    check_available(data, manifest.configuration, opened.metadata.info.node_selection)
+    check_fit(opened, data, manifest)
     verify_shards(data, manifest)
     about = {
         "bundle_sha256": opened.sha256,
@@ -116,11 +111,12 @@ def predict_share(
         "model": opened.metadata.info.model,
         "split": split,
     }
-    nodes = {"selection": as_dict(opened.metadata.info.node_selection), "most": opened.max_nodes}
+    nodes = {"selection": as_dict(opened.metadata.info.node_selection), "cap": opened.cap}
     key = {**about, "nodes": nodes, "e2egraph": __version__}
+    reader = _Reader(opened, data, manifest)
 
     def score() -> Scores:
-        return _scores(opened, data, manifest, share, split, batch_size, progress)
+        return _scores(reader, share, split, batch_size, progress)
 
     scores = scores_of_all(output, key, share, score)
     if scores is None:
@@ -128,48 +124,83 @@ def predict_share(
     if len(scores) == 0:
         where = f"split '{split}'" if split else "the data set"
         raise InputError(f"{data}: no jet in {where}; choose another split, or build the data set with more jets.")
-    write_scores(output, scores.jets, scores.probabilities, opened.classes, about)
+    write_scores(output, scores.jets, scores.values, scores.columns, about)
     parts = scores.about["parts"]
     cut, seconds = sum(part["jets_cut"] for part in parts), max(part["seconds"] for part in parts)
     return PredictSummary(output, len(scores), cut, seconds)
 
 
-def _scores(
-    bundle: Bundle,
-    data: Path,
-    manifest: Manifest,
-    share: Share,
-    split: str | None,
-    batch_size: int,
-    progress: Progress | None,
-) -> Scores:
+@dataclass(frozen=True)
+class _Reader:
+    """The objects of a data set as a bundle's network reads them."""
+
+    bundle: Bundle
+    data: Path
+    manifest: Manifest
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """The bundle's, channels with the numbers that they have in this data set."""
+        numbers = self.manifest.numbers
+        channels = (
+            replace(known, number=numbers.get(known.name, known.number)) for known in self.bundle.inputs.channels
+        )
+        return replace(self.bundle.inputs, channels=tuple(channels))
+
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """Columns of the quantities that are predicted, where the data set holds them."""
+        heads = self.bundle.metadata.outputs.heads
+        columns = target_columns([name for head in heads if head.activation == "none" for name in head.columns])
+        with open_shard(self.data / self.manifest.shards[0].name) as file:
+            return tuple(name for name in columns if name in file.schema_arrow.names)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that are read."""
+        info = self.bundle.metadata.info
+        deciding = (*info.task_selection.columns, *info.node_selection.columns)
+        names = (*IDENTITY, *self.targets, *self.inputs.object_names, *node_columns(self.inputs), *deciding)
+        return tuple(dict.fromkeys(names))
+
+    def select(self, clouds: PointClouds) -> PointClouds:
+        """The nodes that the network reads; ``nodes_cut``: how many more an object had."""
+        clouds = replace(clouds, jets={**clouds.jets, "nodes_cut": np.zeros(len(clouds), np.int64)})
+        selected = self.bundle.select(clouds, self.manifest.numbers)
+        beyond = np.maximum(selected.counts - self.bundle.cap, 0)
+        return replace(selected, jets={**selected.jets, "nodes_cut": selected.jets["nodes_cut"] + beyond})
+
+
+def _scores(reader: _Reader, share: Share, split: str | None, batch_size: int, progress: Progress | None) -> Scores:
     """The scores of this process's stretch of the data set, as far as it is in ``split``."""
-    first, last = share.bounds(sum(shard.jets for shard in manifest.shards))
+    first, last = share.bounds(sum(shard.jets for shard in reader.manifest.shards))
+    columns = output_columns(reader.bundle.metadata.outputs)
     jets = {name: [np.empty(0, numpy_type(name))] for name in IDENTITY}
-    scores = [np.empty((0, len(bundle.classes)), np.float32)]
+    jets |= {name: [np.empty(0, np.float32)] for name in reader.targets}
+    values = [np.empty((0, len(columns)), np.float32)]
     cut, seconds, done = 0, 0.0, 0
-    for clouds in _stretch(data, manifest, first, last):
+    for clouds in _stretch(reader, first, last):
         done += len(clouds)
         if split is not None:
             clouds = clouds.take(clouds.jets["split"] == split)
         start = time.perf_counter()
-        clouds = bundle.select(clouds)
-        scores.append(_score(bundle, clouds, batch_size))
+        clouds = reader.select(clouds)
+        values.append(_values(reader, clouds, batch_size))
         seconds += time.perf_counter() - start
-        cut += int((clouds.counts > bundle.max_nodes).sum())
-        for name in IDENTITY:
+        cut += int((clouds.jets["nodes_cut"] > 0).sum())
+        for name in jets:
             jets[name].append(clouds.jets[name])
         if progress is not None:
             progress(done, last - first)
-    whole = {name: np.concatenate(columns) for name, columns in jets.items()}
-    return Scores(whole, np.concatenate(scores), bundle.classes, {"jets_cut": cut, "seconds": seconds})
+    whole = {name: np.concatenate(parts) for name, parts in jets.items()}
+    return Scores(whole, np.concatenate(values), columns, {"jets_cut": cut, "seconds": seconds})
 
 
-def _stretch(data: Path, manifest: Manifest, first: int, last: int) -> Iterator[PointClouds]:
+def _stretch(reader: _Reader, first: int, last: int) -> Iterator[PointClouds]:
     """Jets ``first`` to ``last - 1`` of the data set, piece by piece: one row group is in memory at a time."""
     begun = 0
-    for shard in manifest.shards:
-        path = data / shard.name
+    for shard in reader.manifest.shards:
+        path = reader.data / shard.name
         if begun + shard.jets <= first or begun >= last:
             begun += shard.jets
             continue
@@ -181,16 +212,17 @@ def _stretch(data: Path, manifest: Manifest, first: int, last: int) -> Iterator[
                 if len(inside) == 0:
                     continue
                 try:
-                    clouds = read_row_groups(file, [group], COLUMNS)
+                    clouds = read_row_groups(file, [group], reader.columns)
                 except InputError as error:
                     raise InputError(f"{path}: {error}") from error
                 yield clouds if len(inside) == jets else clouds.take(inside)
 
 
-def _score(bundle: Bundle, clouds: PointClouds, batch_size: int) -> NDArray[np.float32]:
-    """Probabilities [J, C] in the order of ``clouds``; batches hold jets of similar length."""
-    scores = np.empty((len(clouds), len(bundle.classes)), np.float32)
-    counts = np.minimum(clouds.counts, bundle.max_nodes)
+def _values(reader: _Reader, clouds: PointClouds, batch_size: int) -> NDArray[np.float32]:
+    """What the network gives [J, C] in the order of ``clouds``; batches hold jets of similar length."""
+    outputs = reader.bundle.metadata.outputs
+    values = np.empty((len(clouds), outputs.size), np.float32)
+    counts = np.minimum(clouds.counts, reader.bundle.cap)
     for index in batches_by_length(counts, batch_size):
-        scores[index] = bundle.probabilities(pad(clouds.take(index)))
-    return scores
+        values[index] = reader.bundle.values(pad(clouds.take(index), reader.inputs))
+    return values

@@ -1,8 +1,10 @@
-"""A bundle as a callable: jets in, class probabilities out, by ONNX Runtime alone."""
+"""A bundle as a callable: jets in, class probabilities or predicted quantities out, by ONNX Runtime alone."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,14 @@ from numpy.typing import NDArray
 
 from e2egraph.data.padding import DenseArrays
 from e2egraph.errors import InputError, UsageError
-from e2egraph.export.bundle import MODEL_FILE, VARIANTS, Metadata, input_shapes, read_metadata
+from e2egraph.export.bundle import MODEL_FILE, VARIANTS, Metadata, first_tensors, read_metadata
 from e2egraph.export.one_thread import ORT_FATAL
-from e2egraph.export.preprocess import read_max_nodes
+from e2egraph.export.preprocess import read_cap
 from e2egraph.graphs.manifest import sha256_of
 from e2egraph.graphs.nodeselection import select_nodes
 from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.nodeselection import NodeSelection
 
 Float32s = NDArray[np.float32]
 
@@ -26,12 +30,12 @@ Float32s = NDArray[np.float32]
 class Bundle:
     """An opened bundle; ``Bundle.open`` makes it.
 
-    ``max_nodes``: nodes of a jet that are read (the first ones); ``sha256``: of the ONNX file in use.
+    ``cap``: nodes of an object that are read (the first ones); ``sha256``: of the ONNX file in use.
     """
 
     folder: Path
     metadata: Metadata
-    max_nodes: int
+    cap: int
     session: Any
     sha256: str
 
@@ -44,7 +48,7 @@ class Bundle:
         """
         metadata = read_metadata(folder)
         path, sha256 = _model_file(folder, metadata, variant)
-        max_nodes = read_max_nodes(folder, metadata.uses_jet)
+        cap = read_cap(folder, metadata.inputs, metadata.outputs, metadata.uses_jet)
         onnxruntime.set_default_logger_severity(ORT_FATAL)  # its errors come back as exceptions
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -52,22 +56,37 @@ class Bundle:
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors have no common class
             raise InputError(f"{path}: ONNX Runtime cannot load it ({_line(error)}); export the run again.") from error
-        if [tensor.name for tensor in session.get_inputs()] != list(input_shapes(metadata.uses_jet)):
-            raise InputError(f"{path}: its inputs are not those of metadata.json; export the run again.")
-        return Bundle(folder, metadata, max_nodes, session, sha256)
+        for kind, tensors in (("inputs", session.get_inputs()), ("outputs", session.get_outputs())):
+            if {tensor.name: tensor.shape for tensor in tensors} != metadata.tensors[kind]:
+                raise InputError(f"{path}: its {kind} are not those of metadata.json; export the run again.")
+        return Bundle(folder, metadata, cap, session, sha256)
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """What the network reads; no object quantities where it reads none."""
+        inputs = self.metadata.inputs
+        return inputs if self.metadata.uses_jet else replace(inputs, object=())
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the outputs."""
+        """The classes of the task, in the order of their labels."""
         return self.metadata.info.classes
 
-    def select(self, clouds: PointClouds) -> PointClouds:
-        """The nodes that the network was trained on; not yet cut to ``max_nodes``, as the caller may want to count."""
-        return select_nodes(clouds, replace(self.metadata.info.node_selection, cap=None))
+    def select(self, clouds: PointClouds, numbers: Mapping[str, int] | None = None) -> PointClouds:
+        """The nodes that the network was trained on: those of the task, and of these what the run selected.
+
+        Not yet cut to ``cap``, as the caller may want to count. ``numbers``: channel → its number in ``clouds``, the
+        bundle's own where not given.
+        """
+        numbers = numbers or self.inputs.numbers
+        info = self.metadata.info
+        of_task = select_nodes(clouds, of_channels(info.task_selection, numbers), numbers)
+        return select_nodes(of_task, replace(info.node_selection, cap=None), numbers)
 
     def feeds(self, jets: DenseArrays) -> dict[str, Float32s]:
-        """The model's inputs, channels first and float32, of at most ``max_nodes`` nodes."""
-        n = self.max_nodes
+        """The model's inputs, channels first and float32, of at most ``cap`` nodes; ``jets`` are padded in the order of
+        ``inputs``."""
+        n = self.cap
         inputs = {
             "points": np.ascontiguousarray(jets.points[:, :n].transpose(0, 2, 1)),
             "features": np.ascontiguousarray(jets.features[:, :n].transpose(0, 2, 1)),
@@ -76,25 +95,51 @@ class Bundle:
         return inputs | ({"jet": np.ascontiguousarray(jets.jet[:, :, None])} if self.metadata.uses_jet else {})
 
     def probabilities(self, jets: DenseArrays) -> Float32s:
-        """Softmax probabilities [B, C] of padded jets (B may be 0)."""
-        return self._run("softmax", jets)
+        """Class probabilities [B, C] of padded jets (B may be 0); ValueError where there are none."""
+        return self._one("softmax", jets)
 
     def logits(self, jets: DenseArrays) -> Float32s:
-        """Scores before softmax [B, C] of padded jets (B may be 0)."""
-        return self._run("logits", jets)
+        """Scores before softmax [B, C] of padded jets (B may be 0); ValueError where there are none."""
+        return self._one("logits", jets)
 
-    def _run(self, output: str, jets: DenseArrays) -> Float32s:
+    def predictions(self, jets: DenseArrays) -> Float32s:
+        """Predicted quantities [B, T] of padded jets (B may be 0), with units; ValueError where there are none."""
+        return self._one("prediction", jets)
+
+    def values(self, jets: DenseArrays) -> Float32s:
+        """Probabilities and predicted quantities [B, C] side by side, in the order of ``metadata.outputs``."""
+        found = self.outputs(jets, first_tensors(self.metadata.outputs))
+        return np.concatenate(list(found.values()), axis=1)
+
+    def outputs(self, jets: DenseArrays, tensors: Sequence[str] | None = None) -> dict[str, Float32s]:
+        """Tensor → [B, columns] of padded jets (B may be 0): all of the model's outputs, or those named."""
+        columns = self.metadata.outputs.tensors
+        names = list(columns if tensors is None else tensors)
         if len(jets) == 0:
-            return np.empty((0, len(self.classes)), np.float32)
+            return {name: np.empty((0, columns[name]), np.float32) for name in names}
         try:
-            (result,) = self.session.run([output], self.feeds(jets))
+            results = self.session.run(names, self.feeds(jets))
         except Exception as error:  # ONNX Runtime's errors have no common class
             shape = f"{len(jets)} jets of {jets.mask.shape[1]} nodes"
             raise InputError(
                 f"{self.folder}: ONNX Runtime fails on {shape} ({_line(error)}); lower the batch size."
             ) from error
-        scores: Float32s = result
-        return scores
+        return dict(zip(names, results, strict=True))
+
+    def _one(self, name: str, jets: DenseArrays) -> Float32s:
+        if name not in self.metadata.outputs.tensors:
+            raise ValueError(f"{self.folder} gives {', '.join(self.metadata.outputs.tensors)}, and no {name}")
+        return self.outputs(jets, [name])[name]
+
+
+def of_channels(selection: NodeSelection, names: Collection[str]) -> NodeSelection:
+    """The selection without what it says of channels other than ``names``."""
+    channels = None if selection.channels is None else [name for name in selection.channels if name in names]
+    thresholds, caps = (
+        {name: limit for name, limit in limits.items() if name in names}
+        for limits in (selection.thresholds, selection.caps)
+    )
+    return replace(selection, channels=channels, thresholds=thresholds, caps=caps)
 
 
 def _model_file(folder: Path, metadata: Metadata, variant: str | None) -> tuple[Path, str]:

@@ -70,6 +70,11 @@ class Inputs:
         return tuple(channel.name for channel in self.channels)
 
     @property
+    def numbers(self) -> dict[str, int]:
+        """Channel name → its number in shards."""
+        return {channel.name: channel.number for channel in self.channels}
+
+    @property
     def object_names(self) -> tuple[str, ...]:
         """Names of the object quantities, in order."""
         return tuple(quantity.name for quantity in self.object)

@@ -25,10 +25,11 @@ from e2egraph.data.table import JetTable
 from e2egraph.errors import InputError
 from e2egraph.evaluation.ablation.results import Cost
 from e2egraph.evaluation.ablation.runs import SPLIT, FinishedRun
-from e2egraph.export.bundle import OUTPUTS
+from e2egraph.export.bundle import first_tensors
 from e2egraph.export.one_thread import one_thread_session
 from e2egraph.export.onnx import to_onnx
 from e2egraph.export.parity import feeds
+from e2egraph.graphs.columns import VALUE
 from e2egraph.graphs.nodeselection import select_nodes
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.models.cost import forward_flops
@@ -58,6 +59,7 @@ class _Case:
 
     cost: Cost
     content: bytes | None
+    tensors: list[str]
     fed: list[Feed]
     seconds: list[float]
 
@@ -125,7 +127,9 @@ def _jets(table: JetTable) -> PointClouds:
     """Test jets spread evenly over the data set, in an order that has nothing to do with their classes."""
     numbers = table.jets_of(SPLIT)
     wanted = numbers[np.unique(np.linspace(0, len(numbers) - 1, JETS).round().astype(np.int64))]
-    _, clouds = read_jets(table, np.unique(table.group_of(wanted)), wanted, columns_for(table.manifest.network_inputs))
+    # Runs may choose nodes by their value, whether or not networks read it.
+    columns = [*columns_for(table.manifest.network_inputs), VALUE]
+    _, clouds = read_jets(table, np.unique(table.group_of(wanted)), wanted, columns)
     return clouds.take(np.random.default_rng(1).permutation(len(clouds)))
 
 
@@ -133,7 +137,7 @@ def _case(run: FinishedRun, jets: PointClouds) -> _Case:
     inputs, outputs = run.info.inputs, run.info.outputs
     torch.manual_seed(1)
     network = build_model(run.info.model, inputs, outputs).eval()
-    selected = select_nodes(jets, run.info.recipe.data.nodes, {row.name: row.number for row in inputs.channels})
+    selected = select_nodes(jets, run.info.recipe.data.nodes, inputs.numbers)
     middle = np.argsort(selected.counts, kind="stable")[len(selected) // 2]
     median = JetBatch.from_arrays(pad(selected.take(np.array([middle])), inputs))
     uses_jet = bool(getattr(network, "uses_jet", False))
@@ -153,7 +157,7 @@ def _case(run: FinishedRun, jets: PointClouds) -> _Case:
         nodes=float(selected.counts[middle]),
         limit=limit,
     )
-    return _Case(cost, content, fed, [])
+    return _Case(cost, content, first_tensors(outputs), fed, [])
 
 
 def _turn(case: _Case) -> None:
@@ -164,7 +168,7 @@ def _turn(case: _Case) -> None:
     for timed in (False, True):
         for feed in case.fed:
             start = time.perf_counter()
-            session.run([session.get_outputs()[0].name], feed)
+            session.run(case.tensors, feed)
             if timed:
                 case.seconds.append(time.perf_counter() - start)
 
