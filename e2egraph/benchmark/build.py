@@ -50,7 +50,7 @@ def benchmark_build(task: TaskConfig, samples: Sequence[Sample], *, progress: Pr
             ]
             advance(number + 1, runs)
         records.append(Record("2 workers", 2, "rate_over_1_worker", rates[2] / rates[1], ""))
-        sample_of = {str(path): sample.name for sample in samples for path in sample.paths}
+        sample_of = {str(path): sample for sample in samples for path in sample.paths}
         for number, path in enumerate(dict.fromkeys((paths[0], paths[-1]))):
             peak = peak_memory(task, sample_of[path], path, Path(folder))
             note = f"{_size(path) / 1e6:.0f} MB file, all of its shards in a fresh process"

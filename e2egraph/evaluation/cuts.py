@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError, UsageError
-from e2egraph.graphs.columns import AFTER, BEFORE, TARGET_PREFIX
-from e2egraph.tasks.objects.registry import kinds
 
 Values = NDArray[np.float64] | NDArray[np.bool_]
 
-# What says which jet it is, what the truth is, or how it was stored, is nothing to cut on.
-_NOT_FOR_CUTS = frozenset({"run", "lumi", "event", "jet", "label", "weight", "split", "nodes_cut"})
+# Columns that say which object it is, what the truth is, or how it was stored: nothing to cut on.
+NOT_FOR_CUTS = frozenset({"run", "lumi", "event", "jet", "label", "weight", "split", "nodes_cut"})
 
 SYNTAX = "numbers, jet quantities, + - * / abs(), < <= > >= == !=, and, or, not, parentheses"
 
@@ -65,7 +63,7 @@ class Cuts:
             bad = int((~np.isfinite(values[name])).sum())
             if bad:
                 raise InputError(
-                    f"selection '{self.expression}': {name} of {bad} jets is not finite; mend the data set."
+                    f"selection '{self.expression}': {name} of {bad} jets is not finite; build the data set again."
                 )
             if not values[name].any():
                 raise InputError(
@@ -113,8 +111,8 @@ class Cuts:
         raise AssertionError(ast.dump(node))
 
 
-def parse_cuts(expression: str, targets: Iterable[str] = ()) -> Cuts:
-    """Check a selection over ``COLUMNS`` and ``target_NAME`` for each of ``targets``.
+def parse_cuts(expression: str, known: Collection[str]) -> Cuts:
+    """Check a selection over the columns ``known`` of a data set's objects, without those of ``NOT_FOR_CUTS``.
 
     UsageError: not an expression, a name or a construct that is not understood (naming it and what is), numbers where
     conditions belong or the other way round, or no jet quantity at all.
@@ -126,7 +124,7 @@ def parse_cuts(expression: str, targets: Iterable[str] = ()) -> Cuts:
         tree = ast.parse(expression.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UsageError(f"selection '{shown}': cannot be read as an expression; allowed are {SYNTAX}.") from error
-    columns = (*COLUMNS, *(TARGET_PREFIX + name for name in targets))
+    columns = tuple(name for name in known if name not in NOT_FOR_CUTS)
     names: list[str] = []
     try:
         condition = _is_condition(tree, shown, columns, names)

@@ -94,9 +94,9 @@ def make_variant(
     if not all(np.isfinite(values).all() for values in after):
         raise InputError(f"--{kind}: an output for a jet of the data set is not finite; leave the option out.")
     shifts: dict[str, Shift] = {}
-    for head, *values in zip(outputs.heads, before, after, strict=True):
+    for head, old, new in zip(outputs.heads, before, after, strict=True):
         measure = _class_shift if head.activation == "softmax" else _target_shifts
-        shifts |= measure(head, *values, jets.compared, info)
+        shifts |= measure(head, old, new, jets.compared, info)
     return made.content, Variant(
         file=variant_file(kind),
         sha256=sha256(made.content).hexdigest(),
@@ -150,7 +150,8 @@ def _class_shift(
     aucs: list[float | None] = [None, None]
     if is_signal.any() and not is_signal.all():
         aucs = [float(roc_auc_score(is_signal, score, sample_weight=weight)) for score in scores]
-    return {signal: Shift(**_shift(*scores), auc_float32=aucs[0], auc=aucs[1])}
+    largest, mean = _shift(*scores)
+    return {signal: Shift(largest_shift=largest, mean_shift=mean, auc_float32=aucs[0], auc=aucs[1])}
 
 
 def _target_shifts(
@@ -166,13 +167,15 @@ def _target_shifts(
         if TARGET_PREFIX + name in clouds.jets and learnt.any():
             target, weight = clouds.jets[TARGET_PREFIX + name][learnt], clouds.jets["weight"][learnt]
             errors = [float(np.average(np.abs(value[learnt] - target), weights=weight)) for value in values]
-        shifts[name] = Shift(**_shift(*values), unit=unit, mae_float32=errors[0], mae=errors[1])
+        largest, mean = _shift(*values)
+        shifts[name] = Shift(largest_shift=largest, mean_shift=mean, unit=unit, mae_float32=errors[0], mae=errors[1])
     return shifts
 
 
-def _shift(before: Float32s, after: Float32s) -> dict[str, float]:
+def _shift(before: Float32s, after: Float32s) -> tuple[float, float]:
+    """The largest and the mean of |after − before|."""
     shift = np.abs(after - before)
-    return {"largest_shift": float(shift.max(initial=0.0)), "mean_shift": float(shift.mean())}
+    return float(shift.max(initial=0.0)), float(shift.mean())
 
 
 def _session(kind: str, content: bytes) -> onnxruntime.InferenceSession:

@@ -44,7 +44,7 @@ def event_keys(source: EventSource) -> EventKeys:
         stop = min(start + EVENTS_PER_STEP, source.n_events)
         events = source.read(start, stop, ["id"])
         parts.append(hash_unit(0, *(np.asarray(events[name]) for name in ("run", "lumi", "event"))))
-        weights += float(np.sum(events["gen_weight"], dtype=np.float64))
+        weights += float(np.asarray(events["gen_weight"], np.float64).sum())
     return EventKeys(np.concatenate(parts), weights)
 
 

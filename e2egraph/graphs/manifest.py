@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from e2egraph.errors import InputError, UsageError
+from e2egraph.graphs.columns import object_types
 from e2egraph.tasks.inputs import Inputs, read_inputs
 from e2egraph.tasks.objectives.objective import Objective, make_objective
+from e2egraph.tasks.objects.registry import kinds
 from e2egraph.tasks.task import import_extensions
 
 MANIFEST_NAME = "manifest.json"
@@ -103,6 +105,11 @@ class Manifest:
     def targets(self) -> tuple[str, ...]:
         """Names of the targets stored, without their prefix."""
         return self.objective.target_names
+
+    @property
+    def object_columns(self) -> tuple[str, ...]:
+        """Plain columns of the shards, in order."""
+        return tuple(object_types(kinds()[self.configuration["object"]["kind"]], self.targets))
 
     @property
     def digest(self) -> str:

@@ -135,10 +135,8 @@ class Bundle:
 def of_channels(selection: NodeSelection, names: Collection[str]) -> NodeSelection:
     """The selection without what it says of channels other than ``names``."""
     channels = None if selection.channels is None else [name for name in selection.channels if name in names]
-    thresholds, caps = (
-        {name: limit for name, limit in limits.items() if name in names}
-        for limits in (selection.thresholds, selection.caps)
-    )
+    thresholds = {name: limit for name, limit in selection.thresholds.items() if name in names}
+    caps = {name: limit for name, limit in selection.caps.items() if name in names}
     return replace(selection, channels=channels, thresholds=thresholds, caps=caps)
 
 

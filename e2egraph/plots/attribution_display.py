@@ -11,10 +11,10 @@ from matplotlib import rc_context, style
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from e2egraph.detector.channels import channels, hit_channels
+from e2egraph.detector.channels import hit_channels
 from e2egraph.graphs.pointclouds import PointClouds
-from e2egraph.plots.jet_display import HALF_ETA, HALF_PHI
 from e2egraph.plots.scores import save
+from e2egraph.tasks.region import Region
 
 # Colours reach their full strength at this quantile of |attribution|, lest a single node bleach all others.
 FULL_COLOUR = 0.99
@@ -23,12 +23,15 @@ FULL_COLOUR = 0.99
 _AREA_PER_GEV, _HIT_AREA, _SMALLEST_AREA, _LARGEST_AREA = 6.0, 6.0, 6.0, 300.0
 
 
-def draw_attribution(jet: PointClouds, maps: Mapping[str, NDArray], stem: Path, label: str) -> list[Path]:
+def draw_attribution(
+    jet: PointClouds, maps: Mapping[str, NDArray], region: Region, stem: Path, label: str
+) -> list[Path]:
     """One panel for each network: the nodes of ``jet`` (a single one), coloured by their attribution [N] in ``maps``.
 
     Red speaks for the class, blue against it; every panel has a scale of its own, since networks differ in how far
     their log-odds reach. Nodes with the strongest attribution are drawn last.
     """
+    eta, phi = region.half_eta, region.half_phi
     place = {name: jet.nodes[name] for name in ("deta", "dphi")}
     hits = np.isin(jet.nodes["channel"], [int(channel) for channel in hit_channels()])
     area = np.clip(_AREA_PER_GEV * jet.nodes["value"], _SMALLEST_AREA, _LARGEST_AREA)
@@ -52,7 +55,7 @@ def draw_attribution(jet: PointClouds, maps: Mapping[str, NDArray], stem: Path, 
                 edgecolors="grey",
                 linewidths=0.2,
             )
-            axes.set(xlim=(-HALF_ETA, HALF_ETA), ylim=(-HALF_PHI, HALF_PHI), xlabel=r"$\Delta\eta$")
+            axes.set(xlim=(-eta, eta), ylim=(-phi, phi), xlabel=r"$\Delta\eta$")
             axes.set_title(name, fontsize="medium")
             figure.colorbar(drawn, ax=axes, label="change of log-odds", extend="both")
         panels[0].set_ylabel(r"$\Delta\varphi$")
@@ -61,15 +64,20 @@ def draw_attribution(jet: PointClouds, maps: Mapping[str, NDArray], stem: Path, 
 
 
 def plot_channel_attribution(
-    changes: Mapping[str, NDArray], class_of: NDArray, classes: Sequence[str], stem: Path, label: str
+    changes: Mapping[str, NDArray],
+    channels: Sequence[str],
+    class_of: NDArray,
+    classes: Sequence[str],
+    stem: Path,
+    label: str,
 ) -> list[Path]:
     """One panel for each class: mean change of the log-odds [J, channels] when a channel is taken away, by network.
 
-    ``class_of`` [J]: each jet's class, as a number; bars are standard errors of the mean. Channels without any change
-    in any network (there are no such nodes, or none is read) are left out.
+    ``channels``: their names, in order; ``class_of`` [J]: each jet's class, as a number; bars are standard errors of
+    the mean. Channels without any change in any network (there are no such nodes, or none is read) are left out.
     """
     seen = np.any([np.asarray(change).any(axis=0) for change in changes.values()], axis=0)
-    drawn = [channel for channel in channels().values() if seen[channel]]
+    drawn = np.flatnonzero(seen)
     with style.context(mplhep.style.CMS), rc_context({"font.size": 15}):
         figure = Figure(figsize=(7.5 * len(classes), 1.5 + 0.6 * max(len(drawn), 4)), layout="constrained")
         panels = figure.subplots(1, len(classes), squeeze=False, sharey=True)[0]
@@ -85,7 +93,7 @@ def plot_channel_attribution(
             axes.axvline(0.0, color="grey", linewidth=1)
             axes.set_title(f"{members.sum()} {name} jets", fontsize="medium")
             axes.set_xlabel("change of log-odds by the channel", fontsize="small")
-        panels[0].set_yticks(range(len(drawn)), [channel.name for channel in drawn], fontsize="small")
+        panels[0].set_yticks(range(len(drawn)), [channels[place] for place in drawn.tolist()], fontsize="small")
         panels[0].minorticks_off()
         panels[0].invert_yaxis()
         panels[0].legend(fontsize="x-small")

@@ -25,12 +25,12 @@ from e2egraph.evaluation.ablation.results import (
     write_ablation,
 )
 from e2egraph.evaluation.ablation.runs import (
-    classification_of,
     SPLIT,
     FinishedRun,
     Say,
     check_folders,
     check_inputs,
+    classification_of,
     find_runs,
     make_runs,
 )

@@ -43,9 +43,7 @@ def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
     """
     objective = classification_of(training)
     if stored(test.manifest.objective) != stored(objective):
-        raise InputError(
-            f"{test.folder}: another objective than {training.folder} has; give data sets of one task."
-        )
+        raise InputError(f"{test.folder}: another objective than {training.folder} has; give data sets of one task.")
     labels = test.columns["label"][test.jets_of(SPLIT)]
     signal = test.manifest.classes.index(objective.signal)
     for what, found in (("signal", labels == signal), ("background", labels != signal)):

@@ -60,10 +60,10 @@ def integrated_gradients(
     """Share of each node in the log-odds' change from the baseline to the jet, [B, N]; 0 in padding.
 
     M. Sundararajan, A. Taly, Q. Yan, ICML 2017 (arXiv:1703.01365), eq. 1, summed over all variables of a
-    node but its place; the integral by ``steps`` Gauss–Legendre points. The baseline is the jet with those variables zero: every
-    node keeps its place and channel and has left nothing. Where the path is smooth the shares add up to the whole
-    change (``completeness_gap`` is what they miss). ``rows``: jets in one forward pass, or all of ``batch`` if it has
-    more. InputError: a derivative that is not finite.
+    node but its place; the integral by ``steps`` Gauss–Legendre points. The baseline is the jet with those
+    variables zero: every node keeps its place and channel and has left nothing. Where the path is smooth the shares
+    add up to the whole change (``completeness_gap`` is what they miss). ``rows``: jets in one forward pass, or all of
+    ``batch`` if it has more. InputError: a derivative that is not finite.
     """
     device = _device(model)
     batch = batch.to(device)

@@ -21,6 +21,7 @@ from e2egraph.evaluation.pages.chosen_jets import ChosenJet
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.models.image.planes import plane
 from e2egraph.models.image.rasterize import Rasterize
+from e2egraph.tasks.inputs import Inputs
 
 # Towers two by two: about a hundred forward passes a jet, some seconds for all of them.
 CELL_CRYSTALS = 2 * CRYSTALS_PER_TOWER
@@ -75,9 +76,7 @@ def jet_data(
     score = class_score(signal)
     by_channel = occlusion_by_channel(network, batch, score=score, inputs=inputs, rows=rows).numpy()
     region = inputs.region
-    by_cell = occlusion_by_cell(
-        network, batch, score=score, region=region, crystals=CELL_CRYSTALS, rows=rows
-    ).numpy()
+    by_cell = occlusion_by_cell(network, batch, score=score, region=region, crystals=CELL_CRYSTALS, rows=rows).numpy()
     known = {name for name in QUANTITIES if clouds.jets[name].any()}
     jets = []
     for place, jet in enumerate(chosen):
@@ -90,7 +89,7 @@ def jet_data(
                 "probabilities": [float(one) for one in scores.probabilities[jet.place]],
                 "identity": {name: int(scores.jets[name][jet.place]) for name in ("run", "lumi", "event", "jet")},
                 "quantities": _quantities(clouds, place, known),
-                "nodes": _nodes(clouds, nodes, by_cell[place, :count]),
+                "nodes": _nodes(clouds, nodes, by_cell[place, :count], inputs),
                 "image": [_sparse(plane) for plane in images[place]],
                 "channel_effect": [_number(one) for one in by_channel[place]],
             }
@@ -126,12 +125,14 @@ def _quantities(clouds: PointClouds, place: int, known: set[str]) -> list[list[A
     return result
 
 
-def _nodes(clouds: PointClouds, nodes: slice, effect: NDArray[np.float32]) -> dict[str, list[Any]]:
+def _nodes(clouds: PointClouds, nodes: slice, effect: NDArray[np.float32], inputs: Inputs) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
         name: [round(float(one), _POSITION_DIGITS) for one in clouds.nodes[name][nodes]] for name in ("deta", "dphi")
     }
-    columns["channel"] = clouds.nodes["channel"][nodes].tolist()
-    for name in ("value", "d0_sig", "dz_sig"):
+    # A channel is its position among the names that the page is given.
+    position = {number: place for place, number in enumerate(inputs.numbers.values())}
+    columns["channel"] = [position[number] for number in clouds.nodes["channel"][nodes].tolist()]
+    for name in (name for name in ("value", "d0_sig", "dz_sig") if name in clouds.nodes):
         columns[name] = [_number(one) for one in clouds.nodes[name][nodes]]
     columns["effect"] = [_number(one) for one in effect]
     return columns

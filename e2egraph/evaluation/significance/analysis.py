@@ -70,7 +70,7 @@ def load_analysis(name: str, manifest: Manifest) -> tuple[Analysis, Cuts | None]
             f"analysis {name}: yields of {', '.join(analysis.classes)}, but the data set's classes are "
             f"{', '.join(manifest.classes)}; give each of them a cross_section."
         )
-    cuts = None if analysis.selection is None else parse_cuts(analysis.selection, manifest.targets)
+    cuts = None if analysis.selection is None else parse_cuts(analysis.selection, manifest.object_columns)
     return analysis, cuts
 
 
