@@ -55,8 +55,8 @@ def complete(config: ModelConfig, origin: str) -> ModelConfig:
 def build_model(config: ModelConfig, inputs: Inputs, outputs: Outputs) -> nn.Module:
     """A new network with random weights (torch's global generator) that reads ``inputs`` and gives ``outputs``.
 
-    What it gives is in physical units (``models.output_scale``). UsageError when the network hides variables that are
-    not among ``inputs``.
+    What it gives is in physical units (``models.output_scale``). UsageError when the network cannot be made for
+    them: it needs or hides what is not among ``inputs``.
     """
     origin = f"model {config.name}"
     network: nn.Module = _network_class(config, origin)(_options(config, origin), inputs, outputs)

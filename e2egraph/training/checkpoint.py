@@ -34,26 +34,26 @@ class DamagedCheckpointError(InputError):
 
 
 def write_checkpoint(path: Path, content: dict[str, Any], keep: Path | None = None) -> None:
-    """Write ``content`` (tensors and plain values) beside ``path``, flush it to the disk and rename it.
+    """Write ``content`` (tensors and plain values) next to ``path``, flush it to the disk and rename it.
 
     The file that stood at ``path`` becomes ``keep``, if given. InputError when it cannot be written; what was there
     before is then still there.
     """
     stream = io.BytesIO()
     torch.save({"format": FORMAT, **content}, stream)
-    beside = path.with_name(path.name + ".partial")
+    partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
+        with partial.open("wb") as file:
             file.write(stream.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         if keep is not None and path.exists():
             path.replace(keep)
-        beside.replace(path)
+        partial.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise InputError(
             f"{path}: cannot be written ({error.strerror or error}); the checkpoint before it is kept, so make room "
             "and give the same command again."
@@ -108,7 +108,7 @@ def read_latest(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
         try:
             return read_checkpoint(path), remarks
         except DamagedCheckpointError:
-            remarks.append(f"{path} is damaged and left aside")
+            remarks.append(f"{path} is damaged and ignored")
     if remarks:
         raise InputError(f"{folder}: no checkpoint in it can be read; begin again with --restart.")
     return None, remarks

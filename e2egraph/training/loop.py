@@ -26,7 +26,7 @@ from e2egraph.training.random_state import random_state, restore_random_state
 from e2egraph.training.recipe import TrainingOptions
 from e2egraph.training.run_folder import CHECKPOINTS, METRICS
 from e2egraph.training.schedule import learning_rate
-from e2egraph.training.watch import MEND, LossWatch, describe
+from e2egraph.training.watch import REMEDY, LossWatch, describe
 from e2egraph.training.watchers import LostWatcher, StepReport, Watcher
 
 # Steps between looks at whether all goes well: looking waits for a GPU, and for the other processes.
@@ -205,7 +205,8 @@ class Training:
         if not abs(validation[LOSS]) < float("inf"):
             # Each jet's loss is finite, or _validate had named it.
             raise InputError(
-                f"training diverged: the sum of the validation losses of epoch {place.epoch + 1} is too large; {MEND}."
+                f"training diverged: the sum of the validation losses of epoch {place.epoch + 1} is too large; "
+                f"{REMEDY}."
             )
         row = EpochRow(
             epoch=place.epoch + 1,

@@ -12,7 +12,7 @@ from e2egraph.data.table import JetTable
 from e2egraph.training.run_folder import write_json
 from e2egraph.training.which_object import identity, in_words
 
-MEND = "lower training.learning_rate or set training.gradient_clip, with --restart or another --output"
+REMEDY = "lower training.learning_rate or set training.gradient_clip, with --restart or another --output"
 
 
 @dataclass(frozen=True)
@@ -83,4 +83,4 @@ def describe(found: list[str | None]) -> str:
     """
     said = [what for what in found if what is not None]
     causes = [what for what in said if what.startswith("the loss")] or said
-    return f"training diverged: {causes[0]}; {MEND}."
+    return f"training diverged: {causes[0]}; {REMEDY}."

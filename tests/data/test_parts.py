@@ -16,9 +16,10 @@ KEY = {"model": "a", "split": "test"}
 def some_scores(first: int, last: int) -> Scores:
     event = np.arange(first, last)
     jets = {name: np.zeros(len(event), int) for name in ("run", "lumi", "jet", "label", "weight")}
-    jets |= {"event": event, "split": np.full(len(event), "test")}
+    jets |= {"target_mass": 2.0 * event, "event": event, "split": np.full(len(event), "test")}
     signal = (event / 1000).astype(np.float32)
-    return Scores(jets, np.stack([1 - signal, signal], axis=1), ("qcd", "top"), {"jets": len(event)})
+    values = np.stack([1 - signal, signal, 2 * signal], axis=1)
+    return Scores(jets, values, ("score_qcd", "score_top", "predicted_mass"), {"jets": len(event)})
 
 
 def run(output, rank, world=3, key=KEY, total=10) -> Scores | None:
@@ -33,7 +34,8 @@ def test_whoever_ends_last_gets_all_scores_in_order(tmp_path, order, total):
     *early, last = (run(output, rank, total=total) for rank in order)
     assert early == [None, None]
     assert last.jets["event"].tolist() == list(range(total))
-    np.testing.assert_array_equal(last.probabilities, some_scores(0, total).probabilities)
+    np.testing.assert_array_equal(last.values, some_scores(0, total).values)
+    assert last.jets["target_mass"].tolist() == [2.0 * event for event in range(total)]
     assert sum(part["jets"] for part in last.about["parts"]) == total
     assert list(tmp_path.iterdir()) == []
 
@@ -93,5 +95,5 @@ def test_joined_scores_are_written_as_those_of_one_process(tmp_path):
     run(output, 0), run(output, 1)
     many, one = run(output, 2), joined([some_scores(0, 10)])
     for name, scores in (("many", many), ("one", one)):
-        write_scores(tmp_path / name, scores.jets, scores.probabilities, scores.classes)
+        write_scores(tmp_path / name, scores.jets, scores.values, scores.columns)
     assert (tmp_path / "many").read_bytes() == (tmp_path / "one").read_bytes()

@@ -8,6 +8,8 @@ import torch
 from e2egraph.config import config_names
 from e2egraph.errors import UsageError
 from e2egraph.models.registry import ModelConfig, build_model, load_model_config, parameter_count
+from e2egraph.tasks.outputs import Head, Outputs
+from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
 
 OWN_MODEL = '''
@@ -22,16 +24,20 @@ class Counter(torch.nn.Module):
     """Scores a jet by its number of nodes."""
     Options = Options
 
-    def __init__(self, options, n_outputs):
+    def __init__(self, options, inputs, outputs):
         super().__init__()
         self.scale = options.scale
-        self.weight = torch.nn.Parameter(torch.ones(n_outputs))
+        self.weight = torch.nn.Parameter(torch.ones(outputs.size))
 
     def forward(self, points, features, mask, jet):
         return self.scale * mask.float().sum(1, keepdim=True) * self.weight
 
 class NoOptions(torch.nn.Module):
     pass
+
+class OldArguments(Counter):
+    def __init__(self, options, n_outputs):
+        pass
 '''
 
 
@@ -64,21 +70,23 @@ def test_a_loaded_configuration_holds_every_option() -> None:
 
 
 def test_settings_change_the_network() -> None:
-    small, large = (build_model(load_model_config("gravnet", [f"options.width={w}"]), 2) for w in (8, 16))
+    small, large = (
+        build_model(load_model_config("gravnet", [f"options.width={w}"]), INPUTS, TWO_CLASSES) for w in (8, 16)
+    )
     assert parameter_count(small) < parameter_count(large)
 
 
 def test_a_saved_configuration_builds_the_same_network() -> None:
     config = load_model_config("gravnet", ["options.width=8", "options.depth=1"])
     again = ModelConfig(name=config.name, network=config.network, options=config.options)
-    model, copy = build_model(config, 2), build_model(again, 2)
+    model, copy = (build_model(one, INPUTS, TWO_CLASSES) for one in (config, again))
     copy.load_state_dict(model.state_dict())
     inputs = jets([12, 5])
     assert torch.equal(model(*inputs), copy(*inputs))
 
 
 def test_a_model_of_ones_own_needs_no_change_here(own_model: Path) -> None:
-    model = build_model(load_model_config(str(own_model), ["options.scale=3"]), 2)
+    model = build_model(load_model_config(str(own_model), ["options.scale=3"]), INPUTS, TWO_CLASSES)
     assert model(*jets([4, 0])).tolist() == [[12.0, 12.0], [0.0, 0.0]]
 
 
@@ -103,6 +111,17 @@ def test_wrong_settings_are_refused_by_name(setting: str, message: str) -> None:
 def test_a_class_without_options_is_refused(own_model: Path) -> None:
     with pytest.raises(UsageError, match="no Options"):
         load_model_config(str(own_model), ["network=somebodys_model:NoOptions"])
+
+
+def test_a_class_that_is_made_otherwise_is_refused(own_model: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot be made as OldArguments\(options, inputs, outputs\)"):
+        load_model_config(str(own_model), ["network=somebodys_model:OldArguments"])
+
+
+def test_outputs_of_ones_own_network_are_in_the_units_asked_for(own_model: Path) -> None:
+    outputs = Outputs(heads=(Head(name="mass", columns=("mass",), units=("GeV",), offset=(100.0,), scale=(5.0,)),))
+    model = build_model(load_model_config(str(own_model)), INPUTS, outputs)
+    assert model(*jets([4, 0])).tolist() == [[140.0], [100.0]]
 
 
 def test_an_unknown_model_is_refused_with_the_names_there_are() -> None:

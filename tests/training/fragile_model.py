@@ -55,7 +55,7 @@ def run_out_of_memory(where: str) -> None:
 
 
 class FragileNorms(Fragile):
-    """With a batch norm besides."""
+    """With a batch norm too."""
 
     def __init__(self, options: TinyOptions, inputs: Inputs, outputs: Outputs) -> None:
         super().__init__(options, inputs, outputs)

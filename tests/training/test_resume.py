@@ -225,7 +225,7 @@ def test_a_damaged_checkpoint_is_recognised_and_the_one_before_is_used(data, mod
     assert_same_run(run, whole)
 
 
-def test_two_damaged_checkpoints_are_an_error_that_names_the_mend(data, model, whole, run):
+def test_two_damaged_checkpoints_are_an_error_that_says_what_to_do(data, model, whole, run):
     for name in ("last", "previous"):
         (run / "checkpoints" / f"{name}.ckpt").write_bytes(b"PK")
     with pytest.raises(InputError, match="no checkpoint in it can be read; begin again with --restart"):

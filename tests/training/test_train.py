@@ -227,7 +227,7 @@ def test_finished_runs_and_foreign_folders_are_left_alone(finished, data, model,
         train(model, data, foreign / "chapter.tex", settings=FAST, progress=False)
 
 
-def test_training_that_diverges_ends_with_an_error_that_names_the_mend(data, model, tmp_path):
+def test_training_that_diverges_says_what_to_do(data, model, tmp_path):
     settings = ("training.epochs=3", "training.learning_rate=1e30", "training.optimizer=sgd", "training.batch_size=8")
     with pytest.raises(InputError, match=r"training diverged.*lower training\.learning_rate"):
         train(model, data, tmp_path / "run", settings=settings, progress=False)

@@ -1,4 +1,4 @@
-"""``e2egraph train`` that fails: exit code 1 and one sentence that names the fault and the mend."""
+"""``e2egraph train`` that fails: exit code 1 and one sentence that names the fault and what to do."""
 
 import json
 

@@ -28,7 +28,7 @@ def open_storage(location: str) -> BaseStorage:
     if "://" not in location:
         path = Path(location)
         try:
-            mend(path)
+            repair(path)
             return JournalStorage(JournalFileBackend(str(path)))
         except (ValueError, KeyError) as error:
             raise InputError(f"{path}: damaged journal ({error}); remove the file to begin a new search.") from error
@@ -36,7 +36,7 @@ def open_storage(location: str) -> BaseStorage:
     try:
         return RDBStorage(location)
     except Exception as error:  # SQLAlchemy's, the driver's, or an import that fails: as many as there are databases
-        raise InputError(f"--storage {shown}: cannot be opened ({type(error).__name__}); mend the URL.") from error
+        raise InputError(f"--storage {shown}: cannot be opened ({type(error).__name__}); correct the URL.") from error
 
 
 def without_password(url: str) -> str:
@@ -54,7 +54,7 @@ def without_password(url: str) -> str:
     return url if not parts.query else urlunsplit(parts._replace(query="&".join(shown)))
 
 
-def mend(path: Path) -> None:
+def repair(path: Path) -> None:
     """Cut off a last line that a killed process left half written; it was never acknowledged to anybody."""
     if not path.is_file():
         return

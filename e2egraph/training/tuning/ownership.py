@@ -1,6 +1,6 @@
 """Which process works on a trial, so that the trial of a dead one can be taken up again, and only that.
 
-A file ``NNNN.owner`` beside each running trial's folder names host and process; its owner touches it while it works.
+A file ``NNNN.owner`` next to each running trial's folder names host and process; its owner touches it while it works.
 """
 
 from __future__ import annotations

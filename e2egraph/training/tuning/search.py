@@ -150,8 +150,8 @@ def _summarise(study: Study, before: int) -> TuneSummary:
         reasons = [trial.user_attrs["reason"] for trial in trials if "reason" in trial.user_attrs]
         why = f"the first failed: {reasons[0].rstrip('.')}" if reasons else "none was begun in time"
         raise InputError(
-            f"{search.output}: none of {len(trials)} trials could be finished ({why}); mend the space or the settings "
-            "and give another --output, or raise --trials."
+            f"{search.output}: none of {len(trials)} trials could be finished ({why}); correct the space or the "
+            "settings and give another --output, or raise --trials."
         )
     assert best.value is not None
     counts = [trial.state for trial in trials]

@@ -116,7 +116,7 @@ def read_space(name: str) -> Space:
             raise UsageError(f"{path}: unknown setting '{key}'; begin with one of {', '.join(GROUPS)}.")
         if not isinstance(entry, dict) or ("choices" in entry) == ("low" in entry or "high" in entry):
             raise UsageError(
-                f"{path}: '{key}' needs either {{choices: […]}} or {{low: …, high: …}}; mend the search space."
+                f"{path}: '{key}' needs either {{choices: […]}} or {{low: …, high: …}}; correct the search space."
             )
         cls: type[Dimension] = Choices if "choices" in entry else Interval
         dimensions[key] = validate(cls, entry, f"{path}, {key}")
@@ -144,12 +144,13 @@ def check_space(space: Space, load: Callable[[list[str]], object]) -> None:
                 except UsageError as error:
                     first = first or error
             else:
-                reason = str(first).split("; mend")[0].rstrip(".")
-                raise UsageError(f"{space.origin}: {key}={_flow(value)} cannot be used ({reason}); mend the space.")
+                message = str(first).rstrip(".")
+                reason = message.rpartition("; ")[0] or message
+                raise UsageError(f"{space.origin}: {key}={_flow(value)} cannot be used ({reason}); correct the space.")
 
 
 def _combinations(space: Space, key: str) -> Iterator[dict[str, Any]]:
-    """Nothing beside ``key``, then values of the other settings, drawn with a fixed seed."""
+    """Nothing but ``key``, then values of the other settings, drawn with a fixed seed."""
     draw = random.Random(0)
     others = {name: dimension.samples for name, dimension in space.dimensions.items() if name != key}
     yield {}

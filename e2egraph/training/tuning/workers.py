@@ -44,7 +44,7 @@ def work(study: Study, look: Callable[[], None]) -> None:
         if reason is not None:
             raise InputError(
                 f"{study.search.output}: the first {ALIKE} trials and all since failed alike ({reason.rstrip('.')}); "
-                "mend that, remove the folder and begin again."
+                "correct that, remove the folder and begin again."
             )
 
 
