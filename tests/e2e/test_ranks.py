@@ -16,11 +16,10 @@ from torch import multiprocessing
 from e2egraph.cli import main
 from e2egraph.data.scores import read_scores
 from e2egraph.data.table import read_table
-from e2egraph.export.export import export_model
 from e2egraph.models.standardize import RunningStandardize
 from tests.e2e.ranks_process import epoch_scores, jets, loss_of, norms, process
 from tests.e2e.standardized_model import write_standardized_model
-from tests.export.bundles import JetLinear, info
+from tests.export.bundles import JetLinear, export, info
 from tests.toy_dataset import write_toy_dataset
 from tests.training.batches import batch_of
 
@@ -67,7 +66,7 @@ def alone(tmp_path_factory, model, data) -> Path:
 def bundle(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     output = tmp_path_factory.mktemp("bundles") / "linear"
-    export_model(JetLinear().eval(), info=info(node_cap=20), sample=None, output=output)
+    export(JetLinear().eval(), output, info(cap=20))
     return output
 
 

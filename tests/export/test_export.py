@@ -15,14 +15,14 @@ from torch import Tensor, nn
 
 from e2egraph import __version__
 from e2egraph.config import digest
-from e2egraph.data.padding import FEATURE_NAMES, pad
+from e2egraph.data.padding import pad
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import BUNDLE_FILES, read_metadata
-from e2egraph.export.export import export_model
+from e2egraph.export.made_jets import made_jets
 from e2egraph.export.onnx import check_form, to_onnx
-from e2egraph.export.parity import made_jets
-from e2egraph.export.preprocess import preprocessing, read_max_nodes
-from tests.export.bundles import JetLinear, export_small, info, small_model
+from e2egraph.export.preprocess import preprocessing, read_cap
+from tests.all_inputs import INPUTS, TWO_CLASSES
+from tests.export.bundles import JetLinear, Linear, export, export_small, info, small_model
 from tests.toy_dataset import toy_clouds
 
 
@@ -44,7 +44,7 @@ def test_one_file_serves_every_batch_and_every_number_of_nodes(exported: SimpleN
     runtime = session(exported.folder)
     for batch in (1, 4):
         for kind in ("random", "lattice"):
-            jets = made_jets(kind, batch, n, np.random.default_rng(n))
+            jets = made_jets(kind, batch, n, np.random.default_rng(n), INPUTS)
             feeds = {
                 "points": jets.points.transpose(0, 2, 1),
                 "features": jets.features.transpose(0, 2, 1),
@@ -92,7 +92,8 @@ def test_metadata_says_what_the_model_is_and_how_well_it_agrees(exported: Simple
     assert metadata.info.signal == "top"
     assert metadata.info.metrics == {"auc": 0.93}
     assert metadata.info.model_config["options"]
-    assert metadata.features == FEATURE_NAMES
+    assert metadata.inputs == INPUTS
+    assert metadata.outputs == TWO_CLASSES
     assert metadata.parameters == sum(p.numel() for p in exported.model.parameters())
     assert metadata.parity["cases"] >= 30
     assert 0 <= metadata.parity["largest_difference"] <= 1e-4
@@ -103,7 +104,7 @@ def test_the_file_alone_says_what_it_is(exported: SimpleNamespace) -> None:
     found = session(exported.folder).get_modelmeta().custom_metadata_map
     assert found["version_e2egraph"] == __version__
     assert found["version_onnxruntime"] == onnxruntime.__version__
-    assert found["configuration_sha256"] == digest({"name": "toy"})
+    assert found["configuration_sha256"] == digest(info().configuration)
     assert found["configuration_sha256"] == read_metadata(exported.folder).configuration_sha256
     assert found["dataset_sha256"] == "0" * 64
     assert json.loads(found["metrics"]) == {"auc": 0.93}
@@ -111,19 +112,27 @@ def test_the_file_alone_says_what_it_is(exported: SimpleNamespace) -> None:
     assert found["model"] == exported.name
 
 
-def test_a_bundle_of_before_there_were_variants_and_cards_opens(exported: SimpleNamespace, tmp_path: Path) -> None:
+def test_metadata_holds_inputs_and_outputs_whole(exported: SimpleNamespace) -> None:
+    content = json.loads((exported.folder / "metadata.json").read_text())
+    assert content["schema_version"] == 2
+    assert [entry["name"] for entry in content["inputs"]["variables"]] == list(INPUTS.variable_names)
+    assert {entry["name"]: entry["unit"] for entry in content["inputs"]["variables"]}["d0"] == "cm"
+    assert content["inputs"]["channels"][9] == {
+        "name": "ECAL", "number": 9, "collection": "ecal", "radius": 129.0, "energy": True, "cms": None
+    }  # fmt: skip
+    assert (content["inputs"]["region"]["rows"], content["inputs"]["region"]["centre"]) == (125, "tower")
+    assert content["outputs"]["heads"][0]["columns"] == ["qcd", "top"]
+    assert content["tensors"]["outputs"] == {"softmax": ["batch", 2], "logits": ["batch", 2]}
+    assert content["info"]["cap"] == 300
+
+
+def test_a_bundle_of_the_first_schema_is_refused(exported: SimpleNamespace, tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(exported.folder, tmp_path / "bundle"))
-    (bundle / "README.md").unlink()
     content = json.loads((bundle / "metadata.json").read_text())
-    for key in ("variants", "configuration_sha256"):
-        del content[key]
-    del content["info"]["simulated"]
-    for key in ("real_jets", "largest_exchange"):
-        del content["parity"][key]
-    (bundle / "metadata.json").write_text(json.dumps(content))
-    metadata = read_metadata(bundle)
-    assert metadata.variants == {}
-    assert metadata.info.simulated is None
+    (bundle / "metadata.json").write_text(json.dumps(content | {"schema_version": 1}))
+    with pytest.raises(InputError, match=r"schema version 1, but this e2egraph reads 2; train and export") as failure:
+        read_metadata(bundle)
+    assert "\n" not in str(failure.value)
 
 
 def as_cmssw(preprocess: dict, group: str, columns: dict[str, np.ndarray]) -> np.ndarray:
@@ -146,11 +155,11 @@ def as_cmssw(preprocess: dict, group: str, columns: dict[str, np.ndarray]) -> np
 @pytest.mark.parametrize("n", [0, 1, 60, 400])
 def test_inputs_made_as_cmssw_makes_them_give_torchs_scores(exported: SimpleNamespace, n: int) -> None:
     clouds = toy_clouds(1, 1, np.random.default_rng(2), nodes=(n, n))
-    jets = pad(clouds)
+    jets = pad(clouds, INPUTS)
     preprocess = json.loads((exported.folder / "preprocess.json").read_text())
     columns = {
         "points": dict(zip(("deta", "dphi"), jets.points[0].T, strict=True)),
-        "features": dict(zip(FEATURE_NAMES, jets.features[0].T, strict=True)),
+        "features": dict(zip(INPUTS.feature_names, jets.features[0].T, strict=True)),
         "mask": {"mask": np.ones(n)},
     }
     feeds = {name: as_cmssw(preprocess, name, columns[name]) for name in preprocess["input_names"]}
@@ -189,20 +198,9 @@ def test_triton_is_told_the_tensors_of_the_model(exported: SimpleNamespace) -> N
 def test_exporting_leaves_the_model_as_it_was(tmp_path: Path) -> None:
     model = small_model("gravnet").train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    export_model(model, info=info(), sample=pad(toy_clouds(0, 9, np.random.default_rng(0))), output=tmp_path / "b")
+    export(model, tmp_path / "b", sample=pad(toy_clouds(0, 9, np.random.default_rng(0)), INPUTS))
     assert model.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-
-
-class Linear(nn.Module):
-    """The smallest network: the sum of the node variables through one layer."""
-
-    def __init__(self, n_outputs: int = 2) -> None:
-        super().__init__()
-        self.layer = nn.Linear(len(FEATURE_NAMES), n_outputs)
-
-    def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
-        return self.layer((features * mask.unsqueeze(-1)).sum(1) / 1000.0)
 
 
 class OtherInOnnx(Linear):
@@ -247,7 +245,7 @@ class ByValue(Linear):
 )
 def test_a_model_that_fails_the_gate_leaves_nothing_behind(model: nn.Module, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message) as failure:
-        export_model(model, info=info(), sample=None, output=tmp_path / "out" / "bundle")
+        export(model, tmp_path / "out" / "bundle")
     assert "\n" not in str(failure.value)
     assert not (tmp_path / "out").exists()
 
@@ -261,13 +259,13 @@ def test_real_jets_that_disagree_are_caught(tmp_path: Path) -> None:
     clouds = toy_clouds(1, 3, np.random.default_rng(0), nodes=(5, 9))
     clouds.nodes["value"][-1] = 2e5  # in the last of three jets
     with pytest.raises(InputError, match="jets 0 to 2 of the data set"):
-        export_model(OtherForLargeValues(), info=info(), sample=pad(clouds), output=tmp_path / "bundle")
+        export(OtherForLargeValues(), tmp_path / "bundle", sample=pad(clouds, INPUTS))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_model_that_reads_jet_quantities_asks_for_them(tmp_path: Path) -> None:
     model = JetLinear().eval()
-    metadata = export_model(model, info=info(), sample=None, output=tmp_path / "bundle")
+    metadata = export(model, tmp_path / "bundle")
     assert metadata.parity["largest_difference"] <= 1e-4
     assert [i.name for i in session(tmp_path / "bundle").get_inputs()] == ["points", "features", "mask", "jet"]
     assert read_metadata(tmp_path / "bundle").uses_jet
@@ -278,12 +276,12 @@ def test_a_model_that_reads_jet_quantities_asks_for_them(tmp_path: Path) -> None
 def test_an_earlier_bundle_is_replaced_and_other_content_is_not(tmp_path: Path) -> None:
     output = tmp_path / "bundle"
     for name in ("first", "second"):
-        export_model(Linear(), info=info(name), sample=None, output=output)
+        export(Linear(), output, info(name))
         assert read_metadata(output).info.model == name
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
     (output / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match=r"holds other content \(thesis\.tex\)"):
-        export_model(Linear(), info=info(), sample=None, output=output)
+        export(Linear(), output)
     assert (output / "thesis.tex").read_text() == "years of work"
     assert read_metadata(output).info.model == "second"
 
@@ -291,13 +289,13 @@ def test_an_earlier_bundle_is_replaced_and_other_content_is_not(tmp_path: Path) 
 def test_an_output_that_is_a_file_or_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     with pytest.raises(InputError, match="is a file"):
-        export_model(Linear(), info=info(), sample=None, output=tmp_path / "file")
+        export(Linear(), tmp_path / "file")
     with pytest.raises(InputError, match="cannot be written"):
-        export_model(Linear(), info=info(), sample=None, output=tmp_path / "file" / "bundle")
+        export(Linear(), tmp_path / "file" / "bundle")
 
 
 def test_operator_sets_that_cmssw_lacks_are_refused() -> None:
-    good = to_onnx(Linear().eval(), 2)
+    good = to_onnx(Linear().eval(), INPUTS, TWO_CLASSES)
     newer, foreign, irs, attention = (onnx.ModelProto.FromString(good.SerializeToString()) for _ in range(4))
     newer.opset_import[0].version = 19
     foreign.opset_import.add(domain="com.microsoft", version=1)
@@ -310,14 +308,14 @@ def test_operator_sets_that_cmssw_lacks_are_refused() -> None:
         (attention, "Attention"),
     ):
         with pytest.raises(InputError, match=message):
-            check_form(model, False, 2)
+            check_form(model, INPUTS, TWO_CLASSES, False)
 
 
 def test_a_preprocessing_changed_by_hand_is_refused(tmp_path: Path) -> None:
-    content = preprocessing(50, False)
+    content = preprocessing(INPUTS, TWO_CLASSES, 50, False)
     (tmp_path / "preprocess.json").write_text(json.dumps(content))
-    assert read_max_nodes(tmp_path, False) == 50
+    assert read_cap(tmp_path, INPUTS, TWO_CLASSES, False) == 50
     content["features"]["var_infos"]["value"]["norm_factor"] = 0.5
     (tmp_path / "preprocess.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match="not as e2egraph export writes it"):
-        read_max_nodes(tmp_path, False)
+        read_cap(tmp_path, INPUTS, TWO_CLASSES, False)

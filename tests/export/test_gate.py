@@ -10,23 +10,23 @@ from torch import Tensor
 
 from e2egraph.data.padding import pad
 from e2egraph.errors import InputError
-from e2egraph.export.export import export_model
+from e2egraph.export.made_jets import made_jets
 from e2egraph.export.onnx import to_onnx
-from e2egraph.export.parity import check_order, check_parity, feeds, made_jets
+from e2egraph.export.parity import check_order, check_parity, feeds
 from e2egraph.export.triton import check_repository, lay_out
-from tests.export.bundles import info
-from tests.export.test_export import Linear
+from tests.all_inputs import INPUTS, TWO_CLASSES
+from tests.export.bundles import Linear, export, info
 from tests.models.zoo import build
 from tests.toy_dataset import toy_clouds
 
 
 def test_probabilities_that_disagree_are_caught(tmp_path: Path) -> None:
     model = Linear().eval()
-    proto = to_onnx(model, 2)
+    proto = to_onnx(model, INPUTS, TWO_CLASSES)
     softmax = next(node for node in proto.graph.node if node.op_type == "Softmax")
     softmax.attribute[0].i = 0  # over the jets of a batch, not over the classes
     with pytest.raises(InputError, match=r"in probabilities on random jets, B = 1, N = 0"):
-        check_parity(model, proto.SerializeToString(), max_nodes=20)
+        check_parity(model, proto.SerializeToString(), INPUTS, TWO_CLASSES, cap=20)
 
 
 def test_the_order_of_real_jets_is_kept_but_for_near_ties() -> None:
@@ -39,8 +39,8 @@ def test_the_order_of_real_jets_is_kept_but_for_near_ties() -> None:
 
 
 def test_the_gate_says_how_many_real_jets_it_compared(tmp_path: Path) -> None:
-    sample = pad(toy_clouds(1, 9, np.random.default_rng(0)))
-    metadata = export_model(Linear(), info=info(), sample=sample, output=tmp_path / "bundle")
+    sample = pad(toy_clouds(1, 9, np.random.default_rng(0)), INPUTS)
+    metadata = export(Linear(), tmp_path / "bundle", sample=sample)
     assert metadata.parity["real_jets"] == 9
     assert 0 <= metadata.parity["largest_exchange"] <= 1e-4
 
@@ -56,13 +56,13 @@ class AddsInPlace(Linear):
 
 def test_sums_that_race_between_threads_are_refused() -> None:
     with pytest.raises(InputError, match="adds with ScatterND, whose sums are wrong when ONNX Runtime has several thr"):
-        to_onnx(AddsInPlace(), 2)
+        to_onnx(AddsInPlace(), INPUTS, TWO_CLASSES)
 
 
 @pytest.mark.parametrize("name", ["tracks-and-cells", "resnet15"])
 def test_scores_do_not_depend_on_the_threads_of_onnx_runtime(name: str) -> None:
-    content = to_onnx(build(name, n_outputs=2), 2).SerializeToString()
-    jets = feeds(made_jets("random", 8, 1500, np.random.default_rng(1)), False)
+    content = to_onnx(build(name, n_outputs=2), INPUTS, TWO_CLASSES).SerializeToString()
+    jets = feeds(made_jets("random", 8, 1500, np.random.default_rng(1), INPUTS), False)
     logits = []
     for threads in (1, *[4] * 5):
         options = onnxruntime.SessionOptions()
@@ -76,7 +76,7 @@ def test_scores_do_not_depend_on_the_threads_of_onnx_runtime(name: str) -> None:
 
 def test_a_model_is_laid_out_as_triton_wants_it(tmp_path: Path) -> None:
     bundle, name = tmp_path / "bundle", "tagger"
-    export_model(Linear(), info=info(name), sample=None, output=bundle)
+    export(Linear(), bundle, info(name))
     repository = tmp_path / "repository"
     for _ in range(2):  # again over itself
         lay_out(bundle, repository, name)

@@ -13,7 +13,6 @@ from e2egraph.data.padding import pad
 from e2egraph.errors import InputError, UsageError
 from e2egraph.export.bundle import VARIANTS, BundleInfo, Metadata
 from e2egraph.export.card import card
-from e2egraph.export.export import export_model
 from e2egraph.export.onnx import to_onnx
 from e2egraph.export.parity import feeds
 from e2egraph.export.variant_check import VariantJets, variant_jets
@@ -22,8 +21,8 @@ from e2egraph.graphs.pointclouds import PointClouds, concatenate
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.nodeselection import NodeSelection
-from tests.export.bundles import info, small_model
-from tests.export.test_export import Linear
+from tests.all_inputs import INPUTS, TWO_CLASSES
+from tests.export.bundles import Linear, export, info, small_model
 from tests.toy_dataset import toy_clouds, write_toy_dataset
 
 
@@ -36,28 +35,28 @@ def both_classes(jets: int, seed: int) -> PointClouds:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("variants") / "gravnet"
     jets = VariantJets(both_classes(8, 0), both_classes(20, 1), "test")
-    metadata = export_model(
-        small_model("gravnet"), info=info("gravnet"), sample=None, output=folder, variants=VARIANTS, jets=jets
-    )
+    metadata = export(small_model("gravnet"), folder, info("gravnet"), variants=VARIANTS, jets=jets)
     return SimpleNamespace(folder=folder, metadata=metadata, compared=jets.compared)
 
 
 def scores(folder: Path, variant: str | None, clouds: PointClouds) -> np.ndarray:
-    return np.asarray(Bundle.open(folder, threads=1, variant=variant).probabilities(pad(clouds))[:, 1])
+    return np.asarray(Bundle.open(folder, threads=1, variant=variant).probabilities(pad(clouds, INPUTS))[:, 1])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_what_is_reported_is_what_the_files_do(exported: SimpleNamespace, variant: str) -> None:
     found = exported.metadata.variants[variant]
+    (column,) = found.shifts
+    assert column == "top"
     float32 = scores(exported.folder, None, exported.compared)
     other = scores(exported.folder, variant, exported.compared)
     shift = np.abs(other - float32)
     assert 0 < shift.max() < 0.05
-    assert found.largest_shift == pytest.approx(shift.max(), abs=1e-5)
-    assert found.mean_shift == pytest.approx(shift.mean(), abs=1e-5)
+    assert found.shifts["top"].largest_shift == pytest.approx(shift.max(), abs=1e-5)
+    assert found.shifts["top"].mean_shift == pytest.approx(shift.mean(), abs=1e-5)
     label = exported.compared.jets["label"]
-    assert found.auc_float32 == pytest.approx(roc_auc_score(label, float32), abs=1e-6)
-    assert found.auc == pytest.approx(roc_auc_score(label, other), abs=0.01)
+    assert found.shifts["top"].auc_float32 == pytest.approx(roc_auc_score(label, float32), abs=1e-6)
+    assert found.shifts["top"].auc == pytest.approx(roc_auc_score(label, other), abs=0.01)
     assert found.jets == 40
     assert found.speed_ratio > 0
     assert found.bytes == (exported.folder / found.file).stat().st_size
@@ -105,7 +104,7 @@ def test_a_data_set_is_scored_with_a_variant(exported: SimpleNamespace, tmp_path
 
 
 def test_variants_that_are_missing_or_altered_are_refused(exported: SimpleNamespace, tmp_path: Path) -> None:
-    export_model(Linear(), info=info(), sample=None, output=tmp_path / "plain")
+    export(Linear(), tmp_path / "plain")
     with pytest.raises(InputError, match="holds no int8 variant; export the run with --int8"):
         Bundle.open(tmp_path / "plain", variant="int8")
     path = exported.folder / "model-fp16.onnx"
@@ -120,8 +119,8 @@ def test_variants_that_are_missing_or_altered_are_refused(exported: SimpleNamesp
 
 def test_an_earlier_bundle_with_variants_is_replaced(tmp_path: Path) -> None:
     jets = VariantJets(both_classes(3, 0), both_classes(3, 1), "test")
-    export_model(Linear(), info=info(), sample=None, output=tmp_path / "b", variants=("fp16",), jets=jets)
-    export_model(Linear(), info=info(), sample=None, output=tmp_path / "b")
+    export(Linear(), tmp_path / "b", variants=("fp16",), jets=jets)
+    export(Linear(), tmp_path / "b")
     assert not (tmp_path / "b" / "model-fp16.onnx").exists()
 
 
@@ -129,18 +128,18 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_written(tmp_path: Pa
     jets = VariantJets(both_classes(3, 0), both_classes(3, 1), "test")
     # Its one layer makes the logits, which int8 leaves alone.
     with pytest.raises(InputError, match=r"--int8: the model has no MatMul, Gemm or Conv .* to convert"):
-        export_model(Linear(), info=info(), sample=None, output=tmp_path / "b", variants=("int8",), jets=jets)
+        export(Linear(), tmp_path / "b", variants=("int8",), jets=jets)
     large = Linear().eval()
     large.layer.weight.data.zero_()
     large.layer.weight.data[0, -1] = 1e5
     with pytest.raises(InputError, match=r"--fp16: cannot convert .*a weight of \w+ .* is beyond float16's range"):
-        export_model(large, info=info(), sample=None, output=tmp_path / "b", variants=("fp16",), jets=jets)
+        export(large, tmp_path / "b", variants=("fp16",), jets=jets)
     with pytest.raises(InputError, match="need jets of a data set"):
-        export_model(Linear(), info=info(), sample=None, output=tmp_path / "b", variants=("fp16",))
+        export(Linear(), tmp_path / "b", variants=("fp16",))
     none = both_classes(3, 0).take(np.zeros(0, np.int64))
-    content = to_onnx(small_model("gravnet"), 2).SerializeToString()
+    content = to_onnx(small_model("gravnet"), INPUTS, TWO_CLASSES).SerializeToString()
     with pytest.raises(InputError, match=r"--int8: cannot convert the model's Gemm, MatMul \(there is no training jet"):
-        convert("int8", content, calibration=none, uses_jet=False, n_classes=2)
+        convert("int8", content, calibration=none, inputs=INPUTS, outputs=TWO_CLASSES, uses_jet=False)
     assert not list(tmp_path.iterdir())
 
 
@@ -156,12 +155,9 @@ def test_jets_come_from_the_splits_they_should(tmp_path: Path) -> None:
 
 def test_one_class_alone_has_no_auc(tmp_path: Path) -> None:
     one = toy_clouds(1, 4, np.random.default_rng(0), nodes=(5, 9))
-    metadata = export_model(
-        Linear(), info=info(), sample=None, output=tmp_path / "b", variants=("fp16",),
-        jets=VariantJets(one, one, "test"),
-    )  # fmt: skip
-    assert metadata.variants["fp16"].auc is None
-    assert "one class only" in card(metadata)
+    metadata = export(Linear(), tmp_path / "b", variants=("fp16",), jets=VariantJets(one, one, "test"))
+    assert metadata.variants["fp16"].shifts["top"].auc is None
+    assert "neither AUC nor error measured" in card(metadata)
 
 
 def test_the_model_card_tells_all_that_a_user_needs(exported: SimpleNamespace) -> None:
@@ -182,5 +178,5 @@ def test_inputs_of_variants_are_those_of_the_model(exported: SimpleNamespace) ->
     for variant in VARIANTS:
         session = Bundle.open(exported.folder, 1, variant).session
         assert [tensor.name for tensor in session.get_inputs()] == names
-        (softmax,) = session.run(["softmax"], feeds(pad(exported.compared), False))
+        (softmax,) = session.run(["softmax"], feeds(pad(exported.compared, INPUTS), False))
         assert softmax.dtype == np.float32

@@ -15,7 +15,6 @@ from torch import nn
 from e2egraph.data.padding import pad
 from e2egraph.data.scores import read_scores
 from e2egraph.errors import InputError, UsageError
-from e2egraph.export.export import export_model
 from e2egraph.graphs.manifest import read_manifest
 from e2egraph.graphs.nodeselection import select_nodes
 from e2egraph.graphs.pointclouds import PointClouds, concatenate
@@ -24,7 +23,8 @@ from e2egraph.inference.latency import latency
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.nodeselection import NodeSelection
-from tests.export.bundles import JetLinear, export_small, info
+from tests.all_inputs import INPUTS
+from tests.export.bundles import JetLinear, export, export_small, info
 from tests.toy_dataset import toy_clouds, write_toy_dataset
 
 IDENTITY = ("run", "lumi", "event", "jet", "label", "weight", "split")
@@ -59,7 +59,7 @@ def test_every_jet_is_scored_once_in_data_set_order_as_torch_scores_it(trained, 
     assert table.column_names == [*IDENTITY, "score_qcd", "score_top"]
     for name in IDENTITY:
         assert table[name].to_pylist() == clouds.jets[name].tolist()
-    jets = pad(clouds)
+    jets = pad(clouds, INPUTS)
     with torch.no_grad():
         expected = model(*map(torch.from_numpy, (jets.points, jets.features, jets.mask, jets.jet))).softmax(1)
     scores = np.stack([table["score_qcd"].to_numpy(), table["score_top"].to_numpy()], axis=1)
@@ -76,7 +76,7 @@ def test_one_split_alone_can_be_scored(trained, data: Path, tmp_path: Path) -> N
     np.testing.assert_allclose(test.probabilities, everything.probabilities[chosen], atol=1e-6)
 
 
-def test_the_batch_size_is_of_no_account(trained, data: Path, tmp_path: Path) -> None:
+def test_the_batch_size_changes_no_score(trained, data: Path, tmp_path: Path) -> None:
     scores = []
     for size in (1, 7, 1000):
         predict_dataset(trained[0], data, tmp_path / "scores.parquet", batch_size=size, threads=1)
@@ -88,12 +88,12 @@ def test_the_batch_size_is_of_no_account(trained, data: Path, tmp_path: Path) ->
 def test_nodes_beyond_those_the_model_reads_are_cut_and_counted(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = JetLinear().eval()
-    export_model(model, info=info(node_cap=20), sample=None, output=tmp_path / "bundle")
+    export(model, tmp_path / "bundle", info(cap=20))
     data = write_toy_dataset(tmp_path / "data", jets=40, seed=1)
     summary = predict_dataset(tmp_path / "bundle", data, tmp_path / "scores.parquet", threads=1)
     clouds = all_jets(data)
     assert summary.jets_cut == (clouds.counts > 20).sum() > 0
-    jets = pad(clouds)
+    jets = pad(clouds, INPUTS)
     with torch.no_grad():
         arrays = (jets.points[:, :20], jets.features[:, :20], jets.mask[:, :20], jets.jet)
         expected = model(*map(torch.from_numpy, arrays)).softmax(1)
@@ -103,15 +103,15 @@ def test_nodes_beyond_those_the_model_reads_are_cut_and_counted(tmp_path: Path) 
 def test_a_bundle_reads_the_nodes_that_its_selection_names(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model, selection = JetLinear().eval(), NodeSelection(channels=["TRACK", "ECAL"], radius=0.5, cap=9)
-    about = info(node_cap=20, node_selection=selection)
-    assert about.max_nodes == 9
-    export_model(model, info=about, sample=None, output=tmp_path / "bundle")
+    about = info(cap=20, node_selection=selection)
+    assert about.cap == 9
+    export(model, tmp_path / "bundle", about)
     data = write_toy_dataset(tmp_path / "data", jets=40, seed=1)
     summary = predict_dataset(tmp_path / "bundle", data, tmp_path / "scores.parquet", threads=1)
     clouds = all_jets(data)
-    uncapped = select_nodes(clouds, NodeSelection(channels=["TRACK", "ECAL"], radius=0.5))
+    uncapped = select_nodes(clouds, NodeSelection(channels=["TRACK", "ECAL"], radius=0.5), INPUTS.numbers)
     assert summary.jets_cut == (uncapped.counts > 9).sum() > 0
-    jets = pad(select_nodes(clouds, selection))
+    jets = pad(select_nodes(clouds, selection, INPUTS.numbers), INPUTS)
     with torch.no_grad():
         arrays = (jets.points, jets.features, jets.mask, jets.jet)
         expected = model(*map(torch.from_numpy, arrays)).softmax(1)
@@ -171,9 +171,11 @@ def change(path: Path, **values: object) -> None:
         ({"parity": None}, "damaged"),
         ({"info": {"model": "x"}}, "damaged"),
         ({"info": 3}, "damaged"),
-        ({"features": ["rho"]}, "other node variables"),
+        ({"inputs": {}}, r"metadata\.json, inputs: 'variables' is wrong"),
+        ({"outputs": {"heads": []}}, r"metadata\.json, outputs: 'heads' is wrong"),
+        ({"tensors": {}}, "tensors are not those of inputs and outputs"),
         ({"model_sha256": "0"}, "damaged or altered"),
-        ({"uses_jet": True}, "not as e2egraph export writes it"),
+        ({"uses_jet": True}, "tensors are not those of inputs and outputs"),
     ],
 )
 def test_damaged_metadata_is_refused(trained, tmp_path: Path, values: dict[str, object], message: str) -> None:
@@ -184,14 +186,21 @@ def test_damaged_metadata_is_refused(trained, tmp_path: Path, values: dict[str, 
     assert "\n" not in str(failure.value)
 
 
-def test_a_bundle_without_a_node_selection_reads_all_nodes_and_a_wrong_one_is_refused(trained, tmp_path: Path) -> None:
+def test_what_a_bundle_says_of_its_nodes_and_task_must_make_sense(trained, tmp_path: Path) -> None:
     bundle = broken(trained, tmp_path)
     about = json.loads((bundle / "metadata.json").read_text())["info"]
-    del about["node_selection"]  # as bundles of before there were selections
-    change(bundle / "metadata.json", info=about)
-    assert Bundle.open(bundle).metadata.info.node_selection == NodeSelection()
-    for wrong, message in (({"radius": -1}, r"metadata\.json: 'radius' is wrong"), ("all", "damaged"), (3, "damaged")):
-        change(bundle / "metadata.json", info=about | {"node_selection": wrong})
+    configuration = about["configuration"]
+    for wrong, message in (
+        ({"node_selection": {"radius": -1}}, r"metadata\.json, info\.node_selection: 'radius' is wrong"),
+        ({"node_selection": "all"}, "damaged"),
+        ({"node_selection": 3}, "damaged"),
+        ({"cap": 0}, "info.cap is 0"),
+        ({"configuration": {"name": "toy"}}, "damaged"),
+        ({"configuration": {**configuration, "inputs": {"channels": ["MUON"]}}}, "channels MUON of the task are not"),
+        ({"configuration": {**configuration, "inputs": {"channels": []}}}, r"metadata\.json, task toy, inputs: 'chann"),
+        ({"configuration": {**configuration, "objective": {"classes": ["a"], "signal": "b"}}}, "signal b is not"),
+    ):
+        change(bundle / "metadata.json", info=about | wrong)
         with pytest.raises(InputError, match=message) as failure:
             Bundle.open(bundle)
         assert "\n" not in str(failure.value)

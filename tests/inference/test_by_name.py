@@ -1,0 +1,324 @@
+"""Bundles and data sets of other inputs and objectives than each other's: columns are found by their names."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from e2egraph.data.padding import pad
+from e2egraph.data.scores import IDENTITY, read_scores
+from e2egraph.errors import InputError
+from e2egraph.graphs.manifest import read_manifest
+from e2egraph.graphs.nodeselection import select_nodes
+from e2egraph.inference.latency import latency
+from e2egraph.inference.predict import predict_dataset
+from e2egraph.inference.session import Bundle
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.nodeselection import NodeSelection
+from tests.all_inputs import INPUTS
+from tests.export.bundles import (
+    CLASS_AND_MASS,
+    CLASSES,
+    MASS_AND_PT,
+    REDUCED,
+    JetLinear,
+    export,
+    info,
+    outputs_of,
+    two_layers,
+)
+from tests.inference.test_predict import all_jets
+from tests.toy_dataset import toy_clouds, write_toy_dataset
+
+OBJECTIVES = {"classification": CLASSES, "regression": MASS_AND_PT, "joint": CLASS_AND_MASS}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A toy data set of an objective."""
+    folder = tmp_path_factory.mktemp("data")
+
+    def made(objective: str) -> Path:
+        path = folder / objective
+        return path if path.exists() else write_toy_dataset(path, jets=60, seed=5, objective=OBJECTIVES[objective])
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Inputs], tuple[Path, torch.nn.Module]]:
+    """A bundle of an objective and inputs, with its network; not to be changed."""
+    folder = tmp_path_factory.mktemp("bundles")
+    made: dict[tuple[str, Inputs], tuple[Path, torch.nn.Module]] = {}
+
+    def bundle(objective: str, inputs: Inputs) -> tuple[Path, torch.nn.Module]:
+        key = (objective, inputs)
+        if key not in made:
+            made[key] = bundle_of(folder / str(len(made)), objective, inputs)
+        return made[key]
+
+    return bundle
+
+
+def bundle_of(folder: Path, objective: str, inputs: Inputs, **changes: Any) -> tuple[Path, torch.nn.Module]:
+    outputs = outputs_of(OBJECTIVES[objective])
+    model = two_layers(inputs, outputs)
+    export(model, folder, info("toy", OBJECTIVES[objective], **{"cap": 64, **changes}), inputs=inputs, outputs=outputs)
+    return folder, model
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("inputs", [INPUTS, REDUCED], ids=["all inputs", "reduced inputs"])
+def test_scores_hold_what_every_head_gives_with_the_targets(
+    data: Callable[[str], Path], bundles: Callable, objective: str, inputs: Inputs, tmp_path: Path
+) -> None:
+    folder = data(objective)
+    bundle, model = bundles(objective, inputs)
+    output = tmp_path / "scores.parquet"
+    assert predict_dataset(bundle, folder, output, threads=1).jets == 60
+    targets = {"classification": [], "regression": ["gen_mass", "gen_pt"], "joint": ["gen_mass"]}[objective]
+    classes = [] if objective == "regression" else ["score_qcd", "score_top"]
+    columns = [*classes, *(f"predicted_{name}" for name in targets)]
+    table = pq.read_table(output)
+    assert table.column_names == [*IDENTITY, *columns, *(f"target_{name}" for name in targets)]
+    clouds = all_jets(folder)
+    jets = pad(clouds, inputs)
+    with torch.no_grad():
+        values = model(*map(torch.from_numpy, (jets.points, jets.features, jets.mask, jets.jet)))
+    if classes:
+        values[:, :2] = values[:, :2].softmax(1)
+    np.testing.assert_allclose(read_scores(output).values, values.numpy(), rtol=1e-5, atol=1e-5)
+    for name in targets:
+        np.testing.assert_array_equal(table[f"target_{name}"].to_numpy(), clouds.jets[f"target_{name}"])
+
+
+def test_a_network_may_know_channels_that_its_task_has_no_nodes_of(
+    data: Callable[[str], Path], bundles: Callable
+) -> None:
+    folder = data("classification")
+    assert len(INPUTS.channels) == 11
+    assert len(read_manifest(folder).network_inputs.channels) == 6
+    bundle = Bundle.open(bundles("classification", INPUTS)[0], 1)
+    jets = pad(all_jets(folder), bundle.inputs)
+    assert not jets.features[..., INPUTS.index("is_BPIX4")].any()
+    assert np.isfinite(bundle.logits(jets)).all()
+
+
+def with_more(folder: Path, to: Path) -> Path:
+    """The same data set with a node of a layer of one's own in every jet, and a variable of one's own."""
+    to.mkdir()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    own = {"deta": 0.1, "dphi": 0.2, "channel": 77, "rho": 500.0, "value": 30.0}
+    for shard in manifest["shards"]:
+        table = pq.read_table(folder / shard["name"])
+        arrays = {}
+        for field in table.schema:
+            column = table[field.name]
+            if pa.types.is_list(field.type):
+                longer = [[*jet, own.get(field.name, 0.0)] for jet in column.to_pylist()]
+                column = pa.array(longer, field.type)
+            arrays[field.name] = column
+        arrays["muon_quality"] = pa.array(
+            [[1.5] * len(jet) for jet in arrays["rho"].to_pylist()], pa.list_(pa.float32())
+        )
+        arrays["n_nodes"] = pa.array((table["n_nodes"].to_numpy() + 1).astype(np.uint32))
+        written = pa.table(arrays).replace_schema_metadata(table.schema.metadata)
+        pq.write_table(written, to / shard["name"])
+        content = (to / shard["name"]).read_bytes()
+        shard |= {"size": len(content), "sha256": sha256(content).hexdigest()}
+    known = manifest["network_inputs"]
+    known["channels"].append({"name": "MUON1", "number": 77, "collection": "muons", "radius": 500.0, "energy": True})
+    quality = {"name": "muon_quality", "unit": "", "description": "of one's own", "scale": {"unit": 1.0}}
+    known["variables"].append(quality)
+    manifest["configuration"]["inputs"]["channels"].append("MUON1")
+    manifest["configuration"]["inputs"]["variables"].append("muon_quality")
+    # A package that is not there: nothing of it is needed to score.
+    manifest["configuration"]["extensions"] = ["package_of_muons"]
+    (to / "manifest.json").write_text(json.dumps(manifest))
+    return to
+
+
+@pytest.mark.parametrize("objective", ["classification", "regression"])
+def test_channels_and_variables_that_a_bundle_does_not_know_change_no_score(
+    data: Callable[[str], Path], bundles: Callable, objective: str, tmp_path: Path
+) -> None:
+    bundle, _ = bundles(objective, REDUCED)
+    more = with_more(data(objective), tmp_path / "more")
+    for folder, name in ((data(objective), "before"), (more, "after")):
+        summary = predict_dataset(bundle, folder, tmp_path / f"{name}.parquet", threads=1)
+        assert summary.jets_cut == 0
+    before, after = (read_scores(tmp_path / f"{name}.parquet") for name in ("before", "after"))
+    assert all_jets(more).counts.sum() == all_jets(data(objective)).counts.sum() + 60
+    np.testing.assert_array_equal(before.values, after.values)
+
+
+def test_scoring_needs_neither_torch_nor_the_package_of_an_objective(
+    data: Callable[[str], Path], bundles: Callable, tmp_path: Path
+) -> None:
+    bundle = Path(shutil.copytree(bundles("regression", REDUCED)[0], tmp_path / "bundle"))
+    more = with_more(data("regression"), tmp_path / "more")
+    for path in (bundle / "metadata.json", more / "manifest.json"):
+        content = json.loads(path.read_text())
+        about = content if "configuration" in content else content["info"]
+        about["configuration"]["objective"]["kind"] = "quantiles"
+        about["configuration"]["extensions"] = ["package_of_quantiles"]
+        path.write_text(json.dumps(content))
+    program = (
+        "import sys; from pathlib import Path; from e2egraph.inference.predict import predict_dataset;"
+        "predict_dataset(*map(Path, sys.argv[1:]), threads=1);"
+        "assert not {'torch', 'torch_geometric', 'lightning', 'sklearn'} & set(sys.modules)"
+    )
+    output = tmp_path / "scores.parquet"
+    subprocess.run([sys.executable, "-c", program, str(bundle), str(more), str(output)], check=True)
+    assert read_scores(output).columns == ("predicted_gen_mass", "predicted_gen_pt")
+
+
+def rewritten(folder: Path, to: Path, edit: Callable[[dict], None]) -> Path:
+    """A data set of the same shards with another manifest."""
+    to.mkdir()
+    for shard in folder.glob("part-*"):
+        (to / shard.name).symlink_to(shard)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    edit(manifest)
+    (to / "manifest.json").write_text(json.dumps(manifest))
+    return to
+
+
+def without_channel(manifest: dict) -> None:
+    kept = [entry for entry in manifest["network_inputs"]["channels"] if entry["name"] != "HCAL"]
+    manifest["network_inputs"]["channels"] = kept
+    manifest["configuration"]["inputs"]["channels"].remove("HCAL")
+
+
+def smaller_region(manifest: dict) -> None:
+    manifest["network_inputs"]["region"] |= {"rows": 65, "columns": 65}
+
+
+def thresholds(manifest: dict) -> None:
+    manifest["configuration"]["inputs"]["thresholds"] = {"ECAL": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (without_channel, r"cut: has no nodes of channel HCAL, which .*bundle reads; build it with the bundle's task"),
+        (smaller_region, r"nodes lie in 65×65 pixels around the seed tower, those of .*bundle in 125×125 pixels"),
+        (thresholds, r"asks for thresholds\.ECAL 0\.5, but the data set was built with 2"),
+    ],
+)
+def test_a_data_set_without_what_the_bundle_reads_is_refused(
+    data: Callable[[str], Path], edit: Callable[[dict], None], message: str, tmp_path: Path
+) -> None:
+    selection = NodeSelection(thresholds={"ECAL": 0.5})
+    bundle, _ = bundle_of(tmp_path / "bundle", "classification", INPUTS, node_selection=selection)
+    cut = rewritten(data("classification"), tmp_path / "cut", edit)
+    with pytest.raises(InputError, match=message) as failure:
+        predict_dataset(bundle, cut, tmp_path / "scores.parquet", threads=1)
+    assert "\n" not in str(failure.value)
+    assert not (tmp_path / "scores.parquet").exists()
+
+
+def test_a_channel_that_the_run_left_out_may_be_missing(data: Callable[[str], Path], tmp_path: Path) -> None:
+    selection = NodeSelection(channels=["TRACK", "ECAL"])
+    bundle, _ = bundle_of(tmp_path / "bundle", "classification", INPUTS, node_selection=selection)
+    cut = rewritten(data("classification"), tmp_path / "cut", without_channel)
+    for folder, name in ((data("classification"), "before"), (cut, "after")):
+        predict_dataset(bundle, folder, tmp_path / f"{name}.parquet", threads=1)
+    before, after = (read_scores(tmp_path / f"{name}.parquet") for name in ("before", "after"))
+    np.testing.assert_array_equal(before.values, after.values)
+
+
+def test_missing_variables_and_object_quantities_are_named(data: Callable[[str], Path], tmp_path: Path) -> None:
+    own = replace(REDUCED.variables[0], name="muon_quality")
+    inputs = replace(REDUCED, variables=(*REDUCED.variables, own))
+    bundle, _ = bundle_of(tmp_path / "bundle", "classification", inputs)
+    with pytest.raises(InputError, match="has no variable muon_quality, which"):
+        predict_dataset(bundle, data("classification"), tmp_path / "s.parquet", threads=1)
+    inputs = replace(REDUCED, object=(*REDUCED.object, replace(REDUCED.object[0], name="n_muons")))
+    export(JetLinear(inputs).eval(), tmp_path / "jet", inputs=inputs)
+    with pytest.raises(InputError, match="has no object quantity n_muons, which"):
+        predict_dataset(tmp_path / "jet", data("classification"), tmp_path / "s.parquet", threads=1)
+    # One that the network does not read need not be there.
+    bundle, _ = bundle_of(tmp_path / "none", "classification", inputs)
+    predict_dataset(bundle, data("classification"), tmp_path / "s.parquet", threads=1)
+
+
+@pytest.mark.parametrize(
+    ("of_bundle", "of_data", "message"),
+    [
+        (
+            "regression",
+            "classification",
+            r"its objective is classification \(classes qcd, top\), that of .* regression of",
+        ),
+        ("classification", "regression", r"its objective is regression of gen_mass \[GeV\], gen_pt \[GeV\] \(classes"),
+        ("joint", "regression", r"that of .* classification with regression of gen_mass \[GeV\] \(classes qcd, "),
+    ],
+)
+def test_a_data_set_of_another_objective_is_refused(
+    data: Callable[[str], Path], bundles: Callable, of_bundle: str, of_data: str, message: str, tmp_path: Path
+) -> None:
+    bundle, _ = bundles(of_bundle, REDUCED)
+    with pytest.raises(InputError, match=message) as failure:
+        predict_dataset(bundle, data(of_data), tmp_path / "scores.parquet", threads=1)
+    assert "\n" not in str(failure.value)
+
+
+def test_how_a_target_is_learnt_does_not_matter_to_scoring(data: Callable[[str], Path], tmp_path: Path) -> None:
+    objective = {**MASS_AND_PT, "loss": "huber", "weights": [1.0, 2.0]}
+    outputs = outputs_of(objective)
+    export(two_layers(REDUCED, outputs), tmp_path / "bundle", info("toy", objective), inputs=REDUCED, outputs=outputs)
+    assert predict_dataset(tmp_path / "bundle", data("regression"), tmp_path / "s.parquet", threads=1).jets == 60
+
+
+def test_nodes_are_those_of_the_task_and_of_these_what_the_run_selected(
+    data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    about = info("toy", CLASSES)
+    of_task = {"thresholds": {"HCAL": 4.0}, "caps": {"TRACK": 3}, "channels": ["TRACK", "ECAL", "HCAL"]}
+    configuration = {**about.configuration, "inputs": {**about.configuration["inputs"], **of_task}}
+    own = NodeSelection(radius=0.6, cap=12)
+    bundle, model = bundle_of(
+        tmp_path / "bundle", "classification", REDUCED, configuration=configuration, node_selection=own
+    )
+    summary = predict_dataset(bundle, data("classification"), tmp_path / "s.parquet", threads=1)
+    clouds = all_jets(data("classification"))
+    numbers = REDUCED.numbers
+    task = select_nodes(clouds, NodeSelection(**of_task), numbers)
+    selected = select_nodes(task, own, numbers)
+    jets = pad(selected, REDUCED)
+    with torch.no_grad():
+        expected = model(*map(torch.from_numpy, (jets.points, jets.features, jets.mask, jets.jet))).softmax(1)
+    np.testing.assert_allclose(read_scores(tmp_path / "s.parquet").probabilities, expected.numpy(), atol=1e-5)
+    tracks = select_nodes(clouds, NodeSelection(channels=["TRACK"]), numbers).counts > 3
+    beyond = select_nodes(task, replace(own, cap=None), numbers).counts > 12
+    assert summary.jets_cut == (tracks | beyond).sum() > 0
+
+
+def test_latency_is_measured_for_any_heads(bundles: Callable) -> None:
+    clouds = toy_clouds(1, 5, np.random.default_rng(0))
+    for objective in ("regression", "joint"):
+        assert latency(bundles(objective, REDUCED)[0], clouds, batch_sizes=(2,), repeats=3)[2] > 0
+
+
+def test_numbers_of_channels_are_those_of_the_data_set(
+    data: Callable[[str], Path], bundles: Callable, tmp_path: Path
+) -> None:
+    folder = data("classification")
+    renumbered = replace(
+        REDUCED, channels=tuple(replace(known, number=known.number + 100) for known in REDUCED.channels)
+    )
+    for inputs, name in ((REDUCED, "same"), (renumbered, "other")):
+        predict_dataset(bundles("classification", inputs)[0], folder, tmp_path / f"{name}.parquet", threads=1)
+    np.testing.assert_array_equal(*(read_scores(tmp_path / f"{n}.parquet").values for n in ("same", "other")))
