@@ -1,9 +1,9 @@
-"""Scores of several taggers, jet by jet: the common ground of every paired comparison."""
+"""Scores of several networks, jet by jet: the common ground of every paired comparison."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from e2egraph.data.scores import Scores
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.roc import check
+from e2egraph.graphs.columns import TARGET_PREFIX
 
 # What says which jet it is (DESIGN §4): unique in a data set.
 KEY = ("run", "lumi", "event", "jet")
@@ -32,36 +33,54 @@ class JoinedScores:
 def join(scores: Sequence[Scores], names: Sequence[str], signal: str) -> JoinedScores:
     """Bring the jets of every one of ``scores`` into the order of the first; ``names`` say whose they are.
 
-    ``signal``: the class whose probability counts. InputError: other classes, other jets (with their number), a jet
-    twice in files of different order, a jet with another label or weight, and as ``metrics.check``.
+    ``signal``: the class whose probability counts. InputError as ``aligned`` and, for each of them, ``metrics.check``.
     """
-    first = scores[0]
+    first, *_ = in_order = aligned(scores, names)
     if signal not in first.classes:
         raise InputError(f"{names[0]}: no class '{signal}' among {', '.join(first.classes)}; give runs of one task.")
     column = first.classes.index(signal)
     is_signal, weight = first.jets["label"] == column, first.jets["weight"].astype(np.float64)
     rows = []
-    for own, name in zip(scores, names, strict=True):
-        if own.classes != first.classes:
-            raise InputError(
-                f"{name}: its classes are {', '.join(own.classes)}, those of {names[0]} {', '.join(first.classes)}; "
-                "compare runs of one task."
-            )
-        order = _order(own, first, name, names[0])
-        for quantity in ("label", "weight"):
-            other = int((own.jets[quantity][order] != first.jets[quantity]).sum())
-            if other:
-                raise InputError(
-                    f"{name}: {other} of {len(first)} jets have another {quantity} than in {names[0]}; evaluate both "
-                    "on one data set."
-                )
-        row = own.probabilities[order, column].astype(np.float64)
+    for own, name in zip(in_order, names, strict=True):
+        row = own.probabilities[:, column].astype(np.float64)
         try:
             check(is_signal, row, weight)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         rows.append(row)
     return JoinedScores(tuple(names), is_signal, equal_as_none(weight), np.stack(rows))
+
+
+def aligned(scores: Sequence[Scores], names: Sequence[str]) -> list[Scores]:
+    """Every one of ``scores`` with its objects in the order of the first; ``names`` say whose they are.
+
+    InputError: other classes or quantities, other jets (with their number), a jet twice in files of different order, a
+    jet with another label, weight or target.
+    """
+    first = scores[0]
+    result = []
+    for own, name in zip(scores, names, strict=True):
+        for what in ("classes", "targets"):
+            mine, theirs = getattr(own, what), getattr(first, what)
+            if mine != theirs:
+                raise InputError(
+                    f"{name}: its {what} are {', '.join(mine) or 'none'}, those of {names[0]} "
+                    f"{', '.join(theirs) or 'none'}; compare runs of one task."
+                )
+        order = _order(own, first, name, names[0])
+        quantities = ["label", "weight", *(column for column in first.jets if column.startswith(TARGET_PREFIX))]
+        for quantity in quantities:
+            other = (
+                int((own.jets[quantity][order] != first.jets[quantity]).sum()) if quantity in own.jets else len(first)
+            )
+            if other:
+                raise InputError(
+                    f"{name}: {other} of {len(first)} jets have another {quantity} than in {names[0]}; evaluate both "
+                    "on one data set."
+                )
+        jets = {column: values[order] for column, values in own.jets.items()}
+        result.append(replace(own, jets=jets, values=own.values[order]))
+    return result
 
 
 def equal_as_none(weight: NDArray) -> NDArray[np.float64] | None:

@@ -38,6 +38,17 @@ class RegressionMetrics:
     jets: int
 
 
+@dataclass(frozen=True)
+class SampledFigures:
+    """Figures of S predictions of the same jets: name → ``values`` [S], and ``samples`` [S, R] in R paired resamples.
+
+    A sample is not finite where a resample has a median response of zero.
+    """
+
+    values: dict[str, Floats]
+    samples: dict[str, Floats]
+
+
 def regression_metrics(
     true: NDArray, predicted: NDArray, weight: NDArray | None = None, *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> RegressionMetrics:
@@ -46,26 +57,48 @@ def regression_metrics(
     InputError: fewer than two jets, a value that is not finite, a true value of zero, a negative weight or no weight,
     or a median response of zero.
     """
-    true, predicted = np.asarray(true, np.float64), np.asarray(predicted, np.float64)
-    weight = np.ones(len(true)) if weight is None else np.asarray(weight, np.float64)
-    _check(true, predicted, weight)
-    order = np.argsort(predicted / true, kind="stable")
-    true, predicted, weight = true[order], predicted[order], weight[order]
-    samples = np.concatenate(
-        [
-            _figures(true, predicted, np.multiply(counts, weight, dtype=np.float64))
-            for counts in draws(np.zeros(len(true), bool), resamples, seed)
-        ]
-    )
-    (values,) = _figures(true, predicted, weight[None])
-    if not np.isfinite(values).all():
+    found = sampled_figures(true, np.asarray(predicted)[None], weight, resamples=resamples, seed=seed)
+    values = {name: float(value[0]) for name, value in found.values.items()}
+    if not np.isfinite(list(values.values())).all():
         raise InputError("the median of predicted/true is zero, so no relative resolution can be given; train further.")
-    names = [field.name for field in fields(RegressionFigures)]
+    samples = np.stack([sample[0] for sample in found.samples.values()], axis=1)
     errors = samples[np.isfinite(samples).all(axis=1)].std(axis=0, ddof=1)
     return RegressionMetrics(
-        RegressionFigures(**dict(zip(names, map(float, values), strict=True))),
-        RegressionFigures(**dict(zip(names, map(float, errors), strict=True))),
-        len(true),
+        RegressionFigures(**values),
+        RegressionFigures(**dict(zip(values, map(float, errors), strict=True))),
+        len(np.asarray(true)),
+    )
+
+
+def sampled_figures(
+    true: NDArray,
+    predicted: NDArray,
+    weight: NDArray | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> SampledFigures:
+    """The figures of each of ``predicted`` [S, J] against ``true`` [J]; every prediction sees the same draws.
+
+    InputError as ``regression_metrics``, but for the median.
+    """
+    true, predicted = np.asarray(true, np.float64), np.asarray(predicted, np.float64)
+    weight = np.ones(len(true)) if weight is None else np.asarray(weight, np.float64)
+    for row in predicted:
+        _check(true, row, weight)
+    orders = [np.argsort(row / true, kind="stable") for row in predicted]
+    values, samples = [], []
+    for row, order in zip(predicted, orders, strict=True):
+        values.append(_figures(true[order], row[order], weight[order][None])[0])
+        parts = [
+            _figures(true[order], row[order], np.multiply(counts, weight, dtype=np.float64)[:, order])
+            for counts in draws(np.zeros(len(true), bool), resamples, seed)
+        ]
+        samples.append(np.concatenate(parts))
+    names = [field.name for field in fields(RegressionFigures)]
+    return SampledFigures(
+        dict(zip(names, np.stack(values, axis=1), strict=True)),
+        dict(zip(names, np.stack(samples).transpose(2, 0, 1), strict=True)),
     )
 
 
@@ -97,8 +130,8 @@ def _check(true: Floats, predicted: Floats, weight: Floats) -> None:
     for name, values in (("true value", true), ("prediction", predicted), ("weight", weight)):
         bad = int((~np.isfinite(values)).sum())
         if bad:
-            raise InputError(f"{bad} of {len(values)} jets have a {name} that is not finite; mend them.")
+            raise InputError(f"{bad} of {len(values)} jets have a {name} that is not finite; leave them out.")
     if (true == 0).any():
         raise InputError(f"{int((true == 0).sum())} jets have a true value of zero, which no ratio can be taken to.")
     if (weight < 0).any() or not weight.sum() > 0:
-        raise InputError("a jet weight is negative or all are zero; mend the weights of the data set.")
+        raise InputError("a jet weight is negative or all are zero; build the data set again with weights.")

@@ -17,13 +17,15 @@ Loss = Literal["mae", "huber", "log_cosh", "mse"]
 class Target:
     """One quantity that is learnt: the object column ``name``, in ``unit``.
 
-    A network's raw number r means ``offset + scale · r``; losses are taken in units of ``scale``.
+    A network's raw number r means ``offset + scale · r``; losses are taken in units of ``scale``. ``baseline``: an
+    object column that any analysis has as an estimate of it, which comparisons show next to the networks.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
     unit: str = ""
     offset: Annotated[float, Field(allow_inf_nan=False)] = 0.0
     scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    baseline: str | None = None
 
 
 @register("regression")

@@ -1,0 +1,86 @@
+"""Judging several objectives of one network: each by its own evaluation, over the objects that it is learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.data.scores import Scores, output_columns
+from e2egraph.evaluation.compare.paired import Contender, PairedResult
+from e2egraph.evaluation.objectives.evaluation import ComparedFigure, Evaluation, Measured, evaluation_of
+from e2egraph.tasks.objectives.joint import Joint
+
+
+class JointEvaluation(Evaluation):
+    """All figures under their own names; where two objectives have one of the same name, the first keeps it."""
+
+    objective: Joint
+
+    @cached_property
+    def parts(self) -> tuple[Evaluation, ...]:
+        """The evaluations of the objectives, in order."""
+        return tuple(evaluation_of(head) for head in self.objective.heads)
+
+    @property
+    def quantities(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.quantities))
+
+    @property
+    def figures(self) -> tuple[ComparedFigure, ...]:
+        return tuple(figure for part in self.parts for figure in part.figures)
+
+    def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
+        found = []
+        for part in self.parts:
+            own, members = self._own(part, scores)
+            found.append(part.measure(own, {name: quantities[name][members] for name in part.quantities}))
+        content: dict[str, Any] = {}
+        for one in reversed(found):
+            content |= one.content
+        limits = tuple(limit for one in found for limit in one.limits)
+        content |= {"limits": list(limits), "heads": [head.kind for head in self.objective.heads]}
+        line = "; ".join(one.line for one in found)
+        return Measured(
+            content, found, line, limits, tuple(dict.fromkeys(name for one in found for name in one.strata))
+        )
+
+    def plots(self, measured: Measured, scores: Scores, model: str, folder: Path, label: str) -> None:
+        for part, found in zip(self.parts, measured.values, strict=True):
+            part.plots(found, self._own(part, scores)[0], model, folder, label)
+
+    def paired(
+        self,
+        scores: Sequence[Scores],
+        names: Sequence[str],
+        contenders: Sequence[Contender],
+        reference: int,
+        *,
+        resamples: int,
+    ) -> PairedResult:
+        found = [
+            part.paired([self._own(part, one)[0] for one in scores], names, contenders, reference, resamples=resamples)
+            for part in self.parts
+        ]
+        return replace(
+            found[0],
+            jets=max(one.jets for one in found),
+            standings=tuple(standing for one in found for standing in one.standings),
+            differences=tuple(difference for one in found for difference in one.differences),
+            limits=tuple(dict.fromkeys(limit for one in found for limit in one.limits)),
+        )
+
+    def _own(self, part: Evaluation, scores: Scores) -> tuple[Scores, NDArray[np.int64]]:
+        """What ``part`` judges: its columns and the objects of its classes, and the places of these among all."""
+        columns = output_columns(part.objective.outputs)
+        wanted = self.objective.classes_of(part.objective.kind)
+        labels = [self.objective.class_names.index(name) for name in wanted]
+        members = np.flatnonzero(np.isin(scores.jets["label"], labels))
+        chosen = [scores.columns.index(name) for name in columns]
+        jets = {name: values[members] for name, values in scores.jets.items()}
+        return replace(scores, jets=jets, values=scores.values[np.ix_(members, chosen)], columns=columns), members

@@ -1,0 +1,195 @@
+"""Judging a regression: response, resolution, bias and absolute errors, in bins and in two dimensions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.data.scores import Scores
+from e2egraph.data.table import read_table
+from e2egraph.errors import InputError
+from e2egraph.evaluation.compare.joined import aligned, equal_as_none
+from e2egraph.evaluation.compare.paired import Contender, PairedResult, paired_figures
+from e2egraph.evaluation.compare.paired import Measured as MeasuredFigure
+from e2egraph.evaluation.metrics.bootstrap import SEED
+from e2egraph.evaluation.metrics.regression import (
+    RegressionFigures,
+    RegressionMetrics,
+    regression_metrics,
+    sampled_figures,
+)
+from e2egraph.evaluation.metrics.regression_bins import binned_regression, true_against_predicted
+from e2egraph.evaluation.objectives.evaluation import Baseline, ComparedFigure, Evaluation, Measured
+from e2egraph.graphs.columns import TARGET_PREFIX
+from e2egraph.tasks.objectives.regression import Regression, Target
+
+NAMES = tuple(field.name for field in fields(RegressionFigures))
+
+# Those of all figures that comparisons show: name → (title, whether it has the target's unit, whether ratios help).
+COMPARED = {
+    "mae": ("mean absolute error", True, True),
+    "resolution": ("relative resolution", False, True),
+    "bias": ("bias", True, False),
+}
+
+QUANTITIES = ("jet_pt", "jet_eta")
+
+
+class RegressionEvaluation(Evaluation):
+    """Each target by itself; the figures of the first have plain names, those of others end in ``_TARGET``."""
+
+    quantities: ClassVar[tuple[str, ...]] = QUANTITIES
+    objective: Regression
+
+    @property
+    def figures(self) -> tuple[ComparedFigure, ...]:
+        return tuple(
+            ComparedFigure(
+                self._key(name, target),
+                title if number == 0 else f"{title} of {target.name}",
+                digits_of(target) if has_unit else 4,
+                highest=False,
+                unit=target.unit if has_unit else "",
+                ratio=ratio,
+            )
+            for number, target in enumerate(self.objective.targets)
+            for name, (title, has_unit, ratio) in COMPARED.items()
+        )
+
+    def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
+        weight = scores.jets["weight"].astype(np.float64)
+        content: dict[str, Any] = {}
+        targets: dict[str, Any] = {}
+        limits: list[str] = []
+        for target in self.objective.targets:
+            true, predicted = self._values(scores, target)
+            found = regression_metrics(true, predicted, weight)
+            content |= self._flat(found, target)
+            by = {target.name: true, "jet_pt": quantities["jet_pt"], "jet_abs_eta": np.abs(quantities["jet_eta"])}
+            bins = {}
+            for name, values in by.items():
+                if np.isfinite(values).all() and (values != values[0]).any():
+                    bins[name] = [asdict(one) for one in binned_regression(true, predicted, values, weight)]
+                else:
+                    limits.append(f"no bins of {name}: the same for all jets, or not finite")
+            targets[target.name] = {
+                "unit": target.unit,
+                **asdict(found.figures),
+                **{f"{name}_error": value for name, value in asdict(found.errors).items()},
+                "bins": bins,
+                "true_against_predicted": asdict(true_against_predicted(true, predicted, weight)),
+            }
+        content |= {
+            "targets": targets,
+            "jets": len(scores),
+            "weighted": equal_as_none(weight) is not None,
+            "limits": limits,
+        }
+        first = self.objective.targets[0]
+        digits = digits_of(first)
+        line = (
+            f"mean absolute error of {first.name} {content['mae']:.{digits}f} ± {content['mae_error']:.{digits}f} "
+            f"{first.unit}, relative resolution {content['resolution']:.3f} ± {content['resolution_error']:.3f}"
+        )
+        return Measured(content, targets, line, tuple(limits))
+
+    def plots(self, measured: Measured, scores: Scores, model: str, folder: Path, label: str) -> None:
+        from e2egraph.plots.regression import plot_regression_bins, plot_response, plot_true_against_predicted
+
+        for target in self.objective.targets:
+            found = measured.values[target.name]
+            true, predicted = self._values(scores, target)
+            weight = scores.jets["weight"].astype(np.float64)
+            suffix = stem_suffix(self.objective, target)
+            plot_true_against_predicted(
+                found["true_against_predicted"], target.name, target.unit, folder / f"true_predicted{suffix}", label
+            )
+            plot_response(predicted / true, weight, target.name, model, folder / f"response{suffix}", label)
+            plot_regression_bins(found["bins"], target.name, target.unit, folder / f"resolution{suffix}", label)
+
+    def paired(
+        self,
+        scores: Sequence[Scores],
+        names: Sequence[str],
+        contenders: Sequence[Contender],
+        reference: int,
+        *,
+        resamples: int,
+    ) -> PairedResult:
+        in_order = aligned(scores, names)
+        first = in_order[0]
+        weight = equal_as_none(first.jets["weight"])
+        measured = []
+        for target in self.objective.targets:
+            true, _ = self._values(first, target)
+            predicted = np.stack([self._values(one, target)[1] for one in in_order])
+            found = sampled_figures(true, predicted, weight, resamples=resamples, seed=SEED)
+            measured += [
+                MeasuredFigure(self._key(name, target), found.values[name], found.samples[name], has_ratio=ratio)
+                for name, (_, _, ratio) in COMPARED.items()
+            ]
+        return paired_figures(
+            measured,
+            contenders,
+            reference,
+            jets=len(first),
+            weighted=weight is not None,
+            resamples=resamples,
+            seed=SEED,
+        )
+
+    def baseline(self, data: Path, split: str) -> Baseline | None:
+        """The columns that targets name as their baseline, as they are; None unless all do."""
+        columns = [target.baseline for target in self.objective.targets]
+        named = [name for name in columns if name is not None]
+        if len(named) < len(columns):
+            return None
+        table = read_table(data, extra=(*named, *(TARGET_PREFIX + name for name in self.objective.target_names)))
+        members = table.jets_of(split)
+        weight = table.columns["weight"][members].astype(np.float64)
+        found: dict[str, Any] = {}
+        for target, name in zip(self.objective.targets, named, strict=True):
+            estimate = table.columns[name][members]
+            if not estimate.any():
+                raise InputError(
+                    f"{data}: no usable '{name}' (its inputs did not hold it), which is the baseline of {target.name}; "
+                    "build from inputs that have it, or compare without baseline."
+                )
+            true = table.columns[TARGET_PREFIX + target.name][members]
+            found |= self._flat(regression_metrics(true, estimate, weight), target)
+        return Baseline(" + ".join(dict.fromkeys(named)), found, 0)
+
+    def _flat(self, found: RegressionMetrics, target: Target) -> dict[str, float]:
+        """Figures and errors by their keys in ``metrics.json``."""
+        flat = {}
+        for name in NAMES:
+            flat[self._key(name, target)] = getattr(found.figures, name)
+            flat[self._key(name, target) + "_error"] = getattr(found.errors, name)
+        return flat
+
+    def _key(self, name: str, target: Target) -> str:
+        return name + stem_suffix(self.objective, target)
+
+    def _values(self, scores: Scores, target: Target) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """True and predicted values of a target, [J] each."""
+        column = TARGET_PREFIX + target.name
+        if column not in scores.jets or target.name not in scores.targets:
+            raise InputError(f"the scores hold no true {target.name}; evaluate the run on a data set of its task.")
+        predicted = scores.predictions[:, scores.targets.index(target.name)]
+        return scores.jets[column].astype(np.float64), predicted.astype(np.float64)
+
+
+def stem_suffix(objective: Regression, target: Target) -> str:
+    """What tells the keys and files of a target from those of the first, which have none."""
+    return "" if target.name == objective.targets[0].name else f"_{target.name}"
+
+
+def digits_of(target: Target) -> int:
+    """Digits after the point that show a ten-thousandth of the target's scale."""
+    return max(0, min(6, 4 - round(math.log10(target.scale))))
