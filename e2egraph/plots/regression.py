@@ -60,7 +60,7 @@ def plot_response(response: NDArray, weight: NDArray, name: str, model: str, ste
         axes = figure.subplots()
         edges = np.linspace(0.0, LARGEST_RESPONSE, BINS + 1)
         inside = np.clip(response, edges[0], np.nextafter(edges[-1], 0.0))
-        axes.hist(inside, edges, weights=weight / weight.sum(), histtype="step", linewidth=2, label=model)
+        axes.hist(inside, edges.tolist(), weights=weight / weight.sum(), histtype="step", linewidth=2, label=model)
         axes.axvline(1.0, color="grey", linestyle=":", linewidth=1)
         axes.set(xlabel=f"{name}: predicted/true", ylabel="Share of jets", xlim=(edges[0], edges[-1]))
         axes.legend()

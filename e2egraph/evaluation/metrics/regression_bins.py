@@ -1,4 +1,4 @@
-"""Figures of a regressed quantity in bins of its own true value, pT or η, and true against predicted in two dimensions."""
+"""Figures of a regressed quantity in bins of true value, pT or η, and true against predicted in two dimensions."""
 
 from __future__ import annotations
 

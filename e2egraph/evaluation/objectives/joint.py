@@ -83,4 +83,4 @@ class JointEvaluation(Evaluation):
         members = np.flatnonzero(np.isin(scores.jets["label"], labels))
         chosen = [scores.columns.index(name) for name in columns]
         jets = {name: values[members] for name, values in scores.jets.items()}
-        return replace(scores, jets=jets, values=scores.values[np.ix_(members, chosen)], columns=columns), members
+        return replace(scores, jets=jets, values=scores.values[members][:, chosen], columns=columns), members
