@@ -4,23 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.data.scores import Scores
+from e2egraph.data.scores import Scores, output_columns
 from e2egraph.evaluation.compare.joined import join
 from e2egraph.evaluation.compare.paired import Contender, PairedResult, paired
+from e2egraph.evaluation.explain.chosen_jets import choose_jets
 from e2egraph.evaluation.metrics import baseline as jet_baseline
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY
 from e2egraph.evaluation.metrics_report import MASSES, QUANTITIES, MetricsReport, metrics_report
-from e2egraph.evaluation.objectives.evaluation import Baseline, ComparedFigure, Evaluation, Measured
+from e2egraph.evaluation.objectives.evaluation import (
+    Baseline,
+    ComparedFigure,
+    Evaluation,
+    Measured,
+    ReportParts,
+    ShownJets,
+)
 from e2egraph.tasks.objectives.classification import Classification
 
 STRATA = ("signal", "background")
 
 ROC_STEM, SCORES_STEM, SCULPTING_STEM, BINS_STEM = "roc", "scores", "mass_sculpting", "bins"
+
+
+# Plots by the names of their files without suffix: (caption, what a reader sees in it).
+PLOTS = {
+    ROC_STEM: ("ROC curve", "Background rejection against signal efficiency with its error band and 1% mistag marked"),
+    SCORES_STEM: (
+        "Scores by class",
+        "Signal score in each class, normalised to one, and the ratio to signal",
+    ),
+    SCULPTING_STEM: (
+        "Background mass before and after a cut on the score",
+        "Mass spectrum of all background jets and of those with the highest scores, and their ratio",
+    ),
+    BINS_STEM: ("In bins of jet quantities", "AUC, signal efficiency and mistag rate in bins of each quantity"),
+}
 
 
 class ClassificationEvaluation(Evaluation):
@@ -75,6 +98,47 @@ class ClassificationEvaluation(Evaluation):
         resamples: int,
     ) -> PairedResult:
         return paired(join(scores, names, self.objective.signal), contenders, reference, resamples=resamples)
+
+    def report(self, metrics: Mapping[str, Any]) -> ReportParts:
+        from e2egraph.evaluation.pages import metrics_tables as tables
+
+        return ReportParts(
+            about=f"signal {metrics['signal']} of {', '.join(metrics['classes'])}",
+            summary=[tables.summary_cards(metrics), tables.figures_table(metrics)],
+            tables=[*tables.bin_tables(metrics), tables.reliability_table(metrics), *tables.class_tables(metrics)],
+            plots=PLOTS,
+        )
+
+    def shown_jets(self, scores: Scores) -> ShownJets:
+        signal = self.objective.signal
+        column = scores.classes.index(signal)
+        label, probabilities = scores.jets["label"], scores.probabilities
+        chosen = choose_jets(label == column, probabilities[:, column])
+        places = [jet.place for jet in chosen]
+        true = [self.objective.class_names[int(label[place])] for place in places]
+        return ShownJets(
+            chosen=chosen,
+            column=scores.columns.index(output_columns(self.objective.outputs)[column]),
+            is_class=True,
+            effect="log-odds",
+            of=signal,
+            headline=[f"{name} {probabilities[place, column]:.3f}" for name, place in zip(true, places, strict=True)],
+            outputs=[
+                [
+                    ("true class", name),
+                    *(
+                        (f"score ({one})", f"{value:.4f}")
+                        for one, value in zip(scores.classes, probabilities[place].tolist(), strict=True)
+                    ),
+                ]
+                for name, place in zip(true, places, strict=True)
+            ],
+            strong=[bool(label[place] == column) for place in places],
+            words=(
+                "Best jets are the surest right ones of signal and background, worst the surest wrong ones (or nearest "
+                "to it), random ones are drawn with a fixed seed.",
+            ),
+        )
 
     def baseline(self, data: Path, split: str) -> Baseline | None:
         found = jet_baseline.baseline(data, split)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from e2egraph.data.scores import Scores
 from e2egraph.evaluation.compare.paired import Contender, PairedResult
+from e2egraph.evaluation.explain.chosen_jets import ChosenJet
 from e2egraph.tasks.objectives.objective import Objective, implementation
 
 
@@ -61,10 +62,44 @@ class Baseline:
     parameters: int
 
 
+@dataclass(frozen=True)
+class ShownJets:
+    """The jets that a report shows, and what is said of each; lists are in the order of ``chosen``.
+
+    ``column``: of the network's outputs, whose change is the effect of nodes; ``is_class``: the change of its log-odds.
+    ``effect``: what that is called, ``of`` what it speaks for. ``headline``: for the list; ``outputs``: (name, text) of
+    every output; ``strong``: whether the jet is set off from the others; ``words``: paragraphs above them.
+    """
+
+    chosen: list[ChosenJet]
+    column: int
+    is_class: bool
+    effect: str
+    of: str
+    headline: list[str]
+    outputs: list[list[tuple[str, str]]]
+    strong: list[bool]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReportParts:
+    """What an objective adds to a report, as HTML: ``summary`` on top, ``tables`` below the plots.
+
+    ``about``: a sentence part that says what was predicted. ``plots``: file without suffix → caption and alternative
+    text.
+    """
+
+    about: str = ""
+    summary: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    plots: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
 class Evaluation(ABC):
     """Metrics, tables, plots and report sections of one kind of objective.
 
-    ``quantities``: plain columns of a data set that the metrics need beside the scores.
+    ``quantities``: plain columns of a data set that the metrics need as well as the scores.
     """
 
     quantities: ClassVar[tuple[str, ...]] = ()
@@ -101,6 +136,20 @@ class Evaluation(ABC):
         ``scores``, with ``names`` for errors, one for each row that contenders name. InputError when they are of
         different objects or outputs.
         """
+
+    def report(self, metrics: Mapping[str, Any]) -> ReportParts:
+        """Parts of the report from the content of ``metrics.json``: by default, a table of ``figures``."""
+        from e2egraph.evaluation.pages.elements import Cell, figure_cell, table
+
+        rows: list[list[Cell | str]] = [
+            [one.head, figure_cell(metrics[one.name], metrics.get(f"{one.name}_error"), one.digits)]
+            for one in self.figures
+        ]
+        return ReportParts(summary=[table("Figures", ["figure", "value"], rows)])
+
+    def shown_jets(self, scores: Scores) -> ShownJets | None:
+        """The jets that the report shows; None where it shows none."""
+        return None
 
     def baseline(self, data: Path, split: str) -> Baseline | None:
         """What quantities that any analysis has reach on the same split; None where there is no such baseline.

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from e2egraph.data.scores import Scores, output_columns
 from e2egraph.evaluation.compare.paired import Contender, PairedResult
-from e2egraph.evaluation.objectives.evaluation import ComparedFigure, Evaluation, Measured, evaluation_of
+from e2egraph.evaluation.objectives.evaluation import (
+    ComparedFigure,
+    Evaluation,
+    Measured,
+    ReportParts,
+    ShownJets,
+    evaluation_of,
+)
 from e2egraph.tasks.objectives.joint import Joint
 
 
@@ -74,6 +81,24 @@ class JointEvaluation(Evaluation):
             differences=tuple(difference for one in found for difference in one.differences),
             limits=tuple(dict.fromkeys(limit for one in found for limit in one.limits)),
         )
+
+    def report(self, metrics: Mapping[str, Any]) -> ReportParts:
+        found = [part.report(metrics) for part in self.parts]
+        return ReportParts(
+            about="; ".join(one.about for one in found),
+            summary=[part for one in found for part in one.summary],
+            tables=[part for one in found for part in one.tables],
+            plots={stem: said for one in found for stem, said in one.plots.items()},
+        )
+
+    def shown_jets(self, scores: Scores) -> ShownJets | None:
+        """Those of the first objective, which learns from all of its own classes."""
+        own, members = self._own(self.parts[0], scores)
+        found = self.parts[0].shown_jets(own)
+        if found is None:
+            return None
+        chosen = [replace(jet, place=int(members[jet.place])) for jet in found.chosen]
+        return replace(found, chosen=chosen, column=scores.columns.index(own.columns[found.column]))
 
     def _own(self, part: Evaluation, scores: Scores) -> tuple[Scores, NDArray[np.int64]]:
         """What ``part`` judges: its columns and the objects of its classes, and the places of these among all."""

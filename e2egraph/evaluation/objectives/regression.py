@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.data.scores import Scores
+from e2egraph.data.scores import Scores, output_columns
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import aligned, equal_as_none
 from e2egraph.evaluation.compare.paired import Contender, PairedResult, paired_figures
 from e2egraph.evaluation.compare.paired import Measured as MeasuredFigure
+from e2egraph.evaluation.explain.chosen_jets import choose_by_error
 from e2egraph.evaluation.metrics.bootstrap import SEED
 from e2egraph.evaluation.metrics.regression import (
     RegressionFigures,
@@ -25,7 +26,14 @@ from e2egraph.evaluation.metrics.regression import (
     sampled_figures,
 )
 from e2egraph.evaluation.metrics.regression_bins import binned_regression, true_against_predicted
-from e2egraph.evaluation.objectives.evaluation import Baseline, ComparedFigure, Evaluation, Measured
+from e2egraph.evaluation.objectives.evaluation import (
+    Baseline,
+    ComparedFigure,
+    Evaluation,
+    Measured,
+    ReportParts,
+    ShownJets,
+)
 from e2egraph.graphs.columns import TARGET_PREFIX
 from e2egraph.tasks.objectives.regression import Regression, Target
 
@@ -142,6 +150,59 @@ class RegressionEvaluation(Evaluation):
             weighted=weight is not None,
             resamples=resamples,
             seed=SEED,
+        )
+
+    def report(self, metrics: Mapping[str, Any]) -> ReportParts:
+        from e2egraph.evaluation.pages import regression_tables as tables
+
+        plots: dict[str, tuple[str, str]] = {}
+        for target in self.objective.targets:
+            suffix, name = stem_suffix(self.objective, target), target.name
+            plots |= {
+                f"true_predicted{suffix}": (f"{name}: true against predicted", f"Predicted against true {name}"),
+                f"response{suffix}": (f"{name}: response", f"Distribution of predicted/true {name}"),
+                f"resolution{suffix}": (
+                    f"{name} in bins",
+                    f"Response, resolution and error of {name} in bins",
+                ),
+            }
+        digits = {target.name: digits_of(target) for target in self.objective.targets}
+        return ReportParts(
+            about=f"predicts {', '.join(self.objective.target_names)}",
+            summary=[tables.summary_cards(metrics, digits), tables.figures_table(metrics, digits)],
+            tables=tables.bin_tables(metrics, digits),
+            plots=plots,
+        )
+
+    def shown_jets(self, scores: Scores) -> ShownJets:
+        target = self.objective.targets[0]
+        digits, unit = digits_of(target), f" {target.unit}" if target.unit else ""
+        true, predicted = self._values(scores, target)
+        chosen = choose_by_error(np.abs(predicted - true))
+        places = [jet.place for jet in chosen]
+        columns = output_columns(self.objective.outputs)
+        return ShownJets(
+            chosen=chosen,
+            column=scores.columns.index(columns[0]),
+            is_class=False,
+            effect=f"{target.name}{f' [{target.unit}]' if target.unit else ''}",
+            of=f"a larger {target.name}",
+            headline=[f"{predicted[place]:.{digits}f}, true {true[place]:.{digits}f}{unit}" for place in places],
+            outputs=[
+                [
+                    (what, f"{values[place]:.{digits_of(one)}f} {one.unit}".strip())
+                    for one in self.objective.targets
+                    for what, values in zip(
+                        (f"true {one.name}", f"predicted {one.name}"), self._values(scores, one), strict=True
+                    )
+                ]
+                for place in places
+            ],
+            strong=[False] * len(chosen),
+            words=(
+                f"Best jets have the smallest error of {target.name}, worst ones the largest, random ones are drawn "
+                "with a fixed seed.",
+            ),
         )
 
     def baseline(self, data: Path, split: str) -> Baseline | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,14 @@ from e2egraph.data.padding import pad
 from e2egraph.data.scores import Scores
 from e2egraph.data.table import JetTable
 from e2egraph.detector.geometry import CRYSTALS_PER_TOWER
-from e2egraph.evaluation.explain.attribution import ROWS, class_score, occlusion_by_cell, occlusion_by_channel
-from e2egraph.evaluation.pages.chosen_jets import ChosenJet
+from e2egraph.evaluation.explain.attribution import (
+    ROWS,
+    class_score,
+    occlusion_by_cell,
+    occlusion_by_channel,
+    quantity_score,
+)
+from e2egraph.evaluation.objectives.evaluation import ShownJets
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.models.image.planes import plane
 from e2egraph.models.image.rasterize import Rasterize
@@ -55,16 +60,15 @@ def jet_data(
     table: JetTable,
     numbers: NDArray[np.int64],
     scores: Scores,
-    signal: int,
-    chosen: Sequence[ChosenJet],
+    shown: ShownJets,
 ) -> dict[str, Any]:
     """JSON-ready content for ``jets.js``; ``numbers`` [J]: places in ``table`` of the jets of ``scores``.
 
     The image is that of the network's own ``Rasterize``, or the published planes for a network without. Effects are
-    changes of the log-odds of class ``signal`` when nodes are left out: of a channel at once, and of a square of
-    ``CELL_CRYSTALS`` crystals, the same for all nodes in it. InputError when a shard is damaged.
+    changes of what ``shown`` names when nodes are left out: of a channel at once, and of a square of ``CELL_CRYSTALS``
+    crystals, the same for all nodes in it. InputError when a shard is damaged.
     """
-    places = np.array([jet.place for jet in chosen])
+    places = np.array([jet.place for jet in shown.chosen])
     clouds = _read(table, numbers[places], options)
     inputs = table.manifest.network_inputs
     batch = JetBatch.from_arrays(pad(clouds, inputs))
@@ -73,20 +77,21 @@ def jet_data(
     # It has no weights, so that it runs wherever its input is.
     images: NDArray[np.float32] = rasterize(batch.points, batch.features, batch.mask).numpy()
     rows = min(ROWS, options.evaluation_batch_size)
-    score = class_score(signal)
+    score = class_score(shown.column) if shown.is_class else quantity_score(shown.column)
     by_channel = occlusion_by_channel(network, batch, score=score, inputs=inputs, rows=rows).numpy()
     region = inputs.region
     by_cell = occlusion_by_cell(network, batch, score=score, region=region, crystals=CELL_CRYSTALS, rows=rows).numpy()
     known = {name for name in QUANTITIES if clouds.jets[name].any()}
     jets = []
-    for place, jet in enumerate(chosen):
+    for place, jet in enumerate(shown.chosen):
         nodes = slice(*clouds.offsets[place : place + 2].tolist())
         count = nodes.stop - nodes.start
         jets.append(
             {
                 "group": jet.group,
-                "label": int(scores.jets["label"][jet.place]),
-                "probabilities": [float(one) for one in scores.probabilities[jet.place]],
+                "headline": shown.headline[place],
+                "strong": shown.strong[place],
+                "outputs": [list(one) for one in shown.outputs[place]],
                 "identity": {name: int(scores.jets[name][jet.place]) for name in ("run", "lumi", "event", "jet")},
                 "quantities": _quantities(clouds, place, known),
                 "nodes": _nodes(clouds, nodes, by_cell[place, :count], inputs),
@@ -95,8 +100,7 @@ def jet_data(
             }
         )
     return {
-        "classes": list(scores.classes),
-        "signal": signal,
+        "effect": shown.effect,
         "half": [region.half_eta, region.half_phi],
         "channels": list(inputs.channel_names),
         "pixels": rasterize.height,

@@ -12,7 +12,7 @@ from e2egraph.data.padding import pad
 from e2egraph.data.scores import Scores
 from e2egraph.data.table import read_table
 from e2egraph.detector.channels import Channel, channels
-from e2egraph.evaluation.pages.chosen_jets import ChosenJet
+from e2egraph.evaluation.explain.chosen_jets import ChosenJet
 from e2egraph.evaluation.pages.jet_data import jet_data
 from e2egraph.models.image.rasterize import PUBLISHED_CHANNELS, Rasterize
 from tests.toy_dataset import write_toy_dataset

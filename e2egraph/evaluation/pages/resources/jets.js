@@ -23,7 +23,6 @@
   const channelOf = (nodes, i) => data.channels[nodes.channel[i]];
   const isHit = (channel) => !(channel in NAMES);
   const signed = (value, digits = 2) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
-  const scoreOf = (one) => one.probabilities[data.signal];
   const largest = (values) => values.reduce((most, one) => Math.max(most, Math.abs(one || 0)), 0);
 
   function html(name, text, attributes = {}) {
@@ -40,8 +39,8 @@
     line.append(html("span", group, { class: "group" }));
     data.jets.forEach((one, place) => {
       if (one.group !== group) return;
-      const button = html("button", `${data.classes[one.label]} ${scoreOf(one).toFixed(3)}`, { type: "button" });
-      if (one.label === data.signal) button.classList.add("signal");
+      const button = html("button", one.headline, { type: "button" });
+      if (one.strong) button.classList.add("signal");
       button.addEventListener("click", () => show(place));
       buttons[place] = button;
       line.append(button);
@@ -126,7 +125,7 @@
     points.drawAxes();
     points.svg.setAttribute("aria-label", `Points of the jet: ${parts.length} nodes drawn in Δη and Δφ`);
     const scale = (t) => between(DIVERGING, t);
-    drawScale(find("points-scale"), byEffect ? scale : null, `−${most.toFixed(2)}`, `+${most.toFixed(2)}`, "log-odds (√ scale)");
+    drawScale(find("points-scale"), byEffect ? scale : null, `−${most.toFixed(2)}`, `+${most.toFixed(2)}`, `${data.effect} (√ scale)`);
   }
 
   function imageColour(plane, values) {
@@ -198,8 +197,7 @@
       row.append(html("th", name, { scope: "row" }), html("td", value));
       rows.push(row);
     };
-    line("true class", data.classes[one.label]);
-    data.classes.forEach((name, i) => line(`score (${name})`, one.probabilities[i].toFixed(4)));
+    one.outputs.forEach(([name, text]) => line(name, text));
     line("nodes", String(one.nodes.deta.length));
     for (const [name, text] of one.quantities) line(name, text === null ? "not in the data set" : text);
     line("run : lumi : event", ["run", "lumi", "event"].map((key) => one.identity[key]).join(" : "));
@@ -225,7 +223,7 @@
     });
     parts.push(element("line", { x1: middle, x2: middle, y1: 0, y2: channels.length * pitch + 4, stroke: "#444" }));
     svg.replaceChildren(...parts);
-    svg.setAttribute("aria-label", "Change of the log-odds when a channel is left out: " + channels.map(
+    svg.setAttribute("aria-label", `Change of ${data.effect} when a channel is left out: ` + channels.map(
       (channel) => `${channel} ${signed(effects[data.channels.indexOf(channel)] || 0)}`).join(", "));
   }
 
@@ -240,7 +238,7 @@
       counts[channel].textContent = one.nodes.channel.filter((number) => data.channels[number] === channel).length;
     }
     find("status").textContent = `Jet ${place + 1} of ${data.jets.length} (${one.group}): `
-      + `true class ${data.classes[one.label]}, score (${data.classes[data.signal]}) ${scoreOf(one).toFixed(4)}`;
+      + one.outputs.map(([name, text]) => `${name} ${text}`).join(", ");
     drawPoints();
     paint();
     drawImage();

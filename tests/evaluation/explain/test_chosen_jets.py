@@ -1,6 +1,6 @@
 import numpy as np
 
-from e2egraph.evaluation.pages.chosen_jets import BEST, RANDOM, WORST, choose_jets
+from e2egraph.evaluation.explain.chosen_jets import BEST, RANDOM, WORST, choose_jets
 
 
 def places(chosen, group):

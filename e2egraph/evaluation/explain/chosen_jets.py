@@ -43,6 +43,24 @@ def choose_jets(is_signal: NDArray, score: NDArray) -> list[ChosenJet]:
         (RANDOM, rng.permutation(signal), RANDOM_JETS),
         (RANDOM, rng.permutation(background), RANDOM_JETS),
     ]
+    return _first_left(wanted)
+
+
+def choose_by_error(error: NDArray) -> list[ChosenJet]:
+    """Up to 24 different jets of J with an ``error`` [J]: those of the smallest, those of the largest, random ones."""
+    error = np.asarray(error, np.float64)
+    everyone = np.arange(len(error))
+    rng = np.random.default_rng(SEED)
+    wanted = [
+        (BEST, _by(everyone, error), 2 * BEST_JETS),
+        (WORST, _by(everyone, -error), 2 * WORST_JETS),
+        (RANDOM, rng.permutation(everyone), 2 * RANDOM_JETS),
+    ]
+    return _first_left(wanted)
+
+
+def _first_left(wanted: list[tuple[str, NDArray[np.int64], int]]) -> list[ChosenJet]:
+    """Of each (group, places in order, number) the first that are not chosen yet."""
     chosen: list[ChosenJet] = []
     for group, places, count in wanted:
         taken = {jet.place for jet in chosen}
