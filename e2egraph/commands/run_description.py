@@ -14,10 +14,11 @@ from e2egraph.export.bundle import DEFAULT_CAP, BundleInfo
 from e2egraph.graphs.manifest import read_manifest
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.models.registry import ModelConfig, load_model_config
+from e2egraph.training.history import VALIDATION
 from e2egraph.training.run_folder import RunInfo
 
-# Of summary.json, and of metrics.json (there the split is put before the name).
-SUMMARY_METRICS = ("best_epoch", "validation_auc", "validation_loss", "training_jets", "jets_per_second")
+# Of summary.json (its validation figures too), and of metrics.json (there the split is put before the name).
+SUMMARY_METRICS = ("best_epoch", "training_jets", "jets_per_second")
 EVALUATION_METRICS = (
     "auc",
     "auc_error",
@@ -78,7 +79,9 @@ def _is_shipped(model: ModelConfig) -> bool:
 
 
 def _metrics(run: RunInfo) -> dict[str, float]:
-    found = {name: run.summary[name] for name in SUMMARY_METRICS if name in run.summary}
+    first, *others = SUMMARY_METRICS
+    figures = [name for name in run.summary if name.startswith(VALIDATION) and name != "validation_jets"]
+    found = {name: run.summary[name] for name in (first, *figures, *others) if name in run.summary}
     path = run.folder / "metrics.json"
     try:
         report = json.loads(path.read_text()) if path.is_file() else {}

@@ -76,11 +76,12 @@ class TrainSummary:
         return self.validation[self.best.name]
 
     def content(self) -> dict[str, Any]:
-        """As ``summary.json`` holds it: figures as ``validation_NAME``."""
+        """As ``summary.json`` holds it: figures as ``validation_NAME``, the one that decides first."""
         found: dict[str, Any] = {}
         for entry in fields(self):
             if entry.name == "validation":
-                found |= {VALIDATION + name: value for name, value in self.validation.items()}
+                names = sorted(self.validation, key=lambda name: name != self.best.name)
+                found |= {VALIDATION + name: self.validation[name] for name in names}
             elif entry.name != "best":
                 found[entry.name] = getattr(self, entry.name)
         return found

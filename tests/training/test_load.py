@@ -3,8 +3,9 @@ import shutil
 
 import pytest
 import torch
+import yaml
 
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.training.load import load_run
 from e2egraph.training.train import train
 from tests.toy_dataset import write_toy_dataset
@@ -38,6 +39,25 @@ def test_folders_that_are_no_runs_are_refused(run, tmp_path):
         load_run(run)
     (run / "config.yaml").write_text("model: {name: x}")
     with pytest.raises(InputError, match=r"config\.yaml: damaged"):
+        load_run(run)
+
+
+def test_a_run_of_an_earlier_version_is_refused_in_one_sentence(run):
+    path = run / "config.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["data_set"] |= {"classes": ["qcd", "top"], "signal": "top"}
+    del content["data_set"]["inputs"]
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match=r"config\.yaml: made by an earlier version, .*; train again\.$"):
+        load_run(run)
+
+
+def test_a_run_whose_extension_is_not_there_says_which(run):
+    path = run / "config.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["data_set"]["configuration"]["extensions"] = ["somebodys_channels"]
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(UsageError, match=r"config\.yaml: extension 'somebodys_channels' cannot be imported"):
         load_run(run)
 
 

@@ -72,6 +72,10 @@ def test_the_run_folder_holds_everything_and_no_half_written_file(finished):
         "checkpoints/last.ckpt",
     }
     assert json.loads((output / "summary.json").read_text()) == summary.content()
+    assert list(summary.content()) == [
+        *("output", "model", "parameters", "training_jets", "validation_jets", "epochs", "best_epoch"),
+        *("validation_auc", "validation_loss", "jets_per_second", "data_wait_share", "seconds", "device", "processes"),
+    ]
     assert summary.parameters == sum(p.numel() for p in load_run(output)[0].parameters())
     assert summary.jets_per_second > 0
     assert 0 <= summary.data_wait_share <= 1

@@ -18,7 +18,7 @@ from e2egraph.training.objectives.learning import Floats, Integers, Learning, le
 from e2egraph.training.recipe import TrainingOptions
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Part:
     """One objective and its places among the columns, targets, losses (H) and recorded numbers (D) of all.
 
@@ -30,13 +30,12 @@ class _Part:
     targets: slice
     losses: slice
     records: slice
-    members: Tensor
+    members: NDArray[np.bool_]
     factor: float
 
     def of(self, batch: JetBatch) -> tuple[JetBatch, Tensor]:
         """The batch with this objective's targets, and which of its objects count [B]; targets of others are 0."""
-        self.members = self.members.to(batch.label.device)
-        counts = self.members[batch.label]
+        counts = torch.from_numpy(self.members).to(batch.label.device, non_blocking=True)[batch.label]
         target = batch.target[:, self.targets].masked_fill(~counts.unsqueeze(1), 0.0)
         return replace(batch, target=target), counts
 
@@ -57,7 +56,7 @@ class JointLearning(Learning[Joint]):
                 targets=slice(targets, targets + len(head.target_names)),
                 losses=slice(losses, losses + learning.losses),
                 records=slice(records, records + learning.record_size),
-                members=torch.tensor([name in wanted for name in objective.class_names]),
+                members=np.array([name in wanted for name in objective.class_names]),
                 factor=factor,
             )
             columns, targets, losses, records = (
@@ -85,7 +84,7 @@ class JointLearning(Learning[Joint]):
                         "learns from; build it from more events, or change the split."
                     )
         for part in self._parts:
-            members = numbers[part.members.numpy()[labels]]
+            members = numbers[part.members[labels]]
             if not table.columns["weight"][members].any():
                 raise InputError(
                     f"{table.folder}: all weights of the objects of split '{split}' that objective "
@@ -97,9 +96,9 @@ class JointLearning(Learning[Joint]):
         """For each loss over its own objects, 0 for other classes: objects that do not count change no mean."""
         rows = []
         for part in self._parts:
-            counts = part.members.numpy()[label]
+            counts = part.members[label]
             own = part.learning.class_weights(label[counts], weight[counts]) * (len(label) / counts.sum())
-            rows.append(own * part.members)
+            rows.append(own * torch.from_numpy(part.members))
         return torch.cat(rows)
 
     def loss(self, output: Tensor, batch: JetBatch) -> tuple[Tensor, Tensor]:
