@@ -1,1 +1,1 @@
-"""Networks: every one is forward(points, features, mask, jet) → logits (DESIGN §6)."""
+"""Networks: every one is forward(points, features, mask, jet) → raw numbers of the outputs (DESIGN §7)."""

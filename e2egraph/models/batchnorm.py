@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
-from e2egraph.models.standardize import trains_in_company
+from e2egraph.models.standardize import trains_with_others
 
 
 class _Sum(torch.autograd.Function):
@@ -52,7 +52,7 @@ class JoinedBatchNorm(nn.modules.batchnorm._BatchNorm):
             raise ValueError(f"expected at least 2 dimensions, got {input.dim()}")
 
     def forward(self, input: Tensor) -> Tensor:
-        if not (self.training and trains_in_company()):
+        if not (self.training and trains_with_others()):
             return super().forward(input)
         self._check_input_dim(input)
         return self._joined(input)

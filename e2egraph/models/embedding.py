@@ -16,7 +16,7 @@ class Embedding(nn.Module):
         super().__init__()
         self.scaling = NodeScaling(inputs)
         self.unit = inputs.region.half_eta
-        # Δη, Δφ and ΔR² beside the features: the distance to the jet axis is what most substructure is a function of.
+        # Δη, Δφ and ΔR² next to the features: the distance to the jet axis is what most substructure is a function of.
         self.layers = nn.Sequential(nn.Linear(inputs.n_features + 3, width), nn.ReLU(), nn.Linear(width, width))
 
     def forward(self, points: Tensor, features: Tensor) -> Tensor:

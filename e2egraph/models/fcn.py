@@ -6,6 +6,7 @@ with the largest impact parameters.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -16,7 +17,6 @@ from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.detector.channels import Channel
-from e2egraph.errors import UsageError
 from e2egraph.models.network import Network, clear_padding, of_objects, require
 from e2egraph.models.scaling import Scale, scale_of
 from e2egraph.tasks.inputs import Inputs
@@ -25,9 +25,9 @@ from e2egraph.tasks.outputs import Outputs
 # GeV: the masses of W, Z, Higgs and top are of this order.
 MASS = Scale(100.0)
 
-# What is read of the jet, and of its tracks to find the most displaced.
+# What is read of the jet, and of its tracks: by the first the most displaced are found.
 OF_JET = ("softdrop_mass", "tau32")
-KEYS = ("d0_sig", "d0")
+KEYS = ("d0_sig", "d0", "dz")
 
 # τ3 ≤ τ2 when axes are optimal, and little above it otherwise; beyond, the ratio means nothing.
 LARGEST_TAU32 = 1.5
@@ -56,14 +56,11 @@ class FCN(Network):
     def __init__(self, options: Any, inputs: Inputs, outputs: Outputs) -> None:
         super().__init__()
         of_objects("fcn", outputs)
-        require("fcn", inputs, *KEYS, "dz", f"is_{Channel.TRACK.name}")
-        absent = [name for name in OF_JET if name not in inputs.object_names]
-        if absent:
-            raise UsageError(
-                f"fcn reads the jet's {absent[0]}, which the task's inputs do not hold; choose another model, or add "
-                "it to inputs.object and build the data set again."
-            )
-        self.options, self.inputs = options, inputs
+        require("fcn", inputs, *KEYS, f"is_{Channel.TRACK.name}", quantities=OF_JET)
+        self.options = options
+        self.keys = [inputs.index(name) for name in KEYS]
+        self.track = inputs.index(f"is_{Channel.TRACK.name}")
+        self.mass, self.tau32 = (inputs.object_index(name) for name in OF_JET)
         self.scales = [scale_of(inputs.variables[inputs.index(name)].scale) for name in ("d0", "dz")]
         widths = [2 + 2 * options.tracks, *[options.width] * (options.layers - 1)]
         stages: list[nn.Module] = []
@@ -73,27 +70,26 @@ class FCN(Network):
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         _, features, valid = clear_padding(points, features, mask)
-        d0, dz = most_displaced(features, valid, self.options.tracks, self.inputs)
-        mass = jet[:, self.inputs.object_index("softdrop_mass")]
+        is_track = valid & (features[..., self.track] > 0.5)
+        d0, dz = most_displaced([features[..., key] for key in self.keys], is_track, self.options.tracks)
         # A jet without substructure (τ2 = 0) has no ratio; whoever computed it may have left infinity or NaN.
-        tau32 = torch.nan_to_num(jet[:, self.inputs.object_index("tau32")], nan=0.0).clamp(0.0, LARGEST_TAU32)
-        of_jet = torch.stack([MASS(mass), tau32], dim=1)
+        tau32 = torch.nan_to_num(jet[:, self.tau32], nan=0.0).clamp(0.0, LARGEST_TAU32)
+        of_jet = torch.stack([MASS(jet[:, self.mass]), tau32], dim=1)
         scores: Tensor = self.layers(torch.cat([of_jet, self.scales[0](d0), self.scales[1](dz)], dim=1))
         return scores
 
 
-def most_displaced(features: Tensor, mask: Tensor, n_tracks: int, inputs: Inputs) -> tuple[Tensor, Tensor]:
+def most_displaced(keys: Sequence[Tensor], is_track: Tensor, n_tracks: int) -> tuple[Tensor, Tensor]:
     """d0 and dz [cm] of the ``n_tracks`` tracks with the largest |d0| significance: [B, n_tracks] each, largest first.
 
-    ``features`` [B, N, V] with zeros in padding, ``mask`` [B, N] bool. Of equal |d0_sig| the larger d0 goes first, of
-    equal d0 the larger dz: what then still ties is the same for us, so that the order of nodes does not matter.
-    Missing tracks give zeros.
+    ``keys``: significance of d0, d0 and dz of nodes, [B, N] each, with zeros in padding; ``is_track`` [B, N] bool. Of
+    equal |significance| the larger d0 goes first, of equal d0 the larger dz: what then still ties is the same for us,
+    so that the order of nodes does not matter. Missing tracks give zeros.
     """
     # One column more: the maximum over no nodes at all has no meaning.
-    columns = [features[..., inputs.index(name)] for name in ("d0_sig", "d0", "dz")]
-    significance, d0, dz = (F.pad(column, (0, 1)) for column in columns)
+    significance, d0, dz = (F.pad(key, (0, 1)) for key in keys)
     keys = (significance.abs(), d0, dz)
-    left = F.pad(mask & (features[..., inputs.index(f"is_{Channel.TRACK.name}")] > 0.5), (0, 1))
+    left = F.pad(is_track, (0, 1))
     number = torch.arange(left.shape[1], device=left.device)
     chosen: list[tuple[Tensor, Tensor]] = []
     for _ in range(n_tracks):

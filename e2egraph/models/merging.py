@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.models.kernels.neighbors import gather_nodes
-from e2egraph.models.serialization import course_code, serialize
+from e2egraph.models.serialization import order_code, serialize
 
 
 class Merge(nn.Module):
@@ -26,7 +26,7 @@ class Merge(nn.Module):
         return f"factor={self.factor}"
 
     def forward(self, x: Tensor, points: Tensor, energy: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        groups = serialize(course_code(points), x, mask, self.factor)
+        groups = serialize(order_code(points), x, mask, self.factor)
         merged = groups.mask.any(2)
         count = groups.mask.sum(2, keepdim=True).clamp(min=1)
         share = groups.mask / count  # [B, M, factor]

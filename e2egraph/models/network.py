@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -37,14 +38,20 @@ class Network(nn.Module, ABC):
         """
 
 
-def require(network: str, inputs: Inputs, *names: str) -> None:
-    """UsageError unless ``inputs`` holds the features ``names`` (``value``, ``is_TRACK``) that ``network`` reads."""
+def require(network: str, inputs: Inputs, *names: str, quantities: Sequence[str] = ()) -> None:
+    """UsageError unless ``inputs`` holds the features ``names`` (``value``, ``is_TRACK``) and the object ``quantities``
+    that ``network`` reads."""
     absent = [name for name in names if not inputs.has(name)]
-    if absent:
-        kind = "channel" if absent[0].startswith(FLAG_PREFIX) else "variable"
+    lacking = {
+        "inputs.variables": [name for name in absent if not name.startswith(FLAG_PREFIX)],
+        "inputs.channels": [name.removeprefix(FLAG_PREFIX) for name in absent if name.startswith(FLAG_PREFIX)],
+        "inputs.object": [name for name in quantities if name not in inputs.object_names],
+    }
+    parts = [f"{', '.join(names)} ({where})" for where, names in lacking.items() if names]
+    if parts:
         raise UsageError(
-            f"{network} reads the {kind} {absent[0].removeprefix(FLAG_PREFIX)}, which the task's inputs do not hold; "
-            f"choose another model, or add it to inputs.{kind}s and build the data set again."
+            f"{network} reads {' and '.join(parts)}, which the task's inputs do not hold; choose another model, or add "
+            "what is missing to the task and build the data set again."
         )
 
 

@@ -60,9 +60,9 @@ class Pooling(nn.Module):
     """``x [B, N, D]`` → ``[B, (3 + E) D]``: each node through one more layer, then summaries of the object.
 
     Mean, maximum and asinh of the sum: shapes, single hard deposits, and multiplicities (compressed, as they grow with
-    the number of nodes). Then Σ z_i x_i with z_i the node's share of the jet's track pT, of its ECAL and of its HCAL
-    energy: the energy flow of P. Komiske, E. Metodiev, J. Thaler, JHEP 01 (2019) 121, arXiv:1810.05165, §2, of which
-    jet width and mass are members. ``energy`` [B, N, E] as ``Energies`` gives it, zero in padding.
+    the number of nodes). Then, for each of E channels, Σ z_i x_i with z_i the node's share of the object's pT or energy
+    in it: the energy flow of P. Komiske, E. Metodiev, J. Thaler, JHEP 01 (2019) 121, arXiv:1810.05165, §2, of which jet
+    width and mass are members. ``energy`` [B, N, E] as ``Energies`` gives it, zero in padding.
     """
 
     def __init__(self, width: int, energies: int) -> None:
@@ -75,7 +75,7 @@ class Pooling(nn.Module):
         counted = mask.unsqueeze(-1).to(x.dtype)
         mean = counted / counted.sum(1, keepdim=True).clamp(min=1.0)
         share = energy / energy.sum(1, keepdim=True).clamp(min=SMALLEST_ENERGY)
-        # All weighted sums in one product, [B, 2 + 3, D].
+        # All weighted sums in one product, [B, 2 + E, D].
         weights = torch.cat([mean, counted / TYPICAL_NODES, share], dim=-1)
         sums = torch.matmul(weights.transpose(1, 2).to(x.dtype), x)
         # Nothing is negative after ReLU: zeros for what is not there do not change a maximum.

@@ -24,7 +24,7 @@ def split_rows(x: Tensor, node: Tensor, mask: Tensor, place: Tensor, rounds: int
 
 
 def join_rows(rows: Tensor, node: Tensor, mask: Tensor, place: Tensor, rounds: int) -> Tensor:
-    """``[B · rounds, n, size, D]`` → ``[B, N, D]``: the sum over the orders; what lies in padding is of no account.
+    """``[B · rounds, n, size, D]`` → ``[B, N, D]``: the sum over the orders; what lies in padding does not matter.
 
     Differentiable once; padding has no gradient.
     """

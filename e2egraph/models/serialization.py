@@ -17,7 +17,7 @@ from torch import Tensor
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.models.rows import join_rows, split_rows
 
-Course = Literal["curve", "eta", "phi"]
+Order = Literal["curve", "eta", "phi"]
 
 # Cells a side of the grid that the curve runs through, eight a crystal's side: ±256 crystals is more than the barrel,
 # and tracks and hits of one crystal are ordered by where they are.
@@ -34,14 +34,14 @@ TURNS_PER_RADIAN = float(np.float32(0.5 / math.pi))
 LARGEST_FRACTION = 1.0 - 2.0**-24
 
 
-def course_code(points: Tensor, course: Course = "curve") -> Tensor:
-    """Whole numbers [B, N] (float64) that grow along the course through ``points [B, N, 2]`` (Δη, Δφ in rad).
+def order_code(points: Tensor, order: Order = "curve") -> Tensor:
+    """Whole numbers [B, N] (float64) that grow along the order through ``points [B, N, 2]`` (Δη, Δφ in rad).
 
     ``curve``: Z-order over cells of an eighth of a crystal (G. M. Morton, IBM, 1966), along which neighbours in number
     are mostly neighbours in space. ``eta``, ``phi``: the coordinate itself in [−π, π), for windows that run along it.
     """
-    if course != "curve":
-        coordinate = points[..., 0 if course == "eta" else 1].double()
+    if order != "curve":
+        coordinate = points[..., 0 if order == "eta" else 1].double()
         return torch.floor((coordinate * TURNS_PER_RADIAN + 0.5) * STEPS).clamp(0, STEPS - 1)
     half = 2 ** (GRID_BITS - 1)
     row = torch.floor((points[..., 0] / ETA_PITCH + 0.5) * CELLS_PER_CRYSTAL) + half

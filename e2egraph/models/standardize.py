@@ -40,7 +40,7 @@ class RunningStandardize(nn.Module):
 
     @torch.no_grad()
     def _update(self, x: Tensor) -> None:
-        together = trains_in_company()
+        together = trains_with_others()
         sums: Tensor = x.sum(0)
         jets: Tensor | int = x.shape[0]
         if together:
@@ -59,6 +59,6 @@ class RunningStandardize(nn.Module):
         self.variance += share * (squares / jets - self.variance)
 
 
-def trains_in_company() -> bool:
+def trains_with_others() -> bool:
     """Whether other processes train along."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1

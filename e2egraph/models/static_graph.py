@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from e2egraph.models.encoder import Encoder
 from e2egraph.models.kernels.neighbors import nearest
-from e2egraph.models.serialization import course_code, serialize
+from e2egraph.models.serialization import order_code, serialize
 
 
 @torch.no_grad()
@@ -22,7 +22,7 @@ def static_neighbors(x: Tensor, points: Tensor, mask: Tensor, k: int) -> Tensor:
     alone, the same bits in torch and in ONNX Runtime, and of equally distant nodes the first along the Z-order curve
     over crystals is taken; ``x [B, N, D]`` orders only nodes of one crystal.
     """
-    row = serialize(course_code(points), x, mask, 1)
+    row = serialize(order_code(points), x, mask, 1)
     place, found = nearest(row.split(points).squeeze(2), row.mask.squeeze(2), k)
     index = torch.gather(row.node, 1, place.flatten(1)).view_as(place)
     return row.join(index.masked_fill(~found, -1).unsqueeze(2))

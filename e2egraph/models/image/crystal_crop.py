@@ -1,4 +1,4 @@
-"""The crystals around a window's centre as a small image of energy and time."""
+"""The crystals around a region's centre as a small image of energy and time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ class CrystalCrop(nn.Module):
     def __init__(self, inputs: Inputs, size: int = 32, time: bool = True) -> None:
         """UsageError when ``inputs`` lack what is drawn, or their region is smaller than the crop."""
         super().__init__()
-        require("a crop of crystals", inputs, "value", *(["time"] if time else []), f"is_{Channel.ECAL.name}")
+        require("a crop of crystals", inputs, "value", f"is_{Channel.ECAL.name}")
+        if time and not inputs.has("time"):
+            raise UsageError(
+                "a crop of crystals draws their time, which the task's inputs do not hold; set "
+                "model.options.time=false, or add time to inputs.variables and build the data set again."
+            )
         region = inputs.region
         if min(region.half_rows, region.half_columns) < size // 2:
             raise UsageError(

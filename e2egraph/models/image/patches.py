@@ -11,32 +11,33 @@ LONGEST_WAVE = 10_000.0
 
 
 class PatchEmbedding(nn.Module):
-    """``image [B, C, S, S]`` → ``[B, T, width]``: squares of ``patch`` × ``patch`` pixels, each through one linear map.
+    """``image [B, C, H, W]`` → ``[B, T, width]``: squares of ``patch`` × ``patch`` pixels, each through one linear map.
 
     A. Dosovitskiy et al., ICLR 2021, arXiv:2010.11929, eq. 1. The image is filled up with zeros at its far edges, so
-    that the first patch begins at the first pixel; T = ⌈S / patch⌉², rows first.
+    that the first patch begins at the first pixel; T = ⌈H / patch⌉ · ⌈W / patch⌉, rows first. ``size``: H and W.
     """
 
-    def __init__(self, channels: int, size: int, patch: int, width: int) -> None:
+    def __init__(self, channels: int, size: tuple[int, int], patch: int, width: int) -> None:
         super().__init__()
         self.patch = patch
-        self.side = -(-size // patch)
-        self.missing = self.side * patch - size
+        self.rows, self.columns = (-(-pixels // patch) for pixels in size)
+        self.missing = (0, self.columns * patch - size[1], 0, self.rows * patch - size[0])
         self.project = nn.Linear(channels * patch * patch, width)
 
     def extra_repr(self) -> str:
-        return f"patch={self.patch}, {self.side}×{self.side} patches"
+        return f"patch={self.patch}, {self.rows}×{self.columns} patches"
 
     def forward(self, image: Tensor) -> Tensor:
         n_jets, channels = image.shape[:2]
-        n, p = self.side, self.patch
-        squares = F.pad(image, (0, self.missing, 0, self.missing)).reshape(n_jets, channels, n, p, n, p)
-        tokens: Tensor = self.project(squares.permute(0, 2, 4, 1, 3, 5).reshape(n_jets, n * n, channels * p * p))
+        m, n, p = self.rows, self.columns, self.patch
+        squares = F.pad(image, self.missing).reshape(n_jets, channels, m, p, n, p)
+        tokens: Tensor = self.project(squares.permute(0, 2, 4, 1, 3, 5).reshape(n_jets, m * n, channels * p * p))
         return tokens
 
 
-def sinusoidal_positions(side: int, width: int) -> Tensor:
-    """Sines and cosines of each patch's row (first half of the vector) and column (second half): [side², width].
+def sinusoidal_positions(rows: int, columns: int, width: int) -> Tensor:
+    """Sines and cosines of each patch's row (first half of the vector) and column (second half):
+    [rows · columns, width].
 
     The encoding of A. Vaswani et al., arXiv:1706.03762, §3.5, once along each axis.
     ValueError: ``width`` is no multiple of four.
@@ -45,8 +46,8 @@ def sinusoidal_positions(side: int, width: int) -> Tensor:
         raise ValueError(f"positions in two dimensions need a width that is a multiple of 4, not {width}")
     waves = width // 4
     frequency = LONGEST_WAVE ** (-torch.arange(waves, dtype=torch.float64) / waves)
-    angle = torch.arange(side, dtype=torch.float64).unsqueeze(1) * frequency
+    angle = torch.arange(max(rows, columns), dtype=torch.float64).unsqueeze(1) * frequency
     axis = torch.cat([angle.sin(), angle.cos()], dim=1)
-    row = axis.unsqueeze(1).expand(side, side, 2 * waves)
-    column = axis.unsqueeze(0).expand(side, side, 2 * waves)
-    return torch.cat([row, column], dim=2).reshape(side * side, width).float()
+    row = axis[:rows].unsqueeze(1).expand(rows, columns, 2 * waves)
+    column = axis[:columns].unsqueeze(0).expand(rows, columns, 2 * waves)
+    return torch.cat([row, column], dim=2).reshape(rows * columns, width).float()

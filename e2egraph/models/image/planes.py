@@ -13,7 +13,7 @@ from pydantic import AfterValidator
 
 from e2egraph.errors import UsageError
 from e2egraph.models.scaling import Scale
-from e2egraph.tasks.inputs import FLAG_PREFIX, Inputs
+from e2egraph.tasks.inputs import Inputs
 
 How = Literal["sum", "mean", "weighted", "count", "crystals", "towers"]
 
@@ -57,7 +57,7 @@ PUBLISHED_CHANNELS = ("track_pt", "track_d0_sig", "track_dz_sig", "ECAL", "HCAL"
 
 
 def plane(name: str) -> Plane:
-    """The plane of that name; any other name is a layer of hits."""
+    """The plane of that name; any name that the table does not hold is a layer of hits."""
     return PLANES.get(name) or Plane(name, "", "count", COUNT)
 
 
@@ -70,8 +70,11 @@ def planes_of(inputs: Inputs) -> tuple[str, ...]:
 def fault(name: str, inputs: Inputs) -> str | None:
     """Why plane ``name`` cannot be drawn from nodes of these inputs; None when it can."""
     wanted = plane(name)
-    if not inputs.has(FLAG_PREFIX + wanted.channel):
+    channel = next((row for row in inputs.channels if row.name == wanted.channel), None)
+    if channel is None:
         return f"the task has no channel {wanted.channel}"
+    if wanted.how == "count" and channel.collection != "hits":
+        return f"{name} is no layer of hits, and its nodes are no counts"
     needed = {wanted.variable} | ({"value"} if wanted.how == "weighted" else set())
     absent = [variable for variable in sorted(needed - {""}) if not inputs.has(variable)]
     if absent:

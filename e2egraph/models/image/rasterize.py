@@ -42,7 +42,7 @@ class Rasterize(nn.Module):
         self._how = {name: one.how for name, one in planes.items()}
         self._flag = {name: inputs.index(FLAG_PREFIX + one.channel) for name, one in planes.items()}
         self._variable = {name: inputs.index(one.variable) for name, one in planes.items() if one.variable}
-        self._value = inputs.index("value") if inputs.has("value") else 0
+        self._value = inputs.index("value") if inputs.has("value") else -1
 
     def extra_repr(self) -> str:
         return f"{', '.join(self.channels)}, granularity={self.granularity}"
@@ -64,26 +64,26 @@ class Rasterize(nn.Module):
 
     def _fine_planes(self, pixels: _Pixels, features: Tensor) -> dict[str, Tensor]:
         """The planes made of tracks and hits, each [B, height, width]."""
-        sums: dict[str, Tensor] = {}
-        fine = [name for name in ("track_pt", *self.channels) if self._how.get(name) in ("sum", "mean", "weighted")]
-        for name in dict.fromkeys(fine):
-            sums[name] = self._flagged(features, name)
-            if self._how[name] == "weighted":
-                sums[name] = sums[name] * (features[..., self._flag[name]] * features[..., self._value])
+        sums: dict[str | int, Tensor] = {}
         for name, how in self._how.items():
             if how == "count":
                 sums[name] = features[..., self._flag[name]]
-        means = [name for name, how in self._how.items() if how == "mean"]
-        if means:
-            sums["tracks"] = features[..., self._flag[means[0]]]
+            elif how in ("sum", "mean", "weighted"):
+                sums[name] = self._flagged(features, name)
+            if how == "weighted":
+                sums[name] = sums[name] * features[..., self._value]
+            if how == "mean":  # of nodes of one flag: their number, once
+                sums[self._flag[name]] = features[..., self._flag[name]]
         if not sums:
             return {}
         stacked = pixels.sums(list(sums.values()), 1)
-        planes = {name: stacked[:, i] for i, name in enumerate(sums)}
-        if means:
-            # A mean is sum over count: scatter_reduce("mean") exports wrong numbers to ONNX (cmssw.md).
-            count = planes.pop("tracks").clamp(min=1.0)
-            planes.update({name: planes[name] / count for name in means})
+        found = {name: stacked[:, i] for i, name in enumerate(sums)}
+        planes = {name: plane for name, plane in found.items() if isinstance(name, str)}
+        # A mean is sum over count: scatter_reduce("mean") exports wrong numbers to ONNX (cmssw.md).
+        counts = {flag: count.clamp(min=1.0) for flag, count in found.items() if isinstance(flag, int)}
+        for name, how in self._how.items():
+            if how == "mean":
+                planes[name] = planes[name] / counts[self._flag[name]]
         return planes
 
     def _flagged(self, features: Tensor, name: str) -> Tensor:

@@ -13,14 +13,20 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.models.image.planes import ImageChannels
+from e2egraph.detector.channels import hit_channels
+from e2egraph.errors import UsageError
+from e2egraph.models.image.planes import PLANES, ImageChannels, planes_of
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.models.image.scaling import ImageScaling
 from e2egraph.models.network import Network, of_objects
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
+from e2egraph.tasks.region import Region
 
 WIDTHS = (16, 16, 16, 32, 32, 32, 32)
+
+# Pixels along the shorter side of which the layers leave at least one.
+SMALLEST = {"torch": 7, "keras": 11}
 
 
 @configuration
@@ -30,7 +36,7 @@ class ResNet15Options:
 
     ``granularity`` 3 rasterises tracks and hits three times finer, and the first convolution becomes 21×21/6.
     ``channels``: image planes (``models.image.planes``); where not given, the published ones that the inputs hold.
-    ``gains``: plane → factor on its pixels, which are of order one without (planes not seen do not matter).
+    ``gains``: plane → factor on its pixels, which are of order one without; planes that are not drawn do not matter.
     ``unused_shortcuts`` carries the six 1×1 convolutions that the public torch code makes and never calls: 3,984
     parameters without effect, for comparing parameter counts only.
     """
@@ -72,6 +78,8 @@ class ResNet15(Network):
         of_objects("resnet15", outputs)
         self.options, n_outputs = options, outputs.size
         g = options.granularity
+        _check_size(options.variant, inputs.region)
+        _check_gains(options.gains, inputs)
         self.rasterize = Rasterize(inputs, options.channels, g)
         channels = self.rasterize.channels
         self.scaling = ImageScaling(channels, g, options.gains)
@@ -84,7 +92,7 @@ class ResNet15(Network):
         widths = zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True)
         self.blocks = nn.Sequential(*(ResidualBlock(a, b, options.unused_shortcuts) for a, b in widths))
         self.head = (
-            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(WIDTHS[-1] * _flat(inputs), n_outputs))
+            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(WIDTHS[-1] * _flat(inputs.region), n_outputs))
             if options.variant == "keras"
             else nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], n_outputs))
         )
@@ -97,7 +105,7 @@ class ResNet15(Network):
         return scores
 
 
-def _flat(inputs: Inputs) -> int:
+def _flat(region: Region) -> int:
     """Pixels of the last feature map of variant ``keras``: sizes are halved four times by stem and blocks, each rounded
     as its layer does."""
 
@@ -105,4 +113,24 @@ def _flat(inputs: Inputs) -> int:
         # Stem convolution (rounded up) and pooling, one strided block (rounded up), pooling.
         return (((size + 1) // 2 // 2) + 1) // 2 // 2
 
-    return left(inputs.region.rows) * left(inputs.region.columns)
+    return left(region.rows) * left(region.columns)
+
+
+def _check_size(variant: str, region: Region) -> None:
+    """UsageError when nothing of the region's image is left after the layers."""
+    if min(region.rows, region.columns) < SMALLEST[variant]:
+        raise UsageError(
+            f"resnet15 (model.options.variant={variant}) needs images of {SMALLEST[variant]}×{SMALLEST[variant]} "
+            f"pixels at least, not {region.describe()}; choose another model."
+        )
+
+
+def _check_gains(gains: dict[str, float], inputs: Inputs) -> None:
+    """UsageError for a name that no plane has, neither of the table nor of a layer of hits."""
+    layers = [channel.name for channel in hit_channels()]
+    unknown = sorted(set(gains) - {*PLANES, *layers, *planes_of(inputs)})
+    if unknown:
+        raise UsageError(
+            f"model.options.gains name no image planes: {', '.join(unknown)}; choose out of "
+            f"{', '.join(planes_of(inputs))}."
+        )

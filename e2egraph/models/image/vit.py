@@ -26,7 +26,7 @@ SMALL = 0.02
 
 @configuration
 class ViTOptions:
-    """``patch`` pixels a side; 5 (one tower, 625 patches), 10 (169) and 25 (25) keep whole towers together.
+    """``patch`` pixels a side; multiples of 5 keep whole towers together.
 
     ``pooling``: ``class`` reads the jet off an extra token, as published; ``mean`` averages over patches (L. Beyer et
     al., arXiv:2205.01580, §3). ``positions``: ``learned``, as published, or fixed ``sinusoidal`` ones. ``mlp_ratio``:
@@ -95,20 +95,20 @@ class ViT(Network):
         of_objects("vit", outputs)
         self.options = options
         region = inputs.region
-        if region.rows != region.columns or options.patch > region.rows:
+        if options.patch > min(region.rows, region.columns):
             raise UsageError(
-                f"vit cuts square images into patches of model.options.patch={options.patch} pixels, but the region "
-                f"has {region.rows}×{region.columns}; choose a smaller patch or another model."
+                f"vit cuts images into patches of model.options.patch={options.patch} pixels, but they are of "
+                f"{region.describe()}; choose a smaller patch."
             )
         width, dropout = options.width, options.dropout
         self.rasterize = Rasterize(inputs, options.channels)
         self.scaling = ImageScaling(self.rasterize.channels)
-        self.patches = PatchEmbedding(len(self.rasterize.channels), region.rows, options.patch, width)
-        side = self.patches.side
+        self.patches = PatchEmbedding(len(self.rasterize.channels), (region.rows, region.columns), options.patch, width)
+        rows, columns = self.patches.rows, self.patches.columns
         if options.positions == "learned":
-            self.positions: Tensor = nn.Parameter(torch.randn(side * side, width) * SMALL)
+            self.positions: Tensor = nn.Parameter(torch.randn(rows * columns, width) * SMALL)
         else:
-            self.register_buffer("positions", sinusoidal_positions(side, width), persistent=False)
+            self.register_buffer("positions", sinusoidal_positions(rows, columns, width), persistent=False)
         if options.pooling == "class":
             # Its position would be one more learned vector added to a learned vector.
             self.class_token = nn.Parameter(torch.randn(1, 1, width) * SMALL)

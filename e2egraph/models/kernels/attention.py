@@ -13,9 +13,8 @@ from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphNetwork
 from e2egraph.models.kernels.pairwise import PairwiseBias
 from e2egraph.models.kernels.projection import AttentionOptions, HeadProjection
-from e2egraph.tasks.region import JET_REGION
 
-# In exported models, in place of −∞ for keys that are masked: its exponential beside that of any other logit is zero.
+# In exported models, in place of −∞ for keys that are masked: its exponential next to that of any other logit is zero.
 MASKED = -1e30
 
 
@@ -23,13 +22,14 @@ class AttentionKernel(nn.Module):
     """x [B, N, width] → W_o softmax(q kᵀ / √C + bias) v over the nodes of the jet, C = width / heads; same shape.
 
     Without ``pairwise`` nothing of size [N, N] is kept for the gradient where torch has a fused attention. With it, a
-    learned bias is added for each head and pair of nodes (``PairwiseBias``); memory is then O(N²).
+    learned bias is added for each head and pair of nodes (``PairwiseBias`` with that unit of distances [rad]); memory
+    is then O(N²).
     """
 
-    def __init__(self, width: int, heads: int, pairwise: bool = False, unit: float = JET_REGION.half_eta) -> None:
+    def __init__(self, width: int, heads: int, pairwise: float | None = None) -> None:
         super().__init__()
         self.projection = HeadProjection(width, heads)
-        self.bias = PairwiseBias(width, heads, unit) if pairwise else None
+        self.bias = None if pairwise is None else PairwiseBias(width, heads, pairwise)
 
     def forward(self, x: Tensor, points: Tensor, mask: Tensor) -> Tensor:
         q, k, v = self.projection.split(x)
@@ -73,4 +73,4 @@ class Transformer(GraphNetwork):
 
     def make_kernel(self, block: int) -> nn.Module:
         o = self.options
-        return AttentionKernel(o.width, o.heads, o.pairwise, self.inputs.region.half_eta)
+        return AttentionKernel(o.width, o.heads, self.inputs.region.half_eta if o.pairwise else None)

@@ -14,9 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from e2egraph.tasks.region import JET_REGION
-
-# Initial spread of the frequencies, in radians per half window: the embedding turns over about a fifth of it, which is
+# Initial spread of the frequencies, in radians per half region: the embedding turns over about a fifth of it, which is
 # how far apart the bins of a jet of some thousand nodes are. A perceptron with ReLU turns so little over the window
 # that most directions stay empty (8 of 64 bins in use on a uniform window, here 45).
 FREQUENCY = 5.0
@@ -26,13 +24,13 @@ TIE = 2.0**-40
 
 
 class PointEmbedding(nn.Module):
-    """``points [B, N, 2]`` (rad) → p = W sin(F points + b), [B, N, space], in the precision of the points.
+    """``points [B, N, 2]`` (rad) → p = W sin(F points / unit + b), [B, N, space], in the precision of the points.
 
     F, b and W are learned; at first F and b are those of random Fourier features (A. Rahimi, B. Recht, NeurIPS 2007),
     so that p·p′ falls with the distance of the points, in every direction alike.
     """
 
-    def __init__(self, space: int, unit: float = JET_REGION.half_eta) -> None:
+    def __init__(self, space: int, unit: float) -> None:
         super().__init__()
         # Rounded to float32 as the exporter rounds every constant: the hash in ONNX is the same.
         self.per_radian = float(np.float32(1.0 / unit))

@@ -20,14 +20,13 @@ from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
 from e2egraph.models.kernels.neighbors import CPU_BLOCK
-from e2egraph.models.serialization import GRID_BITS, Blocks, course_code, serialize
-from e2egraph.tasks.region import JET_REGION
+from e2egraph.models.serialization import GRID_BITS, Blocks, order_code, serialize
 
 # Weight of an edge of length ‖d_i − d_j‖: exp(−0.1 ‖d_i − d_j‖) (as in the public code of arXiv:2101.08578).
 DECAY = 0.1
 
 # Lengths below this count as this: the square root has a gradient everywhere, and the rounding of near nodes' distances
-# (10⁻⁵ in the square, in float32) stays of no account. The weight there is 0.99.
+# (10⁻⁵ in the square, in float32) does not matter. The weight there is 0.99.
 COINCIDENT = 0.1
 
 
@@ -37,7 +36,8 @@ class LshKernel(nn.Module):
     A_ij = exp(−0.1 ‖d_i − d_j‖) for nodes of one bin, itself included, else 0; d = FFN(x) + p with p the embedding of
     the points, [B, N, ``space``]. With ``normalize``, D^(−1/2) A D^(−1/2) with D_ii = Σ_j A_ij. A x θ is the mean over
     ``rounds`` hashes, each with frozen random directions and bins of its own. Nodes of one bin number follow the
-    space-filling curve, and the row of all is cut into bins of ``bin`` nodes; ``max_bins`` bounds the numbers.
+    space-filling curve, and the row of all is cut into bins of ``bin_size`` nodes; ``max_bins`` bounds the numbers;
+    ``unit`` [rad]: of the points' embedding.
     Distances are computed in float32 at least, under autocast too. Memory is O(N · bin).
     """
 
@@ -51,7 +51,7 @@ class LshKernel(nn.Module):
         rounds: int,
         max_bins: int,
         normalize: bool,
-        unit: float = JET_REGION.half_eta,
+        unit: float,
     ) -> None:
         super().__init__()
         self.bin_size = bin_size
@@ -94,7 +94,7 @@ class LshKernel(nn.Module):
         place = self.place(points.double()).detach()
         number = bin_numbers(place, self.rotations, mask, self.bin_size)
         # Below 2¹⁰ bins · 2²⁴ cells, which leaves 19 bits of float64 for the order of coincident nodes.
-        code = number * 4.0**GRID_BITS + course_code(points).unsqueeze(1)
+        code = number * 4.0**GRID_BITS + order_code(points).unsqueeze(1)
         x, mask = x.detach().repeat_interleave(rounds, 0), mask.repeat_interleave(rounds, 0)
         return serialize(code.flatten(0, 1), x, mask, self.bin_size)
 

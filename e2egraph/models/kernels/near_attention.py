@@ -15,13 +15,12 @@ from torch import Tensor, nn
 
 from e2egraph.models.kernels.attention import MASKED, attended
 from e2egraph.models.kernels.projection import HeadProjection
-from e2egraph.tasks.region import JET_REGION
 
 # Fading β of the first and of the last head before training, the others between them on a logarithmic scale: reaches
-# 1/√(2β) from the whole window to a tenth of its half, the size of a subjet.
+# 1/√(2β) from one unit, half of the region, to a tenth of it, the size of a subjet in a jet.
 WIDEST, NARROWEST = 0.5, 60.0
 
-# β is never more, whatever is learned: a reach of four crystals. It bounds the logits, and what rounding does to them.
+# β is never more, whatever is learned: a reach of 0.07 units. It bounds the logits, and what rounding does to them.
 LARGEST = 100.0
 
 # Offsets and distances within a head's reach become of order one.
@@ -34,13 +33,13 @@ MOMENTS = 3
 class NearAttentionKernel(nn.Module):
     """x [B, N, width] → W_o Σ_j a_ij v_j + W_m Σ_j a_ij (Δη, sin Δφ, d²)_ij, a = softmax_j(q_i·k_j / √C − β d²_ij).
 
-    C = width / heads; β > 0 is one learned number a head; d² = Δη² + 2 − 2 cos Δφ in units of half the region, which is
-    ΔR² for near nodes and smooth all around the detector. All of this is in a few more numbers of each query, key and
-    value, so that no [N, N] tensor is kept where torch has a fused attention, and none is made that plain attention
+    C = width / heads; β > 0 is one learned number a head; d² = (Δη² + 2 − 2 cos Δφ) / unit² with ``unit`` in rad, which
+    is ΔR² for near nodes and smooth all around the detector. All of this is in a few more numbers of each query, key
+    and value, so that no [N, N] tensor is kept where torch has a fused attention, and none is made that plain attention
     does not make.
     """
 
-    def __init__(self, width: int, heads: int, unit: float = JET_REGION.half_eta) -> None:
+    def __init__(self, width: int, heads: int, unit: float) -> None:
         super().__init__()
         self.unit = unit
         self.projection = HeadProjection(width, heads)
@@ -51,9 +50,8 @@ class NearAttentionKernel(nn.Module):
         parts = self.projection.split(x)
         with _full_precision(x):
             q, k, v = (part.to(torch.promote_types(part.dtype, torch.float32)) for part in parts)
-            at = positions(points.masked_fill(~mask.unsqueeze(-1), 0.0).to(q.dtype), self.unit).unsqueeze(
-                1
-            )  # [B, 1, N, 4]
+            here = points.masked_fill(~mask.unsqueeze(-1), 0.0).to(q.dtype)
+            at = positions(here, self.unit).unsqueeze(1)  # [B, 1, N, 4]
             found = self._attend(q, k, v, at, mask)
             values, where = found.split([v.shape[-1], at.shape[-1]], dim=-1)
             moments = _moments(at, where, self.unit).transpose(1, 2).flatten(2) * OFFSET_SCALE

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.detector.geometry import ETA_PITCH
-from e2egraph.tasks.region import JET_REGION
 
 # Numbers in the hidden layer of a pair.
 HIDDEN = 8
@@ -24,10 +23,10 @@ class PairwiseBias(nn.Module):
     a perceptron reads the logarithms of Δ, k_T, z and m² of two particles. Hits have no four-momenta; but all of these
     are made of what each node says of itself and of their distance, so that a hidden layer of both can be sums over
     rows and columns, and only ln ΔR² is computed for each pair. No bias of the last layer: a softmax over j would not
-    feel it.
+    feel it. ``unit`` [rad]: of distances, half the region's extent along η.
     """
 
-    def __init__(self, width: int, heads: int, unit: float = JET_REGION.half_eta) -> None:
+    def __init__(self, width: int, heads: int, unit: float) -> None:
         super().__init__()
         self.unit = unit
         self.ends = nn.Linear(width, 2 * HIDDEN)

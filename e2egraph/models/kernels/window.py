@@ -19,13 +19,13 @@ from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphNetwork
 from e2egraph.models.kernels.attention import attended
 from e2egraph.models.kernels.projection import AttentionOptions, HeadProjection
-from e2egraph.models.serialization import Blocks, Course, course_code, serialize
+from e2egraph.models.serialization import Blocks, Order, order_code, serialize
 
 
 class WindowKernel(nn.Module):
     """x [B, N, width] → attention of each node to the nodes of its window, of the same shape.
 
-    Nodes are ordered along ``course`` (``models.serialization``) and the row is cut into blocks of ``window``; a node
+    Nodes are ordered along ``order`` (``models.serialization``) and the row is cut into blocks of ``window``; a node
     attends to its block. ``shift`` moves the cuts. With ``sliding`` there are no cuts to feel: a node attends to the
     ``window`` nodes before it and after it, which lie in its own block, the one before and the one after. ``wrap``: the
     row is a circle, for φ over whole events.
@@ -36,26 +36,24 @@ class WindowKernel(nn.Module):
         width: int,
         heads: int,
         window: int,
-        course: Course = "curve",
+        order: Order = "curve",
         shift: int = 0,
         sliding: bool = False,
         wrap: bool = False,
     ) -> None:
         super().__init__()
         self.window = window
-        self.course: Course = course
+        self.order: Order = order
         self.shift = shift
         self.sliding = sliding
         self.wrap = wrap
         self.projection = HeadProjection(width, heads)
 
     def extra_repr(self) -> str:
-        return (
-            f"window={self.window}, course={self.course}, shift={self.shift}, sliding={self.sliding}, wrap={self.wrap}"
-        )
+        return f"window={self.window}, order={self.order}, shift={self.shift}, sliding={self.sliding}, wrap={self.wrap}"
 
     def forward(self, x: Tensor, points: Tensor, mask: Tensor) -> Tensor:
-        code = course_code(points, self.course)
+        code = order_code(points, self.order)
         if self.sliding:
             return self._slide(x, serialize(code, x, mask, self.window), mask)
         blocks = serialize(code, x, mask, self.window, shift=self.shift, wrap=self.wrap)
@@ -108,21 +106,21 @@ def _surroundings(n_valid: Tensor, n_blocks: int, window: int, wrap: bool) -> tu
 
 @configuration
 class WindowOptions(AttentionOptions):
-    """``window``: nodes a block; ``course``: what the row runs along; ``sliding``, ``wrap``: see ``WindowKernel``.
+    """``window``: nodes a block; ``order``: what the row runs along; ``sliding``, ``wrap``: see ``WindowKernel``.
 
     Without ``sliding``, odd blocks shift the cuts by half a window, so that information crosses them. ``wrap`` is for
-    whole events, where the row along φ closes on itself; it needs course ``phi``.
+    whole events, where the row along φ closes on itself; it needs order ``phi``.
     """
 
     window: Annotated[int, Field(ge=2)] = 64
-    course: Course = "curve"
+    order: Order = "curve"
     sliding: bool = False
     wrap: bool = False
 
     @model_validator(mode="after")
     def _a_circle_is_one_in_phi(self) -> Self:
-        if self.wrap and self.course != "phi":
-            raise ValueError(f"wrap needs course phi, not {self.course}")
+        if self.wrap and self.order != "phi":
+            raise ValueError(f"wrap needs order phi, not {self.order}")
         return self
 
 
@@ -134,4 +132,4 @@ class Window(GraphNetwork):
     def make_kernel(self, block: int) -> nn.Module:
         o = self.options
         shift = o.window // 2 if block % 2 and not o.sliding else 0
-        return WindowKernel(o.width, o.heads, o.window, o.course, shift, o.sliding, o.wrap)
+        return WindowKernel(o.width, o.heads, o.window, o.order, shift, o.sliding, o.wrap)

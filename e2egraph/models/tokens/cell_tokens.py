@@ -30,7 +30,7 @@ TYPICAL_ENERGY = 1.0  # GeV
 # What says nothing of nodes other than tracks, whose radius the channel flags give.
 OF_TRACKS = ("rho", "d0", "dz", "d0_sig", "dz_sig", "charge")
 
-# 1, Δη, Δφ to the window's centre and their squared length, Δη, Δφ in the cell.
+# 1, Δη, Δφ to the region's centre and their squared length, Δη, Δφ in the cell.
 POSITIONS = 6
 
 

@@ -1,4 +1,4 @@
-"""Hits, crystals and towers pooled into square cells of the window, of which the ones with most energy are kept."""
+"""Hits, crystals and towers pooled into square cells of the region, of which the ones with most energy are kept."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def occupied_cells(points: Tensor, energy: Tensor, mask: Tensor, n_cells: int, s
         total = F.pad(total, (0, n_cells - number_of_cells))
     highest, kept = torch.topk(total, n_cells, dim=1)
     found = highest > 0.0
-    # The last place of the table is where nodes of no cell look.
+    # The last place of the table is which nodes of no cell read.
     number = torch.arange(n_cells, device=points.device).expand_as(kept)
     table = torch.full((n_jets, max(number_of_cells, n_cells) + 1), n_cells, device=points.device, dtype=torch.int64)
     table = table.scatter(1, kept, torch.where(found, number, n_cells))

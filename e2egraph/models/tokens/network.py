@@ -1,7 +1,7 @@
 """Tracks as tokens, everything else pooled into cells: nodes seen once at full resolution, mixing done on few tokens.
 
 A jet of some hundreds of nodes becomes the tokens of its hardest tracks and of its most energetic cells, between which
-attention (arXiv:1706.03762) then mixes. Beside them stand moments of all nodes, so that none is without a voice.
+attention (arXiv:1706.03762) then mixes. Next to them stand moments of all nodes, so that every node counts.
 ``exports/flagship.md`` tells how this came about.
 """
 
@@ -57,7 +57,7 @@ class TracksAndCellsOptions(AttentionOptions):
 
 
 class TracksAndCells(Network):
-    """Tokens → attention blocks → pooling, beside moments of all nodes → head."""
+    """Tokens → attention blocks → pooling, together with moments of all nodes → head."""
 
     Options = TracksAndCellsOptions
 
@@ -82,7 +82,7 @@ class TracksAndCells(Network):
         o = self.options
         if o.near:
             return NearAttentionKernel(o.width, o.heads, self.unit)
-        return AttentionKernel(o.width, o.heads, o.pairwise, self.unit)
+        return AttentionKernel(o.width, o.heads, self.unit if o.pairwise else None)
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         points, features, valid = clear_padding(points, features, mask)
