@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
+from e2egraph.files import replacing
 from e2egraph.graphs.columns import JET_TYPES, numpy_type
 
 # The columns that say which jet a row is, in order; the scores follow them.
@@ -68,11 +69,10 @@ def write_scores(
     columns += [pa.array(np.ascontiguousarray(column, np.float32)) for column in probabilities.T]
     footer = {ABOUT_KEY: json.dumps(dict(about or {}), sort_keys=True).encode()}
     table = pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata=footer))
-    beside = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, beside, compression="zstd")
-        beside.replace(path)
+        with replacing(path) as stream:
+            pq.write_table(table, stream, compression="zstd")
     except OSError as error:
         raise InputError(f"{path}: the scores cannot be written ({error.strerror}); choose another output.") from error
     return path

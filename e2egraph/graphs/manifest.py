@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
 from e2egraph.errors import InputError
+from e2egraph.files import write_json
 
 MANIFEST_NAME = "manifest.json"
 SCHEMA_VERSION = 1
@@ -97,12 +97,7 @@ def sha256_of(path: Path) -> str:
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
     """Write ``manifest.json`` beside its name and rename it, so that it is there whole or not at all."""
     path = folder / MANIFEST_NAME
-    beside = path.with_suffix(".json.partial")
-    with beside.open("w") as stream:
-        stream.write(json.dumps(asdict(manifest), indent=1) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
+    write_json(path, asdict(manifest))
     return path
 
 

@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
+from e2egraph.files import replacing
 from e2egraph.graphs.columns import JET_TYPES, NEIGHBORS, NODE_TYPES, TARGET_PREFIX, arrow_schema, numpy_type
 from e2egraph.graphs.manifest import read_manifest
 from e2egraph.graphs.pointclouds import PointClouds, concatenate
 
 JETS_PER_ROW_GROUP = 512
 FOOTER_KEY = b"e2egraph"
-PARTIAL = ".partial"
 
 
 class UnfinishedError(InputError):
@@ -57,16 +57,10 @@ def write_shard(path: Path, clouds: PointClouds, targets: tuple[str, ...], foote
         else:
             arrays.append(pa.array(clouds.jets[field.name].astype(numpy_type(field.name)), field.type))
     table = pa.Table.from_arrays(arrays, schema=schema)
-    # The process in the name: one left over from a killed build never writes into this one's file.
-    beside = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     try:
-        with beside.open("wb") as stream:
+        with replacing(path) as stream:
             pq.write_table(table, stream, compression="zstd", compression_level=3, row_group_size=JETS_PER_ROW_GROUP)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise write_error(path, error) from error
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from e2egraph.training.run_folder import write_text
+from e2egraph.files import write_text
 
 
 @dataclass(frozen=True)

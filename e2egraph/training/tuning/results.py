@@ -12,9 +12,9 @@ import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from e2egraph.config import as_dict
+from e2egraph.files import write_text
 from e2egraph.models.registry import load_model_config
 from e2egraph.training.recipe import load_recipe, split_settings
-from e2egraph.training.run_folder import write_text
 from e2egraph.training.tuning.space import as_settings
 from e2egraph.training.tuning.study import Search, Study
 
