@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from e2egraph.files import write_text
+
 LARGEST = 3_000_000  # bytes: what a repository should hold of one
 
 FOLDERS = ("E2EGRAPH_ABLATION", "E2EGRAPH_DATA")  # where the notebook's inputs are
@@ -56,9 +58,7 @@ def execute(source: Path, output: Path, timeout: int) -> None:
         faults.append(f"{len(text.encode()):,} bytes, more than {LARGEST:,}")
     if faults:
         sys.exit(f"{source}: {'; '.join(faults)}; mend this and run again.")
-    partial = output.with_name(output.name + ".partial")
-    partial.write_text(text)
-    partial.replace(output)
+    write_text(output, text)
     print(f"wrote {output}: {len(notebook.cells)} cells, {len(text.encode()):,} bytes")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
@@ -11,6 +10,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
+
+from e2egraph.files import write_json, write_text
 
 T = TypeVar("T")
 
@@ -32,17 +33,11 @@ class Record:
 def write_report(output: Path, command: str, records: Sequence[Record]) -> list[Path]:
     """Write ``output`` (JSON) and the same name with ``.md``; each beside its name first, then renamed."""
     report = {"machine": machine(), "command": command, "records": [asdict(record) for record in records]}
-    written = []
-    for path, text in (
-        (output, json.dumps(report, indent=1) + "\n"),
-        (output.with_suffix(".md"), markdown(command, records)),
-    ):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(path.name + ".partial")
-        beside.write_text(text)
-        beside.replace(path)
-        written.append(path)
-    return written
+    table = output.with_suffix(".md")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_json(output, report)
+    write_text(table, markdown(command, records))
+    return [output, table]
 
 
 def markdown(command: str, records: Sequence[Record]) -> str:

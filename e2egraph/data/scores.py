@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
+from e2egraph.files import replacing
 from e2egraph.graphs.columns import BEFORE, TARGET_PREFIX, arrow_schema, numpy_type
 from e2egraph.tasks.outputs import Outputs
 
@@ -112,11 +113,10 @@ def write_scores(
     footer = {ABOUT_KEY: json.dumps(dict(about or {}), sort_keys=True).encode()}
     arrays = [pa.array(column, field.type) for column, field in zip(written, schema, strict=True)]
     table = pa.Table.from_arrays(arrays, schema=schema.with_metadata(footer))
-    partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, partial, compression="zstd")
-        partial.replace(path)
+        with replacing(path) as stream:
+            pq.write_table(table, stream, compression="zstd")
     except OSError as error:
         raise InputError(f"{path}: the scores cannot be written ({error.strerror}); choose another output.") from error
     return path

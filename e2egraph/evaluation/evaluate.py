@@ -20,11 +20,12 @@ from e2egraph.evaluation.predictions import predict_all
 from e2egraph.evaluation.significance.evaluation import plan, planned_significance
 from e2egraph.evaluation.significance.results import Significance
 from e2egraph.evaluation.significance.write import remove_significance, write_significance
+from e2egraph.files import write_json
 from e2egraph.models.registry import parameter_count
 from e2egraph.tasks.objectives.objective import stored
 from e2egraph.training.environment import code_state
 from e2egraph.training.load import load_run
-from e2egraph.training.run_folder import CONFIG, RunInfo, write_json
+from e2egraph.training.run_folder import CONFIG, RunInfo
 
 METRICS_NAME, SCORES_NAME = "metrics.json", "scores.parquet"
 

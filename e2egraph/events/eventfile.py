@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
+from e2egraph.files import replacing
 
 MAGIC = b"E2EEVT01"
 
@@ -40,15 +42,15 @@ class EventFileWriter:
         """Begin the file; InputError when it cannot be written."""
         if path.is_dir():
             raise InputError(f"{path}: is a folder; give --output the name of a file.")
-        self._path, self._partial = path, path.with_name(f".{path.name}.partial")
-        self._events = 0
+        self._path, self._events = path, 0
+        self._closing = ExitStack()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._partial.open("wb")
+            self._file = self._closing.enter_context(replacing(path))
         except OSError as error:
             raise self._failed(error) from error
-        # The number of events is known at the end alone.
         self._write(MAGIC + bytes(8))
+        self._closing.push(self._write_count)
 
     def __enter__(self) -> EventFileWriter:
         return self
@@ -57,16 +59,9 @@ class EventFileWriter:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
-                self._file.seek(len(MAGIC))
-                self._file.write(np.array(self._events, "<u8").tobytes())
-            self._file.close()
-            if kind is None:
-                self._partial.replace(self._path)
+            self._closing.__exit__(kind, value, trace)
         except OSError as error:
             raise self._failed(error) from error
-        finally:
-            self._partial.unlink(missing_ok=True)
 
     def write(self, identity: Mapping[str, int], collections: Mapping[str, Mapping[str, NDArray]]) -> None:
         """Append one event: run, lumi, event and n_pv, and the columns of ``COLLECTIONS``; an absent one is empty.
@@ -81,6 +76,14 @@ class EventFileWriter:
             parts += [np.ascontiguousarray(given[column], kind).tobytes() for column, kind in columns.items() if given]
         self._write(b"".join(parts))
         self._events += 1
+
+    def _write_count(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The number of events is known at the end alone."""
+        if kind is None:
+            self._file.seek(len(MAGIC))
+            self._file.write(np.array(self._events, "<u8").tobytes())
 
     def _write(self, content: bytes) -> None:
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import MODEL_FILE, TRITON_FILE, tensor_shapes
+from e2egraph.files import written_beside
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 
@@ -62,10 +63,9 @@ def lay_out(bundle: Path, repository: Path, name: str) -> Path:
             (bundle / MODEL_FILE, folder / VERSION / MODEL_FILE),
             (bundle / TRITON_FILE, folder / TRITON_FILE),
         ):
-            # Next to its name and renamed: a server that polls the repository never sees half a file.
-            partial = target.with_name(target.name + ".partial")
-            shutil.copyfile(source, partial)
-            partial.replace(target)
+            # A server that polls the repository never sees half a file.
+            with written_beside(target) as partial:
+                shutil.copyfile(source, partial)
     except OSError as error:
         raise InputError(f"{repository}: cannot be written ({error.strerror}); choose another --triton.") from error
     return folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import file_digest, sha256
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from e2egraph.errors import InputError, UsageError
+from e2egraph.files import write_json
 from e2egraph.graphs.columns import object_types
 from e2egraph.tasks.inputs import Inputs, read_inputs
 from e2egraph.tasks.objectives.objective import Objective, make_objective
@@ -126,12 +126,7 @@ def sha256_of(path: Path) -> str:
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
     """Write ``manifest.json`` beside its name and rename it, so that it is there whole or not at all."""
     path = folder / MANIFEST_NAME
-    beside = path.with_suffix(".json.partial")
-    with beside.open("w") as stream:
-        stream.write(json.dumps(asdict(manifest), indent=1) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
+    write_json(path, asdict(manifest))
     return path
 
 

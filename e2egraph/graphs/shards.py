@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
+from e2egraph.files import replacing
 from e2egraph.graphs.columns import NEIGHBORS
 from e2egraph.graphs.manifest import read_manifest
 from e2egraph.graphs.pointclouds import PointClouds, concatenate
@@ -21,7 +22,6 @@ from e2egraph.graphs.pointclouds import PointClouds, concatenate
 # A row group is what is read at once: so many objects, or fewer where these have many nodes.
 OBJECTS_PER_ROW_GROUP, NODES_PER_ROW_GROUP = 512, 1 << 20
 FOOTER_KEY = b"e2egraph"
-PARTIAL = ".partial"
 
 
 class UnfinishedError(InputError):
@@ -60,21 +60,12 @@ def write_shard(path: Path, clouds: PointClouds, schema: pa.Schema, footer: dict
         else:
             arrays.append(pa.array(clouds.jets[field.name].astype(field.type.to_pandas_dtype()), field.type))
     table = pa.Table.from_arrays(arrays, schema=schema)
-    # The process in the name: one left over from a killed build never writes into this one's file.
-    beside = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     fitting = len(clouds) * NODES_PER_ROW_GROUP // max(1, int(clouds.offsets[-1]))
     rows = min(OBJECTS_PER_ROW_GROUP, max(1, fitting))
     try:
-        with beside.open("wb") as stream:
-            rows = min(
-                OBJECTS_PER_ROW_GROUP, max(1, len(clouds) * NODES_PER_ROW_GROUP // max(1, int(clouds.offsets[-1])))
-            )
+        with replacing(path) as stream:
             pq.write_table(table, stream, compression="zstd", compression_level=3, row_group_size=rows)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise write_error(path, error) from error
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from e2egraph.errors import InputError
+from e2egraph.files import PARTIAL
 from e2egraph.graphs.chunk import Chunk, origin
 from e2egraph.graphs.manifest import SkippedFile
-from e2egraph.graphs.shards import PARTIAL, UnfinishedError, open_shard, read_footer, write_error
+from e2egraph.graphs.shards import UnfinishedError, open_shard, read_footer, write_error
 from e2egraph.tasks.task import TaskConfig
 
 PLAN_NAME = "plan.json"
@@ -83,7 +84,7 @@ def open_staging(output: Path) -> Iterator[Staging]:
 
     InputError: another build holds it, or it has other content; UnfinishedError: it cannot be made.
     """
-    folder = output.with_name(output.name + ".partial")
+    folder = output.with_name(output.name + PARTIAL)
     own = {PLAN_NAME, LOCK_NAME}
     try:
         if folder.exists() and not own & {entry.name for entry in folder.iterdir()} and any(folder.iterdir()):

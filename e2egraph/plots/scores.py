@@ -18,6 +18,7 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.figures import enough_pass
 from e2egraph.evaluation.metrics.roc import WORKING_POINT, effective_number, roc_curve
 from e2egraph.evaluation.simulated import all_simulated
+from e2egraph.files import written_beside
 from e2egraph.plots.roc_band import interval, mistag_samples
 
 # Where ROC curves are drawn, and in how many bins distributions are.
@@ -200,8 +201,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     paths = []
     for suffix, metadata in ((".png", None), (".pdf", {"CreationDate": None})):
         path = stem.with_name(stem.name + suffix)
-        beside = stem.with_name(stem.name + ".partial" + suffix)
-        figure.savefig(beside, dpi=100, metadata=metadata)
-        beside.replace(path)
+        with written_beside(path) as partial:
+            figure.savefig(partial, format=suffix[1:], dpi=100, metadata=metadata)
         paths.append(path)
     return paths

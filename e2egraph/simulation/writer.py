@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +14,7 @@ import uproot
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
+from e2egraph.files import written_beside
 from e2egraph.simulation.images import IMAGE_SIZES
 
 TREE, CONFIGURATION = "fevt/RHTree", "fevt/configuration"
@@ -64,14 +66,15 @@ class RHTreeWriter:
         """
         self._path = path
         self._images = images
-        self._partial = path.with_name(f".{path.stem}.partial.root")
+        self._closing = ExitStack()
         if not path.parent.is_dir():
             raise InputError(f"{path}: the folder {path.parent} does not exist; create it or choose another --output.")
         if path.is_dir():
             raise InputError(f"{path}: is a folder; give --output the name of a ROOT file.")
         try:
             # Of LZ4, ZSTD and ZLIB the one that packs the mostly empty images tightest, and as fast as any (measured).
-            self._file = uproot.recreate(self._partial, compression=uproot.ZSTD(1))
+            partial = self._closing.enter_context(written_beside(path))
+            self._file = self._closing.enter_context(uproot.recreate(partial, compression=uproot.ZSTD(1)))
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --output.") from error
         self._file[CONFIGURATION] = configuration
@@ -88,11 +91,10 @@ class RHTreeWriter:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        if kind is None:
-            self._partial.replace(self._path)
-        else:
-            self._partial.unlink(missing_ok=True)
+        try:
+            self._closing.__exit__(kind, value, trace)
+        except OSError as error:
+            raise self._failed(error) from error
 
     def extend(self, scalars: Columns, vectors: Mapping[str, Columns], images: Columns) -> None:
         """Append a batch.
@@ -110,7 +112,10 @@ class RHTreeWriter:
         try:
             self._tree.extend({**batch, **images})
         except OSError as error:
-            raise InputError(f"{self._path}: writing failed ({error.strerror}); free space and run again.") from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> InputError:
+        return InputError(f"{self._path}: writing failed ({error.strerror}); free space and run again.")
 
     def _types(self) -> dict[str, Any]:
         types: dict[str, Any] = {name: np.dtype(kind) for name, kind in EVENT_TYPES.items()}

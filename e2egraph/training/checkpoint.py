@@ -7,10 +7,8 @@ continuation needs; ``previous.ckpt`` is the one before it, for when ``last.ckpt
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import zipfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.errors import InputError
+from e2egraph.files import replacing
 
 # Version of what the files hold; reading refuses any other.
 FORMAT = 1
@@ -41,33 +40,15 @@ def write_checkpoint(path: Path, content: dict[str, Any], keep: Path | None = No
     """
     stream = io.BytesIO()
     torch.save({"format": FORMAT, **content}, stream)
-    partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with replacing(path, keep) as file:
             file.write(stream.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        if keep is not None and path.exists():
-            path.replace(keep)
-        partial.replace(path)
-        _flush_folder(path.parent)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise InputError(
             f"{path}: cannot be written ({error.strerror or error}); the checkpoint before it is kept, so make room "
             "and give the same command again."
         ) from error
-
-
-def _flush_folder(folder: Path) -> None:
-    """Bring renamed names to the disk: without it a power cut may bring back the names of before."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # file systems that cannot flush a folder keep its names in order by themselves
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from typing import Any
 import torch
 
 from e2egraph import __version__
-from e2egraph.training.run_folder import ENVIRONMENT, read_json, write_json, write_text
+from e2egraph.files import write_json, write_text
+from e2egraph.training.run_folder import ENVIRONMENT, read_json
 
 PACKAGES = ("torch", "lightning", "torch-geometric", "numpy", "pyarrow", "scikit-learn", "onnx", "onnxruntime")
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from e2egraph.files import write_text
 from e2egraph.tasks.objectives.objective import Best
-from e2egraph.training.run_folder import write_text
 
 TRAINING, VALIDATION = "training_", "validation_"
 

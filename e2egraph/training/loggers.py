@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from e2egraph.errors import InputError, UsageError
+from e2egraph.files import write_json
 from e2egraph.training.history import EpochRow
-from e2egraph.training.run_folder import SERVICES, read_json, write_json
+from e2egraph.training.run_folder import SERVICES, read_json
 from e2egraph.training.tensorboard import EVERY, TensorBoardLog
 from e2egraph.training.watchers import LostWatcher, StepReport, Watcher
 

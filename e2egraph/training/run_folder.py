@@ -19,6 +19,7 @@ import yaml
 
 from e2egraph.config import as_dict, validate
 from e2egraph.errors import InputError, UsageError
+from e2egraph.files import is_partial, write_text
 from e2egraph.graphs.manifest import Manifest
 from e2egraph.models.registry import ModelConfig
 from e2egraph.tasks.inputs import Inputs, read_inputs, stored
@@ -29,9 +30,6 @@ from e2egraph.training.recipe import Recipe
 
 CONFIG, ENVIRONMENT, METRICS, SUMMARY = "config.yaml", "environment.json", "metrics.csv", "summary.json"
 CHECKPOINTS, TENSORBOARD, LOG, SERVICES = "checkpoints", "tensorboard", "train.log", "loggers.json"
-
-# All that stands in a folder before its configuration does.
-_FIRST = {LOG, CONFIG + ".partial"}
 
 # What reading a configuration raises that is not what it should be.
 _DAMAGED = (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError, UsageError)
@@ -92,17 +90,6 @@ class RunInfo:
         return min((cap for cap in caps if cap is not None), default=None)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write next to ``path`` and rename, so that it is there whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    partial.replace(path)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    write_text(path, json.dumps(content, indent=1) + "\n")
-
-
 def holds_unfinished_run(folder: Path) -> bool:
     """Whether an unfinished run stands in ``folder``; nothing is touched.
 
@@ -113,9 +100,14 @@ def holds_unfinished_run(folder: Path) -> bool:
     if (folder / SUMMARY).is_file():
         raise InputError(f"{folder}: already holds a finished run; choose another --output, or remove the folder.")
     unfinished = (folder / CONFIG).is_file()
-    if folder.is_dir() and not unfinished and {path.name for path in folder.iterdir()} - _FIRST:
+    if folder.is_dir() and not unfinished and not all(_is_first(path.name) for path in folder.iterdir()):
         raise InputError(f"{folder}: holds other files and is no run; choose another --output.")
     return unfinished
+
+
+def _is_first(name: str) -> bool:
+    """Whether a file may stand in a run's folder before its configuration does."""
+    return name == LOG or is_partial(name, CONFIG)
 
 
 def make_folder(folder: Path) -> None:

@@ -16,6 +16,7 @@ import torch
 from lightning.fabric import Fabric
 
 from e2egraph.errors import UsageError
+from e2egraph.files import PARTIAL, write_json
 from e2egraph.models.batchnorm import join_batch_norms
 from e2egraph.models.registry import build_model, load_model_config, parameter_count
 from e2egraph.tasks.objectives.objective import Best
@@ -32,15 +33,7 @@ from e2egraph.training.progress import ProgressLines
 from e2egraph.training.random_state import seed_all
 from e2egraph.training.recipe import load_recipe, split_settings
 from e2egraph.training.resume import Beginning, RunIdentity, does_not_fit, find_beginning
-from e2egraph.training.run_folder import (
-    CHECKPOINTS,
-    SUMMARY,
-    DataIdentity,
-    clear,
-    make_folder,
-    write_config,
-    write_json,
-)
+from e2egraph.training.run_folder import CHECKPOINTS, SUMMARY, DataIdentity, clear, make_folder, write_config
 from e2egraph.training.run_log import RunLog
 from e2egraph.training.watchers import Watcher
 
@@ -157,9 +150,15 @@ def train(
         summary = _summarise(training, output, model_config.name, parameter_count(network), jets, fabric)
         if fabric.is_global_zero:
             write_json(output / SUMMARY, summary.content())
-            (output / CHECKPOINTS / f"{PREVIOUS}{SUFFIX}").unlink(missing_ok=True)
+            _remove_unneeded(output / CHECKPOINTS)
         fabric.barrier()
     return summary
+
+
+def _remove_unneeded(checkpoints: Path) -> None:
+    """What a finished run has no use for: the checkpoint before the last, and what killed processes left half made."""
+    for path in (checkpoints / f"{PREVIOUS}{SUFFIX}", *checkpoints.glob(f"*{PARTIAL}")):
+        path.unlink(missing_ok=True)
 
 
 def _open(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from e2egraph.data.table import JetTable
-from e2egraph.training.run_folder import write_json
+from e2egraph.files import write_json
 from e2egraph.training.which_object import identity, in_words
 
 REMEDY = "lower training.learning_rate or set training.gradient_clip, with --restart or another --output"

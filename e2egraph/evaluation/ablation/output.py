@@ -11,10 +11,10 @@ from e2egraph.evaluation.ablation.runs import SPLIT, FinishedRun
 from e2egraph.evaluation.ablation.tables import tables
 from e2egraph.evaluation.compare.joined import join
 from e2egraph.evaluation.compare.paired import Contender
+from e2egraph.files import write_text
 from e2egraph.plots.ablation import plot_costs, plot_inputs, plot_learning_curve
 from e2egraph.plots.roc_overlay import OverlayBands, overlay_bands, plot_roc_overlay
 from e2egraph.plots.scores import label_of
-from e2egraph.training.run_folder import write_text
 
 MARKDOWN_NAME, LATEX_NAME = "ablation.md", "ablation.tex"
 ROC_STEM, ROC_INPUTS_STEM = "roc_overlay", "roc_by_inputs"

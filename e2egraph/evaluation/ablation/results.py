@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from e2egraph.errors import InputError
-from e2egraph.training.run_folder import write_text
+from e2egraph.files import write_text
 
 ABLATION_NAME = "ablation.json"
 SCHEMA_VERSION = 1

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from e2egraph.evaluation.pages.elements import Section, escape
-from e2egraph.training.run_folder import write_text
+from e2egraph.files import write_text
 
 REPORT_NAME = "report.html"
 

@@ -14,7 +14,7 @@ from e2egraph.evaluation.markdown import aligned
 from e2egraph.evaluation.significance.analysis import Analysis
 from e2egraph.evaluation.significance.results import Counting, Discovery, Significance
 from e2egraph.evaluation.simulated import SIMULATION_NOTE, all_simulated
-from e2egraph.training.run_folder import write_json, write_text
+from e2egraph.files import write_json, write_text
 
 SCHEMA_VERSION = 1
 STEM = "significance"

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from e2egraph.training.run_folder import write_text
+from e2egraph.files import write_text
 
 # Seconds between two signs of life, and after how many without one a process of another machine counts as dead.
 BEAT, PATIENCE = 30.0, 300.0

@@ -15,11 +15,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from e2egraph.config import as_dict, digest, read_yaml
 from e2egraph.errors import InputError, UsageError
+from e2egraph.files import write_text
 from e2egraph.models.registry import load_model_config
 from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.datamodule import JetDataModule
 from e2egraph.training.recipe import Recipe, load_recipe, split_settings, what_decides
-from e2egraph.training.run_folder import write_text
 from e2egraph.training.tuning.journal import JOURNAL, without_password
 from e2egraph.training.tuning.results import STATES, best_of, importances, write_results
 from e2egraph.training.tuning.space import Interval, Space, as_settings, check_space, read_space
