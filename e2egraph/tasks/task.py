@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from e2egraph.config import configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
@@ -141,7 +141,12 @@ class TaskConfig:
             raise ValueError(
                 f"inputs names {', '.join(outside)} in thresholds or caps, which are not in inputs.channels"
             )
-        _ = self.network_inputs
+        try:
+            _ = self.network_inputs
+        except ValidationError as error:
+            raise ValueError(f"inputs: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
+        except ValueError as error:
+            raise ValueError(f"inputs: {error}") from error
         return self
 
     @property

@@ -7,8 +7,8 @@ from torch_geometric.nn import SAGEConv, global_mean_pool
 from e2egraph.data.dataset import EpochBatches, JetDataset, dense
 from e2egraph.data.loader import evaluation_loader, training_loader
 from e2egraph.data.options import DataOptions
-from e2egraph.data.padding import FEATURE_NAMES
 from e2egraph.data.share import Share
+from e2egraph.tasks.nodeselection import NodeSelection
 from tests.toy_dataset import write_toy_dataset
 
 
@@ -68,12 +68,12 @@ def test_a_shuffled_epoch_reads_each_row_group_once(folder, monkeypatch):
 
 def test_a_pyg_users_own_network_learns_from_the_data_set(folder):
     torch.manual_seed(0)
-    dataset = JetDataset(folder, "train", max_nodes=20)
+    dataset = JetDataset(folder, "train", nodes=NodeSelection(cap=20))
 
     class Sage(torch.nn.Module):
-        def __init__(self):
+        def __init__(self, inputs):
             super().__init__()
-            self.convolution = SAGEConv(len(FEATURE_NAMES) + 2, 16)
+            self.convolution = SAGEConv(inputs.n_features + 2, 16)
             self.head = torch.nn.Linear(16, 2)
 
         def forward(self, data):
@@ -89,7 +89,7 @@ def test_a_pyg_users_own_network_learns_from_the_data_set(folder):
         return data
 
     dataset.transform = with_edges
-    network = Sage()
+    network = Sage(dataset.inputs)
     optimizer = torch.optim.Adam(network.parameters(), 0.01)
     losses = []
     for _ in range(8):

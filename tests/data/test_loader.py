@@ -12,9 +12,10 @@ from e2egraph.data.padding import pad
 from e2egraph.data.prefetch import Prefetch
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
-from e2egraph.graphs.columns import NODE_TYPES, numpy_type
+from e2egraph.graphs.columns import node_types
 from e2egraph.graphs.pointclouds import concatenate
 from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.tasks.nodeselection import NodeSelection
 from tests.toy_dataset import write_toy_dataset
 
 SMALL_POOLS = DataOptions(pool_jets=40, bucket_batches=2, prefetch_batches=2, evaluation_batch_size=11)
@@ -42,7 +43,7 @@ def test_batches_hold_what_the_shards_hold_for_the_jets_they_name(table, everyth
         loader = evaluation_loader(table, SMALL_POOLS, split)
     seen = []
     for batch in loader:
-        expected = pad(everything.take(batch.number.numpy()))
+        expected = pad(everything.take(batch.number.numpy()), table.manifest.network_inputs)
         for name in ("points", "features", "mask", "jet", "label", "weight"):
             np.testing.assert_array_equal(getattr(batch, name).numpy(), getattr(expected, name), err_msg=name)
         seen.append(batch.number)
@@ -66,9 +67,9 @@ def test_leaving_early_stops_the_background_threads(table):
 
 
 def test_the_cap_keeps_the_first_nodes_of_each_jet(table, everything):
-    capped = DataOptions(max_nodes=7, evaluation_batch_size=50)
+    capped = DataOptions(nodes=NodeSelection(cap=7), evaluation_batch_size=50)
     for batch in evaluation_loader(table, capped, None):
-        whole = pad(everything.take(batch.number.numpy()))
+        whole = pad(everything.take(batch.number.numpy()), table.manifest.network_inputs)
         assert batch.mask.shape[1] <= 7
         np.testing.assert_array_equal(batch.points.numpy(), whole.points[:, : batch.mask.shape[1]])
 
@@ -76,7 +77,7 @@ def test_the_cap_keeps_the_first_nodes_of_each_jet(table, everything):
 def test_an_epoch_never_holds_more_than_a_few_pools(tmp_path):
     table = read_table(write_toy_dataset(tmp_path / "data", 6400, nodes=(100, 100), shards_per_class=64))
     options = DataOptions(pool_jets=100, bucket_batches=2, prefetch_batches=1)
-    bytes_a_node = sum(numpy_type(name).itemsize for name in NODE_TYPES)
+    bytes_a_node = sum(np.dtype(kind).itemsize for kind in node_types(table.manifest.network_inputs).values())
     everything = len(table.jets_of("train")) * 100 * bytes_a_node
     tracemalloc.start()
     for _ in training_loader(table, options, 10, seed=1, epoch=0):

@@ -17,12 +17,19 @@ from e2egraph.errors import InputError
 from e2egraph.graphs.nodeselection import select_nodes
 from e2egraph.graphs.pointclouds import concatenate
 from e2egraph.graphs.shards import open_shard, read_row_groups
-from e2egraph.models.image.rasterize import PUBLISHED_CHANNELS, Rasterize
+from e2egraph.models.image.planes import PUBLISHED_CHANNELS
+from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.toy_dataset import write_toy_dataset
 
 NARROW = NodeSelection(channels=["TRACK", "ECAL"], radius=0.5, thresholds={"ECAL": 4.0}, cap=12)
-SELECTIONS = [NARROW, NodeSelection(channels=["HCAL"]), NodeSelection(half_window=10), NodeSelection(cap=7)]
+SELECTIONS = [
+    NARROW,
+    NodeSelection(channels=["HCAL"]),
+    NodeSelection(half_window=10),
+    NodeSelection(cap=7),
+    NodeSelection(caps={"ECAL": 3, "TRACK": 1}),
+]
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +46,10 @@ def everything(folder):
 @pytest.mark.parametrize("selection", SELECTIONS)
 def test_batches_hold_the_selected_nodes_of_the_jets_they_name(folder, everything, selection):
     table, options = read_table(folder), DataOptions(nodes=selection, pool_jets=60, evaluation_batch_size=17)
+    inputs = table.manifest.network_inputs
     loaders = (training_loader(table, options, 16, seed=1, epoch=0), evaluation_loader(table, options, None))
     for batch in (batch for loader in loaders for batch in loader):
-        expected = pad(select_nodes(everything.take(batch.number.numpy()), selection))
+        expected = pad(select_nodes(everything.take(batch.number.numpy()), selection, inputs.numbers), inputs)
         for name in ("points", "features", "mask", "jet", "label", "weight"):
             np.testing.assert_array_equal(getattr(batch, name).numpy(), getattr(expected, name), err_msg=name)
 
@@ -50,25 +58,20 @@ def test_batches_hold_the_selected_nodes_of_the_jets_they_name(folder, everythin
 def test_the_number_of_nodes_left_is_counted_once(folder, everything, selection):
     table = read_table(folder)
     counts = table.node_counts(selection)
-    np.testing.assert_array_equal(counts, select_nodes(everything, selection).counts)
+    np.testing.assert_array_equal(counts, select_nodes(everything, selection, table.manifest.numbers).counts)
     assert table.node_counts(selection) is counts
 
 
 def test_jets_are_batched_by_the_nodes_that_are_left(folder, everything):
     selection = NodeSelection(channels=["HCAL"])
     options = DataOptions(nodes=selection, bucket_batches=1000, pool_jets=10_000)
-    counts = select_nodes(everything, selection).counts
+    table = read_table(folder)
+    counts = select_nodes(everything, selection, table.manifest.numbers).counts
     batches = [
-        counts[batch.number.numpy()] for batch in training_loader(read_table(folder), options, 16, seed=1, epoch=0)
+        counts[batch.number.numpy()] for batch in training_loader(table, options, 16, seed=1, epoch=0)
     ]
     ranges = sorted((int(batch.min()), int(batch.max())) for batch in batches[:-1])
     assert all(low[1] <= high[0] for low, high in pairwise(ranges))
-
-
-def test_of_two_caps_the_smaller_holds():
-    for nodes, jets, expected in ((None, None, None), (5, None, 5), (None, 6, 6), (5, 6, 5), (7, 6, 6)):
-        options = DataOptions(nodes=NodeSelection(cap=nodes, radius=0.5), max_nodes=jets)
-        assert options.selection == NodeSelection(cap=expected, radius=0.5)
 
 
 def test_the_pyg_data_set_yields_the_selected_nodes_in_the_same_order(folder):
@@ -82,8 +85,8 @@ def test_the_pyg_data_set_yields_the_selected_nodes_in_the_same_order(folder):
 
 
 def test_images_are_empty_in_the_planes_of_channels_left_out(folder):
-    draw = Rasterize(PUBLISHED_CHANNELS)
     table = read_table(folder)
+    draw = Rasterize(table.manifest.network_inputs, PUBLISHED_CHANNELS)
     options = DataOptions(nodes=NodeSelection(channels=["TRACK", "ECAL"]), evaluation_batch_size=200)
     (cut,) = evaluation_loader(table, options, None)
     (whole,) = evaluation_loader(table, DataOptions(evaluation_batch_size=200), None)
@@ -100,7 +103,7 @@ def test_images_are_empty_in_the_planes_of_channels_left_out(folder):
 def test_channels_that_the_data_set_was_built_without_are_refused(tmp_path):
     folder = write_toy_dataset(tmp_path / "data", 20)
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["configuration"]["nodes"] = {"channels": ["TRACK", "ECAL"], "cap": 4096}
+    manifest["configuration"]["inputs"]["channels"] = ["TRACK", "ECAL"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     options = DataOptions(nodes=NodeSelection(channels=["ECAL", "TIB1"]))
     with pytest.raises(InputError, match=r"data: the node selection asks for channels TIB1.*with TRACK, ECAL"):

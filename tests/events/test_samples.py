@@ -89,7 +89,7 @@ def test_a_plain_weight_may_be_given_and_one_is_the_default(folder):
         ("samples: [{class: top, files: a.root, weight: 1, cross_section: 2}]", "not both"),
         (
             "samples: [{class: top, files: a.root, cross_section: 2}, {class: qcd, files: b.root}]",
-            "class 'qcd' has no cross_section",
+            "an entry of 'qcd' has no cross_section",
         ),
         ("- a", "key: value"),
     ],

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import awkward as ak
 
 from e2egraph.events.samples import Sample
-from e2egraph.tasks.task import load_task
+from e2egraph.tasks.objects.jet import KIND, JetConfig
+from e2egraph.tasks.objects.objects import Objects
+from e2egraph.tasks.task import TaskConfig, load_task, make_task
 from tests import rhtree_files
 
 # Enough |η| that most random jets stay, so that small files suffice.
@@ -36,3 +42,20 @@ def task(*settings: str):
 def content(folder: Path) -> dict[str, bytes]:
     """Name → bytes of every file of a data set."""
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def node_task(channels: Sequence[str], *, region: Mapping[str, Any] | None = None, **inputs: Any) -> TaskConfig:
+    """A task of ``channels``, without any cut on them unless ``inputs`` says so."""
+    content = {
+        "name": "nodes",
+        "description": "nodes of jets",
+        "region": region or {},
+        "inputs": {"channels": list(channels), "suppress_displaced": False, **inputs},
+        "objective": {"kind": "classification", "classes": ["qcd", "top"], "signal": "top"},
+    }
+    return make_task(content, "nodes")
+
+
+def all_jets(events: ak.Array) -> Objects:
+    """Every jet of some events."""
+    return KIND.find(events, JetConfig())

@@ -13,7 +13,7 @@ from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
 from e2egraph.graphs import chunk as chunk_module
 from e2egraph.graphs.build import build
-from e2egraph.graphs.columns import JET_TYPES, NODE_TYPES
+from e2egraph.graphs.columns import node_types, object_types
 from e2egraph.graphs.manifest import read_manifest, verify_shards
 from e2egraph.graphs.shards import open_shard, read_footer, read_row_groups
 from e2egraph.tasks.task import load_task
@@ -33,7 +33,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def samples(files):
-    return [Sample("qcd", (files / "qcd.root",)), Sample("top", (files / "top_1.root", files / "top_2.root"))]
+    return [Sample("qcd", "qcd", (files / "qcd.root",)), Sample("top", "top", (files / "top_1.root", files / "top_2.root"))]
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +56,14 @@ def read_all(summary):
             for shard in summary.manifest.shards]  # fmt: skip
 
 
-def test_shards_hold_every_column_with_its_type(data_set):
+def test_shards_hold_every_column_with_its_type(data_set, task):
     schema = pq.read_schema(data_set.output / "part-00000.parquet")
-    for name, kind in NODE_TYPES.items():
+    plain, lists = object_types(task.object_kind), node_types(task.network_inputs)
+    assert schema.names == [*plain, *lists, "neighbors"]
+    for name, kind in lists.items():
         assert schema.field(name).type.value_type == kind
-    for name, kind in JET_TYPES.items():
-        assert schema.field(name).type == kind
+    for name, kind in plain.items():
+        assert schema.field(name).type == ("string" if name == "split" else kind)
     assert schema.field("neighbors").type.value_type.list_size == 3
 
 
@@ -125,7 +127,7 @@ def test_the_manifest_tells_inputs_configuration_and_hashes(data_set, samples, t
     manifest = read_manifest(data_set.output)
     verify_shards(data_set.output, manifest)
     assert [entry.path for entry in manifest.inputs] == [str(p) for sample in samples for p in sample.paths]
-    assert manifest.configuration["nodes"]["neighbors"] == 3
+    assert manifest.configuration["inputs"]["neighbors"] == 3
     assert any("jets.truth_label" in line for line in manifest.missing)
     footer = read_footer(open_shard(data_set.output / manifest.shards[0].name))
     assert footer["configuration_sha256"] == manifest.configuration_sha256
@@ -148,13 +150,13 @@ def test_a_build_goes_on_where_it_was_interrupted(data_set, samples, task, tmp_p
         done.append(chunk.shard)
         return real(chunk, *rest)
 
-    monkeypatch.setattr("e2egraph.graphs.build.build_shard", interrupted)
+    monkeypatch.setattr("e2egraph.graphs.working.build_shard", interrupted)
     with pytest.raises(KeyboardInterrupt):
         build(task, samples, tmp_path / "top")
     assert not (tmp_path / "top").exists()
     assert (tmp_path / "top.partial" / "part-00000.parquet").is_file()
     monkeypatch.setattr(
-        "e2egraph.graphs.build.build_shard", lambda chunk, *rest: done.append(chunk.shard) or real(chunk, *rest)
+        "e2egraph.graphs.working.build_shard", lambda chunk, *rest: done.append(chunk.shard) or real(chunk, *rest)
     )
     again = build(task, samples, tmp_path / "top")
     assert done == ["part-00000.parquet", "part-00001.parquet", "part-00002.parquet"]
@@ -181,7 +183,7 @@ def test_an_output_with_another_configuration_or_other_content_is_refused(data_s
 
 def test_a_class_without_a_selected_jet_is_refused_and_leaves_nothing(samples, tmp_path):
     task = load_task("top", [*SETTINGS, "object.pt_min=5000"])
-    with pytest.raises(InputError, match=r"class 'qcd': no jet selected .*pt 0"):
+    with pytest.raises(InputError, match=r"class 'qcd': no object selected .*pt 0"):
         build(task, samples, tmp_path / "top")
     assert list(tmp_path.iterdir()) == []
 
@@ -191,7 +193,7 @@ def test_damage_met_in_the_middle_leaves_nothing(samples, task, tmp_path, files)
     deposits.branches["ecal_energy"][15][0] = np.inf
     bad = rhtree_files.write(tmp_path / "bad.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
     with pytest.raises(InputError, match=r"bad\.root: ecal_energy of entry 15 holds NaN or infinite"):
-        build(task, [samples[0], Sample("top", (bad,))], tmp_path / "top")
+        build(task, [samples[0], Sample("top", "top", (bad,))], tmp_path / "top")
     assert list(tmp_path.iterdir()) == [bad]
 
 
@@ -199,13 +201,13 @@ def test_a_file_that_lacks_a_channel_of_the_task_is_refused_before_any_work(samp
     deposits = rhtree_files.random_deposits(3, 4)
     poor = rhtree_files.write(tmp_path / "poor.root", deposits, without=("hcal_", "HBHE_"))
     with pytest.raises(InputError, match=r"poor\.root: no branch for hcal .*which task 'top' needs"):
-        build(task, [samples[0], Sample("top", (poor,))], tmp_path / "top")
+        build(task, [samples[0], Sample("top", "top", (poor,))], tmp_path / "top")
     assert list(tmp_path.iterdir()) == [poor]
 
 
 def test_without_truth_the_sample_name_may_be_trusted(samples, tmp_path):
     blind = rhtree_files.write(tmp_path / "blind.root", rhtree_files.random_deposits(20, 4, truth=False))
-    given = [samples[0], Sample("top", (blind,))]
+    given = [samples[0], Sample("top", "top", (blind,))]
     with pytest.raises(InputError, match="--trust-sample-names"):
         build(load_task("top", SETTINGS), given, tmp_path / "top")
     trusting = build(load_task("top", [*SETTINGS, "truth.source=sample_name"]), given, tmp_path / "top")
@@ -240,9 +242,9 @@ def test_a_manifest_of_a_future_version_or_damaged_is_refused(copy):
     path = copy / "manifest.json"
     known = json.loads(path.read_text())
     path.write_text(json.dumps(known | {"schema_version": 99}))
-    with pytest.raises(InputError, match="schema version 99, but this e2egraph reads 1"):
+    with pytest.raises(InputError, match="schema version 99, but this e2egraph reads 2"):
         read_manifest(copy)
-    for text in ("{", "[]", json.dumps({"schema_version": 1, "inputs": [{}], "shards": []})):
+    for text in ("{", "[]", json.dumps({"schema_version": 2, "inputs": [{}], "shards": []})):
         path.write_text(text)
         with pytest.raises(InputError, match=r"manifest\.json: damaged"):
             read_manifest(copy)

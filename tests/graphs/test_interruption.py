@@ -10,8 +10,7 @@ import pytest
 from distributed import LocalCluster
 
 from e2egraph.errors import InputError
-from e2egraph.graphs import build as build_module
-from e2egraph.graphs import mapper
+from e2egraph.graphs import mapper, planning
 from e2egraph.graphs.build import BuildOptions, build
 from e2egraph.graphs.shards import UnfinishedError
 from tests.graphs.builds import SETTINGS, content, damaged_ntuple, ntuple, samples_of, task
@@ -20,8 +19,8 @@ EVENTS_PER_SHARD = 3
 
 PROGRAM = f"""
 import sys
-from e2egraph.graphs import build
-build.EVENTS_PER_SHARD = {EVENTS_PER_SHARD}
+from e2egraph.graphs import planning
+planning.EVENTS_PER_SHARD = {EVENTS_PER_SHARD}
 from e2egraph.cli import main
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
@@ -38,14 +37,14 @@ def files(tmp_path_factory):
 def expected(files, tmp_path_factory):
     """What an undisturbed build in this process gives."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build_module, "EVENTS_PER_SHARD", EVENTS_PER_SHARD)
+        patch.setattr(planning, "EVENTS_PER_SHARD", EVENTS_PER_SHARD)
         output = tmp_path_factory.mktemp("data") / "top"
         return content(build(task(), samples_of([files["qcd"]], [files["top"]]), output).output)
 
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
-    monkeypatch.setattr(build_module, "EVENTS_PER_SHARD", EVENTS_PER_SHARD)
+    monkeypatch.setattr(planning, "EVENTS_PER_SHARD", EVENTS_PER_SHARD)
 
 
 def command(files, output, workers, folder):

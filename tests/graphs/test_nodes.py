@@ -9,12 +9,11 @@ import pytest
 from e2egraph.detector import geometry
 from e2egraph.detector.channels import Channel
 from e2egraph.events.sources.rhtree import RHTreeFile
-from e2egraph.graphs.columns import NODE_TYPES
+from e2egraph.graphs.columns import node_types
 from e2egraph.graphs.nodes import canonical_order, point_clouds
 from e2egraph.graphs.pixels import pixel_offset
-from e2egraph.tasks.objects.jet import flatten_jets
-from e2egraph.tasks.task import Nodes
 from tests import rhtree_files
+from tests.graphs.builds import all_jets, node_task
 
 EVENTS = 8
 ALL = ["id", "pv", "tracks", "hits", "ecal", "hcal", "jets"]
@@ -33,11 +32,11 @@ def events(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def jets(events):
-    return flatten_jets(events)
+    return all_jets(events)
 
 
-def build(events, jets, **options):
-    return point_clouds(events, jets, Nodes(**({"channels": CHANNELS, "suppress_displaced": False} | options)))
+def build(events, jets, channels=CHANNELS, **options):
+    return point_clouds(events, jets, node_task(channels, **options))
 
 
 def window_by_hand(event, jet, deposits):
@@ -129,7 +128,7 @@ def test_the_order_does_not_depend_on_the_order_of_deposits(events, jets):
     for name in ("tracks", "hits", "ecal", "hcal"):
         reversed_events = ak.with_field(reversed_events, events[name][:, ::-1], name)
     first, second = build(events, jets), build(reversed_events, jets)
-    for name in NODE_TYPES:
+    for name in node_types(node_task(CHANNELS).network_inputs):
         assert first.nodes[name].tobytes() == second.nodes[name].tobytes()
 
 

@@ -1,5 +1,6 @@
 """Node selection: against a loop over the nodes, against the images, and the same at build time as afterwards."""
 
+import json
 import math
 from pathlib import Path
 
@@ -11,30 +12,35 @@ from hypothesis import strategies as st
 
 from e2egraph.config import as_dict, digest, validate
 from e2egraph.data.padding import pad
-from e2egraph.detector.channels import Channel, channels
+from e2egraph.detector.channels import channels
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.sources.registry import image_options, open_source
 from e2egraph.events.sources.rhtree import RHTreeFile
-from e2egraph.graphs.columns import NEIGHBORS, NODE_TYPES
+from e2egraph.graphs.columns import NEIGHBORS, node_types
 from e2egraph.graphs.edges import nearest_neighbors
-from e2egraph.graphs.imagepoints import image_clouds, image_jets
+from e2egraph.graphs.imagepoints import image_clouds, image_objects
+from e2egraph.graphs.manifest import SCHEMA_VERSION, Manifest
 from e2egraph.graphs.nodes import make_nodes
 from e2egraph.graphs.nodeselection import built_with, check_available, select_nodes
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.nodeselection import NodeSelection, in_words
-from e2egraph.tasks.objects.jet import flatten_jets
-from e2egraph.tasks.task import Nodes, TaskConfig, load_task
+from e2egraph.tasks.task import TaskConfig, load_task
 from tests import image_files, rhtree_files
+from tests.all_inputs import INPUTS
+from tests.graphs.builds import all_jets, node_task
 from tests.toy_dataset import toy_clouds
 
 CHANNELS = ["TRACK", "BPIX1", "BPIX2", "ECAL", "HCAL"]
+NODE_TYPES = node_types(INPUTS)
+NUMBERS = INPUTS.numbers
 SELECTIONS = [
     {"half_window": 20},
     {"radius": 0.5},
     {"thresholds": {"ECAL": 1.0, "TRACK": 2.0}},
-    {"half_window": 31, "radius": 0.45, "thresholds": {"ECAL": 0.5}, "cap": 30},
+    {"caps": {"ECAL": 12, "TRACK": 3}},
+    {"half_window": 31, "radius": 0.45, "thresholds": {"ECAL": 0.5}, "caps": {"TRACK": 4}, "cap": 30},
 ]
 
 
@@ -54,11 +60,13 @@ def toy(jets: int = 12, seed: int = 0) -> PointClouds:
 
 def kept_by_hand(clouds: PointClouds, selection: NodeSelection) -> list[list[int]]:
     """For each jet, the indices of the nodes that stay: one node at a time, in double precision."""
+    names = {number: name for name, number in NUMBERS.items()}
     result = []
     for jet in range(len(clouds)):
         stay: list[int] = []
+        of_channel = dict.fromkeys(channels(), 0)
         for node in range(clouds.offsets[jet], clouds.offsets[jet + 1]):
-            name = Channel(clouds.nodes["channel"][node]).name
+            name = names[int(clouds.nodes["channel"][node])]
             deta, dphi, value = (float(clouds.nodes[column][node]) for column in ("deta", "dphi", "value"))
             window = math.inf if selection.half_window is None else selection.half_window
             crystals = max(abs(deta / ETA_PITCH), abs(dphi / PHI_PITCH))
@@ -68,8 +76,10 @@ def kept_by_hand(clouds: PointClouds, selection: NodeSelection) -> list[list[int
                 and crystals < window + 0.5
                 and math.sqrt(deta**2 + dphi**2) <= (selection.radius or math.inf)
                 and len(stay) < (selection.cap or math.inf)
+                and of_channel[name] < selection.caps.get(name, math.inf)
             ):
                 stay.append(node)
+                of_channel[name] += 1
         result.append(stay)
     return result
 
@@ -81,6 +91,7 @@ def kept_by_hand(clouds: PointClouds, selection: NodeSelection) -> list[list[int
         thresholds=st.dictionaries(st.sampled_from(CHANNELS), st.floats(0, 20)),
         half_window=st.none() | st.integers(0, 62),
         radius=st.none() | st.floats(0.01, 1.6),
+        caps=st.dictionaries(st.sampled_from(CHANNELS), st.integers(1, 8)),
         cap=st.none() | st.integers(1, 40),
     ),
     st.integers(0, 5),
@@ -89,7 +100,7 @@ def kept_by_hand(clouds: PointClouds, selection: NodeSelection) -> list[list[int
 def test_the_nodes_left_are_those_a_loop_over_the_nodes_keeps(selection, seed):
     clouds = toy(seed=seed)
     expected = kept_by_hand(clouds, selection)
-    left = select_nodes(clouds, selection)
+    left = select_nodes(clouds, selection, NUMBERS)
     assert left.counts.tolist() == [len(stay) for stay in expected]
     index = np.array([node for stay in expected for node in stay], np.int64)
     for name in NODE_TYPES:
@@ -100,13 +111,13 @@ def test_the_nodes_left_are_those_a_loop_over_the_nodes_keeps(selection, seed):
 @pytest.mark.parametrize("half_window", [7, 32, 62])
 def test_a_window_cuts_the_image_along_its_pixels(events, half_window):
     """5k + 2 crystals on either side are whole towers as well."""
-    jets = flatten_jets(events)
-    clouds, _ = make_nodes(events, jets, Nodes(channels=CHANNELS))
+    task = node_task(CHANNELS)
+    clouds, _ = make_nodes(events, all_jets(events), task)
     images = []
-    for chosen in (clouds, select_nodes(clouds, NodeSelection(half_window=half_window))):
-        arrays = pad(chosen)
+    for chosen in (clouds, select_nodes(clouds, NodeSelection(half_window=half_window), NUMBERS)):
+        arrays = pad(chosen, task.network_inputs)
         images.append(
-            Rasterize(("track_pt", "ECAL", "HCAL", "BPIX1"))(
+            Rasterize(task.network_inputs, ("track_pt", "ECAL", "HCAL", "BPIX1"))(
                 *(torch.from_numpy(a) for a in (arrays.points, arrays.features, arrays.mask))
             )
         )
@@ -120,19 +131,19 @@ def test_a_window_cuts_the_image_along_its_pixels(events, half_window):
 
 @pytest.mark.parametrize("options", SELECTIONS)
 def test_selecting_at_build_time_or_afterwards_gives_the_same_nodes(events, options):
-    jets = flatten_jets(events)
-    built, fates = make_nodes(events, jets, Nodes(channels=CHANNELS, **options))
-    whole, _ = make_nodes(events, jets, Nodes(channels=CHANNELS))
-    selected = select_nodes(whole, NodeSelection(**options))
+    jets = all_jets(events)
+    built, outcomes = make_nodes(events, jets, node_task(CHANNELS, **options))
+    whole, _ = make_nodes(events, jets, node_task(CHANNELS))
+    selected = select_nodes(whole, NodeSelection(**options), NUMBERS)
     assert 0 < built.offsets[-1] < whole.offsets[-1]
     np.testing.assert_array_equal(selected.offsets, built.offsets)
     for name in NODE_TYPES:
         assert selected.nodes[name].tobytes() == built.nodes[name].tobytes()
     for name in ("n_nodes", "nodes_cut"):
         np.testing.assert_array_equal(selected.jets[name], built.jets[name])
-    assert ("outside_selection" in fates) == ("half_window" in options or "radius" in options)
-    assert fates.pop("in_windows") == sum(fates.values())
-    assert fates["over_cap"] == built.jets["nodes_cut"].sum()
+    assert ("outside_selection" in outcomes) == ("half_window" in options or "radius" in options)
+    assert outcomes.pop("in_windows") == sum(outcomes.values())
+    assert outcomes["over_cap"] == built.jets["nodes_cut"].sum()
 
 
 @pytest.mark.parametrize("options", SELECTIONS)
@@ -141,21 +152,21 @@ def test_the_same_holds_for_nodes_made_from_images(tmp_path, options):
     pixels, file = image_files.images(3, planes), tmp_path / "a.parquet"
     path = image_files.write_parquet(file, pixels, image_files.quantities(3), flat=True)
     points = open_source(path, image_options(",".join(planes), None)).read(0, 3)
-    jets = image_jets(points.jets)
-    uncapped = {"channels": CHANNELS, "cap": 100_000}
-    built, fates = image_clouds(points, jets, Nodes(**(uncapped | options)))
-    selected = select_nodes(image_clouds(points, jets, Nodes(**uncapped))[0], NodeSelection(**options))
+    whole = node_task(CHANNELS, cap=100_000)
+    jets = image_objects(points.jets, whole)
+    built, outcomes = image_clouds(points, jets, node_task(CHANNELS, **({"cap": 100_000} | options)))
+    selected = select_nodes(image_clouds(points, jets, whole)[0], NodeSelection(**options), NUMBERS)
     for name in NODE_TYPES:
         assert selected.nodes[name].tobytes() == built.nodes[name].tobytes()
-    assert fates.pop("in_windows") == sum(fates.values()) > fates["kept"] > 0
+    assert outcomes.pop("in_windows") == sum(outcomes.values()) > outcomes["kept"] > 0
 
 
 def test_a_cap_adds_to_the_nodes_cut_and_the_other_cuts_do_not():
     clouds = toy()
     clouds.jets["nodes_cut"] = np.full(len(clouds), 3, np.uint32)
-    wanted = select_nodes(clouds, NodeSelection(channels=["ECAL", "HCAL"]))
+    wanted = select_nodes(clouds, NodeSelection(channels=["ECAL", "HCAL"]), NUMBERS)
     np.testing.assert_array_equal(wanted.jets["nodes_cut"], clouds.jets["nodes_cut"])
-    capped = select_nodes(clouds, NodeSelection(channels=["ECAL", "HCAL"], cap=5))
+    capped = select_nodes(clouds, NodeSelection(channels=["ECAL", "HCAL"], cap=5), NUMBERS)
     np.testing.assert_array_equal(capped.jets["nodes_cut"], 3 + np.maximum(wanted.counts - 5, 0))
     assert capped.jets["nodes_cut"].dtype == np.uint32
     assert capped.jets["nodes_cut"].max() > 3
@@ -165,13 +176,13 @@ def test_a_cap_adds_to_the_nodes_cut_and_the_other_cuts_do_not():
 def test_nothing_is_copied_where_every_node_stays():
     clouds = toy()
     for selection in (NodeSelection(), NodeSelection(cap=80, half_window=62, channels=list(channels()))):
-        assert select_nodes(clouds, selection) is clouds
+        assert select_nodes(clouds, selection, NUMBERS) is clouds
 
 
 def test_static_neighbours_are_those_of_the_nodes_left():
     clouds = toy()
     clouds.nodes[NEIGHBORS] = nearest_neighbors(clouds, 4)
-    left = select_nodes(clouds, NodeSelection(radius=0.6))
+    left = select_nodes(clouds, NodeSelection(radius=0.6), NUMBERS)
     np.testing.assert_array_equal(left.nodes[NEIGHBORS], nearest_neighbors(left, 4))
     assert left.offsets[-1] < clouds.offsets[-1]
 
@@ -179,23 +190,28 @@ def test_static_neighbours_are_those_of_the_nodes_left():
 def test_a_column_that_was_not_read_is_named():
     clouds = toy()
     del clouds.nodes["value"]
-    select_nodes(clouds, NodeSelection(channels=["ECAL"]))
+    select_nodes(clouds, NodeSelection(channels=["ECAL"]), NUMBERS)
     with pytest.raises(ValueError, match="'value' was not read"):
-        select_nodes(clouds, NodeSelection(thresholds={"ECAL": 1.0}))
+        select_nodes(clouds, NodeSelection(thresholds={"ECAL": 1.0}), NUMBERS)
 
 
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("inputs.channels=[ECAL,EE]", "'nodes.channels' is wrong .*EE.*known are TRACK"),
+        ("inputs.channels=[ECAL,EE]", "inputs: unknown channel EE; known are TRACK"),
+        ("inputs.channels=[ECAL,ECAL]", "inputs: names must differ: ECAL, ECAL"),
         ("inputs.channels=[]", "name at least one channel"),
-        ("inputs.thresholds.EE=1", "'nodes.thresholds' is wrong .*EE"),
+        ("inputs.variables=[value,pt]", "inputs: unknown variable pt; known are rho, value"),
+        ("inputs.object=[jet_charge]", "inputs: unknown object quantity jet_charge; known are jet_pt"),
+        ("inputs.thresholds.EE=1", "inputs names EE in thresholds or caps, which are not in inputs.channels"),
+        ("inputs.caps.TIB1=10", "inputs names TIB1 in thresholds or caps"),
         ("inputs.thresholds.ECAL=.nan", "'inputs.thresholds.ECAL' is wrong .*finite"),
-        ("inputs.half_window=63", "'nodes.half_window' is wrong .*62"),
-        ("inputs.half_window=-1", "'nodes.half_window' is wrong"),
-        ("inputs.radius=0", "'nodes.radius' is wrong .*greater than 0"),
-        ("inputs.cap=0", "'nodes.cap' is wrong"),
-        ("nodes.window=31", "unknown key 'nodes.window'"),
+        ("inputs.caps.ECAL=0", "'inputs.caps.ECAL' is wrong"),
+        ("inputs.half_window=63", "inputs.half_window is larger than the region, 125×125 pixels"),
+        ("inputs.half_window=-1", "'inputs.half_window' is wrong"),
+        ("inputs.radius=0", "'inputs.radius' is wrong .*greater than 0"),
+        ("inputs.cap=0", "'inputs.cap' is wrong"),
+        ("inputs.window=31", "unknown key 'inputs.window'"),
     ],
 )
 def test_a_wrong_selection_is_refused_naming_the_key(setting, message):
@@ -203,50 +219,67 @@ def test_a_wrong_selection_is_refused_naming_the_key(setting, message):
         load_task("top", [setting])
 
 
-def test_a_task_that_selects_no_window_keeps_its_hash_and_older_configurations_are_read():
-    """Data sets from before there was a window or radius carry these keys and no others."""
-    before = {
-        "channels": ["TRACK", "ECAL"],
-        "thresholds": {"ECAL": 0.3},
-        "cap": 4096,
-        "suppress_displaced": True,
-        "neighbors": 0,
-    }
-    nodes = validate(Nodes, before, "manifest")
-    assert as_dict(nodes) == before
-    assert digest(nodes) == digest(before)
-    wide = load_task("top")
-    assert validate(TaskConfig, as_dict(wide), "manifest") == wide
-    narrow = load_task("top", ["inputs.half_window=31", "inputs.radius=0.8"])
-    assert validate(TaskConfig, as_dict(narrow), "manifest") == narrow
-    assert digest(narrow) != digest(wide)
+@pytest.mark.parametrize("settings", [[], ["inputs.half_window=31", "inputs.radius=0.8", "inputs.caps.ECAL=99"]])
+def test_a_task_is_read_back_from_what_is_stored_of_it(settings):
+    task = load_task("top", settings)
+    again = validate(TaskConfig, json.loads(json.dumps(as_dict(task))), "manifest")
+    assert again == task and digest(again) == digest(task)
+    assert again.network_inputs == task.network_inputs
+    assert (digest(load_task("top")) == digest(task)) == (not settings)
+
+
+def manifest_of(task: TaskConfig) -> Manifest:
+    """The manifest of a data set without any file."""
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        software_version="0",
+        task=task.name,
+        classes=list(task.classes),
+        configuration=as_dict(task),
+        configuration_sha256=digest(task),
+        network_inputs=task.network_inputs,
+        inputs=[],
+        shards=[],
+        cutflow={},
+        counts={},
+        skipped=[],
+    )
 
 
 def test_what_a_data_set_was_built_with_is_read_off_its_configuration():
-    task = as_dict(load_task("top", ["inputs.half_window=31", "inputs.thresholds.ECAL=0.3"]))
-    built = built_with(task)
-    assert built is not None
+    task = load_task("top", ["inputs.half_window=31", "inputs.thresholds.ECAL=0.3", "inputs.caps.ECAL=500"])
+    built = built_with(manifest_of(task))
     assert (built.half_window, built.radius, built.thresholds, built.cap) == (31, None, {"ECAL": 0.3}, 4096)
     assert in_words(built) == (
-        "TRACK, BPIX1, BPIX2, BPIX3, ECAL, HCAL; ECAL > 0.3 GeV; within ±31 crystals; at most 4096 a jet"
+        "TRACK, BPIX1, BPIX2, BPIX3, ECAL, HCAL; ECAL > 0.3 GeV; within ±31 crystals; at most 500 of ECAL; at most "
+        "4096 per object"
     )
     assert in_words(NodeSelection(radius=0.8)) == "all channels; ΔR ≤ 0.8"
-    assert built_with({"name": "toy"}) is None
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"channels": ["ECAL", "TIB1"]}, "asks for channels TIB1, but the data set was built with TRACK, BPIX1"),
+        ({"channels": ["EE"]}, "asks for channels EE, but the data set was built with TRACK, BPIX1"),
         ({"half_window": 40}, "asks for half_window 40, but .* with 31"),
-        ({"radius": 0.9}, "asks for radius 0.9, but .* with 0.8; build it with those nodes, or narrow data.nodes.rad"),
+        ({"radius": 0.9}, "asks for radius 0.9, but .* with 0.8; build it with those nodes, or change data.nodes.rad"),
         ({"thresholds": {"ECAL": 0.1}}, "asks for thresholds.ECAL 0.1, but .* with 0.3"),
+        ({"thresholds": {"TIB1": 0.1}}, "asks for thresholds TIB1, but"),
+        ({"caps": {"TIB1": 4}}, "asks for caps TIB1, but"),
     ],
 )
 def test_nodes_that_the_data_set_was_built_without_are_not_asked_for_in_vain(options, message):
-    task = as_dict(load_task("top", ["inputs.half_window=31", "inputs.radius=0.8", "inputs.thresholds.ECAL=0.3"]))
+    settings = ["inputs.half_window=31", "inputs.radius=0.8", "inputs.thresholds.ECAL=0.3"]
+    manifest = manifest_of(load_task("top", settings))
     with pytest.raises(InputError, match=f"data/top: the node selection {message}"):
-        check_available(Path("data/top"), task, NodeSelection(**options))
+        check_available(Path("data/top"), manifest, NodeSelection(**options))
     narrower = NodeSelection(channels=["ECAL"], half_window=31, radius=0.5, thresholds={"ECAL": 0.3}, cap=10_000)
-    check_available(Path("data/top"), task, narrower)
-    check_available(Path("data/top"), {"name": "toy"}, NodeSelection(**options))
+    check_available(Path("data/top"), manifest, narrower)
+
+
+def test_no_wider_window_is_asked_for_than_the_region():
+    manifest = manifest_of(load_task("top", ["region.half_window=10"]))
+    with pytest.raises(InputError, match="asks for half_window 11, but the data set was built with 10"):
+        check_available(Path("data/top"), manifest, NodeSelection(half_window=11))
+    check_available(Path("data/top"), manifest, NodeSelection(half_window=10))

@@ -43,10 +43,10 @@ def test_jets_in_are_jets_out_and_the_jets_of_every_cut(plain, files):
 
 
 def test_every_deposit_in_a_window_is_accounted_for(plain):
-    for name, fates in plain.manifest.nodes.items():
-        lost = fates["negative"] + fates["below_threshold"] + fates["over_cap"]
-        assert fates["in_windows"] == fates["kept"] + lost > 0
-        assert fates["kept"] == sum(shard.nodes for shard in plain.manifest.shards if shard.sample == name)
+    for name, outcomes in plain.manifest.nodes.items():
+        lost = outcomes["negative"] + outcomes["below_threshold"] + outcomes["over_cap"]
+        assert outcomes["in_windows"] == outcomes["kept"] + lost > 0
+        assert outcomes["kept"] == sum(shard.nodes for shard in plain.manifest.shards if shard.sample == name)
 
 
 def test_negative_energies_are_dropped_and_counted(files, tmp_path):
@@ -58,19 +58,19 @@ def test_negative_energies_are_dropped_and_counted(files, tmp_path):
     noisy = rhtree_files.write(tmp_path / "noisy.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
     options = ("inputs.channels=[ECAL]", "resampling=null")
     clean = build(task(*options), samples_of([files["qcd"]], [files["top"]]), tmp_path / "clean").manifest.nodes["top"]
-    fates = build(task(*options), samples_of([files["qcd"]], [noisy]), tmp_path / "noise").manifest.nodes["top"]
-    assert fates["in_windows"] == clean["in_windows"]
-    assert fates["negative"] > 0.3 * clean["kept"]
-    assert fates["kept"] == clean["kept"] - fates["negative"]
+    outcomes = build(task(*options), samples_of([files["qcd"]], [noisy]), tmp_path / "noise").manifest.nodes["top"]
+    assert outcomes["in_windows"] == clean["in_windows"]
+    assert outcomes["negative"] > 0.3 * clean["kept"]
+    assert outcomes["kept"] == clean["kept"] - outcomes["negative"]
 
 
 def test_nodes_below_a_threshold_and_over_the_cap_are_counted(files, tmp_path):
     options = ("inputs.channels=[ECAL]", "inputs.thresholds={ECAL: 1.0}", "inputs.cap=20", "resampling=null")
     summary = build(task(*options), samples_of([files["qcd"]], [files["top"]]), tmp_path / "data")
-    for fates in summary.manifest.nodes.values():
-        assert fates["below_threshold"] > 0
-        assert fates["over_cap"] > 0
-        assert fates["negative"] == 0
+    for outcomes in summary.manifest.nodes.values():
+        assert outcomes["below_threshold"] > 0
+        assert outcomes["over_cap"] > 0
+        assert outcomes["negative"] == 0
 
 
 def test_a_cutflow_that_does_not_add_up_is_refused():
@@ -137,12 +137,12 @@ def test_different_productions_may_number_their_events_alike_but_a_copy_is_refus
     other = rhtree_files.random_deposits(12, 6)
     other.branches["lumiId"] = [2] * 12
     other = rhtree_files.write(tmp_path / "other.root", other, without=rhtree_files.IMAGE_PREFIXES)
-    separate = [Sample("qcd", (files["qcd"],)), Sample("top", (files["top"],)), Sample("top", (other,))]
+    separate = [Sample("qcd", "qcd", (files["qcd"],)), Sample("top", "top", (files["top"],)), Sample("top", "top", (other,))]
     assert build(task(), separate, tmp_path / "data").manifest.duplicates == 0
     copy = tmp_path / "copy.root"
     copy.write_bytes(files["top"].read_bytes())
     with pytest.raises(InputError, match=r"copy\.root: the same events as .*top\.root, byte for byte"):
-        build(task(), [*separate[:2], Sample("top", (copy,))], tmp_path / "copied")
+        build(task(), [*separate[:2], Sample("top", "top", (copy,))], tmp_path / "copied")
 
 
 def test_files_of_one_sample_that_differ_in_kind_are_refused(files, tmp_path):
@@ -158,7 +158,7 @@ def test_files_of_one_sample_that_differ_in_kind_are_refused(files, tmp_path):
     )
     with pytest.raises(InputError, match=r"poorer\.root: .*lacks jets\.softdrop_mass .*unlike"):
         build(task(), samples_of([files["qcd"]], [files["top"], poorer]), tmp_path / "data")
-    separate = [Sample("qcd", (files["qcd"],)), Sample("top", (files["top"],)), Sample("top", (poorer,))]
+    separate = [Sample("qcd", "qcd", (files["qcd"],)), Sample("top", "top", (files["top"],)), Sample("top", "top", (poorer,))]
     manifest = build(task(), separate, tmp_path / "data").manifest
     assert any("poorer.root: jets.softdrop_mass" in line for line in manifest.missing)
 
@@ -213,7 +213,7 @@ def test_a_damaged_shard_of_an_interrupted_build_is_made_again(files, plain, tmp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(build_module, "_account", stop)
+        patch.setattr(build_module, "account", stop)
         with pytest.raises(KeyboardInterrupt):
             build(task(), given, tmp_path / "data")
     staged = tmp_path / "data.partial"
@@ -225,17 +225,17 @@ def test_a_damaged_shard_of_an_interrupted_build_is_made_again(files, plain, tmp
 
 def test_two_builds_do_not_work_in_one_folder(files, plain, tmp_path, monkeypatch):
     given = samples_of([files["qcd"]], [files["top"], files["more"]])
-    real = build_module._work
+    real = build_module.write_shards
     messages = []
 
     def meanwhile(*arguments, **options):
-        monkeypatch.setattr(build_module, "_work", real)
+        monkeypatch.setattr(build_module, "write_shards", real)
         with pytest.raises(InputError, match="another build is at work there") as caught:
             build(task(), given, tmp_path / "data")
         messages.append(caught.value)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(build_module, "_work", meanwhile)
+    monkeypatch.setattr(build_module, "write_shards", meanwhile)
     assert content(build(task(), given, tmp_path / "data").output) == content(plain.output)
     assert len(messages) == 1
 
@@ -256,5 +256,5 @@ def test_a_shard_altered_after_the_build_is_refused_on_opening(plain, tmp_path):
 def test_footers_repeat_the_accounts_of_their_shard(plain):
     for shard in plain.manifest.shards:
         footer = read_footer(open_shard(plain.output / shard.name))
-        assert list(footer["cutflow"].values())[-1] == shard.jets == sum(footer["counts"].values())
+        assert list(footer["cutflow"].values())[-1] == shard.jets == sum(sum(splits.values()) for splits in footer["counts"].values())
         assert footer["nodes"]["kept"] == shard.nodes

@@ -1,15 +1,29 @@
-"""pT resampling and the hash that decides."""
+"""Resampled spectra, in one or two columns, to a reference's or to flat ones, and the hash that decides."""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.chunk import assign_split
 from e2egraph.graphs.hashing import hash_unit
-from e2egraph.graphs.resampling import keep_probabilities, kept, spectrum
-from e2egraph.tasks.task import Resampling, Split
+from e2egraph.graphs.resampling import bin_factors, keep_probabilities, kept, number_of_bins, spectrum, weight_factors
+from e2egraph.tasks.task import Resampling, Split, load_task
 
-RESAMPLING = Resampling(reference="top", pt_edges=[400, 500, 600, 800])
+CLASSES = ("qcd", "top")
+PT = {"jet_pt": [400.0, 500.0, 600.0, 800.0]}
+PLANE = {"gen_mass": [100.0, 200.0, 300.0], "jet_pt": [400.0, 500.0, 600.0, 800.0]}
+RESAMPLING = Resampling(reference="top", edges=PT)
+
+
+def objects(name, size=None, **columns):
+    """``size`` objects of a class, each an event of its own, with these columns."""
+    size = len(next(iter(columns.values()))) if size is None else size
+    plain = {"run": np.ones(size), "lumi": np.full(size, 3), "event": np.arange(size), "jet": np.zeros(size)}
+    plain |= {"label": np.full(size, CLASSES.index(name)), "gen_weight": np.ones(size)}
+    return {key: np.asarray(column) for key, column in (plain | columns).items()}
 
 
 def identity(size):
@@ -29,15 +43,77 @@ def test_hashes_depend_on_every_integer_and_on_the_salt():
     assert len({float(hash_unit(*a)[0]) for a in [(1, [1], [2], [3]), (1, [2], [1], [3]), (2, [1], [2], [3])]}) == 3
 
 
-def test_the_background_follows_the_reference_after_resampling():
+@given(
+    st.sampled_from([PT, PLANE]),
+    arrays(np.float64, (2, 40), elements=st.floats(0, 1000)),
+    arrays(np.float64, 40, elements=st.floats(0, 5)),
+)
+def test_a_spectrum_is_numpys_histogram_whose_outermost_bins_reach_on(edges, values, weight):
+    resampling = Resampling(reference="top", edges=edges)
+    found = spectrum(objects("qcd", gen_mass=values[0], jet_pt=values[1], gen_weight=weight), resampling)
+    columns = {"gen_mass": values[0], "jet_pt": values[1]}
+    # Half-open bins, where NumPy's last one is closed.
+    limits = [[-np.inf, *inner[1:-1], np.inf] for inner in edges.values()]
+    expected, _ = np.histogramdd([columns[name] for name in edges], limits, weights=weight)
+    np.testing.assert_allclose(found, expected.ravel(), atol=1e-9)
+    assert len(found) == number_of_bins(resampling)
+
+
+def exponential(rng, size, slope, mass):
+    return {"jet_pt": 400 + rng.exponential(slope, size), "gen_mass": rng.normal(mass, 60, size)}
+
+
+@pytest.mark.parametrize("edges", [PT, PLANE])
+def test_the_background_follows_the_reference_after_resampling(edges):
     rng = np.random.default_rng(1)
-    top, qcd = 400 + rng.exponential(120, 30_000), 400 + rng.exponential(60, 60_000)
-    spectra = {"top": spectrum(top, RESAMPLING), "qcd": spectrum(qcd, RESAMPLING)}
-    probabilities = keep_probabilities(spectra, RESAMPLING)
-    stays = kept(qcd, identity(len(qcd)), probabilities["qcd"], RESAMPLING)
-    after = spectrum(qcd[stays], RESAMPLING)
+    resampling = Resampling(reference="top", edges=edges)
+    top = objects("top", **exponential(rng, 30_000, 120, 200))
+    qcd = objects("qcd", **exponential(rng, 60_000, 60, 230))
+    spectra = {"top": spectrum(top, resampling), "qcd": spectrum(qcd, resampling)}
+    probabilities = keep_probabilities(spectra, resampling)
+    stays = kept(qcd, CLASSES, probabilities, resampling)
+    after = spectrum({name: column[stays] for name, column in qcd.items()}, resampling)
     np.testing.assert_allclose(after / after.sum(), spectra["top"] / spectra["top"].sum(), atol=0.02)
-    assert kept(top, identity(len(top)), probabilities["top"], RESAMPLING).all()
+    assert kept(top, CLASSES, probabilities, resampling).all()
+
+
+def test_dropping_to_a_flat_spectrum_leaves_every_bin_alike():
+    rng = np.random.default_rng(4)
+    resampling = Resampling(reference="flat", edges={"gen_mass": [100.0, 150.0, 200.0, 250.0, 300.0], "jet_pt": [
+        400.0, 450.0, 500.0, 600.0]}, minimum_share=0.05)  # fmt: skip
+    jets = objects("top", jet_pt=400 + 200 * rng.power(2, 90_000), gen_mass=100 + 200 * rng.random(90_000) ** 1.5)
+    before = spectrum(jets, resampling)
+    stays = kept(jets, CLASSES, bin_factors({"top": before}, resampling), resampling)
+    after = spectrum({name: column[stays] for name, column in jets.items()}, resampling)
+    assert before.max() > 3 * before.min()
+    # What is left is a number drawn in each bin: equal within its own statistics, and as many as the least bin had.
+    np.testing.assert_allclose(after, before.min(), atol=5 * np.sqrt(before.min()))
+
+
+@given(arrays(np.float64, 6, elements=st.sampled_from([0.0, 3.0, 70.0, 1000.0])).filter(np.any))
+def test_reweighting_to_a_flat_spectrum_makes_filled_bins_equal_and_keeps_the_sum(counts):
+    resampling = Resampling(reference="flat", edges=PLANE, method="reweight")
+    weighted = counts * bin_factors({"top": counts}, resampling)["top"]
+    filled = counts > 0
+    np.testing.assert_allclose(weighted[filled], counts.sum() / filled.sum())
+    np.testing.assert_allclose(weighted.sum(), counts.sum())
+    assert not weighted[~filled].any()
+
+
+def test_flat_spectra_are_flat_class_by_class():
+    spectra = {"qcd": np.array([10.0, 30.0, 20.0]), "top": np.array([4.0, 0.0, 8.0])}
+    flat = Resampling(reference="flat", edges=PT, method="reweight")
+    factors = bin_factors(spectra, flat)
+    np.testing.assert_allclose(factors["qcd"] * spectra["qcd"], [20, 20, 20])
+    np.testing.assert_allclose(factors["top"] * spectra["top"], [6, 0, 6])
+
+
+def test_a_nearly_empty_bin_does_not_cost_a_flat_sample():
+    spectra = {"top": np.array([1000.0, 500.0, 3.0])}
+    default = bin_factors(spectra, Resampling(reference="flat", edges=PT))["top"]
+    np.testing.assert_allclose(default, [0.5, 1.0, 1.0])
+    all_decide = bin_factors(spectra, Resampling(reference="flat", edges=PT, minimum_share=1e-6))["top"]
+    np.testing.assert_allclose(all_decide, [0.003, 0.006, 1.0])
 
 
 def test_a_few_jets_in_a_tail_do_not_cost_the_sample():
@@ -46,18 +122,67 @@ def test_a_few_jets_in_a_tail_do_not_cost_the_sample():
 
 
 def test_the_decision_does_not_depend_on_order():
-    pt = np.random.default_rng(2).uniform(400, 800, 1000)
+    jets = objects("qcd", jet_pt=np.random.default_rng(2).uniform(400, 800, 1000))
     order = np.random.default_rng(3).permutation(1000)
-    half = np.full(3, 0.5)
-    stays = kept(pt, identity(1000), half, RESAMPLING)
-    shuffled = kept(pt[order], tuple(column[order] for column in identity(1000)), half, RESAMPLING)
+    half = {"qcd": np.full(3, 0.5)}
+    stays = kept(jets, CLASSES, half, RESAMPLING)
+    shuffled = kept({name: column[order] for name, column in jets.items()}, CLASSES, half, RESAMPLING)
     assert (stays[order] == shuffled).all()
     assert 400 < stays.sum() < 600
 
 
-def test_spectra_without_a_common_bin_are_refused():
-    with pytest.raises(InputError, match="no jet of class 'qcd' shares a pT bin with 'top'"):
-        keep_probabilities({"top": np.array([0, 5, 0]), "qcd": np.array([5, 0, 0])}, RESAMPLING)
+def test_each_object_is_treated_by_the_factors_of_its_own_class():
+    both = {name: np.concatenate([a, b]) for (name, a), b in zip(
+        objects("qcd", jet_pt=[450.0, 550.0]).items(), objects("top", jet_pt=[450.0, 550.0]).values(), strict=True)}  # fmt: skip
+    factors = {"qcd": np.array([0.0, 1.0, 1.0]), "top": np.array([1.0, 0.0, 1.0])}
+    assert kept(both, CLASSES, factors, RESAMPLING).tolist() == [False, True, True, False]
+    reweight = Resampling(reference="top", edges=PT, method="reweight")
+    factors = {"qcd": np.array([0.5, 2.0, 1.0]), "top": np.ones(3)}
+    assert weight_factors(both, CLASSES, factors, reweight).tolist() == [0.5, 2.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("method", ["drop", "reweight"])
+def test_spectra_without_a_common_bin_are_refused(method):
+    resampling = Resampling(reference="top", edges=PT, method=method)
+    with pytest.raises(InputError, match="no object of class 'qcd' shares a bin of jet_pt with 'top'"):
+        bin_factors({"top": np.array([0, 5, 0]), "qcd": np.array([5, 0, 0])}, resampling)
+
+
+@pytest.mark.parametrize("method", ["drop", "reweight"])
+def test_a_bin_without_reference_is_dropped_by_either_method(method):
+    resampling = Resampling(reference="top", edges=PT, method=method)
+    spectra = {"top": np.array([5.0, 0.0, 5.0]), "qcd": np.array([10.0, 10.0, 10.0])}
+    factors = bin_factors(spectra, resampling)
+    assert kept(objects("qcd", jet_pt=[450.0, 550.0]), CLASSES, factors, resampling).tolist()[1] is False
+    assert factors["top"].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_dropping_follows_the_weighted_spectrum():
+    rng = np.random.default_rng(1)
+    top = objects("top", jet_pt=rng.uniform(400, 800, 20_000))
+    qcd = objects("qcd", jet_pt=rng.uniform(400, 800, 40_000))
+    spectra = {"top": 2.0 * spectrum(top, RESAMPLING), "qcd": 0.1 * spectrum(qcd, RESAMPLING)}
+    factors = bin_factors(spectra, RESAMPLING)
+    # Same shape, so that almost every jet stays, whatever the weights.
+    assert kept(qcd, CLASSES, factors, RESAMPLING).mean() > 0.95
+    np.testing.assert_array_equal(weight_factors(qcd, CLASSES, factors, RESAMPLING), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("resampling.edges={jet_pt: [500, 400]}", "edges of jet_pt must be two or more and rise"),
+        ("resampling.edges={jet_pt: [400]}", "edges of jet_pt must be two or more"),
+        ("resampling.edges={}", "'resampling.edges' is wrong"),
+        ("resampling.edges={jet_pt: [1, 2], jet_eta: [1, 2], jet_mass: [1, 2]}", "'resampling.edges' is wrong"),
+        ("resampling.reference=w", r"\['w'\] are not among the classes"),
+        ("resampling.method=cut", "'resampling.method' is wrong"),
+        ("resampling.minimum_share=0", "'resampling.minimum_share' is wrong"),
+    ],
+)
+def test_a_wrong_resampling_is_refused(setting, message):
+    with pytest.raises(UsageError, match=message):
+        load_task("top", [setting])
 
 
 def test_splits_have_their_shares_and_keep_the_jets_of_an_event_together():

@@ -6,12 +6,8 @@ import pytest
 from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
 from e2egraph.graphs.build import BuildOptions, build
-from e2egraph.graphs.resampling import bin_factors, kept, spectrum, weight_factors
 from e2egraph.graphs.shards import open_shard, read_row_groups
-from e2egraph.tasks.task import Resampling
 from tests.graphs.builds import ntuple, task
-
-EDGES = [400, 500, 600, 800]
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +28,9 @@ def jets_of(summary, name):
 def productions(files, **generated):
     """Two productions of QCD with very different cross-sections, and tops."""
     return [
-        Sample("qcd", (files["low"],), cross_section=100.0, generated=generated.get("low"), luminosity=0.01),
-        Sample("qcd", (files["high"],), cross_section=1.0, generated=generated.get("high"), luminosity=0.01),
-        Sample("top", (files["top"],), cross_section=2.0, luminosity=0.01),
+        Sample("qcd", "qcd", (files["low"],), cross_section=100.0, generated=generated.get("low"), luminosity=0.01),
+        Sample("qcd", "qcd", (files["high"],), cross_section=1.0, generated=generated.get("high"), luminosity=0.01),
+        Sample("top", "top", (files["top"],), cross_section=2.0, luminosity=0.01),
     ]
 
 
@@ -51,10 +47,10 @@ def test_skipping_a_file_keeps_the_weights_right_or_refuses(files, tmp_path):
     (tmp_path / "bad.root").write_bytes(b"root" + bytes(50))
     _, high, top = productions(files)
     both = (tmp_path / "bad.root", files["low"])
-    counted = [Sample("qcd", both, cross_section=100.0, luminosity=0.01), high, top]
+    counted = [Sample("qcd", "qcd", both, cross_section=100.0, luminosity=0.01), high, top]
     summary = build(task("resampling=null"), counted, tmp_path / "data", options=BuildOptions(skip_bad_files=True))
     assert summary.manifest.inputs[0].weight == pytest.approx(50.0)
-    stated = [Sample("qcd", both, cross_section=100.0, generated=40, luminosity=0.01), high, top]
+    stated = [Sample("qcd", "qcd", both, cross_section=100.0, generated=40, luminosity=0.01), high, top]
     with pytest.raises(InputError, match="1 bad files were skipped, so its generated_events no longer fits"):
         build(task(), stated, tmp_path / "again", options=BuildOptions(skip_bad_files=True))
 
@@ -69,32 +65,3 @@ def test_reweighting_gives_every_class_the_reference_s_weighted_spectrum(files, 
         spectra[name] = np.histogram(jets["jet_pt"], edges, weights=jets["weight"])[0]
     np.testing.assert_allclose(spectra["qcd"], spectra["top"], rtol=1e-5)
     assert summary.manifest.removed["qcd"]["resampling"] == 0
-
-
-def test_dropping_follows_the_weighted_spectrum():
-    rng = np.random.default_rng(1)
-    resampling = Resampling(reference="top", pt_edges=EDGES)
-    top, qcd = rng.uniform(400, 800, 20_000), rng.uniform(400, 800, 40_000)
-    spectra = {"top": 2.0 * spectrum(top, resampling), "qcd": 0.1 * spectrum(qcd, resampling)}
-    factors = bin_factors(spectra, resampling)["qcd"]
-    stays = kept(qcd, (np.ones(40_000), np.arange(40_000)), factors, resampling)
-    # Same shape, so that almost every jet stays, whatever the weights.
-    assert stays.mean() > 0.95
-    np.testing.assert_array_equal(weight_factors(qcd, factors, resampling), 1.0)
-
-
-def test_a_bin_without_reference_is_dropped_by_either_method():
-    for method in ("drop", "reweight"):
-        resampling = Resampling(reference="top", pt_edges=EDGES, method=method)
-        spectra = {"top": np.array([5.0, 0.0, 5.0]), "qcd": np.array([10.0, 10.0, 10.0])}
-        factors = bin_factors(spectra, resampling)["qcd"]
-        stays = kept(np.array([450.0, 550.0]), (np.zeros(2), np.arange(2)), factors, resampling)
-        assert not stays[1]
-        assert bin_factors(spectra, resampling)["top"].tolist() == [1.0, 1.0, 1.0]
-
-
-def test_classes_that_share_no_bin_are_refused():
-    for method in ("drop", "reweight"):
-        resampling = Resampling(reference="top", pt_edges=EDGES, method=method)
-        with pytest.raises(InputError, match="no jet of class 'qcd' shares a pT bin with 'top'"):
-            bin_factors({"top": np.array([5, 0, 0]), "qcd": np.array([0, 3, 3])}, resampling)
