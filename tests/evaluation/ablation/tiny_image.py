@@ -9,12 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from e2egraph.config import configuration
-from e2egraph.models.image.rasterize import PUBLISHED_CHANNELS, ImageChannels, Rasterize
+from e2egraph.models.image.planes import ImageChannels
+from e2egraph.models.image.rasterize import Rasterize
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 
 
 @configuration
 class TinyImageOptions:
-    channels: ImageChannels = PUBLISHED_CHANNELS
+    channels: ImageChannels = None
 
 
 class TinyImage(nn.Module):
@@ -22,10 +25,10 @@ class TinyImage(nn.Module):
 
     Options = TinyImageOptions
 
-    def __init__(self, options: TinyImageOptions, n_outputs: int) -> None:
+    def __init__(self, options: TinyImageOptions, inputs: Inputs, outputs: Outputs) -> None:
         super().__init__()
-        self.rasterize = Rasterize(options.channels)
-        self.head = nn.Linear(25 * len(options.channels), n_outputs)
+        self.rasterize = Rasterize(inputs, options.channels)
+        self.head = nn.Linear(25 * len(self.rasterize.channels), outputs.size)
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         image: Tensor = self.rasterize(points, features, mask)

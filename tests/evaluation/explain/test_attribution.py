@@ -9,11 +9,10 @@ import torch
 from torch import nn
 
 from e2egraph.data.batch import JetBatch
-from e2egraph.data.padding import FEATURE_NAMES
-from e2egraph.detector.channels import channels
 from e2egraph.errors import InputError
 from e2egraph.evaluation.explain.attribution import (
-    MOVED,
+    PLACE,
+    class_score,
     completeness_gap,
     integrated_gradients,
     log_odds,
@@ -21,13 +20,31 @@ from e2egraph.evaluation.explain.attribution import (
     occlusion_by_cell,
     occlusion_by_channel,
     occlusion_by_node,
+    quantity_score,
 )
-from e2egraph.models.grid import window_pixels
+from e2egraph.models.grid import region_pixels
 from e2egraph.models.registry import build_model, load_model_config
+from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
 
 COUNTS = [7, 0, 12, 1]
-BY_NODE = [integrated_gradients, occlusion_by_node, occlusion_by_cell]
+FEATURE_NAMES = INPUTS.feature_names
+ON_ONE = class_score(1)
+
+
+def gradients(model, batch, **settings):
+    return integrated_gradients(model, batch, inputs=INPUTS, **settings)
+
+
+def by_cell(model, batch, **settings):
+    return occlusion_by_cell(model, batch, region=INPUTS.region, **settings)
+
+
+def by_channel(model, batch, **settings):
+    return occlusion_by_channel(model, batch, inputs=INPUTS, **settings)
+
+
+BY_NODE = [gradients, occlusion_by_node, by_cell]
 
 
 class Linear(nn.Module):
@@ -66,17 +83,27 @@ def batch(counts=COUNTS, n=None, seed=3, lattice=False):
 
 def resnet():
     torch.manual_seed(1)
-    return build_model(load_model_config("resnet15"), 2).eval()
+    return build_model(load_model_config("resnet15"), INPUTS, TWO_CLASSES).eval()
 
 
 def moved_part(features):
-    return features * torch.tensor([name in MOVED for name in FEATURE_NAMES])
+    return features * torch.tensor([name in INPUTS.variable_names and name != PLACE for name in FEATURE_NAMES])
 
 
 def test_log_odds_are_those_of_the_softmax():
     logits = torch.randn(6, 4)
     p = logits.double().softmax(1)[:, 2]
     torch.testing.assert_close(log_odds(logits, 2).double(), (p / (1 - p)).log(), rtol=1e-5, atol=1e-5)
+
+
+def test_a_quantity_is_explained_in_its_own_unit():
+    class Energy(Linear):
+        def forward(self, points, features, mask, jet):
+            return (features[..., 1] * mask).sum(1, keepdim=True)
+
+    given = batch()
+    expected = given.features[..., 1] * given.mask
+    torch.testing.assert_close(occlusion_by_node(Energy(), given, score=quantity_score(0)), expected)
 
 
 def test_log_odds_of_one_class_are_refused():
@@ -87,36 +114,38 @@ def test_log_odds_of_one_class_are_refused():
 def test_integrated_gradients_of_a_linear_network_are_its_terms():
     model, given = Linear(), batch()
     expected = (moved_part(given.features) @ model.weight).detach()
-    torch.testing.assert_close(integrated_gradients(model, given, class_index=1, steps=3), expected)
+    torch.testing.assert_close(gradients(model, given, score=ON_ONE, steps=3), expected)
 
 
 def test_occlusion_of_a_linear_network_is_its_terms():
     model, given = Linear(), batch()
     expected = (given.features @ model.weight * given.mask).detach()
-    torch.testing.assert_close(occlusion_by_node(model, given, class_index=1), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(occlusion_by_node(model, given, score=ON_ONE), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_attributions_to_the_other_class_have_the_other_sign():
     model, given = Linear(), batch()
     for method in BY_NODE:
-        torch.testing.assert_close(method(model, given, class_index=0), -method(model, given, class_index=1))
+        torch.testing.assert_close(method(model, given, score=class_score(0)), -method(model, given, score=ON_ONE))
 
 
 def test_integrated_gradients_of_a_smooth_network_add_up_to_the_change_from_the_baseline():
     model, given = Smooth(), batch()
-    shares = integrated_gradients(model, given, class_index=1, steps=64)
+    shares = gradients(model, given, score=ON_ONE, steps=64)
     empty = replace(given, features=given.features - moved_part(given.features))
     with torch.no_grad():
         change = log_odds(model(*given.inputs), 1) - log_odds(model(*empty.inputs), 1)
     assert change.abs().max() > 0.1
     torch.testing.assert_close(shares.sum(1), change, rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(completeness_gap(model, given, shares, class_index=1), change - shares.sum(1))
+    torch.testing.assert_close(
+        completeness_gap(model, given, shares, score=ON_ONE, inputs=INPUTS), change - shares.sum(1)
+    )
 
 
 def test_steps_in_one_pass_or_in_many_give_the_same():
     model, given = Smooth(), batch()
     for method in BY_NODE:
-        at_once, singly = (method(model, given, class_index=1, rows=rows) for rows in (10_000, 1))
+        at_once, singly = (method(model, given, score=ON_ONE, rows=rows) for rows in (10_000, 1))
         torch.testing.assert_close(at_once, singly)
 
 
@@ -125,8 +154,8 @@ def test_attributions_move_with_their_nodes(method):
     model, given = Smooth(), batch(lattice=True)
     order = torch.randperm(given.mask.shape[1], generator=torch.Generator().manual_seed(5))
     moved = replace(given, points=given.points[:, order], features=given.features[:, order], mask=given.mask[:, order])
-    expected = method(model, given, class_index=1)[:, order]
-    torch.testing.assert_close(method(model, moved, class_index=1), expected, rtol=1e-4, atol=1e-5)
+    expected = method(model, given, score=ON_ONE)[:, order]
+    torch.testing.assert_close(method(model, moved, score=ON_ONE), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", BY_NODE)
@@ -135,28 +164,28 @@ def test_padding_has_no_attribution_and_changes_none(method, make):
     model, short, long = make(), batch([5, 0, 3]), batch([5, 0, 3], n=9)
     long.points[:, :5], long.features[:, :5] = short.points, short.features
     long.features[~long.mask] = float("nan") if make is resnet else 0.0
-    found = method(model, long, class_index=1)
+    found = method(model, long, score=ON_ONE)
     assert (found[~long.mask] == 0).all()
-    torch.testing.assert_close(found[:, :5], method(model, short, class_index=1), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(found[:, :5], method(model, short, score=ON_ONE), rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("make", [Smooth, resnet])
 def test_occluding_a_channel_is_masking_its_nodes(make):
     model, given = make(), batch([40, 25])
-    found = occlusion_by_channel(model, given, class_index=1)
-    assert found.shape == (2, len(channels()))
-    for channel in channels().values():
+    found = by_channel(model, given, score=ON_ONE)
+    assert found.shape == (2, len(INPUTS.channels))
+    for place, channel in enumerate(INPUTS.channels):
         flag = given.features[..., FEATURE_NAMES.index(f"is_{channel.name}")] > 0
         with torch.no_grad():
             whole = log_odds(model(*given.inputs), 1)
             without = log_odds(model(given.points, given.features, given.mask & ~flag, given.jet), 1)
-        torch.testing.assert_close(found[:, channel], whole - without, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(found[:, place], whole - without, rtol=1e-3, atol=1e-5)
     assert found.abs().max() > 1e-3
 
 
 def test_occluding_a_node_is_masking_it_for_an_image_network():
     model, given = resnet(), batch([9, 6])
-    found = occlusion_by_node(model, given, class_index=1, rows=4)
+    found = occlusion_by_node(model, given, score=ON_ONE, rows=4)
     for node in range(9):
         left = given.mask.clone()
         left[:, node] = False
@@ -168,8 +197,8 @@ def test_occluding_a_node_is_masking_it_for_an_image_network():
 
 def test_nodes_of_a_cell_share_the_change_of_their_cell():
     model, given = Linear(), batch([30, 17])
-    found = occlusion_by_cell(model, given, class_index=1, crystals=25)
-    row, column, inside = window_pixels(given.points, 1)
+    found = by_cell(model, given, score=ON_ONE, crystals=25)
+    row, column, inside = region_pixels(given.points, INPUTS.region, 1)
     terms = (given.features @ model.weight).detach()
     assert inside[given.mask].any()
     for jet in range(2):
@@ -184,42 +213,42 @@ def test_groups_left_alone_stay_and_groups_absent_have_zero():
     model, given = Linear(), batch([6, 4])
     groups = torch.full((2, 6), -1)
     groups[0, :2] = 3
-    found = occlusion(model, given, groups, class_index=1)
+    found = occlusion(model, given, groups, score=ON_ONE)
     terms = (given.features @ model.weight).detach()
     assert found.shape == (2, 4)
     torch.testing.assert_close(found[0, 3], terms[0, :2].sum(), rtol=1e-4, atol=1e-4)
     assert found.count_nonzero() == 1
 
 
-@pytest.mark.parametrize("method", [*BY_NODE, occlusion_by_channel])
+@pytest.mark.parametrize("method", [*BY_NODE, by_channel])
 def test_jets_without_any_node_have_zeros(method):
-    found = method(Smooth(), batch([0, 0]), class_index=1)
-    assert found.shape == (2, len(channels()) if method is occlusion_by_channel else 0)
+    found = method(Smooth(), batch([0, 0]), score=ON_ONE)
+    assert found.shape == (2, len(INPUTS.channels) if method is by_channel else 0)
     assert (found == 0).all()
 
 
-@pytest.mark.parametrize("method", [*BY_NODE, occlusion_by_channel])
+@pytest.mark.parametrize("method", [*BY_NODE, by_channel])
 def test_the_network_is_left_as_it_was(method):
     model = nn.ModuleDict({"network": Smooth(), "dropout": nn.Dropout(0.5)})
     model.forward = lambda *inputs: model["dropout"](model["network"](*inputs))
     model.train()
     model["dropout"].eval()
-    method(model, batch(), class_index=1)
+    method(model, batch(), score=ON_ONE)
     assert (model.training, model["network"].training, model["dropout"].training) == (True, True, False)
     assert model["network"].weight.grad is None
 
 
 def test_a_derivative_without_bound_is_an_error_that_names_occlusion():
     with pytest.raises(InputError, match="occlusion"):
-        integrated_gradients(Sharp(), batch(), class_index=1)
+        gradients(Sharp(), batch(), score=ON_ONE)
 
 
 @pytest.mark.parametrize("name", ["gravnet", "tracks-and-cells-small", "resnet15"])
 def test_shipped_networks_can_be_asked(name):
     torch.manual_seed(0)
-    model, given = build_model(load_model_config(name), 2).eval(), batch([20, 11])
+    model, given = build_model(load_model_config(name), INPUTS, TWO_CLASSES).eval(), batch([20, 11])
     for method in BY_NODE:
-        found = method(model, given, class_index=1)
+        found = method(model, given, score=ON_ONE)
         assert found.shape == given.mask.shape
         assert found.isfinite().all()
         assert found.abs().max() > 0

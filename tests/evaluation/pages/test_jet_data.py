@@ -11,10 +11,11 @@ from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.scores import Scores
 from e2egraph.data.table import read_table
-from e2egraph.detector.channels import Channel, channels
 from e2egraph.evaluation.explain.chosen_jets import ChosenJet
+from e2egraph.evaluation.objectives.evaluation import ShownJets
 from e2egraph.evaluation.pages.jet_data import jet_data
-from e2egraph.models.image.rasterize import PUBLISHED_CHANNELS, Rasterize
+from e2egraph.models.image.planes import planes_of
+from e2egraph.models.image.rasterize import Rasterize
 from tests.toy_dataset import write_toy_dataset
 
 CHOSEN = (ChosenJet(25, "best"), ChosenJet(3, "worst"), ChosenJet(11, "random"), ChosenJet(4, "random"))
@@ -23,12 +24,13 @@ CHOSEN = (ChosenJet(25, "best"), ChosenJet(3, "worst"), ChosenJet(11, "random"),
 class Network(nn.Module):
     """Its log-odds are the energy and pT of all nodes, scaled; ``planes``: it holds a Rasterize of its own."""
 
-    def __init__(self, *planes):
+    def __init__(self, inputs, *planes):
         super().__init__()
-        self.image = Rasterize(planes, granularity=3) if planes else None
+        self.value = inputs.index("value")
+        self.image = Rasterize(inputs, planes, granularity=3) if planes else None
 
     def forward(self, points, features, mask, jet):
-        odds = 0.01 * (features[..., 1] * mask).sum(1)
+        odds = 0.01 * (features[..., self.value] * mask).sum(1)
         return torch.stack([torch.zeros_like(odds), odds], dim=1)
 
 
@@ -42,16 +44,32 @@ def numbers(table):
     return table.jets_of("test")
 
 
+@pytest.fixture(scope="module")
+def inputs(table):
+    return table.manifest.network_inputs
+
+
 def made(table, numbers, network, **options):
     jets = {name: table.columns[name][numbers] for name in ("run", "lumi", "event", "jet", "label")}
     probabilities = np.stack([np.linspace(0, 1, len(numbers)), np.linspace(1, 0, len(numbers))], 1, dtype=np.float32)
-    scores = Scores(jets, probabilities, ("qcd", "top"), {})
-    return jet_data(network, DataOptions(**options), table, numbers, scores, 1, CHOSEN)
+    scores = Scores(jets, probabilities, ("score_qcd", "score_top"), {})
+    shown = ShownJets(
+        chosen=list(CHOSEN),
+        column=1,
+        is_class=True,
+        effect="log-odds",
+        of="top",
+        headline=[f"jet {jet.place}" for jet in CHOSEN],
+        outputs=[[("score (top)", f"{probabilities[jet.place, 1]:.4f}")] for jet in CHOSEN],
+        strong=[False] * len(CHOSEN),
+        words=(),
+    )
+    return jet_data(network, DataOptions(**options), table, numbers, scores, shown)
 
 
 def read(table, number):
     wanted = np.array([number])
-    return read_jets(table, table.group_of(wanted), wanted, [*columns_for(()), "n_pv"])[1]
+    return read_jets(table, table.group_of(wanted), wanted, [*columns_for(table.manifest.network_inputs), "n_pv"])[1]
 
 
 def image_of(content, jet):
@@ -63,49 +81,53 @@ def image_of(content, jet):
     return np.stack(planes)
 
 
-def test_each_jet_holds_its_own_nodes_scores_and_quantities(table, numbers):
-    content = made(table, numbers, Network())
+def test_each_jet_holds_its_own_nodes_scores_and_quantities(table, numbers, inputs):
+    content = made(table, numbers, Network(inputs))
     assert [jet["group"] for jet in content["jets"]] == ["best", "worst", "random", "random"]
     for chosen, jet in zip(CHOSEN, content["jets"], strict=True):
         number = int(numbers[chosen.place])
         stored = read(table, number)
         np.testing.assert_allclose(jet["nodes"]["deta"], stored.nodes["deta"], atol=5e-5)
         np.testing.assert_allclose(jet["nodes"]["value"], stored.nodes["value"], rtol=5e-4)
-        np.testing.assert_array_equal(jet["nodes"]["channel"], stored.nodes["channel"])
+        names = [content["channels"][place] for place in jet["nodes"]["channel"]]
+        assert [inputs.numbers[name] for name in names] == stored.nodes["channel"].tolist()
         assert jet["identity"]["event"] == table.columns["event"][number]
-        assert jet["label"] == table.columns["label"][number]
-        assert sum(jet["probabilities"]) == pytest.approx(1.0)
+        assert jet["headline"] == f"jet {chosen.place}"
+        assert jet["outputs"] == [["score (top)", f"{1 - chosen.place / (len(numbers) - 1):.4f}"]]
         quantities = dict(jet["quantities"])
         assert quantities["pT"] == f"{stored.jets['jet_pt'][0]:.0f} GeV"
         assert quantities["primary vertices"] == "10"
     json.dumps(content, allow_nan=False)
 
 
-def test_the_image_is_that_of_rasterize_from_the_same_nodes(table, numbers):
-    for network, planes in ((Network(), PUBLISHED_CHANNELS), (Network("ECAL", "track_d0"), ("ECAL", "track_d0"))):
+def test_the_image_is_that_of_rasterize_from_the_same_nodes(table, numbers, inputs):
+    for network, planes in (
+        (Network(inputs), planes_of(inputs)),
+        (Network(inputs, "ECAL", "track_d0"), ("ECAL", "track_d0")),
+    ):
         content = made(table, numbers, network)
         assert [plane["name"] for plane in content["planes"]] == list(planes)
         assert content["image_is_input"] == (network.image is not None)
         for chosen, jet in zip(CHOSEN, content["jets"], strict=True):
-            batch = JetBatch.from_arrays(pad(read(table, int(numbers[chosen.place]))))
-            expected = (network.image or Rasterize())(batch.points, batch.features, batch.mask)[0].numpy()
+            batch = JetBatch.from_arrays(pad(read(table, int(numbers[chosen.place])), inputs))
+            expected = (network.image or Rasterize(inputs))(batch.points, batch.features, batch.mask)[0].numpy()
             np.testing.assert_allclose(image_of(content, jet), expected, rtol=1e-3)
 
 
-def test_effects_are_what_the_score_loses_without_the_nodes(table, numbers):
-    for jet in made(table, numbers, Network())["jets"]:
+def test_effects_are_what_the_score_loses_without_the_nodes(table, numbers, inputs):
+    for jet in made(table, numbers, Network(inputs))["jets"]:
         nodes = {name: np.array(values) for name, values in jet["nodes"].items()}
-        for channel in channels().values():
-            expected = 0.01 * nodes["value"][nodes["channel"] == channel].sum()
-            assert jet["channel_effect"][channel] == pytest.approx(expected, rel=2e-3, abs=1e-6)
+        for place in range(len(inputs.channels)):
+            expected = 0.01 * nodes["value"][nodes["channel"] == place].sum()
+            assert jet["channel_effect"][place] == pytest.approx(expected, rel=2e-3, abs=1e-6)
         assert (nodes["effect"] >= 0.01 * nodes["value"] * 0.99).all()
         assert len(nodes["effect"]) == len(nodes["value"])
 
 
-def test_jets_have_the_nodes_that_the_network_was_given(table, numbers):
-    content = made(table, numbers, Network(), nodes={"channels": ["ECAL"]})
-    shown = {channel for jet in content["jets"] for channel in jet["nodes"]["channel"]}
-    assert shown == {Channel.ECAL}
+def test_jets_have_the_nodes_that_the_network_was_given(table, numbers, inputs):
+    content = made(table, numbers, Network(inputs), nodes={"channels": ["ECAL"]})
+    shown = {content["channels"][place] for jet in content["jets"] for place in jet["nodes"]["channel"]}
+    assert shown == {"ECAL"}
 
 
 def test_a_quantity_that_no_jet_has_is_null(tmp_path):
@@ -119,7 +141,7 @@ def test_a_quantity_that_no_jet_has_is_null(tmp_path):
         return clouds
 
     object.__setattr__(table, "read_group", without_mass)
-    jets = made(table, table.jets_of("test"), Network())["jets"]
+    jets = made(table, table.jets_of("test"), Network(table.manifest.network_inputs))["jets"]
     assert dict(jets[0]["quantities"])["soft-drop mass"] is None
     assert jets[0]["nodes"]["effect"] == []
     assert jets[0]["image"][0] == [[], []]
