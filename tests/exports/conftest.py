@@ -11,12 +11,13 @@ import torch
 
 from e2egraph.config import as_dict
 from e2egraph.detector.channels import channels
-from e2egraph.export.bundle import read_metadata, write_metadata
-from e2egraph.export.export import export_model
+from e2egraph.export.bundle import BundleInfo, read_metadata, write_metadata
 from e2egraph.export.preprocess import preprocessing, write_preprocess
+from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
-from e2egraph.tasks.task import load_task
-from tests.export.bundles import JetLinear, info
+from e2egraph.tasks.task import TaskConfig, load_task
+from tests.all_inputs import INPUTS
+from tests.export.bundles import JetLinear, export, two_layers
 from tests.exports.cpp_build import SANITIZERS, build_program, build_runner, fetch_dependencies, made_once
 
 # Made-up jets: of any pT and anywhere in η, nearly to the image's edge.
@@ -46,14 +47,26 @@ def many_runs(tmp_path_factory: pytest.TempPathFactory, cpp_dependencies: Path) 
     )
 
 
-def jet_linear_network() -> JetLinear:
+def jet_linear_network(inputs: Inputs = INPUTS) -> JetLinear:
     """With small weights: jets of hundreds of GeV would drive the probabilities to 0 and 1."""
     torch.manual_seed(5)
-    network = JetLinear().eval()
+    network = JetLinear(inputs).eval()
     with torch.no_grad():
         for weights in network.parameters():
             weights *= 0.02
     return network
+
+
+def about(name: str, task: TaskConfig, selection: NodeSelection | None = None) -> BundleInfo:
+    """What a bundle says of a network for ``task``."""
+    return BundleInfo(
+        model=name,
+        model_config={"name": name},
+        task=task.name,
+        configuration=as_dict(task),
+        node_selection=selection or NodeSelection(),
+        cap=task.inputs.cap,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -61,31 +74,26 @@ def jet_linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that reads jet quantities and the nodes of all channels, of which its task keeps at most 50."""
     names = ", ".join(channels())
     task = load_task("top", [*LOOSE, f"inputs.channels=[{names}]", "inputs.cap=50"])
-    about = info(
-        "jet-linear",
-        task="top",
-        classes=tuple(task.classes),
-        configuration=as_dict(task),
-        node_cap=task.nodes.cap,
-    )
 
     def make(folder: Path) -> None:
-        export_model(jet_linear_network(), info=about, sample=None, output=folder)
+        export(jet_linear_network(), folder, about("jet-linear", task))
 
     return made_once(tmp_path_factory, "jet-linear", make)
 
 
 def variant(bundle: Path, folder: Path, *settings: str, selection: NodeSelection | None = None) -> Path:
     """The network of ``bundle`` for another task, "top" with ``LOOSE`` and ``settings``, and another selection."""
-    task = load_task("top", [*LOOSE, *settings])
     shutil.copytree(bundle, folder)
     metadata = read_metadata(folder)
-    about = replace(
-        metadata.info,
-        configuration=as_dict(task),
-        node_cap=task.nodes.cap,
-        node_selection=selection or NodeSelection(),
-    )
-    write_metadata(folder, replace(metadata, info=about))
-    write_preprocess(folder, preprocessing(about.max_nodes, metadata.uses_jet))
+    info = about(metadata.info.model, load_task("top", [*LOOSE, *settings]), selection)
+    write_metadata(folder, replace(metadata, info=info))
+    form = (metadata.inputs, metadata.outputs)
+    write_preprocess(folder, preprocessing(*form, info.cap, metadata.uses_jet))
+    return folder
+
+
+def bundle_for(task: TaskConfig, folder: Path, inputs: Inputs | None = None) -> Path:
+    """A bundle of a small network with every head of ``task``, which reads the task's inputs or others."""
+    inputs, outputs = inputs or task.network_inputs, task.objective.outputs
+    export(two_layers(inputs, outputs), folder, about("two-layers", task), inputs=inputs, outputs=outputs)
     return folder

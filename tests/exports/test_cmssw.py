@@ -148,7 +148,7 @@ def test_damaged_bundles_and_impossible_settings_are_exceptions_of_cms(cmssw_run
         ((jet_linear, "variant=int8"), "E2EGraph: .*no int8 variant"),
         ((jet_linear, "unknown-module"), "E2EGraph: .*no module"),
         ((jet_linear, "batchSize=0"), "Configuration: batchSize"),
-        ((jet_linear, "stripHits=", "matchedStripHits="), "Configuration: .*TIB or TOB"),
+        ((jet_linear, "stripHits=", "matchedStripHits="), "Configuration: .*strip layers"),
     ):
         result = execute(cmssw_run, "run", *words)
         assert result.returncode == 1
