@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from e2egraph.config import as_dict
-from e2egraph.detector.channels import channels
+from e2egraph.detector import channels as channel_table
+from e2egraph.detector.channels import Channel, channels
 from e2egraph.export.bundle import BundleInfo, read_metadata, write_metadata
 from e2egraph.export.preprocess import preprocessing, write_preprocess
+from e2egraph.tasks import variables as variable_table
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
-from e2egraph.tasks.task import TaskConfig, load_task
+from e2egraph.tasks.task import TaskConfig, load_task, make_task
+from e2egraph.tasks.variables import NodeVariable, Scale, Variable
 from tests.all_inputs import INPUTS
-from tests.export.bundles import JetLinear, export, two_layers
+from tests.export.bundles import CLASSES, JetLinear, export, two_layers
 from tests.exports.cpp_build import SANITIZERS, build_program, build_runner, fetch_dependencies, made_once
 
 # Made-up jets: of any pT and anywhere in η, nearly to the image's edge.
 LOOSE = ("object.pt_min=0", "object.abs_eta_max=9", "object.edge_towers=1", "resampling=null")
+
+# A layer of pixels that the library does not come with.
+FPIX1 = Channel("FPIX1", 20, "hits", 8.0, cms=(2, 1))
 
 
 @pytest.fixture(scope="session")
@@ -97,3 +106,32 @@ def bundle_for(task: TaskConfig, folder: Path, inputs: Inputs | None = None) -> 
     inputs, outputs = inputs or task.network_inputs, task.objective.outputs
     export(two_layers(inputs, outputs), folder, about("two-layers", task), inputs=inputs, outputs=outputs)
     return folder
+
+
+def made_up_task(objective: Mapping[str, Any] = CLASSES, half_window: int = 62, **inputs: Any) -> TaskConfig:
+    """A task of any jets."""
+    return make_task(
+        {
+            "name": "made-up",
+            "description": "made-up jets",
+            "object": {"kind": "jet", "pt_min": 0.0, "abs_eta_max": 9.0, "edge_towers": 1},
+            "region": {"centre": "tower", "half_window": half_window},
+            "inputs": {"channels": ["TRACK", "BPIX1", "TIB2", "ECAL", "HCAL"], "cap": 80} | inputs,
+            "objective": dict(objective),
+        },
+        "made-up task",
+    )
+
+
+@pytest.fixture
+def own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel and two variables of one's own (own_variables.cc) in the tables, for one test."""
+    monkeypatch.setattr(channel_table, "_TABLE", dict(channel_table._TABLE))
+    monkeypatch.setattr(variable_table, "_TABLE", dict(variable_table._TABLE))
+    channel_table.register(FPIX1)
+    depth = Variable(name="depth", unit="cm", description="z of a hit", scale=Scale(unit=10.0, linear=True))
+    origin = {"hits": "z", "tracks": 2.0, "hcal": lambda towers: -towers["energy"]}
+    variable_table.register(NodeVariable(depth, origin))
+    raw = Variable(name="raw", unit="um", description="d0 as measured, or a row")
+    as_measured = {"tracks": lambda tracks: tracks["d0"] * np.float32(1e4), "ecal": "ieta"}
+    variable_table.register(NodeVariable(raw, as_measured))

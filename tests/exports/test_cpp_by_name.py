@@ -4,47 +4,24 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from e2egraph.detector import channels as channel_table
 from e2egraph.detector.channels import Channel, channels
-from e2egraph.tasks import variables as variable_table
 from e2egraph.tasks.inputs import resolve
 from e2egraph.tasks.objects.jet import KIND
 from e2egraph.tasks.region import JET_REGION
-from e2egraph.tasks.task import TaskConfig, make_task
-from e2egraph.tasks.variables import NodeVariable, Scale, Variable
-from tests.export.bundles import CLASS_AND_MASS, CLASSES, MASS_AND_PT, export
-from tests.exports.conftest import about, bundle_for, jet_linear_network
+from tests.export.bundles import CLASS_AND_MASS, MASS_AND_PT, export
+from tests.exports.conftest import about, bundle_for, jet_linear_network, made_up_task
 from tests.exports.cpp_build import CPP, build_program, made_once
 from tests.exports.cpp_events import Collections, awkward_event, with_values, write_events
 from tests.exports.cpp_files import infer
 from tests.exports.cpp_oracle import compare
 
 SEEDS = np.array([[28, 36], [27, 0], [30, 71], [2, 1]])
-
-# A layer of pixels that the library does not come with.
-FPIX1 = Channel("FPIX1", 20, "hits", 8.0, cms=(2, 1))
-
-
-def task(objective: Mapping[str, Any] = CLASSES, half_window: int = 62, **inputs: Any) -> TaskConfig:
-    """A task of any jets."""
-    return make_task(
-        {
-            "name": "made-up",
-            "description": "made-up jets",
-            "object": {"kind": "jet", "pt_min": 0.0, "abs_eta_max": 9.0, "edge_towers": 1},
-            "region": {"centre": "tower", "half_window": half_window},
-            "inputs": {"channels": ["TRACK", "BPIX1", "TIB2", "ECAL", "HCAL"], "cap": 80} | inputs,
-            "objective": dict(objective),
-        },
-        "made-up task",
-    )
 
 
 def made_up_events(seed: int) -> list[Collections]:
@@ -65,7 +42,7 @@ def made_up_events(seed: int) -> list[Collections]:
 def test_variables_and_channels_are_those_of_the_bundle_in_its_order(
     inputs: dict[str, Any], runner: Path, tmp_path: Path
 ) -> None:
-    bundle = bundle_for(task(**inputs), tmp_path / "bundle")
+    bundle = bundle_for(made_up_task(**inputs), tmp_path / "bundle")
     clouds = compare(runner, bundle, made_up_events(1), tmp_path)
     assert clouds.offsets[-1] > 60
 
@@ -74,7 +51,7 @@ def test_a_network_that_reads_less_than_its_task_stores_gets_the_nodes_of_the_ta
     runner: Path, tmp_path: Path
 ) -> None:
     """d0 is no input, but stored: its significance is suppressed with it."""
-    whole = task()
+    whole = made_up_task()
     inputs = resolve(["d0_sig", "value"], whole.inputs.channels, [], JET_REGION, KIND.quantities)
     bundle = bundle_for(whole, tmp_path / "bundle", inputs)
     compare(runner, bundle, made_up_events(2), tmp_path)
@@ -82,14 +59,14 @@ def test_a_network_that_reads_less_than_its_task_stores_gets_the_nodes_of_the_ta
 
 @pytest.mark.parametrize("half_window", [0, 20, 84])
 def test_the_region_is_that_of_the_bundle(half_window: int, runner: Path, tmp_path: Path) -> None:
-    bundle = bundle_for(task(half_window=half_window, cap=4000), tmp_path / "bundle")
+    bundle = bundle_for(made_up_task(half_window=half_window, cap=4000), tmp_path / "bundle")
     clouds = compare(runner, bundle, made_up_events(3), tmp_path)
     reach = np.abs(clouds.nodes["deta"]).max() / JET_REGION.eta_pitch
     assert half_window - 1 < reach <= half_window + 0.5
 
 
 def test_caps_of_channels_cut_the_first_of_each_and_are_counted(runner: Path, tmp_path: Path) -> None:
-    bundle = bundle_for(task(caps={"TRACK": 5, "ECAL": 7, "BPIX1": 1}, cap=4000), tmp_path / "bundle")
+    bundle = bundle_for(made_up_task(caps={"TRACK": 5, "ECAL": 7, "BPIX1": 1}, cap=4000), tmp_path / "bundle")
     clouds = compare(runner, bundle, made_up_events(4), tmp_path)
     channel = clouds.nodes["channel"]
     for name, cap in (("TRACK", 5), ("ECAL", 7), ("BPIX1", 1)):
@@ -99,7 +76,7 @@ def test_caps_of_channels_cut_the_first_of_each_and_are_counted(runner: Path, tm
 
 @pytest.mark.parametrize("quantities", [["tau32"], ["jet_mass", "jet_pt"], ["softdrop_mass", "tau21", "jet_eta"]])
 def test_quantities_of_the_jet_are_those_of_the_bundle(quantities: list[str], runner: Path, tmp_path: Path) -> None:
-    of_jets = task(object=quantities)
+    of_jets = made_up_task(object=quantities)
     bundle = tmp_path / "bundle"
     inputs = of_jets.network_inputs
     export(jet_linear_network(inputs), bundle, about("jet-linear", of_jets), inputs=inputs)
@@ -121,7 +98,7 @@ def test_quantities_of_the_jet_are_those_of_the_bundle(quantities: list[str], ru
 def test_every_head_is_given_in_its_units(
     objective: dict[str, Any], columns: list[str], runner: Path, tmp_path: Path
 ) -> None:
-    bundle = bundle_for(task(objective), tmp_path / "bundle")
+    bundle = bundle_for(made_up_task(objective), tmp_path / "bundle")
     compare(runner, bundle, made_up_events(6), tmp_path)
     found = infer(runner, bundle, tmp_path / "events.e2e", tmp_path)
     rows = list(found.rows.values())
@@ -142,26 +119,12 @@ def test_every_head_is_given_in_its_units(
 
 
 def test_a_jet_that_the_selection_refuses_has_no_prediction(runner: Path, tmp_path: Path) -> None:
-    bundle = bundle_for(task(MASS_AND_PT), tmp_path / "bundle")
+    bundle = bundle_for(made_up_task(MASS_AND_PT), tmp_path / "bundle")
     event = awkward_event(np.random.default_rng(7), 40, SEEDS)
     event = with_values(event, "jets", pt=np.array([1.0, -1.0, 1.0, 1.0]))
     found = infer(runner, bundle, write_events(tmp_path / "events.e2e", [event]), tmp_path)
     assert [row["cut"] for row in found.rows.values()] == ["none", "pt", "none", "none"]
     assert [row["predicted_gen_pt"] == "" for row in found.rows.values()] == [False, True, False, False]
-
-
-@pytest.fixture
-def own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A channel and two variables of one's own (own_variables.cc) in the tables, for one test."""
-    monkeypatch.setattr(channel_table, "_TABLE", dict(channel_table._TABLE))
-    monkeypatch.setattr(variable_table, "_TABLE", dict(variable_table._TABLE))
-    channel_table.register(FPIX1)
-    depth = Variable(name="depth", unit="cm", description="z of a hit", scale=Scale(unit=10.0, linear=True))
-    origin = {"hits": "z", "tracks": 2.0, "hcal": lambda towers: -towers["energy"]}
-    variable_table.register(NodeVariable(depth, origin))
-    raw = Variable(name="raw", unit="um", description="d0 as measured, or a row")
-    as_measured = {"tracks": lambda tracks: tracks["d0"] * np.float32(1e4), "ecal": "ieta"}
-    variable_table.register(NodeVariable(raw, as_measured))
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +138,7 @@ def own_runner(tmp_path_factory: pytest.TempPathFactory, cpp_dependencies: Path)
 
 
 def test_a_channel_from_outside_needs_nothing_in_cpp(own_rows: None, runner: Path, tmp_path: Path) -> None:
-    bundle = bundle_for(task(channels=["FPIX1", "TRACK", "HCAL"], cap=4000), tmp_path / "bundle")
+    bundle = bundle_for(made_up_task(channels=["FPIX1", "TRACK", "HCAL"], cap=4000), tmp_path / "bundle")
     clouds = compare(runner, bundle, made_up_events(8), tmp_path)
     assert (clouds.nodes["channel"] == 20).sum() > 20
 
@@ -192,7 +155,7 @@ def test_variables_from_outside_are_registered_in_a_source_file(
     own_rows: None, own_runner: Path, runner: Path, tmp_path: Path
 ) -> None:
     names = ["TRACK", "BPIX1", "FPIX1", "ECAL", "HCAL"]
-    own = task(variables=["value", "depth", "d0", "raw"], channels=names, cap=4000)
+    own = made_up_task(variables=["value", "depth", "d0", "raw"], channels=names, cap=4000)
     bundle = bundle_for(own, tmp_path / "bundle")
     events = made_up_events(10)
     clouds = compare(own_runner, bundle, events, tmp_path, "--batch", "3", "--threads", "2")
