@@ -264,8 +264,9 @@ def _check(metadata: Metadata) -> None:
         raise ValueError("tensors are not those of inputs and outputs")
     if not isinstance(info.cap, int) or info.cap < 1:
         raise ValueError(f"info.cap is {info.cap}")
-    unknown = [name for name in info.task_selection.named if name not in metadata.inputs.channel_names]
+    named = (*info.task_selection.named, *info.node_selection.named)
+    unknown = [name for name in dict.fromkeys(named) if name not in metadata.inputs.channel_names]
     if unknown:
-        raise ValueError(f"channels {', '.join(unknown)} of the task are not among the inputs")
+        raise ValueError(f"channels {', '.join(unknown)} of the nodes are not among the inputs")
     if info.signal is not None and info.signal not in info.classes:
         raise ValueError(f"signal {info.signal} is not among the classes")

@@ -1,9 +1,11 @@
 // Runs the producer and its reader, compiled against the stand-ins, on one made-up event.
 //   describe                                 the parameters: name, type, default, tab-separated
-//   run BUNDLE [WORD ...] [NAME=VALUE ...]   the deposits that the reader makes, the jets' seeds, and for each class and
-//                                            jet the scores of the producer and of the library
+//   run BUNDLE [WORD ...] [NAME=VALUE ...]   the deposits that the reader makes, the jets' seeds, and for each output
+//                                            (class or quantity) and jet what the producer and the library say
 // WORD: no-vertex, no-jets, unknown-module. NAME: a parameter; lists can only be emptied.
+#include <algorithm>
 #include <any>
+#include <cmath>
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
@@ -135,22 +137,31 @@ void add_substructure(edm::Event& event) {
   add("tau3", 0.2F);
 }
 
-void print(const e2egraph::cmssw::Deposits& deposits) {
+void print(const e2egraph::cmssw::Deposits& deposits, const e2egraph::InputChannels& channels) {
   const e2egraph::Event& event = deposits.event;
   std::cout << "event " << event.run << " " << event.lumi << " " << event.event << " " << event.n_pv << "\n";
   for (const auto& t : event.tracks)
     std::cout << "track " << t.pt << " " << t.eta << " " << t.phi << " " << t.d0 << " " << t.dz << " " << t.d0_sig
               << " " << t.dz_sig << " " << t.charge << "\n";
   for (const auto& hit : event.hits)
-    std::cout << "hit " << e2egraph::channel_names[e2egraph::number(hit.channel)] << " " << hit.x << " " << hit.y
-              << " " << hit.z << "\n";
+    for (const auto& row : channels.rows())
+      if (row.channel == hit.channel)
+        std::cout << "hit " << row.name << " " << hit.x << " " << hit.y << " " << hit.z << "\n";
   for (const auto& c : event.ecal)
     std::cout << "crystal " << c.ieta << " " << c.iphi << " " << c.energy << " " << c.time << "\n";
   for (const auto& tower : event.hcal)
     std::cout << "tower " << tower.ieta << " " << tower.iphi << " " << tower.energy << "\n";
 }
 
-// What the library itself scores, from the reader's deposits.
+// Names of all outputs in order, classes first where they come first.
+std::vector<std::string> names(const e2egraph::Outputs& outputs) {
+  std::vector<std::string> result;
+  for (const e2egraph::Head& head : outputs.heads)
+    result.insert(result.end(), head.columns.begin(), head.columns.end());
+  return result;
+}
+
+// What the library itself says of each jet, from the reader's deposits: -1 or NaN where it refuses one.
 std::vector<std::vector<float>> scores(const std::string& bundle, const e2egraph::cmssw::Deposits& deposits) {
   const e2egraph::Tagger tagger(bundle);
   e2egraph::Event event = deposits.event;
@@ -171,10 +182,18 @@ std::vector<std::vector<float>> scores(const std::string& bundle, const e2egraph
     std::cout << "seed " << i << " " << seed.ieta << " " << seed.iphi << "\n";
   }
   std::vector<std::vector<float>> result;
-  for (const e2egraph::Jet& jet : tagger.jets(event))
-    result.push_back(jet.cut == e2egraph::Cut::none
-                         ? tagger.scores({&jet}).front().probabilities
-                         : std::vector<float>(tagger.bundle().classes().size(), -1.0F));
+  for (const e2egraph::Jet& jet : tagger.jets(event)) {
+    std::vector<float> values;
+    const bool refused = jet.cut != e2egraph::Cut::none;
+    const e2egraph::Scores scores = refused ? e2egraph::Scores{} : tagger.scores({&jet}).front();
+    for (const e2egraph::Head& head : tagger.bundle().metadata.outputs.heads) {
+      const auto& part = head.of_classes ? scores.probabilities : scores.predictions;
+      if (refused)
+        values.insert(values.end(), head.columns.size(), head.of_classes ? -1.0F : std::nanf(""));
+      values.insert(values.end(), part.begin(), part.end());
+    }
+    result.push_back(values);
+  }
   return result;
 }
 
@@ -202,23 +221,25 @@ void run(const std::string& folder, const std::vector<std::string>& others) {
   stream(event, setup);
   const e2egraph::Bundle bundle = e2egraph::Bundle::read(folder);
   const auto map_of = [&](const std::string& name) -> const edm::ValueMap<float>& {
-    return event.get(edm::EDGetTokenT<edm::ValueMap<float>>("module:" + name));
+    std::string label = name;
+    label.erase(std::remove(label.begin(), label.end(), '_'), label.end());
+    return event.get(edm::EDGetTokenT<edm::ValueMap<float>>("module:" + label));
   };
+  const std::vector<std::string> outputs = names(bundle.metadata.outputs);
   if (words.count("no-jets") != 0) {
-    for (const std::string& name : bundle.classes())
+    for (const std::string& name : outputs)
       map_of(name);
     return;
   }
-  const e2egraph::cmssw::EventReader reader(config, bundle.metadata.nodes.selection, {});
+  const e2egraph::cmssw::EventReader reader(config, bundle.metadata.nodes, {});
   const auto deposits = reader.read(event, setup);
-  print(deposits);
+  print(deposits, bundle.metadata.inputs.channels);
   const auto expected = scores(folder, deposits);
   const auto view = event.getHandle(edm::EDGetTokenT<edm::View<reco::Jet>>("ak8PFJetsPuppi"));
-  for (std::size_t k = 0; k < bundle.classes().size(); ++k) {
-    const auto& map = map_of(bundle.classes()[k]);
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    const auto& map = map_of(outputs[k]);
     for (std::size_t i = 0; i < jets.size(); ++i)
-      std::cout << "score " << bundle.classes()[k] << " " << i << " " << map[view->ptrAt(i)] << " " << expected[i][k]
-                << "\n";
+      std::cout << "score " << outputs[k] << " " << i << " " << map[view->ptrAt(i)] << " " << expected[i][k] << "\n";
   }
 }
 

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from e2egraph.config import as_dict
-from e2egraph.detector.channels import channels
-from e2egraph.export.bundle import read_metadata, write_metadata
-from e2egraph.export.export import export_model
+from e2egraph.detector import channels as channel_table
+from e2egraph.detector.channels import Channel, channels
+from e2egraph.export.bundle import BundleInfo, read_metadata, write_metadata
 from e2egraph.export.preprocess import preprocessing, write_preprocess
+from e2egraph.tasks import variables as variable_table
+from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
-from e2egraph.tasks.task import load_task
-from tests.export.bundles import JetLinear, info
+from e2egraph.tasks.task import TaskConfig, load_task, make_task
+from e2egraph.tasks.variables import NodeVariable, Scale, Variable
+from tests.all_inputs import INPUTS
+from tests.export.bundles import CLASSES, JetLinear, export, two_layers
 from tests.exports.cpp_build import SANITIZERS, build_program, build_runner, fetch_dependencies, made_once
 
 # Made-up jets: of any pT and anywhere in η, nearly to the image's edge.
 LOOSE = ("object.pt_min=0", "object.abs_eta_max=9", "object.edge_towers=1", "resampling=null")
+
+# A layer of pixels that the library does not come with.
+FPIX1 = Channel("FPIX1", 20, "hits", 8.0, cms=(2, 1))
 
 
 @pytest.fixture(scope="session")
@@ -46,14 +56,26 @@ def many_runs(tmp_path_factory: pytest.TempPathFactory, cpp_dependencies: Path) 
     )
 
 
-def jet_linear_network() -> JetLinear:
+def jet_linear_network(inputs: Inputs = INPUTS) -> JetLinear:
     """With small weights: jets of hundreds of GeV would drive the probabilities to 0 and 1."""
     torch.manual_seed(5)
-    network = JetLinear().eval()
+    network = JetLinear(inputs).eval()
     with torch.no_grad():
         for weights in network.parameters():
             weights *= 0.02
     return network
+
+
+def about(name: str, task: TaskConfig, selection: NodeSelection | None = None) -> BundleInfo:
+    """What a bundle says of a network for ``task``."""
+    return BundleInfo(
+        model=name,
+        model_config={"name": name},
+        task=task.name,
+        configuration=as_dict(task),
+        node_selection=selection or NodeSelection(),
+        cap=task.inputs.cap,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -61,31 +83,55 @@ def jet_linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that reads jet quantities and the nodes of all channels, of which its task keeps at most 50."""
     names = ", ".join(channels())
     task = load_task("top", [*LOOSE, f"inputs.channels=[{names}]", "inputs.cap=50"])
-    about = info(
-        "jet-linear",
-        task="top",
-        classes=tuple(task.classes),
-        configuration=as_dict(task),
-        node_cap=task.nodes.cap,
-    )
 
     def make(folder: Path) -> None:
-        export_model(jet_linear_network(), info=about, sample=None, output=folder)
+        export(jet_linear_network(), folder, about("jet-linear", task))
 
     return made_once(tmp_path_factory, "jet-linear", make)
 
 
 def variant(bundle: Path, folder: Path, *settings: str, selection: NodeSelection | None = None) -> Path:
     """The network of ``bundle`` for another task, "top" with ``LOOSE`` and ``settings``, and another selection."""
-    task = load_task("top", [*LOOSE, *settings])
     shutil.copytree(bundle, folder)
     metadata = read_metadata(folder)
-    about = replace(
-        metadata.info,
-        configuration=as_dict(task),
-        node_cap=task.nodes.cap,
-        node_selection=selection or NodeSelection(),
-    )
-    write_metadata(folder, replace(metadata, info=about))
-    write_preprocess(folder, preprocessing(about.max_nodes, metadata.uses_jet))
+    info = about(metadata.info.model, load_task("top", [*LOOSE, *settings]), selection)
+    write_metadata(folder, replace(metadata, info=info))
+    form = (metadata.inputs, metadata.outputs)
+    write_preprocess(folder, preprocessing(*form, info.cap, metadata.uses_jet))
     return folder
+
+
+def bundle_for(task: TaskConfig, folder: Path, inputs: Inputs | None = None) -> Path:
+    """A bundle of a small network with every head of ``task``, which reads the task's inputs or others."""
+    inputs, outputs = inputs or task.network_inputs, task.objective.outputs
+    export(two_layers(inputs, outputs), folder, about("two-layers", task), inputs=inputs, outputs=outputs)
+    return folder
+
+
+def made_up_task(objective: Mapping[str, Any] = CLASSES, half_window: int = 62, **inputs: Any) -> TaskConfig:
+    """A task of any jets."""
+    return make_task(
+        {
+            "name": "made-up",
+            "description": "made-up jets",
+            "object": {"kind": "jet", "pt_min": 0.0, "abs_eta_max": 9.0, "edge_towers": 1},
+            "region": {"centre": "tower", "half_window": half_window},
+            "inputs": {"channels": ["TRACK", "BPIX1", "TIB2", "ECAL", "HCAL"], "cap": 80} | inputs,
+            "objective": dict(objective),
+        },
+        "made-up task",
+    )
+
+
+@pytest.fixture
+def own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel and two variables of one's own (own_variables.cc) in the tables, for one test."""
+    monkeypatch.setattr(channel_table, "_TABLE", dict(channel_table._TABLE))
+    monkeypatch.setattr(variable_table, "_TABLE", dict(variable_table._TABLE))
+    channel_table.register(FPIX1)
+    depth = Variable(name="depth", unit="cm", description="z of a hit", scale=Scale(unit=10.0, linear=True))
+    origin = {"hits": "z", "tracks": 2.0, "hcal": lambda towers: -towers["energy"]}
+    variable_table.register(NodeVariable(depth, origin))
+    raw = Variable(name="raw", unit="um", description="d0 as measured, or a row")
+    as_measured = {"tracks": lambda tracks: tracks["d0"] * np.float32(1e4), "ecal": "ieta"}
+    variable_table.register(NodeVariable(raw, as_measured))

@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-NODE_COLUMNS = ("deta", "dphi", "rho", "value", "d0", "dz", "d0_sig", "dz_sig", "charge", "time")
-
 Identity = tuple[int, int, int, int]
 
 
@@ -46,21 +44,24 @@ def identity_of(row: dict[str, str]) -> Identity:
 def read_nodes(path: Path) -> dict[Identity, dict[str, NDArray]]:
     """The nodes of every jet of a node file (exports/cpp/EVENTS.md)."""
     content = path.read_bytes()
-    assert content.startswith(b"E2ENODE1")
-    at, jets = 8, {}
+    assert content.startswith(b"E2ENODE2")
+    (length,) = struct.unpack_from("<I", content, 8)
+    at, jets = 12 + length, {}
+    names = content[12:at].decode().splitlines()
     while at < len(content):
         run, lumi, event, jet, size = struct.unpack_from("<IIQiI", content, at)
         at += 24
         columns = {"channel": np.frombuffer(content, "<i4", size, at)}
-        for number, name in enumerate(NODE_COLUMNS, 1):
+        for number, name in enumerate(names, 1):
             columns[name] = np.frombuffer(content, "<f4", size, at + 4 * size * number)
-        at += 4 * size * (1 + len(NODE_COLUMNS))
+        at += 4 * size * (1 + len(names))
         jets[run, lumi, event, jet] = columns
     return jets
 
 
 def assert_same_nodes(found: dict[str, NDArray], expected: dict[str, NDArray], jet: object) -> None:
-    """Bit for bit, in the same order."""
-    for name in ("channel", *NODE_COLUMNS):
+    """Bit for bit, in the same order: all columns that C++ gives."""
+    assert {"channel", "deta", "dphi", "value"} <= set(found)
+    for name in found:
         kind = np.int32 if name == "channel" else np.float32
         assert found[name].tobytes() == expected[name].astype(kind).tobytes(), f"{name} of jet {jet}"

@@ -46,6 +46,14 @@ def flipped(bundle: Path) -> None:
     (bundle / "model.onnx").write_bytes(content)
 
 
+def three_classes(content: dict[str, Any]) -> None:
+    content["tensors"]["outputs"] = {"softmax": ["batch", 3], "logits": ["batch", 3]}
+
+
+def shorter_features(content: dict[str, Any]) -> None:
+    content["tensors"]["inputs"]["features"][1] -= 1
+
+
 PREPROCESS, METADATA = "preprocess.json", "metadata.json"
 
 # What is done to the bundle → what the message must name.
@@ -86,12 +94,67 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "points in another order": (edited(PREPROCESS, lambda c: c["points"]["var_names"].reverse()), "points"),
     "a group missing": (edited(PREPROCESS, lambda c: c["input_names"].remove("mask")), "mask"),
     "a group twice": (edited(PREPROCESS, lambda c: c["input_names"].append("mask")), "input_names"),
+    "other outputs": (edited(PREPROCESS, lambda c: c.update(output_names=["logits"])), "output_names"),
+    "an older schema": (edited(METADATA, lambda c: c.update(schema_version=1)), "schema version 1,"),
     "a newer schema": (edited(METADATA, lambda c: c.update(schema_version=99)), "schema version 99"),
     "no schema": (edited(METADATA, lambda c: c.pop("schema_version")), "schema"),
-    "a class that is no text": (edited(METADATA, lambda c: c["info"].update(classes=5)), "classes"),
     "no info": (edited(METADATA, lambda c: c.pop("info")), "info"),
-    "features in another order": (edited(METADATA, lambda c: c["features"].reverse()), METADATA),
+    "no inputs": (edited(METADATA, lambda c: c.pop("inputs")), "inputs"),
+    "a class that is no text": (
+        edited(METADATA, lambda c: c["outputs"]["heads"][0].update(columns=["qcd", 5])),
+        "outputs.heads[0].columns",
+    ),
+    "a class twice": (
+        edited(METADATA, lambda c: c["outputs"]["heads"][0].update(columns=["qcd", "qcd"])),
+        "outputs.heads[0].columns",
+    ),
+    "two heads of one kind": (edited(METADATA, lambda c: c["outputs"]["heads"].extend(c["outputs"]["heads"])), "heads"),
+    "no head": (edited(METADATA, lambda c: c["outputs"].update(heads=[])), "heads"),
+    "outputs that the tensors contradict": (
+        edited(METADATA, lambda c: c["tensors"]["outputs"].update(logits=["batch", 3])),
+        "tensors.outputs.logits",
+    ),
+    "other outputs than the model's": (
+        edited(METADATA, lambda c: (c["outputs"]["heads"][0].update(columns=["a", "b", "c"]), three_classes(c))),
+        "model.onnx",
+    ),
+    "other inputs than the model's": (
+        lambda bundle: (
+            edited(METADATA, lambda c: (c["inputs"]["variables"].pop(), shorter_features(c)))(bundle),
+            edited(PREPROCESS, lambda c: c["features"]["var_names"].remove("time"))(bundle),
+            edited(PREPROCESS, lambda c: c["features"]["var_infos"].pop("time"))(bundle),
+        ),
+        "model.onnx",
+    ),
+    "variables of metadata.json in another order": (
+        edited(METADATA, lambda c: c["inputs"]["variables"].reverse()),
+        PREPROCESS,
+    ),
+    "a variable twice": (
+        edited(METADATA, lambda c: c["inputs"]["variables"][1].update(name="rho")),
+        "inputs.variables[1]",
+    ),
+    "no channel": (edited(METADATA, lambda c: c["inputs"].update(channels=[])), "inputs.channels"),
+    "a channel twice": (edited(METADATA, lambda c: c["inputs"]["channels"][1].update(name="TRACK")), "channels[1]"),
+    "a number that no byte holds": (
+        edited(METADATA, lambda c: c["inputs"]["channels"][1].update(number=256)),
+        "inputs.channels[1].number",
+    ),
+    "a region without rows": (edited(METADATA, lambda c: c["inputs"]["region"].update(rows=0)), "inputs.region.rows"),
+    "a pitch of nothing": (
+        edited(METADATA, lambda c: c["inputs"]["region"].update(eta_pitch=0.0)),
+        "inputs.region.eta_pitch",
+    ),
+    "an unknown centre": (edited(METADATA, lambda c: c["inputs"]["region"].update(centre="moon")), "region.centre"),
     "an unknown channel": (edited(METADATA, lambda c: c["info"]["node_selection"].update(channels=["MUON"])), "MUON"),
+    "a cap of an unknown channel": (
+        edited(METADATA, lambda c: c["info"]["node_selection"].update(caps={"MUON": 3})),
+        "MUON",
+    ),
+    "a cap of nothing": (
+        edited(METADATA, lambda c: c["info"]["node_selection"].update(caps={"ECAL": 0})),
+        "caps.ECAL",
+    ),
     "a window of text": (
         edited(METADATA, lambda c: c["info"]["node_selection"].update(half_window="wide")),
         "half_window",
@@ -127,17 +190,34 @@ def test_a_spoilt_bundle_is_refused_in_cpp_and_in_python(what, runner, jet_linea
         Bundle.open(bundle, 1)
 
 
+def task_of(content: dict[str, Any]) -> dict[str, Any]:
+    configuration: dict[str, Any] = content["info"]["configuration"]
+    return configuration
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (lambda c: c["info"]["configuration"].pop("nodes"), "info.configuration.nodes"),
-        (lambda c: c["info"]["configuration"]["nodes"].update(cap=0), "nodes.cap"),
-        (lambda c: c["info"]["configuration"]["nodes"].update(thresholds={"ECAL": "low"}), "thresholds.ECAL"),
-        (lambda c: c["info"]["configuration"]["selection"].update(jet_pt_min=None), "object.pt_min"),
-        (lambda c: c.update(uses_jet=1), "uses_jet"),
+        (lambda c: task_of(c).pop("object"), "info.configuration.object"),
+        (lambda c: task_of(c)["object"].update(pt_min=None), "object.pt_min"),
+        (lambda c: task_of(c)["object"].update(kind="cluster"), "no objects of kind 'cluster'"),
+        (lambda c: task_of(c)["inputs"].update(cap=0), "inputs.cap"),
+        (lambda c: task_of(c)["inputs"].update(thresholds={"ECAL": "low"}), "thresholds.ECAL"),
+        (lambda c: task_of(c)["inputs"].pop("suppress_displaced"), "inputs.suppress_displaced"),
+        (lambda c: c["inputs"]["region"].update(centre="crystal"), "region of centre 'crystal'"),
+        (lambda c: c["inputs"]["region"].update(centre="none"), "region of centre 'none'"),
+        (lambda c: c["inputs"]["channels"][0].update(collection="muons"), "channel TRACK is made of 'muons'"),
+        (lambda c: c["inputs"]["channels"][0].update(collection="ecal"), "the only channel of its collection"),
+        (lambda c: c["inputs"]["channels"][0].update(number=9), "a name and a number of its own"),
+        (lambda c: c["inputs"]["channels"][1].update(cms=[1]), "inputs.channels[1].cms"),
+        (lambda c: c["inputs"]["variables"][3].update(name="chi2"), 'register_variable("chi2", function)'),
+        (lambda c: c["inputs"]["object"][3].update(name="n_tracks"), "no quantity 'n_tracks' of a jet"),
+        (lambda c: c["outputs"]["heads"][0].update(level="node"), "not of nodes"),
     ],
 )
-def test_what_only_cpp_reads_of_a_bundle_is_checked_too(change, named, runner, jet_linear, events, tmp_path):
+def test_what_only_cpp_reads_or_cannot_make_is_told_in_one_sentence(
+    change, named, runner, jet_linear, events, tmp_path
+):
     """Python takes the jets and nodes of a data set as they are; C++ makes them by the bundle's configuration."""
     bundle = Path(shutil.copytree(jet_linear, tmp_path / "bundle"))
     edited(METADATA, change)(bundle)
@@ -175,6 +255,8 @@ def test_a_jet_that_is_not_finite_is_refused(column, runner, jet_linear, tmp_pat
         ("jets", {"seed_ieta": -1}, "seed"),
         ("jets", {"seed_iphi": 72}, "seed"),
         ("hits", {"channel": 9}, "channel 9"),
+        ("hits", {"channel": 256}, "channel 256"),
+        ("hits", {"channel": -1}, "channel -1"),
     ],
 )
 def test_cells_outside_the_detector_are_refused(collection, columns, named, runner, jet_linear, tmp_path):

@@ -10,7 +10,6 @@ import pytest
 
 from e2egraph.cli import main
 from e2egraph.data.padding import pad
-from e2egraph.export.export import export_model
 from e2egraph.graphs.manifest import read_manifest
 from e2egraph.graphs.nodeselection import select_nodes
 from e2egraph.graphs.pointclouds import PointClouds, concatenate
@@ -18,8 +17,9 @@ from e2egraph.graphs.shards import first_jets, open_shard, read_row_groups
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.nodeselection import NodeSelection
-from tests.export.bundles import info
-from tests.exports.conftest import jet_linear_network
+from e2egraph.tasks.task import make_task
+from tests.export.bundles import export
+from tests.exports.conftest import about, jet_linear_network
 from tests.exports.cpp_build import made_once
 from tests.exports.cpp_files import Inferred, assert_same_nodes, infer
 from tests.models.zoo import build
@@ -78,18 +78,11 @@ def make_sample(folder: Path) -> None:
     assert main(["dump-events", *common, "--output", str(folder / "all.e2e")]) == 0
     assert main(["dump-events", *common, "--output", str(folder / "few.e2e"), "--max-jets", "30", "--find-seeds"]) == 0
     manifest = read_manifest(folder / "data")
+    task, inputs = make_task(manifest.configuration, "data set"), manifest.network_inputs
     for name, (selection, _) in MODELS.items():
-        about = info(
-            name,
-            task="top",
-            classes=tuple(manifest.classes),
-            configuration=manifest.configuration,
-            node_cap=manifest.configuration["nodes"]["cap"],
-            node_selection=selection,
-        )
-        model = jet_linear_network() if name == "jet-linear" else build(name, n_outputs=2)
-        jets = pad(select_nodes(first_jets(folder / "data", 4), selection))
-        export_model(model, info=about, sample=jets, output=sample.bundle(name))
+        model = jet_linear_network(inputs) if name == "jet-linear" else build(name, n_outputs=2, inputs=inputs)
+        jets = pad(select_nodes(first_jets(folder / "data", 4), selection, inputs.numbers), inputs)
+        export(model, sample.bundle(name), about(name, task, selection), inputs=inputs, sample=jets)
 
 
 @pytest.fixture(scope="module")
@@ -141,10 +134,10 @@ def test_seeds_are_equal_given_or_found(compared):
 
 def test_nodes_are_equal_bit_for_bit(compared):
     bundle, clouds, found = compared
-    cut = clouds.counts - np.minimum(clouds.counts, bundle.max_nodes)
+    cut = clouds.counts - np.minimum(clouds.counts, bundle.cap)
     for i, identity in enumerate(identities(clouds)):
         first = clouds.offsets[i]
-        last = min(clouds.offsets[i + 1], first + bundle.max_nodes)
+        last = min(clouds.offsets[i + 1], first + bundle.cap)
         expected = {name: column[first:last] for name, column in clouds.nodes.items()}
         assert_same_nodes(found.nodes[identity], expected, identity)
         row = found.rows[identity]
@@ -156,7 +149,10 @@ def test_nodes_are_equal_bit_for_bit(compared):
 def test_scores_and_logits_agree(compared):
     bundle, clouds, found = compared
     few = clouds if MODELS[bundle.metadata.info.model][1] else clouds.take(np.arange(0, len(clouds), 20))
-    for kind, scores in (("score", bundle.probabilities(pad(few))), ("logit", bundle.logits(pad(few)))):
+    for kind, scores in (
+        ("score", bundle.probabilities(pad(few, bundle.inputs))),
+        ("logit", bundle.logits(pad(few, bundle.inputs))),
+    ):
         here = np.stack([found.scores(identity, kind) for identity in identities(few)])
         np.testing.assert_allclose(here, scores, atol=1e-4, rtol=1e-5)
         assert np.ptp(scores[:, 1]) > 1e-3, "scores that tell no jets apart prove nothing"

@@ -14,50 +14,19 @@ import onnx.numpy_helper
 import onnxruntime
 import pytest
 
-from e2egraph.config import validate
-from e2egraph.data.padding import FEATURE_NAMES, pad
+from e2egraph.data.padding import pad
 from e2egraph.detector.geometry import HCAL_COLUMNS, HCAL_ROWS, signed_tower_ieta
-from e2egraph.graphs.nodes import make_nodes
-from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.inference.session import Bundle
 from e2egraph.simulation.jets import seed_towers
 from e2egraph.tasks.nodeselection import NodeSelection
-from e2egraph.tasks.objects.jet import Jets
-from e2egraph.tasks.task import TaskConfig
 from tests.exports.conftest import variant
 from tests.exports.cpp_build import build_program, made_once
-from tests.exports.cpp_events import JET, Collections, awkward_event, record, with_values, write_events
+from tests.exports.cpp_events import awkward_event, with_values, write_events
 from tests.exports.cpp_files import assert_same_nodes, infer
+from tests.exports.cpp_oracle import compare, python_jets
 
 # Towers in the middle, at the φ seam and near the edges in η.
 SEEDS = np.array([[28, 36], [27, 0], [30, 71], [2, 1], [53, 70]])
-
-
-def python_jets(bundle: Bundle, events: list[Collections]) -> PointClouds:
-    """The same jets by ``make_nodes``, with the nodes that the bundle reads."""
-    owner = np.repeat(np.arange(len(events)), [len(event["jets"]["pt"]) for event in events])
-    whole = {name: np.concatenate([event["jets"][name] for event in events]) for name in events[0]["jets"]}
-    columns = {name: whole[name].astype(np.int64) for name in ("seed_ieta", "seed_iphi")}
-    columns |= {name if name in ("softdrop_mass", "tau21", "tau32") else f"jet_{name}": whole[name] for name in JET}
-    task = validate(TaskConfig, bundle.metadata.info.configuration, "bundle")
-    clouds = bundle.select(make_nodes(record(events), Jets(owner, columns), task.nodes)[0])
-    rank = np.arange(clouds.offsets[-1]) - np.repeat(clouds.offsets[:-1], clouds.counts)
-    return clouds.keep_nodes(rank < bundle.max_nodes)
-
-
-def compare(runner: Path, bundle: Path, events: list[Collections], folder: Path, *options: str) -> PointClouds:
-    """Nodes bit for bit, scores to 1e-4; returns Python's jets."""
-    found = infer(runner, bundle, write_events(folder / "events.e2e", events), folder, *options)
-    opened = Bundle.open(bundle, 1)
-    clouds = python_jets(opened, events)
-    scores = opened.probabilities(pad(clouds))
-    jets = [(1, 2, number, jet) for number, event in enumerate(events) for jet in range(len(event["jets"]["pt"]))]
-    assert list(found.rows) == jets
-    for i, jet in enumerate(jets):
-        own = slice(clouds.offsets[i], clouds.offsets[i + 1])
-        assert_same_nodes(found.nodes[jet], {name: column[own] for name, column in clouds.nodes.items()}, jet)
-        np.testing.assert_allclose(found.scores(jet), scores[i], atol=1e-4)
-    return clouds
 
 
 @pytest.mark.parametrize(
@@ -71,6 +40,7 @@ def compare(runner: Path, bundle: Path, events: list[Collections], folder: Path,
             NodeSelection(thresholds={"HCAL": 2.0}),
         ),
         (("inputs.radius=0.8",), NodeSelection(channels=["ECAL", "BPIX1"], half_window=12, cap=25)),
+        (("inputs.caps={TRACK: 9, ECAL: 30}", "inputs.cap=60"), NodeSelection(caps={"BPIX2": 3, "ECAL": 20}, cap=40)),
     ],
 )
 def test_awkward_events_make_the_same_nodes(settings, selection, runner, jet_linear, tmp_path):
@@ -95,7 +65,7 @@ def test_more_nodes_than_the_cap_are_cut_and_counted(runner, jet_linear, tmp_pat
     assert [int(row["nodes_cut"]) for row in found.rows.values()] == clouds.jets["nodes_cut"].tolist()
 
 
-def test_batches_and_threads_are_of_no_account(runner, jet_linear, tmp_path):
+def test_batches_and_threads_change_no_score(runner, jet_linear, tmp_path):
     rng = np.random.default_rng(8)
     events = write_events(tmp_path / "events.e2e", [awkward_event(rng, size, SEEDS) for size in range(4, 44)])
     reference = infer(runner, jet_linear, events, tmp_path)
@@ -196,10 +166,10 @@ def test_scaling_in_preprocess_json_is_applied_as_cmssw_does(runner, jet_linear,
 
     opened = Bundle.open(jet_linear, 1)
     clouds = python_jets(opened, [event])
-    jets = pad(clouds, n_nodes=max(45, int(clouds.counts.max())))
+    jets = pad(clouds, opened.inputs, n_nodes=max(45, int(clouds.counts.max())))
     feeds = opened.feeds(jets)
     for variable in ("d0_sig", "value"):
-        column = feeds["features"][:, FEATURE_NAMES.index(variable)]
+        column = feeds["features"][:, opened.inputs.index(variable)]
         scaled = np.clip((np.where(np.abs(column) > 1e32, np.float32(-7), column) - np.float32(0.5)) * 2, -9, 3)
         column[:] = np.where(jets.mask, scaled, 4.0)
     session = onnxruntime.InferenceSession(str(jet_linear / "model.onnx"), providers=["CPUExecutionProvider"])

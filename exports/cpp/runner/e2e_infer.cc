@@ -76,16 +76,18 @@ void run(const Options& options) {
   const e2egraph::Tagger tagger(options.bundle, 1, options.variant);
   e2egraph::EventFile file(options.events);
   Sink output(options.output);
+  const e2egraph::Metadata& metadata = tagger.bundle().metadata;
+  const auto columns = node_columns(metadata.inputs);
   std::optional<Sink> nodes;
   if (!options.dump_nodes.empty()) {
     nodes.emplace(options.dump_nodes, true);
-    nodes->write(node_file_magic);
+    nodes->write(node_head(columns));
   }
   const bool csv = options.format == "csv";
   nlohmann::json entries = nlohmann::json::array();
-  const std::vector<std::string>& classes = tagger.bundle().classes();
+  const std::vector<Part> parts = parts_of(metadata.outputs);
   if (csv)
-    output.write(csv_head(classes));
+    output.write(csv_head(parts));
   Timing timing;
   std::size_t total = 0, cut = 0;
   const std::size_t wanted = batches_a_load * static_cast<std::size_t>(options.batch) *
@@ -100,19 +102,19 @@ void run(const Options& options) {
         ++total;
         cut += jet.jet.cut != e2egraph::Cut::none;
         if (csv)
-          output.write(csv_line(jet, classes.size()));
+          output.write(csv_line(jet, parts));
         else
-          entries.push_back(json_entry(jet));
+          entries.push_back(json_entry(jet, parts));
         if (nodes && jet.jet.cut == e2egraph::Cut::none)
-          nodes->write(node_block(jet));
+          nodes->write(node_block(jet, columns));
       }
     }
   }
   if (!csv) {
-    const nlohmann::json document{{"bundle", options.bundle}, {"model", tagger.bundle().metadata.model},
-                                          {"classes", classes},       {"batch", options.batch},
-                                          {"threads", options.threads}, {"repeat", options.repeat},
-                                          {"jets", entries},          {"timing", timing.summary()}};
+    nlohmann::json document{{"bundle", options.bundle},   {"model", metadata.model},   {"batch", options.batch},
+                            {"threads", options.threads}, {"repeat", options.repeat}, {"jets", entries},
+                            {"timing", timing.summary()}};
+    document.update(json_columns(metadata.outputs));
     output.write(document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   }
   output.finish();

@@ -9,10 +9,13 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "e2egraph/bundle.h"
 #include "e2egraph/error.h"
+#include "e2egraph/inputs.h"
+#include "e2egraph/outputs.h"
 #include "e2egraph/session.h"
 
 namespace runner {
@@ -62,41 +65,82 @@ inline std::string shortest_exact(float value) {
   return text.data();
 }
 
-inline std::string csv_head(const std::vector<std::string>& classes) {
+// What a network gives, part by part in the order of its heads: prefix of its columns, their names, and its values.
+struct Part {
+  std::string prefix;
+  std::vector<std::string> names;
+  std::vector<float> e2egraph::Scores::*values;
+};
+
+inline std::vector<Part> parts_of(const e2egraph::Outputs& outputs) {
+  using e2egraph::Scores;
+  std::vector<Part> parts;
+  for (const e2egraph::Head& head : outputs.heads) {
+    if (head.of_classes) {
+      parts.push_back({"score_", head.columns, &Scores::probabilities});
+      parts.push_back({"logit_", head.columns, &Scores::logits});
+    } else {
+      parts.push_back({"predicted_", head.columns, &Scores::predictions});
+    }
+  }
+  return parts;
+}
+
+inline std::string csv_head(const std::vector<Part>& parts) {
   std::string line = "run,lumi,event,jet,label,seed_ieta,seed_iphi,cut,n_nodes,nodes_cut";
-  for (const char* kind : {",score_", ",logit_"})
-    for (const std::string& name : classes)
-      line += kind + name;
+  for (const Part& part : parts)
+    for (const std::string& name : part.names)
+      line += "," + part.prefix + name;
   return line + "\n";
 }
 
-// Scores and logits are empty for a jet that fails the selection.
-inline std::string csv_line(const Scored& scored, std::size_t classes) {
+// What the network gives is empty for a jet that fails the selection.
+inline std::string csv_line(const Scored& scored, const std::vector<Part>& parts) {
   const e2egraph::Jet& jet = scored.jet;
   std::string line = std::to_string(scored.run) + "," + std::to_string(scored.lumi) + "," +
                      std::to_string(scored.event) + "," + std::to_string(jet.axis.index) + "," +
                      std::to_string(jet.axis.label) + "," + std::to_string(jet.seed.ieta) + "," +
                      std::to_string(jet.seed.iphi) + "," + std::string(e2egraph::name_of(jet.cut)) + "," +
                      std::to_string(jet.nodes.size()) + "," + std::to_string(jet.nodes_cut);
-  for (const auto* values : {&scored.scores.probabilities, &scored.scores.logits})
-    for (std::size_t i = 0; i < classes; ++i)
-      line += "," + (i < values->size() ? shortest_exact((*values)[i]) : std::string());
+  for (const Part& part : parts) {
+    const std::vector<float>& values = scored.scores.*part.values;
+    for (std::size_t i = 0; i < part.names.size(); ++i)
+      line += "," + (i < values.size() ? shortest_exact(values[i]) : std::string());
+  }
   return line + "\n";
 }
 
-inline nlohmann::json json_entry(const Scored& scored) {
+// Names of the parts' values in JSON.
+inline const char* json_key(const Part& part) {
+  return part.prefix == "score_" ? "probabilities" : part.prefix == "logit_" ? "logits" : "predictions";
+}
+
+inline nlohmann::json json_entry(const Scored& scored, const std::vector<Part>& parts) {
   const e2egraph::Jet& jet = scored.jet;
-  return {{"run", scored.run},
-          {"lumi", scored.lumi},
-          {"event", scored.event},
-          {"jet", jet.axis.index},
-          {"label", jet.axis.label},
-          {"seed", {jet.seed.ieta, jet.seed.iphi}},
-          {"cut", std::string(e2egraph::name_of(jet.cut))},
-          {"n_nodes", jet.nodes.size()},
-          {"nodes_cut", jet.nodes_cut},
-          {"probabilities", scored.scores.probabilities},
-          {"logits", scored.scores.logits}};
+  nlohmann::json entry{{"run", scored.run},
+                       {"lumi", scored.lumi},
+                       {"event", scored.event},
+                       {"jet", jet.axis.index},
+                       {"label", jet.axis.label},
+                       {"seed", {jet.seed.ieta, jet.seed.iphi}},
+                       {"cut", std::string(e2egraph::name_of(jet.cut))},
+                       {"n_nodes", jet.nodes.size()},
+                       {"nodes_cut", jet.nodes_cut}};
+  for (const Part& part : parts)
+    entry[json_key(part)] = scored.scores.*part.values;
+  return entry;
+}
+
+// Names of classes, and of quantities with their units, as far as the network has them.
+inline nlohmann::json json_columns(const e2egraph::Outputs& outputs) {
+  nlohmann::json columns = nlohmann::json::object();
+  if (const auto* head = outputs.classes())
+    columns["classes"] = head->columns;
+  if (const auto* head = outputs.quantities()) {
+    columns["quantities"] = head->columns;
+    columns["units"] = head->units;
+  }
+  return columns;
 }
 
 template <typename T>
@@ -105,24 +149,41 @@ void append(std::string& bytes, T value) {
   bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-inline constexpr const char* node_file_magic = "E2ENODE1";
+// The head of a node file: the names of the columns after `channel`, one a line, with their length before them. `value`
+// comes first where the network does not read it, as it decides the order.
+inline e2egraph::Named<e2egraph::NodeVariable> node_columns(const e2egraph::Inputs& inputs) {
+  using e2egraph::NodeVariable;
+  e2egraph::Named<NodeVariable> columns = e2egraph::Inputs::points();
+  if (e2egraph::find(inputs.variables, "value") == nullptr)
+    columns.push_back({"value", {NodeVariable::Kind::member, &e2egraph::Node::value, 0, e2egraph::Channel::TRACK}});
+  columns.insert(columns.end(), inputs.variables.begin(), inputs.variables.end());
+  return columns;
+}
 
-// One jet of a node file: run, lumi, event, jet, number of nodes, then column by column.
-inline std::string node_block(const Scored& scored) {
-  using e2egraph::Node;
-  const std::vector<Node>& nodes = scored.jet.nodes;
+inline std::string node_head(const e2egraph::Named<e2egraph::NodeVariable>& columns) {
+  std::string names, bytes = "E2ENODE2";
+  for (const auto& column : columns)
+    names += column.first + "\n";
+  append(bytes, static_cast<std::uint32_t>(names.size()));
+  return bytes + names;
+}
+
+// One jet of a node file: run, lumi, event, jet, number of nodes; then the channels, and column by column the others.
+inline std::string node_block(const Scored& scored, const e2egraph::Named<e2egraph::NodeVariable>& columns) {
+  const std::vector<e2egraph::Node>& nodes = scored.jet.nodes;
   std::string bytes;
   append(bytes, scored.run);
   append(bytes, scored.lumi);
   append(bytes, scored.event);
   append(bytes, static_cast<std::int32_t>(scored.jet.axis.index));
   append(bytes, static_cast<std::uint32_t>(nodes.size()));
-  for (const Node& node : nodes)
+  for (const e2egraph::Node& node : nodes)
     append(bytes, static_cast<std::int32_t>(node.channel));
-  for (float Node::* member : {&Node::deta, &Node::dphi, &Node::rho, &Node::value, &Node::d0, &Node::dz, &Node::d0_sig,
-                               &Node::dz_sig, &Node::charge, &Node::time})
-    for (const Node& node : nodes)
-      append(bytes, node.*member);
+  for (const auto& [name, column] : columns)
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      append(bytes, column.kind == e2egraph::NodeVariable::Kind::member
+                        ? nodes[i].*column.member
+                        : scored.jet.extra[column.extra * nodes.size() + i]);
   return bytes;
 }
 

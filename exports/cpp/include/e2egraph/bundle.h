@@ -4,42 +4,59 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "e2egraph/deposit.h"
 #include "e2egraph/error.h"
 #include "e2egraph/events.h"
+#include "e2egraph/inputs.h"
 #include "e2egraph/metadata.h"
 #include "e2egraph/nodes.h"
 #include "e2egraph/preprocess.h"
 #include "e2egraph/seed.h"
+#include "e2egraph/selection.h"
+#include "e2egraph/variables.h"
 
 namespace e2egraph {
 
-// One jet, ready for the network. `nodes` is empty unless `cut` is none; `nodes_cut`: those that the task's cap and the
-// network's length left out.
+// One jet, ready for the network. `nodes` is empty unless `cut` is none; `nodes_cut`: those that the caps and the
+// network's length left out. `extra` [variables, nodes]: the registered variables of metadata.inputs.extra, row-major.
 struct Jet {
   JetAxis axis;
   Seed seed;
   Cut cut = Cut::none;
   std::vector<Node> nodes;
   std::size_t nodes_cut = 0;
+  std::vector<float> extra;
+};
+
+// One input tensor of the network: names, scalings and lengths by preprocess.json, and where each row's values are,
+// those of nodes or (for `jet`) those of the jet itself.
+struct InputTensor {
+  InputGroup group;
+  Named<NodeVariable> rows;
+  Named<float JetAxis::*> of_jet;
 };
 
 struct Bundle {
   std::string folder;
   Metadata metadata;
-  std::vector<InputGroup> inputs;
+  std::vector<InputTensor> inputs;
 
   // InputError: a file missing, unreadable, or at odds with the other.
   static Bundle read(const std::string& folder) {
-    Bundle bundle{folder, read_metadata(folder + "/metadata.json"), read_preprocess(folder + "/preprocess.json")};
-    bundle.check_inputs();
+    Bundle bundle{folder, read_metadata(folder + "/metadata.json"), {}};
+    bundle.resolve(read_preprocess(bundle.preprocess_path()));
     return bundle;
   }
 
-  const std::vector<std::string>& classes() const { return metadata.classes; }
+  // The classes whose probabilities the network gives, and the quantities it predicts; empty where it does not.
+  std::vector<std::string> classes() const { return columns(metadata.outputs.classes()); }
+  std::vector<std::string> quantities() const { return columns(metadata.outputs.quantities()); }
 
   // The file of a variant, or model.onnx for none; InputError where there is no such variant.
   const ModelFile& model_file(const std::string& variant) const {
@@ -52,36 +69,68 @@ struct Bundle {
   }
 
   // Nodes of a jet that the network reads: the first ones in canonical order.
-  std::size_t max_nodes() const { return input("points").max_length; }
+  std::size_t max_nodes() const { return input("points").group.max_length; }
 
-  const InputGroup& input(const std::string& name) const {
-    for (const InputGroup& group : inputs)
-      if (group.name == name)
-        return group;
+  const InputTensor& input(const std::string& name) const {
+    for (const InputTensor& tensor : inputs)
+      if (tensor.group.name == name)
+        return tensor;
     throw InputError(preprocess_path() + ": '" + name + "' is not among input_names; export the run again.");
   }
 
 private:
-  std::string preprocess_path() const { return folder + "/preprocess.json"; }
-
-  void check_inputs() const {
-    check_variables("points", names_of(point_variables()));
-    check_variables("features", names_of(feature_variables()));
-    check_variables("mask", names_of(mask_variables()));
-    if (metadata.uses_jet)
-      check_variables("jet", names_of(jet_variables()));
-    if (inputs.size() != (metadata.uses_jet ? 4U : 3U))
-      throw InputError(preprocess_path() + ": its input_names are not those of metadata.json; export the run again.");
-    for (const InputGroup& group : inputs)
-      if (group.name != "jet" && (group.max_length != max_nodes() || group.min_length != input("points").min_length))
-        throw InputError(preprocess_path() + ": '" + group.name + "' has other lengths than 'points'; export the run "
-                         "again.");
+  static std::vector<std::string> columns(const Head* head) {
+    return head == nullptr ? std::vector<std::string>() : head->columns;
   }
 
-  void check_variables(const std::string& group, const std::vector<std::string>& expected) const {
-    if (input(group).variables != expected)
-      throw InputError(preprocess_path() + ": '" + group + ".var_names' are not the variables of metadata.json in its "
-                       "order; export the run again.");
+  std::string preprocess_path() const { return folder + "/preprocess.json"; }
+
+  [[noreturn]] void fail(const std::string& what) const {
+    throw InputError(preprocess_path() + ": " + what + "; export the run again.");
+  }
+
+  void resolve(Preprocessing preprocessing) {
+    std::vector<std::string> asked;
+    for (const auto& tensor : metadata.outputs.tensors(false))
+      asked.push_back(tensor.first);
+    if (preprocessing.outputs != asked)
+      fail("its output_names are not those of metadata.json");
+    for (InputGroup& group : preprocessing.inputs)
+      add(std::move(group));
+    if (metadata.uses_jet)
+      input("jet");
+    const InputGroup& points = input("points").group;
+    for (const char* name : {"features", "mask"}) {
+      const InputGroup& group = input(name).group;
+      if (group.max_length != points.max_length || group.min_length != points.min_length)
+        fail("'" + group.name + "' has other lengths than 'points'");
+    }
+  }
+
+  void add(InputGroup group) {
+    InputTensor tensor;
+    for (const InputTensor& other : inputs)
+      if (other.group.name == group.name)
+        fail("'" + group.name + "' stands twice among input_names");
+    if (group.name == "points")
+      tensor.rows = Inputs::points();
+    else if (group.name == "features")
+      tensor.rows = metadata.inputs.features();
+    else if (group.name == "mask")
+      tensor.rows = Inputs::mask();
+    else if (group.name == "jet" && metadata.uses_jet)
+      tensor.of_jet = metadata.inputs.object;
+    else
+      fail("input_names names '" + group.name + "', which metadata.json does not");
+    std::vector<std::string> names;
+    for (const auto& row : tensor.rows)
+      names.push_back(row.first);
+    for (const auto& row : tensor.of_jet)
+      names.push_back(row.first);
+    if (group.variables != names)
+      fail("'" + group.name + ".var_names' are not the variables of metadata.json in its order");
+    tensor.group = std::move(group);
+    inputs.push_back(std::move(tensor));
   }
 };
 
@@ -90,13 +139,13 @@ class EventJets {
 public:
   // InputError: deposits that are not finite or outside the detector.
   EventJets(const Bundle& bundle, const Event& event)
-      : bundle_(&bundle), placed_(event, bundle.metadata.nodes.selection) {}
+      : bundle_(&bundle), placed_(event, bundle.metadata.nodes) {}
 
   // InputError: an axis that is not finite, or a seed outside the image.
   Jet make(const JetAxis& axis) {
     Jet jet;
     jet.axis = axis;
-    for (const auto& entry : jet_variables())
+    for (const auto& entry : jet_quantities())
       check_finite(axis.*entry.second);
     check_finite(axis.phi);
     jet.seed = seed_of(axis);
@@ -105,16 +154,24 @@ public:
       return jet;
     JetNodes made = make_nodes(placed_, jet.seed, bundle_->metadata.nodes);
     select_nodes(made.nodes, bundle_->metadata.node_selection);
-    jet.nodes_cut = made.cut;
+    jet.nodes_cut = made.cut + bundle_->metadata.node_selection.cut_to_caps(made.nodes);
     if (made.nodes.size() > bundle_->max_nodes()) {
       jet.nodes_cut += made.nodes.size() - bundle_->max_nodes();
       made.nodes.resize(bundle_->max_nodes());
     }
     jet.nodes = std::move(made.nodes);
+    add_extra(jet);
     return jet;
   }
 
 private:
+  void add_extra(Jet& jet) const {
+    const Event& event = placed_.event();
+    for (const VariableFunction& function : bundle_->metadata.inputs.extra)
+      for (const Node& node : jet.nodes)
+        jet.extra.push_back(function(node, Deposit{event, node.collection, node.index}));
+  }
+
   void check_finite(float value) const {
     if (!std::isfinite(value))
       throw InputError("event " + name_of(placed_.event()) +

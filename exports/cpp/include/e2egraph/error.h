@@ -6,7 +6,7 @@
 
 namespace e2egraph {
 
-// One sentence that names the file, key, event or jet at fault, and the mend.
+// One sentence that names the file, key, event or jet at fault, and what to do.
 class InputError : public std::runtime_error {
 public:
   using std::runtime_error::runtime_error;

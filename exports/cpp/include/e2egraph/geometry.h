@@ -1,6 +1,6 @@
 // CMS barrel geometry: crystal and tower pitch, and the (eta, phi) <-> (row, column) maps of the ntuples.
 //
-// Mirrors e2egraph/detector.py operation by operation in float64, so that both give the same bits. Compile with
+// Mirrors e2egraph/detector/geometry.py operation by operation in float64, so that both give the same bits. Compile with
 // -ffp-contract=off: a fused multiply-add rounds once where NumPy rounds twice.
 #ifndef E2EGRAPH_GEOMETRY_H
 #define E2EGRAPH_GEOMETRY_H
@@ -24,9 +24,6 @@ inline constexpr int hcal_rows = 56, hcal_columns = 72;
 
 // ECAL barrel column 0 starts at -10 degrees (MLAnalyzer).
 inline constexpr double first_column_degrees = -10.0;
-
-// The jet window of the end-to-end papers: the centre crystal and 62 on either side (arXiv:2104.14659).
-inline constexpr int window_half_width = 62;
 
 // CMS, JINST 3 (2008) S08004: front face of the ECAL barrel (section 4.1) and of the HCAL barrel (5.1), in cm.
 inline constexpr float ecal_radius = 129.0F, hcal_radius = 177.7F;

@@ -2,6 +2,7 @@
 #ifndef E2EGRAPH_JSON_H
 #define E2EGRAPH_JSON_H
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -51,6 +52,13 @@ public:
     return value_->get<double>();
   }
 
+  double positive() const {
+    const double value = number();
+    if (value <= 0)
+      wrong("a number above 0");
+    return value;
+  }
+
   // A number that float32 can hold.
   float float32() const {
     const double value = number();
@@ -81,6 +89,24 @@ public:
     return result;
   }
 
+  std::vector<std::string> distinct_strings() const {
+    std::vector<std::string> result = strings(), sorted = result;
+    std::sort(sorted.begin(), sorted.end());
+    if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
+      wrong("a list of names that differ");
+    return result;
+  }
+
+  // The entries of a list.
+  std::vector<JsonValue> list() const {
+    if (!value_->is_array())
+      wrong("a list");
+    std::vector<JsonValue> result;
+    for (const auto& item : *value_)
+      result.emplace_back(item, file_, key_ + "[" + std::to_string(result.size()) + "]");
+    return result;
+  }
+
   // Key and value of an object, sorted by key.
   std::vector<std::pair<std::string, JsonValue>> items() const {
     if (!value_->is_object())
@@ -90,6 +116,9 @@ public:
       result.emplace_back(name, JsonValue(value, file_, path(name)));
     return result;
   }
+
+  // File and key of an entry, to begin a message with.
+  std::string where(const std::string& name) const { return file_ + ": '" + path(name) + "'"; }
 
   [[noreturn]] void wrong(const std::string& expected) const {
     throw InputError(file_ + ": '" + (key_.empty() ? "the content" : key_) + "' is not " + expected +

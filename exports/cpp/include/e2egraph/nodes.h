@@ -1,4 +1,4 @@
-// Deposits around a jet's seed -> nodes: the window, what each node carries, canonical order and cap.
+// Deposits around a jet's seed -> nodes: the region, what each node carries, canonical order and caps.
 //
 // Mirrors e2egraph/graphs/nodes.py: the same nodes, bit for bit.
 #ifndef E2EGRAPH_NODES_H
@@ -7,14 +7,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "e2egraph/channels.h"
 #include "e2egraph/error.h"
 #include "e2egraph/events.h"
 #include "e2egraph/geometry.h"
 #include "e2egraph/node.h"
+#include "e2egraph/region.h"
 #include "e2egraph/seed.h"
 #include "e2egraph/selection.h"
 
@@ -32,17 +36,16 @@ struct Place {
 // Places of all deposits of an event, worked out once for all its jets. Refers to the event, which must outlive it.
 class PlacedEvent {
 public:
-  // Only the collections that `selection` wants channels of are looked at. InputError: values that are not finite, a
+  // Only the collections that `definition` wants channels of are looked at. InputError: values that are not finite, a
   // crystal or tower outside the image.
-  PlacedEvent(const Event& event, const NodeSelection& selection) : event_(&event) {
-    if (selection.wants(Channel::TRACK))
+  PlacedEvent(const Event& event, const NodeDefinition& definition) : event_(&event) {
+    if (definition.wanted(Collection::tracks))
       place_tracks();
-    for (std::size_t i = number(Channel::BPIX1); i <= number(Channel::TOB2); ++i)
-      if (selection.channels[i] && hits_.empty())
-        place_hits();
-    if (selection.wants(Channel::ECAL))
+    if (definition.wants_hits())
+      place_hits();
+    if (definition.wanted(Collection::ecal))
       place_crystals();
-    if (selection.wants(Channel::HCAL))
+    if (definition.wanted(Collection::hcal))
       place_towers();
   }
 
@@ -74,7 +77,7 @@ private:
       check_finite("its hits", hit.x, hit.y, hit.z);
       const auto x = static_cast<double>(hit.x), y = static_cast<double>(hit.y);
       const double rho = std::hypot(x, y);
-      // A hit on the beam line has no direction; the smallest radius keeps eta finite, and it falls outside the window.
+      // A hit on the beam line has no direction; the smallest radius keeps eta finite, and it falls outside the region.
       const double eta = std::asinh(static_cast<double>(hit.z) / std::max(rho, 1e-9));
       const double phi = std::atan2(y, x);
       hits_.push_back({ecal_row(eta), ecal_column(phi), eta, phi, rho});
@@ -104,7 +107,7 @@ private:
   std::vector<Place> tracks_, hits_, ecal_, hcal_;
 };
 
-// Nodes of one jet in canonical order, and how many more the cap removed.
+// Nodes of one jet in canonical order, and how many more the caps removed.
 struct JetNodes {
   std::vector<Node> nodes;
   std::size_t cut = 0;
@@ -115,76 +118,103 @@ namespace detail {
 class NodeMaker {
 public:
   NodeMaker(const Seed& seed, const NodeDefinition& definition)
-      : row_(centre_crystal(seed.ieta)), column_(centre_crystal(seed.iphi)), definition_(definition) {}
+      : centre_(centre_of(seed)), definition_(definition), half_rows_(definition.region.half_rows()),
+        half_columns_(definition.region.periodic ? ecal_columns : definition.region.half_columns()) {}
 
-  // Takes the deposit at `place` if it is in the window; `node` has everything but its coordinates.
-  void add(const Place& place, Node node, bool at_pixel_centre) {
-    if (!definition_.selection.wants(node.channel))
-      return;
-    const int row = place.row - row_;
-    const int column =
-        static_cast<int>(modulo(place.column - column_ + ecal_columns / 2, ecal_columns)) - ecal_columns / 2;
-    if (std::abs(row) > window_half_width || std::abs(column) > window_half_width)
-      return;
-    if (!definition_.selection.above_threshold(node))
-      return;
-    const double deta = at_pixel_centre ? row * eta_pitch : place.eta - ecal_eta(row_);
-    const double dphi = at_pixel_centre ? column * phi_pitch : delta_phi(place.phi, ecal_phi(column_));
-    node.deta = inside_pixel(deta, row, eta_pitch);
-    node.dphi = inside_pixel(dphi, column, phi_pitch);
-    if (!definition_.selection.near_centre(node))
-      return;
-    if (definition_.suppress_displaced)
+  // Takes the deposits at `places` that lie in the region. `make(node, i)` fills in channel and variables of one;
+  // `at_pixel_centre`: their direction is that of their crystal.
+  template <typename Make>
+  void add(Collection collection, const std::vector<Place>& places, bool at_pixel_centre, const Make& make) {
+    const NodeSelection& selection = definition_.selection;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const Place& place = places[i];
+      const int row = place.row - centre_.row, column = turned(place.column - centre_.column);
+      if (std::abs(row) > half_rows_ || std::abs(column) > half_columns_)
+        continue;
+      Node node;
+      node.collection = collection;
+      node.index = static_cast<std::uint32_t>(i);
+      make(node, i);
+      if (!selection.wants(node.channel) || !selection.above_threshold(node))
+        continue;
+      locate(node, place, row, column, at_pixel_centre);
+      if (!selection.near_centre(node))
+        continue;
       suppress(node);
-    nodes_.push_back(node);
+      nodes_.push_back(node);
+    }
   }
 
   JetNodes finish() {
     sort_canonically(nodes_);
-    JetNodes result{std::move(nodes_), 0};
-    if (result.nodes.size() > definition_.cap) {
-      result.cut = result.nodes.size() - definition_.cap;
-      result.nodes.resize(definition_.cap);
-    }
-    return result;
+    const std::size_t cut = definition_.selection.cut_to_caps(nodes_);
+    return {std::move(nodes_), cut};
   }
 
 private:
-  static void suppress(Node& node) {
-    if (std::abs(node.d0) > d0_limit)
+  // A difference of two columns into [-180, 180).
+  static int turned(int columns) {
+    constexpr int half_turn = ecal_columns / 2;
+    return columns >= half_turn ? columns - ecal_columns : columns < -half_turn ? columns + ecal_columns : columns;
+  }
+
+  void locate(Node& node, const Place& place, int row, int column, bool at_pixel_centre) const {
+    const Region& region = definition_.region;
+    const double deta = at_pixel_centre ? row * region.eta_pitch : place.eta - centre_.eta;
+    const double dphi = at_pixel_centre ? column * region.phi_pitch : delta_phi(place.phi, centre_.phi);
+    node.deta = region.lattice ? inside_pixel(deta, row, region.eta_pitch) : static_cast<float>(deta);
+    node.dphi = region.lattice ? inside_pixel(dphi, column, region.phi_pitch) : static_cast<float>(dphi);
+  }
+
+  void suppress(Node& node) const {
+    if (definition_.suppress_d0 && std::abs(node.d0) > d0_limit)
       node.d0 = node.d0_sig = 0.0F;
-    if (std::abs(node.dz) > dz_limit)
+    if (definition_.suppress_dz && std::abs(node.dz) > dz_limit)
       node.dz = node.dz_sig = 0.0F;
   }
 
-  int row_, column_;
+  RegionCentre centre_;
   const NodeDefinition& definition_;
+  int half_rows_, half_columns_;
   std::vector<Node> nodes_;
 };
 
 }  // namespace detail
 
-// Nodes of the jet with this seed. `placed` must have been made with the definition's selection.
+// Nodes of the jet with this seed. `placed` must have been made with the same definition.
 inline JetNodes make_nodes(const PlacedEvent& placed, const Seed& seed, const NodeDefinition& definition) {
   const Event& event = placed.event();
   detail::NodeMaker maker(seed, definition);
-  for (std::size_t i = 0; i < placed.tracks().size(); ++i) {
-    const Track& t = event.tracks[i];
-    maker.add(placed.tracks()[i],
-              {Channel::TRACK, 0, 0, ecal_radius, t.pt, t.d0, t.dz, t.d0_sig, t.dz_sig, t.charge, 0},
-              false);
-  }
-  for (std::size_t i = 0; i < placed.hits().size(); ++i) {
-    const Place& place = placed.hits()[i];
-    maker.add(place, {event.hits[i].channel, 0, 0, static_cast<float>(place.rho), 1.0F, 0, 0, 0, 0, 0, 0}, false);
-  }
-  for (std::size_t i = 0; i < placed.ecal().size(); ++i) {
-    const Crystal& c = event.ecal[i];
-    maker.add(placed.ecal()[i], {Channel::ECAL, 0, 0, ecal_radius, c.energy, 0, 0, 0, 0, 0, c.time}, true);
-  }
-  for (std::size_t i = 0; i < placed.hcal().size(); ++i)
-    maker.add(
-        placed.hcal()[i], {Channel::HCAL, 0, 0, hcal_radius, event.hcal[i].energy, 0, 0, 0, 0, 0, 0}, true);
+  if (const auto channel = definition.wanted(Collection::tracks))
+    maker.add(Collection::tracks, placed.tracks(), false, [&](Node& node, std::size_t i) {
+      const Track& track = event.tracks[i];
+      node.channel = *channel;
+      node.rho = ecal_radius;
+      node.value = track.pt;
+      node.d0 = track.d0;
+      node.dz = track.dz;
+      node.d0_sig = track.d0_sig;
+      node.dz_sig = track.dz_sig;
+      node.charge = track.charge;
+    });
+  maker.add(Collection::hits, placed.hits(), false, [&](Node& node, std::size_t i) {
+    node.channel = event.hits[i].channel;
+    node.rho = static_cast<float>(placed.hits()[i].rho);
+    node.value = 1.0F;
+  });
+  if (const auto channel = definition.wanted(Collection::ecal))
+    maker.add(Collection::ecal, placed.ecal(), true, [&](Node& node, std::size_t i) {
+      node.channel = *channel;
+      node.rho = ecal_radius;
+      node.value = event.ecal[i].energy;
+      node.time = event.ecal[i].time;
+    });
+  if (const auto channel = definition.wanted(Collection::hcal))
+    maker.add(Collection::hcal, placed.hcal(), true, [&](Node& node, std::size_t i) {
+      node.channel = *channel;
+      node.rho = hcal_radius;
+      node.value = event.hcal[i].energy;
+    });
   return maker.finish();
 }
 

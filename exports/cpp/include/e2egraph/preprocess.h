@@ -72,15 +72,21 @@ inline InputGroup read_group(const std::string& name, const JsonValue& json) {
 
 }  // namespace detail
 
-// The inputs in the order of input_names. InputError: unreadable, a key missing or of the wrong type.
-inline std::vector<InputGroup> read_preprocess(const std::string& path) {
+// The inputs in the order of input_names, and the outputs that are asked for.
+struct Preprocessing {
+  std::vector<InputGroup> inputs;
+  std::vector<std::string> outputs;
+};
+
+// InputError: unreadable, a key missing or of the wrong type.
+inline Preprocessing read_preprocess(const std::string& path) {
   const JsonFile file(path);
   const JsonValue root = file.root();
-  root.at("output_names").strings();
-  std::vector<InputGroup> groups;
+  Preprocessing result;
+  result.outputs = root.at("output_names").strings();
   for (const std::string& name : root.at("input_names").strings())
-    groups.push_back(detail::read_group(name, root.at(name)));
-  return groups;
+    result.inputs.push_back(detail::read_group(name, root.at(name)));
+  return result;
 }
 
 }  // namespace e2egraph

@@ -5,15 +5,18 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <string_view>
 #include <vector>
 
+#include "e2egraph/channels.h"
 #include "e2egraph/events.h"
 #include "e2egraph/geometry.h"
 #include "e2egraph/node.h"
+#include "e2egraph/region.h"
 #include "e2egraph/seed.h"
 
 namespace e2egraph {
@@ -29,10 +32,10 @@ struct JetSelection {
   double pt_min = 0;
   std::optional<double> pt_max;
   double abs_eta_max = 0;
-  int seed_edge_towers = 0;
+  int edge_towers = 0;
 };
 
-// CMS towers run to |ieta| = 28; a seed with 28 - |ieta| below seed_edge_towers would need padding in eta.
+// CMS towers run to |ieta| = 28; a seed with 28 - |ieta| below edge_towers would need padding in eta.
 inline Cut first_cut(const JetAxis& jet, const Seed& seed, const JetSelection& selection) {
   // NumPy compares a float32 column with a limit in float32.
   if (!(jet.pt > static_cast<float>(selection.pt_min)) ||
@@ -40,18 +43,23 @@ inline Cut first_cut(const JetAxis& jet, const Seed& seed, const JetSelection& s
     return Cut::pt;
   if (!(std::abs(jet.eta) < static_cast<float>(selection.abs_eta_max)))
     return Cut::eta;
-  if (std::abs(signed_tower_ieta(seed.ieta)) > hcal_rows / 2 - selection.seed_edge_towers)
+  if (std::abs(signed_tower_ieta(seed.ieta)) > hcal_rows / 2 - selection.edge_towers)
     return Cut::seed_edge;
   return Cut::none;
 }
 
 // Nodes that are kept; all of them by default. A node must exceed its channel's threshold [GeV]. half_window: crystals
-// on either side of the centre; radius: largest distance in (eta, phi) to it.
+// on either side of the centre; radius: largest distance in (eta, phi) to it; caps, cap: nodes of a channel and in all,
+// at most, the first in canonical order. Arrays are over the channels' numbers.
 struct NodeSelection {
+  static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
   std::array<bool, n_channels> channels = filled(true);
   std::array<double, n_channels> thresholds = filled(-std::numeric_limits<double>::infinity());
   std::optional<int> half_window;
   std::optional<double> radius;
+  std::optional<std::array<std::size_t, n_channels>> caps;
+  std::size_t cap = no_limit;
 
   template <typename T>
   static std::array<T, n_channels> filled(T value) {
@@ -74,16 +82,46 @@ struct NodeSelection {
   }
 
   bool keeps(const Node& node) const { return wants(node.channel) && above_threshold(node) && near_centre(node); }
+
+  // Cuts nodes, which are in canonical order, down to the caps; returns how many went.
+  std::size_t cut_to_caps(std::vector<Node>& nodes) const {
+    const std::size_t before = nodes.size();
+    if (caps) {
+      std::array<std::size_t, n_channels> found{};
+      std::size_t kept = 0;
+      for (const Node& node : nodes)
+        if (found[number(node.channel)]++ < (*caps)[number(node.channel)])
+          nodes[kept++] = node;
+      nodes.resize(kept);
+    }
+    nodes.resize(std::min(nodes.size(), cap));
+    return before - nodes.size();
+  }
 };
 
-// How the nodes of a jet are made: the task's selection, a cap, and |d0| > 10 cm, |dz| > 20 cm set to zero or not.
+// How the nodes of a jet are made: the region, what of it becomes a node, and whether |d0| > 10 cm and |dz| > 20 cm
+// (with their significances) are set to zero.
 struct NodeDefinition {
+  InputChannels channels;
+  Region region;
   NodeSelection selection;
-  std::size_t cap = 4096;
-  bool suppress_displaced = true;
+  bool suppress_d0 = true, suppress_dz = true;
+
+  // The channel of a collection's nodes, for all collections but hits; none where none is wanted.
+  std::optional<Channel> wanted(Collection collection) const {
+    const auto channel = channels.of(collection);
+    return channel && selection.wants(*channel) ? channel : std::nullopt;
+  }
+
+  bool wants_hits() const {
+    for (const InputChannel& row : channels.rows())
+      if (row.collection == Collection::hits && selection.wants(row.channel))
+        return true;
+    return false;
+  }
 };
 
-// Drops the nodes that a selection does not keep; the others stay in order.
+// Drops the nodes that a selection does not keep, its caps aside; the others stay in order.
 inline void select_nodes(std::vector<Node>& nodes, const NodeSelection& selection) {
   const auto unwanted = [&](const Node& node) { return !selection.keeps(node); };
   nodes.erase(std::remove_if(nodes.begin(), nodes.end(), unwanted), nodes.end());

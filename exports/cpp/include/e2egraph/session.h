@@ -3,10 +3,11 @@
 #define E2EGRAPH_SESSION_H
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 // CMSSW and Debian lay the headers out in this folder; ONNX Runtime's own archives do not.
@@ -24,17 +25,18 @@
 
 namespace e2egraph {
 
-// Class probabilities of one jet, and the logits they are the softmax of; in the order of the bundle's classes.
+// What the network gives for one jet: probabilities of the bundle's classes and the logits they are the softmax of, and
+// predictions of its quantities in physical units; empty where the bundle has no such head.
 struct Scores {
-  std::vector<float> probabilities, logits;
+  std::vector<float> probabilities, logits, predictions;
 };
 
 class Session {
 public:
   // `variant`: one of the bundle's (fp16, int8) instead of model.onnx. InputError: the file is missing, altered,
-  // unreadable for ONNX Runtime, or has other inputs than the bundle says.
+  // unreadable for ONNX Runtime, or has other inputs or outputs than the bundle says.
   explicit Session(const Bundle& bundle, int threads = 1, const std::string& variant = "")
-      : path_(bundle.folder + "/" + bundle.model_file(variant).name), classes_(bundle.classes().size()),
+      : path_(bundle.folder + "/" + bundle.model_file(variant).name), outputs_(bundle.metadata.outputs.tensors()),
         env_(guarded("cannot start", [] { return Ort::Env(ORT_LOGGING_LEVEL_FATAL, "e2egraph"); })) {
     const std::string content = read_file(path_);
     if (sha256(content) != bundle.model_file(variant).sha256)
@@ -44,7 +46,7 @@ public:
       options.SetIntraOpNumThreads(threads);
       options.SetInterOpNumThreads(1);
       session_ = Ort::Session(env_, content.data(), content.size(), options);
-      check_inputs(bundle);
+      check_tensors(bundle);
     });
   }
 
@@ -68,17 +70,37 @@ private:
     }
   }
 
-  void check_inputs(const Bundle& bundle) const {
+  using Tensor = std::pair<std::string, std::size_t>;
+
+  void check_tensors(const Bundle& bundle) const {
     Ort::AllocatorWithDefaultOptions allocator;
-    std::vector<std::string> found, expected;
+    std::vector<Tensor> inputs, outputs, expected;
     for (std::size_t i = 0; i < session_.GetInputCount(); ++i)
-      found.emplace_back(session_.GetInputNameAllocated(i, allocator).get());
-    for (const InputGroup& group : bundle.inputs)
-      expected.push_back(group.name);
+      inputs.emplace_back(session_.GetInputNameAllocated(i, allocator).get(), rows(session_.GetInputTypeInfo(i), 3));
+    for (std::size_t i = 0; i < session_.GetOutputCount(); ++i)
+      outputs.emplace_back(session_.GetOutputNameAllocated(i, allocator).get(), rows(session_.GetOutputTypeInfo(i), 2));
+    for (const InputTensor& tensor : bundle.inputs)
+      expected.emplace_back(tensor.group.name, tensor.group.variables.size());
+    compare(inputs, expected, "inputs are not those of preprocess.json");
+    compare(outputs, outputs_, "outputs are not those of metadata.json");
+  }
+
+  // Second dimension of a float32 tensor of so many dimensions; 0 where it is no such tensor.
+  static std::size_t rows(const Ort::TypeInfo& type, std::size_t dimensions) {
+    if (type.GetONNXType() != ONNX_TYPE_TENSOR)
+      return 0;
+    const auto tensor = type.GetTensorTypeAndShapeInfo();
+    const std::vector<std::int64_t> shape = tensor.GetShape();
+    if (tensor.GetElementType() != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || shape.size() != dimensions || shape[1] < 1)
+      return 0;
+    return static_cast<std::size_t>(shape[1]);
+  }
+
+  void compare(std::vector<Tensor> found, std::vector<Tensor> expected, const char* what) const {
     std::sort(found.begin(), found.end());
     std::sort(expected.begin(), expected.end());
     if (found != expected)
-      throw InputError(path_ + ": its inputs are not those of preprocess.json; export the run again.");
+      throw InputError(path_ + ": its " + what + "; export the run again.");
   }
 
   std::vector<Scores> unguarded_run(Tensors& tensors) const {
@@ -93,24 +115,28 @@ private:
       inputs.push_back(Ort::Value::CreateTensor<float>(
           memory, data, tensors.values[i].size(), tensors.shapes[i].data(), tensors.shapes[i].size()));
     }
-    constexpr std::array<const char*, 2> outputs{"softmax", "logits"};
+    std::vector<const char*> wanted;
+    for (const Tensor& output : outputs_)
+      wanted.push_back(output.first.c_str());
     const auto results = session_.Run(
-        Ort::RunOptions{nullptr}, names.data(), inputs.data(), inputs.size(), outputs.data(), outputs.size());
+        Ort::RunOptions{nullptr}, names.data(), inputs.data(), inputs.size(), wanted.data(), wanted.size());
     const auto jets = static_cast<std::size_t>(tensors.shapes.front().front());
     std::vector<Scores> scores(jets);
-    for (std::size_t b = 0; b < jets; ++b) {
-      scores[b].probabilities = row(results[0], b, jets);
-      scores[b].logits = row(results[1], b, jets);
-    }
+    for (std::size_t t = 0; t < outputs_.size(); ++t)
+      for (std::size_t b = 0; b < jets; ++b)
+        part_of(scores[b], outputs_[t].first) = row(results[t], b, jets, outputs_[t].second);
     return scores;
   }
 
-  std::vector<float> row(const Ort::Value& output, std::size_t jet, std::size_t jets) const {
-    const auto shape = output.GetTensorTypeAndShapeInfo();
-    if (shape.GetElementType() != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || shape.GetElementCount() != jets * classes_)
-      throw InputError(path_ + ": its outputs are not one float32 a class; export the run again.");
-    const float* first = output.GetTensorData<float>() + jet * classes_;
-    std::vector<float> result(first, first + classes_);
+  static std::vector<float>& part_of(Scores& scores, const std::string& tensor) {
+    return tensor == "softmax" ? scores.probabilities : tensor == "logits" ? scores.logits : scores.predictions;
+  }
+
+  std::vector<float> row(const Ort::Value& output, std::size_t jet, std::size_t jets, std::size_t columns) const {
+    if (output.GetTensorTypeAndShapeInfo().GetElementCount() != jets * columns)
+      throw InputError(path_ + ": its outputs are not one number a column; export the run again.");
+    const float* first = output.GetTensorData<float>() + jet * columns;
+    std::vector<float> result(first, first + columns);
     for (const float value : result)
       if (!std::isfinite(value))
         throw InputError(path_ + ": a jet's score is not finite; look for absurd values among its deposits.");
@@ -118,7 +144,8 @@ private:
   }
 
   std::string path_;
-  std::size_t classes_;
+  // Tensors that are asked for, and the columns of each.
+  std::vector<Tensor> outputs_;
   Ort::Env env_;
   // Run() is thread-safe, though the C++ interface does not call it const.
   mutable Ort::Session session_{nullptr};

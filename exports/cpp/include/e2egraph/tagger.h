@@ -1,4 +1,4 @@
-// A bundle as a callable: events in, class probabilities of their jets out.
+// A bundle as a callable: events in; class probabilities and predicted quantities of their jets out.
 #ifndef E2EGRAPH_TAGGER_H
 #define E2EGRAPH_TAGGER_H
 

@@ -2,13 +2,16 @@
 #ifndef E2EGRAPH_TENSORS_H
 #define E2EGRAPH_TENSORS_H
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "e2egraph/bundle.h"
-#include "e2egraph/variables.h"
+#include "e2egraph/inputs.h"
+#include "e2egraph/preprocess.h"
 
 namespace e2egraph {
 
@@ -22,21 +25,30 @@ struct Tensors {
 
 namespace detail {
 
-// Variables of one input of one jet: entries scaled, then `pad` to the length.
-template <typename Variable, typename Entry>
-void fill(float* out, const InputGroup& group, const Named<Variable>& variables, const Entry* entries,
-          std::size_t size, std::size_t length) {
-  const std::size_t taken = std::min(size, length);
-  for (std::size_t v = 0; v < variables.size(); ++v, out += length) {
-    const Scaling& scaling = group.scalings[v];
-    for (std::size_t i = 0; i < taken; ++i) {
-      if constexpr (std::is_same_v<Variable, NodeVariable>)
-        out[i] = scaling(variables[v].second(entries[i]));
-      else
-        out[i] = scaling(entries[i].*variables[v].second);
-    }
-    std::fill(out + taken, out + length, scaling.pad);
-  }
+// One row: the value of each of `taken` entries, scaled, then `pad` to the length.
+template <typename Value>
+void fill(float* out, const Scaling& scaling, std::size_t taken, std::size_t length, const Value& value) {
+  for (std::size_t i = 0; i < taken; ++i)
+    out[i] = scaling(value(i));
+  std::fill(out + taken, out + length, scaling.pad);
+}
+
+// One row over the nodes of a jet.
+inline void fill_nodes(float* out, const Scaling& scaling, const NodeVariable& row, const Jet& jet,
+                       std::size_t length) {
+  using Kind = NodeVariable::Kind;
+  const std::size_t taken = std::min(jet.nodes.size(), length);
+  const Node* nodes = jet.nodes.data();
+  if (row.kind == Kind::member)
+    fill(out, scaling, taken, length, [nodes, member = row.member](std::size_t i) { return nodes[i].*member; });
+  else if (row.kind == Kind::flag)
+    fill(out, scaling, taken, length,
+         [nodes, channel = row.channel](std::size_t i) { return nodes[i].channel == channel ? 1.0F : 0.0F; });
+  else if (row.kind == Kind::extra)
+    fill(out, scaling, taken, length,
+         [values = jet.extra.data() + row.extra * jet.nodes.size()](std::size_t i) { return values[i]; });
+  else
+    fill(out, scaling, taken, length, [](std::size_t) { return 1.0F; });
 }
 
 }  // namespace detail
@@ -47,21 +59,21 @@ inline Tensors make_tensors(const Bundle& bundle, const std::vector<const Jet*>&
   for (const Jet* jet : jets)
     most = std::max(most, jet->nodes.size());
   Tensors result;
-  for (const InputGroup& group : bundle.inputs) {
+  for (const InputTensor& tensor : bundle.inputs) {
+    const InputGroup& group = tensor.group;
     const std::size_t length = group.length(group.name == "jet" ? 1 : most);
-    const std::size_t size = group.variables.size() * length;
-    std::vector<float> values(jets.size() * size);
-    for (std::size_t b = 0; b < jets.size(); ++b) {
-      float* out = values.data() + b * size;
-      const Jet& jet = *jets[b];
-      if (group.name == "jet")
-        detail::fill(out, group, jet_variables(), &jet.axis, 1, length);
-      else
-        detail::fill(out, group,
-                     group.name == "points"     ? point_variables()
-                     : group.name == "features" ? feature_variables()
-                                                : mask_variables(),
-                     jet.nodes.data(), jet.nodes.size(), length);
+    std::vector<float> values(jets.size() * group.variables.size() * length);
+    float* out = values.data();
+    for (const Jet* jet : jets) {
+      std::size_t number = 0;
+      for (const auto& row : tensor.rows) {
+        detail::fill_nodes(out, group.scalings[number++], row.second, *jet, length);
+        out += length;
+      }
+      for (const auto& row : tensor.of_jet) {
+        detail::fill(out, group.scalings[number++], 1, length, [&](std::size_t) { return jet->axis.*row.second; });
+        out += length;
+      }
     }
     result.names.push_back(group.name);
     result.values.push_back(std::move(values));

@@ -1,75 +1,77 @@
-// The variables of a tagger's inputs: their names, in order, and where a node or jet keeps each.
+// What nodes and jets can carry, by name; variables of one's own are added with register_variable.
 #ifndef E2EGRAPH_VARIABLES_H
 #define E2EGRAPH_VARIABLES_H
 
+#include <functional>
+#include <map>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "e2egraph/channels.h"
+#include "e2egraph/deposit.h"
 #include "e2egraph/events.h"
 #include "e2egraph/node.h"
 
 namespace e2egraph {
 
-// A variable of a node: one of its members, or whether it is of a channel, or simply 1 for every node (the mask).
-struct NodeVariable {
-  float Node::* member = nullptr;
-  int channel = -1;
+template <typename Member>
+using Named = std::vector<std::pair<std::string, Member>>;
 
-  float operator()(const Node& node) const {
-    if (member != nullptr)
-      return node.*member;
-    return channel < 0 || static_cast<int>(node.channel) == channel ? 1.0F : 0.0F;
-  }
-};
-
-template <typename Variable>
-using Named = std::vector<std::pair<std::string, Variable>>;
-
-inline const Named<NodeVariable>& point_variables() {
-  static const Named<NodeVariable> variables{{"deta", {&Node::deta, -1}}, {"dphi", {&Node::dphi, -1}}};
-  return variables;
+template <typename Member>
+const Member* find(const Named<Member>& table, std::string_view name) {
+  for (const auto& [key, member] : table)
+    if (key == name)
+      return &member;
+  return nullptr;
 }
 
-inline const Named<NodeVariable>& feature_variables() {
-  static const Named<NodeVariable> variables = [] {
-    Named<NodeVariable> result{{"rho", {&Node::rho, -1}},
-                               {"value", {&Node::value, -1}},
-                               {"d0", {&Node::d0, -1}},
-                               {"dz", {&Node::dz, -1}},
-                               {"d0_sig", {&Node::d0_sig, -1}},
-                               {"dz_sig", {&Node::dz_sig, -1}},
-                               {"charge", {&Node::charge, -1}},
-                               {"time", {&Node::time, -1}}};
-    for (std::size_t i = 0; i < n_channels; ++i)
-      result.push_back({"is_" + std::string(channel_names[i]), {nullptr, static_cast<int>(i)}});
-    return result;
-  }();
-  return variables;
-}
-
-inline const Named<NodeVariable>& mask_variables() {
-  static const Named<NodeVariable> variables{{"mask", {nullptr, -1}}};
-  return variables;
-}
-
-inline const Named<float JetAxis::*>& jet_variables() {
-  static const Named<float JetAxis::*> variables{{"jet_pt", &JetAxis::pt},
-                                                 {"jet_eta", &JetAxis::eta},
-                                                 {"jet_mass", &JetAxis::mass},
-                                                 {"softdrop_mass", &JetAxis::softdrop_mass},
-                                                 {"tau21", &JetAxis::tau21},
-                                                 {"tau32", &JetAxis::tau32}};
-  return variables;
-}
-
-template <typename Variable>
-std::vector<std::string> names_of(const Named<Variable>& variables) {
-  std::vector<std::string> names;
-  for (const auto& entry : variables)
-    names.push_back(entry.first);
+template <typename Member>
+std::string names_of(const Named<Member>& table) {
+  std::string names;
+  for (const auto& entry : table)
+    names += (names.empty() ? "" : ", ") + entry.first;
   return names;
+}
+
+// Variables of a node that every node has, whether or not a network reads them.
+inline const Named<float Node::*>& node_variables() {
+  static const Named<float Node::*> table{{"rho", &Node::rho},       {"value", &Node::value},
+                                          {"d0", &Node::d0},         {"dz", &Node::dz},
+                                          {"d0_sig", &Node::d0_sig}, {"dz_sig", &Node::dz_sig},
+                                          {"charge", &Node::charge}, {"time", &Node::time}};
+  return table;
+}
+
+// Quantities of a jet.
+inline const Named<float JetAxis::*>& jet_quantities() {
+  static const Named<float JetAxis::*> table{{"jet_pt", &JetAxis::pt},
+                                             {"jet_eta", &JetAxis::eta},
+                                             {"jet_mass", &JetAxis::mass},
+                                             {"softdrop_mass", &JetAxis::softdrop_mass},
+                                             {"tau21", &JetAxis::tau21},
+                                             {"tau32", &JetAxis::tau32}};
+  return table;
+}
+
+// A variable of one's own, from a finished node and the deposit it was made from; 0 where it has no meaning. A node's d0
+// and dz may have been suppressed, a deposit's are as measured.
+using VariableFunction = std::function<float(const Node&, const Deposit&)>;
+
+inline std::map<std::string, VariableFunction>& registered_variables() {
+  static std::map<std::string, VariableFunction> table;
+  return table;
+}
+
+// Makes a variable known to every bundle that is read afterwards. Returns true, so that a source file of one's own can
+// say `static const bool known = e2egraph::register_variable("name", function);` (in a header: `inline const bool`).
+// invalid_argument: the name is taken.
+inline bool register_variable(const std::string& name, VariableFunction function) {
+  const bool built_in = find(node_variables(), name) != nullptr || name == "deta" || name == "dphi" || name == "mask";
+  if (!function || built_in || !registered_variables().emplace(name, std::move(function)).second)
+    throw std::invalid_argument("variable " + name + " exists already, or has no function; choose another name");
+  return true;
 }
 
 }  // namespace e2egraph

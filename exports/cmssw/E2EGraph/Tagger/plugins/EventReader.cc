@@ -27,27 +27,32 @@ constexpr double track_pt_min = 0.5, track_abs_eta_max = 3.0;
 // HBHE: the last |ieta| with 72 towers in phi, and the last row of the image, which takes |ieta| 29 too.
 constexpr int last_fine_ieta = 20, last_ieta = 28;
 
-bool wants_any(const NodeSelection& selection, Channel first, Channel last) {
-  for (std::size_t i = number(first); i <= number(last); ++i)
-    if (selection.channels[i])
-      return true;
-  return false;
+// CMS's subdetectors: BPIX and FPIX, then TIB, TID, TOB and TEC.
+constexpr int first_pixel = 1, last_pixel = 2, first_strip = 3, last_strip = 6;
+
+bool lies_in(const InputChannel& row, int first, int last) {
+  return row.cms && row.cms->subdetector >= first && row.cms->subdetector <= last;
 }
 
 }  // namespace
 
-EventReader::EventReader(const edm::ParameterSet& config, const NodeSelection& selection,
+EventReader::EventReader(const edm::ParameterSet& config, const NodeDefinition& nodes,
                          edm::ConsumesCollector collector)
-    : selection_(selection),
-      wants_pixels_(wants_any(selection, Channel::BPIX1, Channel::BPIX4)),
-      wants_strips_(wants_any(selection, Channel::TIB1, Channel::TOB2)),
+    : nodes_(nodes),
+      wants_pixels_(wants_hits(first_pixel, last_pixel)),
+      wants_strips_(wants_hits(first_strip, last_strip)),
       track_momentum_direction_(config.getParameter<bool>("trackMomentumDirection")),
       seed_depth_(config.getParameter<int>("seedDepth")) {
+  for (const InputChannel& row : nodes.channels.rows())
+    if (row.collection == Collection::hits && nodes.selection.wants(row.channel) && !lies_in(row, first_pixel, last_strip))
+      throw cms::Exception("Configuration") << "The bundle reads hits of channel " << row.name
+                                            << ", but its 'cms' names no subdetector (1 to 6) and layer of the "
+                                               "tracker; give the channel these and export again.";
   const auto tag = [&](const char* name) { return config.getParameter<edm::InputTag>(name); };
   const auto tags = [&](const char* name) { return config.getParameter<std::vector<edm::InputTag>>(name); };
   vertices_ = collector.consumes<reco::VertexCollection>(tag("vertices"));
   hbhe_hits_ = collector.consumes<HBHERecHitCollection>(tag("hbheHits"));
-  if (selection.wants(Channel::TRACK)) {
+  if (nodes.wanted(Collection::tracks)) {
     tracks_ = collector.consumes<reco::TrackCollection>(tag("tracks"));
     field_ = collector.esConsumes<MagneticField, IdealMagneticFieldRecord>();
   }
@@ -60,13 +65,13 @@ EventReader::EventReader(const edm::ParameterSet& config, const NodeSelection& s
       matched_strip_hits_.push_back(collector.consumes<SiStripMatchedRecHit2DCollection>(source));
     if (strip_hits_.empty() && matched_strip_hits_.empty())
       throw cms::Exception("Configuration")
-          << "The bundle reads hits of TIB or TOB, but stripHits and matchedStripHits are empty.";
+          << "The bundle reads hits of strip layers, but stripHits and matchedStripHits are empty.";
   }
   if (wants_pixels_ || wants_strips_) {
     tracker_ = collector.esConsumes<TrackerGeometry, TrackerDigiGeometryRecord>();
     topology_ = collector.esConsumes<TrackerTopology, TrackerTopologyRcd>();
   }
-  if (selection.wants(Channel::ECAL)) {
+  if (nodes.wanted(Collection::ecal)) {
     eb_hits_ = collector.consumes<EcalRecHitCollection>(tag("ebHits"));
     ee_hits_ = collector.consumes<EcalRecHitCollection>(tag("eeHits"));
     calorimeters_ = collector.esConsumes<CaloGeometry, CaloGeometryRecord>();
@@ -98,11 +103,11 @@ Deposits EventReader::read(const edm::Event& event, const edm::EventSetup& setup
   result.lumi = event.id().luminosityBlock();
   result.event = event.id().event();
   result.n_pv = static_cast<std::uint32_t>(vertices.size());
-  if (selection_.wants(Channel::TRACK))
+  if (nodes_.wanted(Collection::tracks))
     read_tracks(event, setup, pv, result.tracks);
   if (wants_pixels_ || wants_strips_)
     read_hits(event, setup, pv, result.hits);
-  if (selection_.wants(Channel::ECAL))
+  if (nodes_.wanted(Collection::ecal))
     read_crystals(event, setup, result.ecal);
   Cells all, seeds;
   for (const HBHERecHit& hit : event.get(hbhe_hits_)) {
@@ -165,8 +170,8 @@ void EventReader::add_hits(const Collection& collection, const TrackerGeometry& 
                            const TrackerTopology& topology, const reco::Vertex& pv, std::vector<Hit>& hits) const {
   for (const auto& in_module : collection) {
     const DetId id(in_module.detId());
-    const auto channel = hit_channel_of(id.subdetId(), static_cast<int>(topology.layer(id)));
-    if (!channel || !selection_.wants(*channel))
+    const auto channel = nodes_.channels.hit_channel_of(id.subdetId(), static_cast<int>(topology.layer(id)));
+    if (!channel || !nodes_.selection.wants(*channel))
       continue;
     const auto* detector = geometry.idToDet(id);
     if (detector == nullptr)
@@ -202,6 +207,13 @@ void EventReader::read_crystals(const edm::Event& event, const edm::EventSetup& 
   // The ntuples time the barrel alone.
   for (const auto& [cell, energy] : endcaps)
     crystals.push_back({cell.first, cell.second, static_cast<float>(energy), 0.0F});
+}
+
+bool EventReader::wants_hits(int first, int last) const {
+  for (const InputChannel& row : nodes_.channels.rows())
+    if (row.collection == Collection::hits && nodes_.selection.wants(row.channel) && lies_in(row, first, last))
+      return true;
+  return false;
 }
 
 void EventReader::add_tower(const HcalDetId& id, double energy, Cells& cells) {

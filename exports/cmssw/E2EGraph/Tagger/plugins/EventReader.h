@@ -42,10 +42,10 @@ struct Deposits {
   TowerImage seed_towers;
 };
 
-// Consumes the collections that the channels of `selection` need, and the HBHE hits, which seeds need in any case.
+// Consumes the collections that the channels of `nodes` need, and the HBHE hits, which seeds need in any case.
 class EventReader {
 public:
-  EventReader(const edm::ParameterSet& config, const NodeSelection& selection, edm::ConsumesCollector collector);
+  EventReader(const edm::ParameterSet& config, const NodeDefinition& nodes, edm::ConsumesCollector collector);
 
   static void describe(edm::ParameterSetDescription& description);
 
@@ -63,10 +63,12 @@ private:
   template <typename Collection>
   void add_hits(const Collection& collection, const TrackerGeometry& geometry, const TrackerTopology& topology,
                 const reco::Vertex& pv, std::vector<Hit>& hits) const;
+  // Whether a channel of hits is wanted whose subdetector is `first` … `last`.
+  bool wants_hits(int first, int last) const;
   static void add_tower(const HcalDetId& id, double energy, Cells& cells);
   static std::vector<Tower> towers(const Cells& cells);
 
-  NodeSelection selection_;
+  NodeDefinition nodes_;
   bool wants_pixels_, wants_strips_, track_momentum_direction_;
   int seed_depth_;
   edm::EDGetTokenT<reco::VertexCollection> vertices_;
