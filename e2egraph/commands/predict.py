@@ -31,7 +31,7 @@ def predict(
 ) -> None:
     """Score the jets of a data set with a bundle (by ONNX Runtime alone) or with a run (by torch).
 
-    Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets: each writes its part beside the
+    Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets: each writes its part next to the
     output, and the one that finishes last joins them. Where one was killed, the same command ends the work.
     """
     from e2egraph.data.share import environment_share

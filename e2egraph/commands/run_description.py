@@ -17,15 +17,8 @@ from e2egraph.models.registry import ModelConfig, load_model_config
 from e2egraph.training.history import VALIDATION
 from e2egraph.training.run_folder import RunInfo
 
-# Of summary.json (its validation figures too), and of metrics.json (there the split is put before the name).
+# Of summary.json, with the validation figures after the first.
 SUMMARY_METRICS = ("best_epoch", "training_jets", "jets_per_second")
-EVALUATION_METRICS = (
-    "auc",
-    "auc_error",
-    "signal_efficiency_at_1pct_mistag",
-    "signal_efficiency_at_1pct_mistag_error",
-    "jets",
-)
 
 
 def describe_run(run: RunInfo, data: Path, jets: PointClouds) -> BundleInfo:
@@ -79,9 +72,12 @@ def _is_shipped(model: ModelConfig) -> bool:
 
 
 def _metrics(run: RunInfo) -> dict[str, float]:
+    """Figures of the best epoch, and those of the evaluation that comparisons show, with the split before the name."""
+    from e2egraph.evaluation.objectives.evaluation import evaluation_of
+
     first, *others = SUMMARY_METRICS
-    figures = [name for name in run.summary if name.startswith(VALIDATION) and name != "validation_jets"]
-    found = {name: run.summary[name] for name in (first, *figures, *others) if name in run.summary}
+    validation = [name for name in run.summary if name.startswith(VALIDATION) and name != "validation_jets"]
+    found = {name: run.summary[name] for name in (first, *validation, *others) if name in run.summary}
     path = run.folder / "metrics.json"
     try:
         report = json.loads(path.read_text()) if path.is_file() else {}
@@ -89,5 +85,7 @@ def _metrics(run: RunInfo) -> dict[str, float]:
         raise InputError(f"{path}: damaged; run 'e2egraph evaluate {run.folder}' again, or remove it.") from error
     trained_on = report.get("trained_on") if isinstance(report, dict) else None
     if isinstance(trained_on, dict) and trained_on.get("digest") == run.data.digest:
-        found |= {f"{report.get('split')}_{name}": report[name] for name in EVALUATION_METRICS if name in report}
+        figures = [figure.name for figure in evaluation_of(run.objective).figures]
+        names = (*(name for figure in figures for name in (figure, f"{figure}_error")), "jets")
+        found |= {f"{report.get('split')}_{name}": report[name] for name in names if name in report}
     return {name: value for name, value in found.items() if isinstance(value, int | float) and math.isfinite(value)}

@@ -194,7 +194,7 @@ def variant_file(variant: str) -> str:
 
 def write_metadata(folder: Path, metadata: Metadata) -> None:
     """Write ``metadata.json`` into ``folder``."""
-    (folder / METADATA_FILE).write_text(json.dumps(asdict(metadata), indent=1, sort_keys=True) + "\n")
+    (folder / METADATA_FILE).write_text(json.dumps(asdict(metadata), indent=1) + "\n")
 
 
 def read_metadata(folder: Path) -> Metadata:

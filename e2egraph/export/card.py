@@ -11,7 +11,7 @@ import yaml
 from e2egraph.export.bundle import CARD_FILE, MODEL_FILE, Metadata, Shift
 from e2egraph.export.parity import TOLERANCE
 from e2egraph.export.preprocess import variables_of
-from e2egraph.tasks.nodeselection import in_words
+from e2egraph.tasks.nodeselection import NodeSelection, in_words
 from e2egraph.tasks.outputs import Head
 
 SIMULATED = (
@@ -27,6 +27,9 @@ MEANING = {
     "features": "raw node variables and the one-hot channel",
     "mask": "1 for a node, 0 for padding",
     "jet": "quantities of the object",
+    "softmax": "class probabilities",
+    "logits": "scores before softmax",
+    "prediction": "in physical units",
 }
 # Where the region has no centre.
 ABSOLUTE_POINTS = "η, φ [rad]"
@@ -134,7 +137,10 @@ def _inputs(metadata: Metadata) -> list[str]:
         for name, shape in metadata.tensors["inputs"].items()
     ]
     cuts = _listed(info.configuration.get("object") or {})
-    shapes = [f"`{name}` {'×'.join(map(str, shape))}" for name, shape in metadata.tensors["outputs"].items()]
+    selected = "all" if info.node_selection == NodeSelection() else in_words(info.node_selection)
+    shapes = [
+        f"`{name}` {'×'.join(map(str, shape))} ({meaning[name]})" for name, shape in metadata.tensors["outputs"].items()
+    ]
     return [
         "## Inputs",
         "",
@@ -142,9 +148,9 @@ def _inputs(metadata: Metadata) -> list[str]:
         "",
         "All float32, raw physical quantities (GeV, cm, rad): the network scales them itself.",
         f"Nodes lie in {region.describe()}. They are ordered by {metadata.node_order}; the first {info.cap} are read.",
-        f"Nodes of the task: {in_words(info.task_selection)}. Selected of them: {in_words(info.node_selection)}.",
+        f"Nodes of the task: {in_words(info.task_selection)}. Selected of them: {selected}.",
         *([f"Objects selected: {cuts}."] if cuts else []),
-        f"Outputs: {', '.join(shapes)}, predictions in physical units.",
+        f"Outputs: {', '.join(shapes)}.",
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +14,7 @@ from e2egraph.config import as_dict
 from e2egraph.data.padding import DenseArrays
 from e2egraph.export.bundle import BundleInfo, Metadata
 from e2egraph.export.export import export_model
+from e2egraph.graphs.pointclouds import PointClouds, concatenate
 from e2egraph.models.output_scale import scale_outputs
 from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.tasks.inputs import Inputs, resolve
@@ -20,7 +22,7 @@ from e2egraph.tasks.objects.jet import KIND
 from e2egraph.tasks.outputs import Outputs
 from e2egraph.tasks.region import JET_REGION
 from tests.all_inputs import INPUTS, TWO_CLASSES
-from tests.toy_dataset import CHANNEL_NAMES, toy_task
+from tests.toy_dataset import CHANNEL_NAMES, toy_clouds, toy_task
 
 SETTINGS = {
     "gravnet": ["options.width=16", "options.depth=1", "options.propagated=8", "options.neighbors=6"],
@@ -78,6 +80,12 @@ def export(
 ) -> Metadata:
     """Export a model of two classes and nineteen features, or of others."""
     return export_model(model, inputs, outputs, info=about or info(), sample=sample, output=output, **options)
+
+
+def both_classes(jets: int, seed: int) -> PointClouds:
+    """``jets`` toy jets of each class."""
+    rng = np.random.default_rng(seed)
+    return concatenate([toy_clouds(label, jets, rng, nodes=(5, 60)) for label in (0, 1)])
 
 
 def small_model(name: str) -> nn.Module:

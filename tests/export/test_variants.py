@@ -17,18 +17,13 @@ from e2egraph.export.onnx import to_onnx
 from e2egraph.export.parity import feeds
 from e2egraph.export.variant_check import VariantJets, variant_jets
 from e2egraph.export.variants import convert, weighted
-from e2egraph.graphs.pointclouds import PointClouds, concatenate
+from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.all_inputs import INPUTS, TWO_CLASSES
-from tests.export.bundles import Linear, export, info, small_model
+from tests.export.bundles import Linear, both_classes, export, info, small_model
 from tests.toy_dataset import toy_clouds, write_toy_dataset
-
-
-def both_classes(jets: int, seed: int) -> PointClouds:
-    rng = np.random.default_rng(seed)
-    return concatenate([toy_clouds(label, jets, rng, nodes=(5, 60)) for label in (0, 1)])
 
 
 @pytest.fixture(scope="module")

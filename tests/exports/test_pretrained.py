@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from e2egraph.cli import main
+from e2egraph.config import as_dict, digest, validate
 from e2egraph.data.scores import read_scores
 from e2egraph.evaluation.metrics.roc import roc_curve
 from e2egraph.export.bundle import read_metadata
+from e2egraph.export.card import card
+from e2egraph.inference.session import Bundle
+from e2egraph.models.registry import ModelConfig, build_model, complete, parameter_count
+from e2egraph.tasks.task import load_task, make_task
+from e2egraph.training.recipe import Recipe
+from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.exports.cpp_build import made_once
 from tests.exports.cpp_files import infer
 from tests.exports.test_cpp_equality import Sample, make_sample
@@ -19,6 +27,13 @@ FOLDER = Path(__file__).parents[2] / "exports" / "pretrained"
 BUNDLES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
 
 LARGEST = 3_000_000  # bytes
+
+# Networks of nineteen features, whose files never change.
+SHA256 = {
+    "resnet15": "605fedad8eb2671c067b65a66a5f713f72bbf87a26a831248dc405dd374bca6d",
+    "tracks-and-cells": "8714385ba8b51de4dd0368a0c738e0c7077875fe024e90dd8b518d2036bdb99a",
+    "tracks-and-cells-small": "138851ad7cc03ac18e6ca8d0988e5b20370cdd8e32c0af1993247affee286cd2",
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +52,35 @@ def as_trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_best_graph_tagger_and_the_image_network_are_there() -> None:
     assert {"tracks-and-cells", "resnet15"} <= set(BUNDLES)
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_a_network_is_the_one_that_was_published(name: str) -> None:
+    assert sha256((FOLDER / name / "model.onnx").read_bytes()).hexdigest() == SHA256[name]
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_it_reads_nineteen_features_and_says_which_task_made_its_nodes(name: str) -> None:
+    bundle = Bundle.open(FOLDER / name, threads=1)
+    metadata = bundle.metadata
+    assert metadata.inputs == INPUTS
+    assert metadata.outputs == TWO_CLASSES
+    task = make_task(metadata.info.configuration, name)
+    assert as_dict(task) == metadata.info.configuration
+    assert task.inputs == load_task("top").inputs
+    assert task.objective == load_task("top").objective
+    assert (bundle.cap, metadata.info.signal) == (4096, "top")
+    assert metadata.configuration_sha256 == digest(metadata.info.configuration)
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_its_model_and_recipe_can_be_trained_again(name: str) -> None:
+    info = read_metadata(FOLDER / name).info
+    model = complete(validate(ModelConfig, info.model_config, name), name)
+    assert as_dict(model) == info.model_config
+    assert parameter_count(build_model(model, INPUTS, TWO_CLASSES)) == read_metadata(FOLDER / name).parameters
+    assert as_dict(validate(Recipe, info.training["recipe"], name)) == info.training["recipe"]
+    assert (FOLDER / name / "README.md").read_text() == card(read_metadata(FOLDER / name))
 
 
 @pytest.mark.parametrize("name", BUNDLES)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,6 @@ import torch
 
 from e2egraph.data.padding import pad
 from e2egraph.data.scores import IDENTITY, read_scores
-from e2egraph.errors import InputError
 from e2egraph.graphs.manifest import read_manifest
 from e2egraph.graphs.nodeselection import select_nodes
 from e2egraph.inference.latency import latency
@@ -28,62 +26,21 @@ from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.all_inputs import INPUTS
 from tests.export.bundles import (
-    CLASS_AND_MASS,
     CLASSES,
-    MASS_AND_PT,
     REDUCED,
-    JetLinear,
-    export,
     info,
-    outputs_of,
-    two_layers,
 )
+from tests.inference.made_bundles import OBJECTIVES, bundle_of
 from tests.inference.test_predict import all_jets
-from tests.toy_dataset import toy_clouds, write_toy_dataset
-
-OBJECTIVES = {"classification": CLASSES, "regression": MASS_AND_PT, "joint": CLASS_AND_MASS}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A toy data set of an objective."""
-    folder = tmp_path_factory.mktemp("data")
-
-    def made(objective: str) -> Path:
-        path = folder / objective
-        return path if path.exists() else write_toy_dataset(path, jets=60, seed=5, objective=OBJECTIVES[objective])
-
-    return made
-
-
-@pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Inputs], tuple[Path, torch.nn.Module]]:
-    """A bundle of an objective and inputs, with its network; not to be changed."""
-    folder = tmp_path_factory.mktemp("bundles")
-    made: dict[tuple[str, Inputs], tuple[Path, torch.nn.Module]] = {}
-
-    def bundle(objective: str, inputs: Inputs) -> tuple[Path, torch.nn.Module]:
-        key = (objective, inputs)
-        if key not in made:
-            made[key] = bundle_of(folder / str(len(made)), objective, inputs)
-        return made[key]
-
-    return bundle
-
-
-def bundle_of(folder: Path, objective: str, inputs: Inputs, **changes: Any) -> tuple[Path, torch.nn.Module]:
-    outputs = outputs_of(OBJECTIVES[objective])
-    model = two_layers(inputs, outputs)
-    export(model, folder, info("toy", OBJECTIVES[objective], **{"cap": 64, **changes}), inputs=inputs, outputs=outputs)
-    return folder, model
+from tests.toy_dataset import toy_clouds
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("inputs", [INPUTS, REDUCED], ids=["all inputs", "reduced inputs"])
 def test_scores_hold_what_every_head_gives_with_the_targets(
-    data: Callable[[str], Path], bundles: Callable, objective: str, inputs: Inputs, tmp_path: Path
+    data_of: Callable[[str], Path], bundles: Callable, objective: str, inputs: Inputs, tmp_path: Path
 ) -> None:
-    folder = data(objective)
+    folder = data_of(objective)
     bundle, model = bundles(objective, inputs)
     output = tmp_path / "scores.parquet"
     assert predict_dataset(bundle, folder, output, threads=1).jets == 60
@@ -104,9 +61,9 @@ def test_scores_hold_what_every_head_gives_with_the_targets(
 
 
 def test_a_network_may_know_channels_that_its_task_has_no_nodes_of(
-    data: Callable[[str], Path], bundles: Callable
+    data_of: Callable[[str], Path], bundles: Callable
 ) -> None:
-    folder = data("classification")
+    folder = data_of("classification")
     assert len(INPUTS.channels) == 11
     assert len(read_manifest(folder).network_inputs.channels) == 6
     bundle = Bundle.open(bundles("classification", INPUTS)[0], 1)
@@ -151,23 +108,23 @@ def with_more(folder: Path, to: Path) -> Path:
 
 @pytest.mark.parametrize("objective", ["classification", "regression"])
 def test_channels_and_variables_that_a_bundle_does_not_know_change_no_score(
-    data: Callable[[str], Path], bundles: Callable, objective: str, tmp_path: Path
+    data_of: Callable[[str], Path], bundles: Callable, objective: str, tmp_path: Path
 ) -> None:
     bundle, _ = bundles(objective, REDUCED)
-    more = with_more(data(objective), tmp_path / "more")
-    for folder, name in ((data(objective), "before"), (more, "after")):
+    more = with_more(data_of(objective), tmp_path / "more")
+    for folder, name in ((data_of(objective), "before"), (more, "after")):
         summary = predict_dataset(bundle, folder, tmp_path / f"{name}.parquet", threads=1)
         assert summary.jets_cut == 0
     before, after = (read_scores(tmp_path / f"{name}.parquet") for name in ("before", "after"))
-    assert all_jets(more).counts.sum() == all_jets(data(objective)).counts.sum() + 60
+    assert all_jets(more).counts.sum() == all_jets(data_of(objective)).counts.sum() + 60
     np.testing.assert_array_equal(before.values, after.values)
 
 
 def test_scoring_needs_neither_torch_nor_the_package_of_an_objective(
-    data: Callable[[str], Path], bundles: Callable, tmp_path: Path
+    data_of: Callable[[str], Path], bundles: Callable, tmp_path: Path
 ) -> None:
     bundle = Path(shutil.copytree(bundles("regression", REDUCED)[0], tmp_path / "bundle"))
-    more = with_more(data("regression"), tmp_path / "more")
+    more = with_more(data_of("regression"), tmp_path / "more")
     for path in (bundle / "metadata.json", more / "manifest.json"):
         content = json.loads(path.read_text())
         about = content if "configuration" in content else content["info"]
@@ -184,106 +141,8 @@ def test_scoring_needs_neither_torch_nor_the_package_of_an_objective(
     assert read_scores(output).columns == ("predicted_gen_mass", "predicted_gen_pt")
 
 
-def rewritten(folder: Path, to: Path, edit: Callable[[dict], None]) -> Path:
-    """A data set of the same shards with another manifest."""
-    to.mkdir()
-    for shard in folder.glob("part-*"):
-        (to / shard.name).symlink_to(shard)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    edit(manifest)
-    (to / "manifest.json").write_text(json.dumps(manifest))
-    return to
-
-
-def without_channel(manifest: dict) -> None:
-    kept = [entry for entry in manifest["network_inputs"]["channels"] if entry["name"] != "HCAL"]
-    manifest["network_inputs"]["channels"] = kept
-    manifest["configuration"]["inputs"]["channels"].remove("HCAL")
-
-
-def smaller_region(manifest: dict) -> None:
-    manifest["network_inputs"]["region"] |= {"rows": 65, "columns": 65}
-
-
-def thresholds(manifest: dict) -> None:
-    manifest["configuration"]["inputs"]["thresholds"] = {"ECAL": 2.0}
-
-
-@pytest.mark.parametrize(
-    ("edit", "message"),
-    [
-        (without_channel, r"cut: has no nodes of channel HCAL, which .*bundle reads; build it with the bundle's task"),
-        (smaller_region, r"nodes lie in 65×65 pixels around the seed tower, those of .*bundle in 125×125 pixels"),
-        (thresholds, r"asks for thresholds\.ECAL 0\.5, but the data set was built with 2"),
-    ],
-)
-def test_a_data_set_without_what_the_bundle_reads_is_refused(
-    data: Callable[[str], Path], edit: Callable[[dict], None], message: str, tmp_path: Path
-) -> None:
-    selection = NodeSelection(thresholds={"ECAL": 0.5})
-    bundle, _ = bundle_of(tmp_path / "bundle", "classification", INPUTS, node_selection=selection)
-    cut = rewritten(data("classification"), tmp_path / "cut", edit)
-    with pytest.raises(InputError, match=message) as failure:
-        predict_dataset(bundle, cut, tmp_path / "scores.parquet", threads=1)
-    assert "\n" not in str(failure.value)
-    assert not (tmp_path / "scores.parquet").exists()
-
-
-def test_a_channel_that_the_run_left_out_may_be_missing(data: Callable[[str], Path], tmp_path: Path) -> None:
-    selection = NodeSelection(channels=["TRACK", "ECAL"])
-    bundle, _ = bundle_of(tmp_path / "bundle", "classification", INPUTS, node_selection=selection)
-    cut = rewritten(data("classification"), tmp_path / "cut", without_channel)
-    for folder, name in ((data("classification"), "before"), (cut, "after")):
-        predict_dataset(bundle, folder, tmp_path / f"{name}.parquet", threads=1)
-    before, after = (read_scores(tmp_path / f"{name}.parquet") for name in ("before", "after"))
-    np.testing.assert_array_equal(before.values, after.values)
-
-
-def test_missing_variables_and_object_quantities_are_named(data: Callable[[str], Path], tmp_path: Path) -> None:
-    own = replace(REDUCED.variables[0], name="muon_quality")
-    inputs = replace(REDUCED, variables=(*REDUCED.variables, own))
-    bundle, _ = bundle_of(tmp_path / "bundle", "classification", inputs)
-    with pytest.raises(InputError, match="has no variable muon_quality, which"):
-        predict_dataset(bundle, data("classification"), tmp_path / "s.parquet", threads=1)
-    inputs = replace(REDUCED, object=(*REDUCED.object, replace(REDUCED.object[0], name="n_muons")))
-    export(JetLinear(inputs).eval(), tmp_path / "jet", inputs=inputs)
-    with pytest.raises(InputError, match="has no object quantity n_muons, which"):
-        predict_dataset(tmp_path / "jet", data("classification"), tmp_path / "s.parquet", threads=1)
-    # One that the network does not read need not be there.
-    bundle, _ = bundle_of(tmp_path / "none", "classification", inputs)
-    predict_dataset(bundle, data("classification"), tmp_path / "s.parquet", threads=1)
-
-
-@pytest.mark.parametrize(
-    ("of_bundle", "of_data", "message"),
-    [
-        (
-            "regression",
-            "classification",
-            r"its objective is classification \(classes qcd, top\), that of .* regression of",
-        ),
-        ("classification", "regression", r"its objective is regression of gen_mass \[GeV\], gen_pt \[GeV\] \(classes"),
-        ("joint", "regression", r"that of .* classification with regression of gen_mass \[GeV\] \(classes qcd, "),
-    ],
-)
-def test_a_data_set_of_another_objective_is_refused(
-    data: Callable[[str], Path], bundles: Callable, of_bundle: str, of_data: str, message: str, tmp_path: Path
-) -> None:
-    bundle, _ = bundles(of_bundle, REDUCED)
-    with pytest.raises(InputError, match=message) as failure:
-        predict_dataset(bundle, data(of_data), tmp_path / "scores.parquet", threads=1)
-    assert "\n" not in str(failure.value)
-
-
-def test_how_a_target_is_learnt_does_not_matter_to_scoring(data: Callable[[str], Path], tmp_path: Path) -> None:
-    objective = {**MASS_AND_PT, "loss": "huber", "weights": [1.0, 2.0]}
-    outputs = outputs_of(objective)
-    export(two_layers(REDUCED, outputs), tmp_path / "bundle", info("toy", objective), inputs=REDUCED, outputs=outputs)
-    assert predict_dataset(tmp_path / "bundle", data("regression"), tmp_path / "s.parquet", threads=1).jets == 60
-
-
 def test_nodes_are_those_of_the_task_and_of_these_what_the_run_selected(
-    data: Callable[[str], Path], tmp_path: Path
+    data_of: Callable[[str], Path], tmp_path: Path
 ) -> None:
     about = info("toy", CLASSES)
     of_task = {"thresholds": {"HCAL": 4.0}, "caps": {"TRACK": 3}, "channels": ["TRACK", "ECAL", "HCAL"]}
@@ -292,8 +151,8 @@ def test_nodes_are_those_of_the_task_and_of_these_what_the_run_selected(
     bundle, model = bundle_of(
         tmp_path / "bundle", "classification", REDUCED, configuration=configuration, node_selection=own
     )
-    summary = predict_dataset(bundle, data("classification"), tmp_path / "s.parquet", threads=1)
-    clouds = all_jets(data("classification"))
+    summary = predict_dataset(bundle, data_of("classification"), tmp_path / "s.parquet", threads=1)
+    clouds = all_jets(data_of("classification"))
     numbers = REDUCED.numbers
     task = select_nodes(clouds, NodeSelection(**of_task), numbers)
     selected = select_nodes(task, own, numbers)
@@ -313,9 +172,9 @@ def test_latency_is_measured_for_any_heads(bundles: Callable) -> None:
 
 
 def test_numbers_of_channels_are_those_of_the_data_set(
-    data: Callable[[str], Path], bundles: Callable, tmp_path: Path
+    data_of: Callable[[str], Path], bundles: Callable, tmp_path: Path
 ) -> None:
-    folder = data("classification")
+    folder = data_of("classification")
     renumbered = replace(
         REDUCED, channels=tuple(replace(known, number=known.number + 100) for known in REDUCED.channels)
     )

@@ -1,0 +1,123 @@
+"""Data sets that a bundle cannot score, and those that it can although they differ from its own."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from e2egraph.data.scores import read_scores
+from e2egraph.errors import InputError
+from e2egraph.inference.predict import predict_dataset
+from e2egraph.tasks.nodeselection import NodeSelection
+from tests.all_inputs import INPUTS
+from tests.export.bundles import (
+    MASS_AND_PT,
+    REDUCED,
+    JetLinear,
+    export,
+    info,
+    outputs_of,
+    two_layers,
+)
+from tests.inference.made_bundles import bundle_of
+
+
+def rewritten(folder: Path, to: Path, edit: Callable[[dict], None]) -> Path:
+    """A data set of the same shards with another manifest."""
+    to.mkdir()
+    for shard in folder.glob("part-*"):
+        (to / shard.name).symlink_to(shard)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    edit(manifest)
+    (to / "manifest.json").write_text(json.dumps(manifest))
+    return to
+
+
+def without_channel(manifest: dict) -> None:
+    kept = [entry for entry in manifest["network_inputs"]["channels"] if entry["name"] != "HCAL"]
+    manifest["network_inputs"]["channels"] = kept
+    manifest["configuration"]["inputs"]["channels"].remove("HCAL")
+
+
+def smaller_region(manifest: dict) -> None:
+    manifest["network_inputs"]["region"] |= {"rows": 65, "columns": 65}
+
+
+def thresholds(manifest: dict) -> None:
+    manifest["configuration"]["inputs"]["thresholds"] = {"ECAL": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (without_channel, r"cut: has no nodes of channel HCAL, which .*bundle reads; build it with the bundle's task"),
+        (smaller_region, r"nodes lie in 65×65 pixels around the seed tower, those of .*bundle in 125×125 pixels"),
+        (thresholds, r"asks for thresholds\.ECAL 0\.5, but the data set was built with 2"),
+    ],
+)
+def test_a_data_set_without_what_the_bundle_reads_is_refused(
+    data_of: Callable[[str], Path], edit: Callable[[dict], None], message: str, tmp_path: Path
+) -> None:
+    selection = NodeSelection(thresholds={"ECAL": 0.5})
+    bundle, _ = bundle_of(tmp_path / "bundle", "classification", INPUTS, node_selection=selection)
+    cut = rewritten(data_of("classification"), tmp_path / "cut", edit)
+    with pytest.raises(InputError, match=message) as failure:
+        predict_dataset(bundle, cut, tmp_path / "scores.parquet", threads=1)
+    assert "\n" not in str(failure.value)
+    assert not (tmp_path / "scores.parquet").exists()
+
+
+def test_a_channel_that_the_run_left_out_may_be_missing(data_of: Callable[[str], Path], tmp_path: Path) -> None:
+    selection = NodeSelection(channels=["TRACK", "ECAL"])
+    bundle, _ = bundle_of(tmp_path / "bundle", "classification", INPUTS, node_selection=selection)
+    cut = rewritten(data_of("classification"), tmp_path / "cut", without_channel)
+    for folder, name in ((data_of("classification"), "before"), (cut, "after")):
+        predict_dataset(bundle, folder, tmp_path / f"{name}.parquet", threads=1)
+    before, after = (read_scores(tmp_path / f"{name}.parquet") for name in ("before", "after"))
+    np.testing.assert_array_equal(before.values, after.values)
+
+
+def test_missing_variables_and_object_quantities_are_named(data_of: Callable[[str], Path], tmp_path: Path) -> None:
+    own = replace(REDUCED.variables[0], name="muon_quality")
+    inputs = replace(REDUCED, variables=(*REDUCED.variables, own))
+    bundle, _ = bundle_of(tmp_path / "bundle", "classification", inputs)
+    with pytest.raises(InputError, match="has no variable muon_quality, which"):
+        predict_dataset(bundle, data_of("classification"), tmp_path / "s.parquet", threads=1)
+    inputs = replace(REDUCED, object=(*REDUCED.object, replace(REDUCED.object[0], name="n_muons")))
+    export(JetLinear(inputs).eval(), tmp_path / "jet", inputs=inputs)
+    with pytest.raises(InputError, match="has no object quantity n_muons, which"):
+        predict_dataset(tmp_path / "jet", data_of("classification"), tmp_path / "s.parquet", threads=1)
+    # One that the network does not read need not be there.
+    bundle, _ = bundle_of(tmp_path / "none", "classification", inputs)
+    predict_dataset(bundle, data_of("classification"), tmp_path / "s.parquet", threads=1)
+
+
+@pytest.mark.parametrize(
+    ("of_bundle", "of_data", "message"),
+    [
+        (
+            "regression",
+            "classification",
+            r"its objective is classification \(classes qcd, top\), that of .* regression of",
+        ),
+        ("classification", "regression", r"its objective is regression of gen_mass \[GeV\], gen_pt \[GeV\] \(classes"),
+        ("joint", "regression", r"that of .* classification with regression of gen_mass \[GeV\] \(classes qcd, "),
+    ],
+)
+def test_a_data_set_of_another_objective_is_refused(
+    data_of: Callable[[str], Path], bundles: Callable, of_bundle: str, of_data: str, message: str, tmp_path: Path
+) -> None:
+    bundle, _ = bundles(of_bundle, REDUCED)
+    with pytest.raises(InputError, match=message) as failure:
+        predict_dataset(bundle, data_of(of_data), tmp_path / "scores.parquet", threads=1)
+    assert "\n" not in str(failure.value)
+
+
+def test_how_a_target_is_learnt_does_not_matter_to_scoring(data_of: Callable[[str], Path], tmp_path: Path) -> None:
+    objective = {**MASS_AND_PT, "loss": "huber", "weights": [1.0, 2.0]}
+    outputs = outputs_of(objective)
+    export(two_layers(REDUCED, outputs), tmp_path / "bundle", info("toy", objective), inputs=REDUCED, outputs=outputs)
+    assert predict_dataset(tmp_path / "bundle", data_of("regression"), tmp_path / "s.parquet", threads=1).jets == 60
