@@ -33,7 +33,10 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def samples(files):
-    return [Sample("qcd", "qcd", (files / "qcd.root",)), Sample("top", "top", (files / "top_1.root", files / "top_2.root"))]
+    return [
+        Sample("qcd", "qcd", (files / "qcd.root",)),
+        Sample("top", "top", (files / "top_1.root", files / "top_2.root")),
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,10 @@ def samples(tmp_path_factory):
     for seed, name in enumerate(("top", "qcd_1", "qcd_2")):
         deposits = rhtree_files.random_deposits(20, seed, first_event=1 + 100 * seed)
         rhtree_files.write(folder / f"{name}.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
-    return [Sample("qcd", "qcd", (folder / "qcd_1.root", folder / "qcd_2.root")), Sample("top", "top", (folder / "top.root",))]
+    return [
+        Sample("qcd", "qcd", (folder / "qcd_1.root", folder / "qcd_2.root")),
+        Sample("top", "top", (folder / "top.root",)),
+    ]
 
 
 def read(path):

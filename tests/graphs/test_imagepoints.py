@@ -70,7 +70,9 @@ def test_impact_parameters_in_cm_come_back_as_such(tmp_path):
 
 
 def test_nodes_stand_in_canonical_order_and_are_all_accounted_for(tmp_path):
-    clouds, outcomes = clouds_of(opened(tmp_path, image_files.images(JETS, BOOSTED_TOP), BOOSTED_TOP), image_task(cap=300))
+    clouds, outcomes = clouds_of(
+        opened(tmp_path, image_files.images(JETS, BOOSTED_TOP), BOOSTED_TOP), image_task(cap=300)
+    )
     order = canonical_order(clouds.jet_of_node, clouds.nodes)
     np.testing.assert_array_equal(order, np.arange(len(order)))
     assert outcomes["in_windows"] == sum(outcomes[name] for name in ("negative", "below_threshold", "over_cap", "kept"))
@@ -138,9 +140,7 @@ def test_a_task_that_needs_other_channels_is_refused_naming_them(tmp_path):
     ):
         check_source(source, task, "top")
     with pytest.raises(InputError, match=r"a\.parquet: no truth for class 'top'.*--trust-sample-names"):
-        check_source(
-            opened(tmp_path, image_files.images(2, BOOSTED_TOP), BOOSTED_TOP, {}), load_task("top"), "top"
-        )
+        check_source(opened(tmp_path, image_files.images(2, BOOSTED_TOP), BOOSTED_TOP, {}), load_task("top"), "top")
     check_source(opened(tmp_path, image_files.images(2, BOOSTED_TOP), BOOSTED_TOP), load_task("top"), "top")
 
 
