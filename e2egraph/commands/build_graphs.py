@@ -62,9 +62,9 @@ def build_graphs(
         skip_bad_files=skip_bad_files,
         allow_duplicates=allow_duplicate_events,
     )
-    # A file of labelled images may serve several classes; whether it is labelled is seen when it is opened.
-    images = options.source.image is not None
     by_particle = task.truth.class_by == "particle"
+    # A file of labelled images may serve several classes; whether it is labelled is seen when it is opened.
+    images = options.source.image is not None and not by_particle
     samples = (
         parse_samples(sample_options, task.classes, may_share=images, by_particle=by_particle)
         if sample_file is None

@@ -38,7 +38,8 @@ def dump_events(
     if trust_sample_names:
         settings = (*settings, "truth.source=sample_name")
     task = load_task(task_name, settings)
-    summary = dump(task, parse_samples(sample_options, task.classes), output, max_jets=max_jets, seeds=not find_seeds)
+    samples = parse_samples(sample_options, task.classes, by_particle=task.truth.class_by == "particle")
+    summary = dump(task, samples, output, max_jets=max_jets, seeds=not find_seeds)
     jets = ", ".join(f"{number} {name}" for name, number in summary.jets.items())
     done(
         f"wrote {summary.events} events with jets ({jets}) to {summary.output}",

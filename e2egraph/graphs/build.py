@@ -15,7 +15,7 @@ from e2egraph.config import as_dict, digest
 from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
 from e2egraph.graphs.accounting import account
-from e2egraph.graphs.checks import check_task
+from e2egraph.graphs.checks import check_samples, check_task
 from e2egraph.graphs.inputs import Identified, check_alike, check_classes, check_duplicates, identify, weighted
 from e2egraph.graphs.manifest import MANIFEST_NAME, Manifest, SkippedFile, read_manifest, write_manifest
 from e2egraph.graphs.mapper import open_mapper
@@ -48,11 +48,12 @@ def build(
 
     InputError, with nothing left behind: an unreadable or unsuitable input, events given twice, a class of which no
     object is selected, a target that truth cannot give, or an output folder with other content. UnfinishedError, with
-    finished shards left for the same command to go on from: a full disk, a dead worker. ``workers`` stands for
-    ``BuildOptions(workers=…)``.
+    finished shards left for the same command to go on from: a full disk, a dead worker. UsageError: a sample of no
+    class. ``workers`` stands for ``BuildOptions(workers=…)``.
     """
     options = options or BuildOptions(workers=workers)
     check_task(task)
+    check_samples(task, samples)
     with open_mapper(options.workers, options.dask) as run:
         found, skipped = identify(task, samples, options.source, run, skip_bad_files=options.skip_bad_files)
         if (manifest := _already_there(output, task, samples, found, skipped, options)) is not None:

@@ -96,7 +96,10 @@ def build_shard(chunk: Chunk, task: TaskConfig, factors: dict[str, NDArray[np.fl
         if task.resampling is not None and factors:
             stays = kept(objects.columns, task.classes, factors, task.resampling)
             objects = objects.take(flow.cut("resampling", np.ones(len(objects), bool), stays))
-        clouds, met = make(objects)
+        try:
+            clouds, met = make(objects)
+        except InputError as error:
+            raise InputError(f"{chunk.input.path}: {error}") from error
         outcomes = cutflow.total([outcomes, met])
         if task.inputs.neighbors:
             clouds.nodes[NEIGHBORS] = nearest_neighbors(clouds, task.inputs.neighbors)

@@ -15,7 +15,7 @@ from e2egraph.events.eventfile import COLLECTIONS, EventFileWriter
 from e2egraph.events.samples import Sample
 from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.registry import open_source
-from e2egraph.graphs.checks import check_source
+from e2egraph.graphs.checks import check_samples, check_source
 from e2egraph.graphs.chunk import EVENTS_PER_STEP
 from e2egraph.tasks.objects.objects import Objects
 from e2egraph.tasks.task import TaskConfig
@@ -58,6 +58,7 @@ def dump_events(
     """
     if task.object.kind != "jet":
         raise InputError(f"task '{task.name}': event files hold jets, not objects of kind {task.object.kind}.")
+    check_samples(task, samples)
     jets = dict.fromkeys(task.classes, 0)
     events = 0
     with EventFileWriter(output) as file:

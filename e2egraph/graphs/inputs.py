@@ -89,24 +89,32 @@ def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identi
 
 
 def check_classes(samples: Sequence[Sample], found: Sequence[Identified], skipped: Sequence[SkippedFile]) -> None:
-    """InputError, with the first reason, when every file of a class (or of a sample that may hold any) was skipped."""
-    for name in dict.fromkeys(sample.of_class or sample.name for sample in samples):
-        if all(name not in (entry.file.of_class, entry.file.sample) for entry in found):
-            numbers = {sample.name for sample in samples if name in (sample.of_class, sample.name)}
-            reason = next((entry.reason for entry in skipped if entry.sample in numbers), "none was given")
-            raise InputError(f"class '{name}': every file is bad and was skipped, the first because of: {reason}")
+    """InputError, with the first reason, when every file of a class (or all files, where particles decide) was
+    skipped."""
+    for name in dict.fromkeys(sample.of_class for sample in samples):
+        if all(entry.file.of_class != name for entry in found):
+            members = {sample.name for sample in samples if sample.of_class == name}
+            reason = next((entry.reason for entry in skipped if entry.sample in members), "none was given")
+            where = "samples" if name is None else f"class '{name}'"
+            raise InputError(f"{where}: every file is bad and was skipped, the first because of: {reason}")
 
 
 def weighted(samples: Sequence[Sample], found: Sequence[Identified]) -> list[InputFile]:
-    """The files with their event weights; InputError when too few are left for a sample's ``generated_events``."""
+    """The files with their event weights; InputError when too few are left for a sample's ``generated_events``, or the
+    generator's weights of a sample with a cross-section cancel."""
     weights = [sum(entry.weights for entry in found if entry.number == number) for number in range(len(samples))]
     files = [sum(entry.number == number for entry in found) for number in range(len(samples))]
-    for sample, left in zip(samples, files, strict=True):
+    for number, (sample, left) in enumerate(zip(samples, files, strict=True)):
         if sample.generated is not None and left < len(sample.paths):
             raise InputError(
                 f"sample '{sample.name}' ({sample.paths[0]}, …): {len(sample.paths) - left} bad files were "
                 "skipped, so its generated_events no longer fits; repair the files, or list the good ones alone with "
                 "their own number."
+            )
+        if sample.cross_section is not None and sample.generated is None and left and weights[number] <= 0:
+            raise InputError(
+                f"sample '{sample.name}' ({sample.paths[0]}, …): the generator's weights add up to "
+                f"{weights[number]:g}, by which its cross_section cannot be divided; give its events a weight instead."
             )
     return [replace(entry.file, weight=samples[entry.number].event_weight(weights[entry.number])) for entry in found]
 
@@ -118,7 +126,7 @@ def check_alike(found: Sequence[Identified]) -> None:
     owners: dict[str, Identified] = {}
     for entry in found:
         owner = owners.setdefault(locations.identity(entry.file.path), entry)
-        labelled = owner.truth == entry.truth == "jet_label" and owner.file.sample != entry.file.sample
+        labelled = owner.truth == entry.truth == "jet_label" and owner.file.of_class != entry.file.of_class
         if owner is not entry and not labelled:
             raise InputError(
                 f"{entry.file.path}: given for '{owner.file.sample}' and for '{entry.file.sample}'; give it once."
@@ -172,9 +180,9 @@ def check_duplicates(found: Sequence[Identified], options: SourceOptions, *, all
 
 
 def _check_same_content(found: Sequence[Identified]) -> None:
-    owners: dict[tuple[str, str], str] = {}
+    owners: dict[tuple[str | None, str], str] = {}
     for entry in found:
-        owner = owners.setdefault((entry.file.sample, entry.file.sha256), entry.file.path)
+        owner = owners.setdefault((entry.file.of_class, entry.file.sha256), entry.file.path)
         if owner != entry.file.path:
             raise InputError(f"{entry.file.path}: the same events as {owner}, byte for byte; leave one out.")
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector import geometry
+from e2egraph.errors import InputError
 from e2egraph.graphs.columns import NODE_TYPES, variable_columns
 from e2egraph.graphs.nodeselection import above_threshold, first_nodes, near_centre
 from e2egraph.graphs.pixels import inside_pixel
@@ -131,7 +132,13 @@ def _from_collection(name: str, events: ak.Array, objects: Objects, task: TaskCo
     columns |= _coordinates(objects, pairs, places, inputs.region)
     columns["channel"] = channel[pairs.deposit].astype(NODE_TYPES["channel"])
     for variable in variable_columns(inputs):
-        columns[variable] = values_of(variables()[variable], name, fields, size)[pairs.deposit]
+        try:
+            columns[variable] = values_of(variables()[variable], name, fields, size)[pairs.deposit]
+        except (ValueError, KeyError) as error:
+            raise InputError(
+                f"variable {variable} cannot be made of {name} ({error}); give files that have what it needs, or take "
+                "it out of inputs.variables."
+            ) from error
     return columns
 
 

@@ -63,7 +63,11 @@ def write_shard(path: Path, clouds: PointClouds, schema: pa.Schema, footer: dict
     fitting = len(clouds) * NODES_PER_ROW_GROUP // max(1, int(clouds.offsets[-1]))
     rows = min(OBJECTS_PER_ROW_GROUP, max(1, fitting))
     try:
+<<<<<<< HEAD
         with replacing(path) as stream:
+=======
+        with beside.open("wb") as stream:
+>>>>>>> gtests
             pq.write_table(table, stream, compression="zstd", compression_level=3, row_group_size=rows)
     except OSError as error:
         raise write_error(path, error) from error
@@ -97,7 +101,9 @@ def read_row_groups(file: pq.ParquetFile, groups: Sequence[int], columns: Sequen
 
 def first_jets(folder: Path, number: int) -> PointClouds:
     """The first ``number`` objects of each class of a data set (fewer where its first shards hold fewer)."""
-    shards = {shard.sample: shard.name for shard in reversed(read_manifest(folder).shards)}
+    shards: dict[str, str] = {}
+    for shard in read_manifest(folder).shards:
+        shards.setdefault(shard.sample, shard.name)
     together = concatenate([read_row_groups(open_shard(folder / name), [0]) for name in shards.values()])
     label = together.jets["label"]
     return concatenate([together.take(np.flatnonzero(label == each)[:number]) for each in np.unique(label)])

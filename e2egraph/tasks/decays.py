@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 
 import awkward as ak
 import numpy as np
@@ -41,6 +42,11 @@ class Decay:
         """Whether it or a daughter asks for a status."""
         return self.status is not None or any(daughter.needs_status for daughter in self.daughters)
 
+    @property
+    def needs_mass(self) -> bool:
+        """Whether it or a daughter is found by its visible daughters, whose masses enter."""
+        return self.visible or any(daughter.needs_mass for daughter in self.daughters)
+
 
 @dataclass(frozen=True)
 class Momentum:
@@ -58,8 +64,8 @@ class Record:
 
     ``count`` [E], ``first`` [E]: entries of each event and where they begin; ``first_of_event`` [M] the same for each
     entry. ``first_copy`` and ``parent`` [M] are flat indices: of the particle's first copy, and of the first copy of
-    its mother (−1 for none). ``last_copy`` [M] marks the copy after all radiation. ``status``: 0 where the file has
-    none.
+    its mother (−1 for none). ``last_copy`` [M] marks the copy after all radiation; ``of_decay`` [M] what comes from
+    such a copy of its mother, and was not radiated before. ``status``: 0 where the file has none.
     """
 
     count: Integers
@@ -71,18 +77,18 @@ class Record:
     first_copy: Integers
     parent: Integers
     last_copy: NDArray[np.bool_]
+    of_decay: NDArray[np.bool_]
 
     @cached_property
     def visible(self) -> Momentum:
-        """Of each particle, the sum of its daughters but neutrinos; zero pT where it has none."""
+        """Of each particle, the sum of what it decays to but neutrinos; zero pT where that is nothing."""
         size = len(self.pdg_id)
-        counted = (self.parent >= 0) & self.last_copy & ~np.isin(np.abs(self.pdg_id), NEUTRINOS)
+        counted = self.of_decay & self.last_copy & ~np.isin(np.abs(self.pdg_id), NEUTRINOS)
         mother, of = self.parent[counted], self.momentum
         pt, eta, phi, mass = (values[counted] for values in (of.pt, of.eta, of.phi, of.mass))
-        momentum = np.hypot(pt * np.cosh(eta), mass)
         px, py, pz, energy = (
             np.bincount(mother, values, minlength=size)[self.first_copy]
-            for values in (pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta), momentum)
+            for values in (pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta), np.hypot(pt * np.cosh(eta), mass))
         )
         total = np.hypot(px, py)
         mass2 = energy**2 - total**2 - pz**2
@@ -125,6 +131,8 @@ def read_record(gen: ak.Array) -> Record:
     parent = np.where(parent >= 0, first_copy[parent], -1)
     last_copy = np.ones(len(mother), bool)
     last_copy[mother[is_copy]] = False
+    of_first = mother[first_copy]
+    of_decay = (of_first >= 0) & last_copy[of_first]
     zeros = np.zeros(len(pdg_id))
     return Record(
         count=count,
@@ -136,6 +144,7 @@ def read_record(gen: ak.Array) -> Record:
         first_copy=first_copy,
         parent=parent,
         last_copy=last_copy,
+        of_decay=of_decay,
     )
 
 
@@ -204,15 +213,21 @@ def _complete(pairs: _Pairs, record: Record, chain: Decay, radius: float) -> NDA
     if chain.without:
         unwanted = (parent >= 0) & np.isin(np.abs(record.pdg_id[particle]), chain.without)
         found &= np.bincount(parent[unwanted], minlength=len(particle))[first_copy] == 0
-    # Alike daughters (two quarks of a W) must be that many different particles.
+    # Every daughter asked for must be another particle. That is possible if and only if any of them, taken together,
+    # are found at least as often as they are asked for (P. Hall, J. London Math. Soc. 10 (1935) 26).
     wanted = Counter(repr(daughter) for daughter in chain.daughters)
-    for daughter in {repr(daughter): daughter for daughter in chain.daughters}.values():
-        below = np.flatnonzero(_complete(pairs, record, daughter, radius))
-        # Each particle once, however many of its copies have the status asked for.
-        _, once = np.unique(first_copy[below], return_index=True)
-        parents = parent[below[once]]
-        number = np.bincount(parents[parents >= 0], minlength=len(particle))
-        found &= number[first_copy] >= wanted[repr(daughter)]
+    below = {
+        repr(daughter): _complete(pairs, record, daughter, radius)
+        for daughter in {repr(daughter): daughter for daughter in chain.daughters}.values()
+    }
+    for size in range(1, len(below) + 1):
+        for names in combinations(below, size):
+            any_of_them = np.flatnonzero(np.logical_or.reduce([below[name] for name in names]))
+            # Each particle once, however many of its copies have the status asked for.
+            _, once = np.unique(first_copy[any_of_them], return_index=True)
+            parents = parent[any_of_them[once]]
+            number = np.bincount(parents[parents >= 0], minlength=len(particle))
+            found &= number[first_copy] >= sum(wanted[name] for name in names)
     return found
 
 

@@ -126,6 +126,8 @@ class TaskConfig:
         unknown = sorted(str(name) for name in named - set(classes))
         if unknown:
             raise ValueError(f"{unknown} are not among the classes {list(classes)}")
+        if self.truth.class_by == "particle" and self.truth.source == "sample_name":
+            raise ValueError("truth.class_by: particle finds the class of each object, so samples cannot name it")
         if self.truth.class_by == "particle" and (
             absent := [name for name in classes if name not in self.truth.decays]
         ):

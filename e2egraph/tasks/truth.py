@@ -65,8 +65,8 @@ def truth_source(truth: Truth, name: str | None, source: EventSource | PointSour
     """Where the label of class ``name`` comes from in this file (None: of every class); InputError when it holds none
     of it."""
     if name is None:
-        found = {truth_source(truth, each, source) for each in truth.decays}
-        return found.pop()
+        # A file holds the truth of every class or is refused, so that all of them have it from the same place.
+        return next(truth_source(truth, each, source) for each in truth.decays)
     has_label = "jets.truth_label" not in source.missing and name in truth.jet_labels
     if has_label and (truth.source == "jet_label" or (truth.source == "auto" and isinstance(source, PointSource))):
         # Files of images often hold several classes: their label counts for every class, whatever the sample.
@@ -76,22 +76,29 @@ def truth_source(truth: Truth, name: str | None, source: EventSource | PointSour
     # A generator record without mother links (some vintages) holds no decay chains.
     has_generator = "gen" not in source.missing and "gen.mother" not in source.missing
     if truth.source in ("auto", "generator") and has_generator:
-        if truth.decays[name].needs_status and "gen.status" in source.missing:
-            raise InputError(
-                f"{source.path}: truth of class '{name}' asks for the status of generator particles (no branch "
-                f"{source.missing.branches['gen.status']}); give a file that has it, or leave out "
-                f"truth.decays.{name}.status."
-            )
+        decay = truth.decays[name]
+        for asked, what, option in (
+            (decay.needs_status, "status", "status"),
+            (decay.needs_mass, "mass", "visible"),
+        ):
+            if asked and f"gen.{what}" in source.missing:
+                raise InputError(
+                    f"{source.path}: truth of class '{name}' asks for the {what} of generator particles (no branch "
+                    f"{source.missing.branches[f'gen.{what}']}); give a file that has it, or leave out {option} in "
+                    f"truth.decays.{name}."
+                )
         return "generator"
     if truth.source in ("auto", "jet_label") and has_label:
         return "jet_label"
     looked_for = {"generator": "gen_mother", "jet_label": "jet_truthLabel"}.get(
         truth.source, "gen_mother or jet_truthLabel"
     )
-    raise InputError(
-        f"{source.path}: no truth for class '{name}' (no branch {looked_for}); "
+    advice = (
         "add --trust-sample-names to label every object by its sample."
+        if truth.class_by == "sample"
+        else "give a file that has it."
     )
+    raise InputError(f"{source.path}: no truth for class '{name}' (no branch {looked_for}); {advice}")
 
 
 def given_columns(truth: Truth, name: str, source: TruthSource) -> tuple[str, ...]:

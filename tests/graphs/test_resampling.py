@@ -132,8 +132,8 @@ def test_the_decision_does_not_depend_on_order():
 
 
 def test_each_object_is_treated_by_the_factors_of_its_own_class():
-    both = {name: np.concatenate([a, b]) for (name, a), b in zip(
-        objects("qcd", jet_pt=[450.0, 550.0]).items(), objects("top", jet_pt=[450.0, 550.0]).values(), strict=True)}  # fmt: skip
+    qcd, top = (objects(name, jet_pt=[450.0, 550.0]) for name in CLASSES)
+    both = {name: np.concatenate([qcd[name], top[name]]) for name in qcd}
     factors = {"qcd": np.array([0.0, 1.0, 1.0]), "top": np.array([1.0, 0.0, 1.0])}
     assert kept(both, CLASSES, factors, RESAMPLING).tolist() == [False, True, True, False]
     reweight = Resampling(reference="top", edges=PT, method="reweight")

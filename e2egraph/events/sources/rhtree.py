@@ -23,8 +23,8 @@ BARREL_CRYSTALS = geometry.BARREL_ROWS * geometry.ECAL_COLUMNS
 TOWERS = geometry.HCAL_ROWS * geometry.HCAL_COLUMNS
 BARREL_TOWERS = geometry.HCAL_BARREL_ROWS * geometry.HCAL_COLUMNS
 
-# Code of a hit in a layer that has no channel: endcaps (FPIX, TID, TEC) and the outer barrel layers.
-NO_CHANNEL = 255
+# Code of a hit in a layer that has no channel, such as the endcaps (FPIX, TID, TEC): none of a channel's numbers.
+NO_CHANNEL = -1
 
 
 class RHTreeFile:
@@ -237,9 +237,10 @@ class RHTreeFile:
 def with_channel(hits: ak.Array) -> ak.Array:
     """Hits of the layers that are channels, with ``channel`` in place of subdetector and layer."""
     subdetector, layer = (ak.to_numpy(ak.flatten(hits[name])) for name in ("subdetector", "layer"))
-    code = np.full(len(layer), NO_CHANNEL, np.uint8)
+    code = np.full(len(layer), NO_CHANNEL, np.int16)
     for channel in hit_channels():
         if channel.cms is not None:
             code[(subdetector == channel.cms[0]) & (layer == channel.cms[1])] = channel
     kept = ak.zip({name: hits[name] for name in ("x", "y", "z")} | {"channel": ak.unflatten(code, ak.num(hits))})
-    return kept[kept.channel != NO_CHANNEL]
+    kept = kept[kept.channel != NO_CHANNEL]
+    return ak.with_field(kept, ak.values_astype(kept.channel, np.uint8), "channel")

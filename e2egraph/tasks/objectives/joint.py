@@ -64,6 +64,10 @@ class Joint(Objective):
     def target_names(self) -> tuple[str, ...]:
         return tuple(name for head in self.heads for name in head.target_names)
 
+    def classes_with(self, target: str) -> tuple[str, ...]:
+        learning = {name for head in self.heads if target in head.target_names for name in self.classes_of(head.kind)}
+        return tuple(name for name in self.class_names if name in learning)
+
     @property
     def outputs(self) -> Outputs:
         return Outputs(heads=tuple(part for head in self.heads for part in head.outputs.heads))

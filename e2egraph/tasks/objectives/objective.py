@@ -61,6 +61,10 @@ class Objective(ABC):
     def target_names(self) -> tuple[str, ...]:
         """Object columns that are learnt, stored as ``target_NAME``."""
 
+    def classes_with(self, target: str) -> tuple[str, ...]:
+        """The classes whose examples must have ``target``: all, unless some are not learnt from."""
+        return self.class_names
+
     @property
     @abstractmethod
     def outputs(self) -> Outputs:

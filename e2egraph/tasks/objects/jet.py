@@ -111,5 +111,11 @@ KIND = ObjectKind(
     cut_needs={"pt": "jets.pt", "eta": "jets.eta", "seed_edge": "jets.seed_ieta"},
     from_columns=from_columns,
     axis=("jet_eta", "jet_phi"),
+    column_needs={
+        **{f"jet_{name}": (f"jets.{name}",) for name in ("pt", "eta", "phi", "mass")},
+        **{name: (f"jets.{name}",) for name in ("softdrop_mass", "seed_ieta", "seed_iphi")},
+        "tau21": ("jets.tau1", "jets.tau2"),
+        "tau32": ("jets.tau2", "jets.tau3"),
+    },
     spectra={"jet_pt": "pT [GeV]", "jet_eta": "η", "softdrop_mass": "soft-drop mass [GeV]"},
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import awkward as ak
@@ -62,7 +62,8 @@ class ObjectKind:
     by default. ``centres``: the regions it can have. ``find(events, configuration)``: the objects of a chunk.
     ``cuts(objects, configuration)``: name of each cut → the objects [J] that pass, in the order they are applied.
     ``cut_needs``: cut → the field of the event record it needs. ``from_columns(columns)``: the same objects from plain
-    columns, for files of images. ``axis``: columns of η and φ that truth is matched to.
+    columns, for files of images. ``axis``: columns of η and φ that truth is matched to. ``spectra``: columns whose
+    spectra are shown → title. ``column_needs``: column → fields of the event record without which it is 0.
     """
 
     name: str
@@ -77,6 +78,7 @@ class ObjectKind:
     from_columns: Callable[[dict[str, NDArray]], Objects]
     axis: tuple[str, str]
     spectra: Mapping[str, str]
+    column_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def tower_centres(seed_ieta: NDArray, seed_iphi: NDArray) -> Centres:
