@@ -24,6 +24,10 @@ COSTS = {
 }
 
 
+# The cost that the picture shows: one jet at a time.
+LATENCY = "latency_ms_per_jet_p50@1"
+
+
 @dataclass(frozen=True)
 class Contender:
     """A model with the mean over its runs: ``figures`` by name of metric, ``costs`` by name and size (``…@64``)."""
@@ -50,7 +54,7 @@ def contenders(runs: Sequence[Path], costs: Sequence[Path]) -> list[Contender]:
     for members in by_model(evaluated).values():
         reports = [evaluated[number].report for number in members]
         model = evaluated[members[0]].model
-        if "latency_ms_per_jet_p50@1" not in found.get(model, {}):
+        if LATENCY not in found.get(model, {}):
             raise InputError(f"{model}: no latency in the benchmark files; run 'e2egraph benchmark infer' with it.")
         figures = {"parameters": float(reports[0]["parameters"])}
         for name in (AUC, EFFICIENCY, LOW_EFFICIENCY):
@@ -68,7 +72,7 @@ def front(models: Sequence[Contender], cost: str, figure: str = AUC) -> list[Con
     return [models[place] for place in pareto_front(points)]
 
 
-def pareto_records(models: Sequence[Contender], cost: str = "latency_ms_per_jet_p50@1") -> list[Record]:
+def pareto_records(models: Sequence[Contender], cost: str = LATENCY) -> list[Record]:
     """Every figure of every model, and 1 for ``on_front`` where no model of lower latency has a higher AUC."""
     optimal = {one.model for one in front(models, cost)}
     records = []

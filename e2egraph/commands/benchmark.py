@@ -223,14 +223,15 @@ def train(data: Path, output: Path, models: tuple[str, ...], steps: int, repeats
 @click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (table and picture beside it).")
 def pareto(runs: tuple[Path, ...], costs: tuple[Path, ...], output: Path) -> None:
     """Quality of evaluated runs against their cost: table, picture, and the models that no other beats in both."""
-    from e2egraph.benchmark.pareto import contenders, pareto_records
+    from e2egraph.benchmark.pareto import LATENCY, contenders, front, pareto_records
     from e2egraph.evaluation.compare.evaluated_run import read_evaluated
     from e2egraph.plots.pareto import plot_pareto
-    from e2egraph.plots.scores import label_of
+    from e2egraph.plots.style import label_of
 
     models = contenders(runs, costs)
     output.parent.mkdir(parents=True, exist_ok=True)
-    plot_pareto(models, output.with_suffix(""), label_of(read_evaluated(runs)[0].scores().jets["run"]))
+    label = label_of(read_evaluated(runs)[0].scores().jets["run"])
+    plot_pareto(models, front(models, LATENCY), LATENCY, output.with_suffix(""), label)
     _finish(output, pareto_records(models))
 
 

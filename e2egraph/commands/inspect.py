@@ -56,7 +56,7 @@ def inspect(
 
             drawn += (draw_average_images if view == "average" else draw_spectra)(folder, plot.with_suffix(""))
     if masses is not None:
-        from e2egraph.plots.scores import plot_masses
+        from e2egraph.plots.data import plot_masses
 
         drawn += plot_masses(folder, masses.with_suffix(""))
     what = f"wrote {', '.join(map(str, drawn))}" if drawn else "nothing written"

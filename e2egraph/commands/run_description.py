@@ -27,7 +27,7 @@ def describe_run(run: RunInfo, data: Path, jets: PointClouds) -> BundleInfo:
     Jets are counted where ``data`` is what the run was trained on; the figures of ``e2egraph evaluate`` are taken where
     the run's folder holds them.
     """
-    from e2egraph.evaluation.simulated import all_simulated
+    from e2egraph.data.simulated import all_simulated
 
     return BundleInfo(
         model=run.model.name,

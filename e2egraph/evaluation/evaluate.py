@@ -111,7 +111,7 @@ def evaluate_share(
         origin = {**about, "e2egraph": __version__}
         write_significance(expected, planned.analysis, target, origin, scores.jets["run"], plots=plots)
     if plots:
-        from e2egraph.plots.scores import label_of
+        from e2egraph.plots.style import label_of
 
         judge.plots(found, scores, info.model.name, target, label_of(scores.jets["run"]))
     content = _report(found, info, table, split, parameters)

@@ -63,11 +63,7 @@ def write_shard(path: Path, clouds: PointClouds, schema: pa.Schema, footer: dict
     fitting = len(clouds) * NODES_PER_ROW_GROUP // max(1, int(clouds.offsets[-1]))
     rows = min(OBJECTS_PER_ROW_GROUP, max(1, fitting))
     try:
-<<<<<<< HEAD
         with replacing(path) as stream:
-=======
-        with beside.open("wb") as stream:
->>>>>>> gtests
             pq.write_table(table, stream, compression="zstd", compression_level=3, row_group_size=rows)
     except OSError as error:
         raise write_error(path, error) from error

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mplhep
 import numpy as np
-from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-from e2egraph.evaluation.ablation.results import Ablation, Cell, CellFigure, InputRow
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES
-from e2egraph.evaluation.metrics.pareto_front import pareto_front
-from e2egraph.plots.scores import save
+from e2egraph.plots.style import figure_style, save
+
+if TYPE_CHECKING:
+    from e2egraph.evaluation.ablation.results import Ablation, Cell, CellFigure, InputRow
 
 _MARKERS = "osD^vP*X"
 
 
-def plot_inputs(ablation: Ablation, stem: Path, label: str) -> list[Path]:
-    """AUC (left) and efficiency at 1% mistag (right) by inputs, a point a model with its error; published ones open."""
+@dataclass(frozen=True)
+class CostPanel:
+    """``points``: (cost, cell) of the axis ``title``; ``front``: (cost, figure) of those that no other beats."""
+
+    title: str
+    points: tuple[tuple[float, Cell], ...]
+    front: tuple[tuple[float, float], ...]
+
+
+def plot_inputs(ablation: Ablation, figures: Mapping[str, str], stem: Path, label: str) -> list[Path]:
+    """A panel for each of ``figures`` (name → title) by inputs, a point a model with its error; published ones open."""
     rows = [row for row in ablation.rows if ablation.main_cells(row.name)]
-    with style.context(mplhep.style.CMS):
-        figure = Figure(figsize=(16, 3.5 + 0.75 * len(rows)), layout="constrained")
-        left, right = figure.subplots(1, 2, sharey=True)
-        for axes, name in ((left, AUC), (right, EFFICIENCY)):
+    with figure_style():
+        figure = Figure(figsize=(8 * len(figures), 3.5 + 0.75 * len(rows)), layout="constrained")
+        panels = figure.subplots(1, len(figures), sharey=True, squeeze=False)[0]
+        for axes, (name, title) in zip(panels, figures.items(), strict=True):
             for number, model in enumerate(ablation.models):
                 shift = 0.4 * ((number + 0.5) / len(ablation.models) - 0.5)
                 points = [
@@ -37,39 +46,31 @@ def plot_inputs(ablation: Ablation, stem: Path, label: str) -> list[Path]:
                 ]
                 _dots(axes, points, model, number)
             _published(axes, rows, name)
-            axes.set(xlabel=FIGURES[name].title[:1].upper() + FIGURES[name].title[1:], ylim=(-0.6, len(rows) - 0.4))
+            axes.set(xlabel=_upper(title), ylim=(-0.6, len(rows) - 0.4))
             axes.grid(axis="y", alpha=0.3)
             axes.minorticks_off()
-        left.set_yticks(range(len(rows)), [row.title for row in reversed(rows)], fontsize="x-small")
-        handles, names = right.get_legend_handles_labels()
+        panels[0].set_yticks(range(len(rows)), [row.title for row in reversed(rows)], fontsize="x-small")
+        handles, names = panels[-1].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize="xx-small")
-        left.set_title(label, loc="left", fontsize="small")
+        panels[0].set_title(label, loc="left", fontsize="small")
         return save(figure, stem)
 
 
-def plot_costs(ablation: Ablation, stem: Path, label: str) -> list[Path] | None:
-    """AUC against ONNX Runtime's time and against FLOPs, a point a model and inputs, with the Pareto front.
+def plot_costs(
+    ablation: Ablation, panels: Sequence[CostPanel], name: str, title: str, stem: Path, label: str
+) -> list[Path] | None:
+    """Figure ``name`` with its ``title`` against each cost, a point a model and inputs, with the Pareto front.
 
-    None where no cost is known.
+    None without ``panels``: no cost is known.
     """
-    cells = [
-        (cell, cell.cost)
-        for row in ablation.rows
-        for cell in ablation.main_cells(row.name)
-        if cell.cost is not None and cell.figures[AUC].mean is not None
-    ]
-    if not cells:
+    if not panels:
         return None
-    timed = [(cost.onnx_ms_per_jet, cell) for cell, cost in cells if cost.onnx_ms_per_jet]
-    counted = [(cost.flops / 1e6, cell) for cell, cost in cells]
-    panels = [("ONNX Runtime, one thread [ms/jet]", timed), ("Forward pass [MFLOPs/jet]", counted)]
-    panels = [panel for panel in panels if panel[1]]
-    with style.context(mplhep.style.CMS):
+    with figure_style():
         figure = Figure(figsize=(9 * len(panels), 10), layout="constrained")
-        for place, (title, points) in enumerate(panels, 1):
+        for place, panel in enumerate(panels, 1):
             axes = figure.add_subplot(1, len(panels), place)
-            _against_cost(axes, ablation, points)
-            axes.set(xscale="log", xlabel=title, ylabel="ROC AUC")
+            _against_cost(axes, ablation, panel, name)
+            axes.set(xscale="log", xlabel=panel.title, ylabel=_upper(title))
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
             axes.xaxis.set_minor_formatter(NullFormatter())
@@ -82,40 +83,39 @@ def plot_costs(ablation: Ablation, stem: Path, label: str) -> list[Path] | None:
         return save(figure, stem)
 
 
-def _against_cost(axes: Axes, ablation: Ablation, points: Sequence[tuple[float, Cell]]) -> None:
+def _against_cost(axes: Axes, ablation: Ablation, panel: CostPanel, name: str) -> None:
     """Points with their errors and the names of their rows, filled for all inputs, and the front of them all."""
     full = ablation.full_row
-    areas = [(cost, cell.figures[AUC].mean or 0.0) for cost, cell in points]
-    best = [areas[place] for place in pareto_front(areas)]
-    axes.step(
-        [x for x, _ in best], [y for _, y in best], where="post", color="grey", linestyle=":", label="Pareto front"
-    )
-    for (x, y), (_, cell) in zip(areas, points, strict=True):
+    x, y = zip(*panel.front, strict=True)
+    axes.step(x, y, where="post", color="grey", linestyle=":", label="Pareto front")
+    for cost, cell in panel.points:
+        value = cell.figures[name].mean or 0.0
         number = ablation.models.index(cell.model)
         whole = full is not None and cell.row == full.name
         axes.errorbar(
-            [x],
-            [y],
-            yerr=cell.figures[AUC].error,
+            [cost],
+            [value],
+            yerr=cell.figures[name].error,
             fmt=_marker(number),
             color=f"C{number}",
             markersize=13 if whole else 9,
             markerfacecolor=f"C{number}" if whole else "white",
         )
-        axes.annotate(cell.row, (x, y), xytext=(8, 4), textcoords="offset points", fontsize=11)
+        axes.annotate(cell.row, (cost, value), xytext=(8, 4), textcoords="offset points", fontsize=11)
     for number, model in enumerate(ablation.models):
-        name = model if full is None else f"{model} (filled: {full.title})"
-        axes.plot([], [], _marker(number), color=f"C{number}", label=name)
+        said = model if full is None else f"{model} (filled: {full.title})"
+        axes.plot([], [], _marker(number), color=f"C{number}", label=said)
 
 
-def plot_learning_curve(ablation: Ablation, stem: Path, label: str) -> list[Path] | None:
-    """AUC and efficiency at 1% mistag of all inputs against the number of training jets; None for a single number."""
+def plot_learning_curve(ablation: Ablation, figures: Mapping[str, str], stem: Path, label: str) -> list[Path] | None:
+    """Each of ``figures`` (name → title) of all inputs by the number of training jets; None for a single number."""
     curves = {model: ablation.learning_curve(model) for model in ablation.models}
     if max((len(cells) for cells in curves.values()), default=0) < 2:
         return None
-    with style.context(mplhep.style.CMS):
-        figure = Figure(figsize=(18, 8), layout="constrained")
-        for axes, name in zip(figure.subplots(1, 2), (AUC, EFFICIENCY), strict=True):
+    with figure_style():
+        figure = Figure(figsize=(9 * len(figures), 8), layout="constrained")
+        panels = figure.subplots(1, len(figures), squeeze=False)[0]
+        for axes, (name, title) in zip(panels, figures.items(), strict=True):
             for number, (model, cells) in enumerate(curves.items()):
                 known = [(c.jets_learnt, c.figures[name]) for c in cells if c.figures[name].mean is not None]
                 axes.errorbar(
@@ -124,15 +124,17 @@ def plot_learning_curve(ablation: Ablation, stem: Path, label: str) -> list[Path
                     yerr=[figure_of.error or 0.0 for _, figure_of in known],
                     fmt=_marker(number) + "-", color=f"C{number}", markersize=9, label=model, capsize=3,
                 )  # fmt: skip
-            title = FIGURES[name].title
-            axes.set(xscale="log", xlabel="Training jets", ylabel=title[:1].upper() + title[1:])
+            axes.set(xscale="log", xlabel="Training jets", ylabel=_upper(title))
             sizes = sorted({cell.jets_learnt for cells in curves.values() for cell in cells})
             axes.set_xticks(sizes, [f"{jets:,}" for jets in sizes], fontsize="x-small")
             axes.xaxis.set_minor_locator(NullLocator())
             axes.legend(loc="lower right", fontsize="small")
-            if name == AUC:
-                axes.set_title(label, loc="left", fontsize="small")
+        panels[0].set_title(label, loc="left", fontsize="small")
         return save(figure, stem)
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _marker(number: int) -> str:
@@ -157,7 +159,7 @@ def _published(axes: Axes, rows: Sequence[InputRow], name: str) -> None:
     values = []
     for place, row in enumerate(rows):
         if row.published is not None:
-            value = row.published.auc if name == AUC else row.published.signal_efficiency_at_1pct_mistag
+            value = getattr(row.published, name, None)
             if value is not None:
                 values.append((value, len(rows) - 1 - place))
     published = next((row.published for row in rows if row.published is not None), None)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import mplhep
 import numpy as np
-from matplotlib import rc_context, style
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from e2egraph.detector.channels import hit_channels
 from e2egraph.graphs.pointclouds import PointClouds
-from e2egraph.plots.scores import save
+from e2egraph.plots.style import figure_style, save
 from e2egraph.tasks.region import Region
 
 # Colours reach their full strength at this quantile of |attribution|, lest a single node bleach all others.
@@ -36,7 +34,7 @@ def draw_attribution(
     hits = np.isin(jet.nodes["channel"], [int(channel) for channel in hit_channels()])
     area = np.clip(_AREA_PER_GEV * jet.nodes["value"], _SMALLEST_AREA, _LARGEST_AREA)
     area = np.where(hits, _HIT_AREA, area)
-    with style.context(mplhep.style.CMS), rc_context({"font.size": 15}):
+    with figure_style(15):
         figure = Figure(figsize=(8.5 * len(maps), 7.5), layout="constrained")
         panels = figure.subplots(1, len(maps), squeeze=False, sharey=True)[0]
         for axes, (name, attribution) in zip(panels, maps.items(), strict=True):
@@ -78,7 +76,7 @@ def plot_channel_attribution(
     """
     seen = np.any([np.asarray(change).any(axis=0) for change in changes.values()], axis=0)
     drawn = np.flatnonzero(seen)
-    with style.context(mplhep.style.CMS), rc_context({"font.size": 15}):
+    with figure_style(15):
         figure = Figure(figsize=(7.5 * len(classes), 1.5 + 0.6 * max(len(drawn), 4)), layout="constrained")
         panels = figure.subplots(1, len(classes), squeeze=False, sharey=True)[0]
         height = 0.8 / len(changes)

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mplhep
-from matplotlib import rc_context, style
 from matplotlib.figure import Figure
 
-from e2egraph.evaluation.compare.binned_paired import PairedBin
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES
-from e2egraph.plots.scores import save
+from e2egraph.plots.style import figure_style, save
+
+if TYPE_CHECKING:
+    from e2egraph.evaluation.compare.binned_paired import PairedBin
 
 
 def plot_differences(
-    bins: dict[str, list[PairedBin]], names: Sequence[str], stem: Path, label: str, figures: Sequence[str] = ()
+    bins: Mapping[str, Sequence[PairedBin]], names: Sequence[str], figures: Mapping[str, str], stem: Path, label: str
 ) -> list[Path]:
     """A panel for each quantity (columns; axis title → bins) and figure (rows): contenders minus the reference.
 
-    ``names``: the contenders drawn; ``figures``: by default AUC and efficiency at 1% mistag; ``label`` as
-    ``plots.label_of`` gives it. Points stand at the median of the bin's jets, a bar across shows the bin; a bin without
-    a figure has no point.
+    ``names``: the contenders drawn; ``figures``: name → title of those drawn; ``label`` as ``style.label_of`` gives it.
+    Points stand at the median of the bin's jets, a bar across shows the bin; a bin without a figure has no point.
     """
-    rows = tuple(figures) or (AUC, EFFICIENCY)
-    with style.context(mplhep.style.CMS), rc_context({"font.size": 15}):
-        figure = Figure(figsize=(6.0 * len(bins), 4.6 * len(rows)), layout="constrained")
-        panels = figure.subplots(len(rows), len(bins), squeeze=False, sharey="row")
+    with figure_style(15):
+        figure = Figure(figsize=(6.0 * len(bins), 4.6 * len(figures)), layout="constrained")
+        panels = figure.subplots(len(figures), len(bins), squeeze=False, sharey="row")
         for column, (quantity, parts) in enumerate(bins.items()):
-            for row, name in enumerate(rows):
+            for row, (name, title) in enumerate(figures.items()):
                 axes = panels[row][column]
                 for number, contender in enumerate(names):
                     found = [(part, part.difference(contender, name)) for part in parts]
@@ -49,8 +47,8 @@ def plot_differences(
                     )
                 axes.axhline(0.0, color="grey", linestyle=":", linewidth=1)
                 if column == 0:
-                    axes.set_ylabel(f"$\\Delta$ {FIGURES[name].title}", fontsize="small")
-                if row == len(rows) - 1:
+                    axes.set_ylabel(f"$\\Delta$ {title}", fontsize="small")
+                if row == len(figures) - 1:
                     axes.set_xlabel(quantity)
         panels[0][0].legend(fontsize="x-small")
         figure.suptitle(label, x=0.02, horizontalalignment="left", fontsize="small")

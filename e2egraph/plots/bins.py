@@ -1,4 +1,4 @@
-"""A tagger in bins of jet quantities: AUC, and what the one cut that gives 1% mistag over all jets does in each bin."""
+"""A tagger in bins of jet quantities: AUC, and what one cut that is common to all jets does in each bin."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import mplhep
 import numpy as np
-from matplotlib import rc_context, style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from e2egraph.evaluation.metrics.roc import WORKING_POINT
-from e2egraph.plots.scores import save
-
-_TITLES = {"jet_pt": r"jet $p_\mathrm{T}$ [GeV]", "jet_abs_eta": r"jet $|\eta|$", "n_pv": "primary vertices"}
+from e2egraph.plots.style import QUANTITY_TITLES, figure_style, save
 
 # Row of panels → (what, its error, title).
 _ROWS = (
@@ -25,9 +20,12 @@ _ROWS = (
 )
 
 
-def plot_bins(bins: Mapping[str, Sequence[Mapping[str, Any]]], stem: Path, label: str) -> list[Path]:
-    """A column a quantity, its bins as in ``metrics.json``; bins without figures stay empty. ``stem``: no suffix."""
-    with style.context(mplhep.style.CMS), rc_context({"font.size": 18}):
+def plot_bins(bins: Mapping[str, Sequence[Mapping[str, Any]]], stem: Path, label: str, *, mistag: float) -> list[Path]:
+    """A column a quantity, its bins as in ``metrics.json``; bins without figures stay empty.
+
+    ``stem``: path without suffix; ``mistag``: what the common cut gives over all jets.
+    """
+    with figure_style(18):
         figure = Figure(figsize=(5.5 * len(bins) + 1.0, 12), layout="constrained")
         grid = figure.subplots(len(_ROWS), len(bins), sharex="col", sharey="row", squeeze=False)
         for column, (name, of_quantity) in enumerate(bins.items()):
@@ -36,11 +34,11 @@ def plot_bins(bins: Mapping[str, Sequence[Mapping[str, Any]]], stem: Path, label
                 _points(axes, of_quantity, what, error)
                 if column == 0:
                     axes.set_ylabel(title)
-            grid[-1, column].axhline(WORKING_POINT, color="grey", linestyle=":", linewidth=1)
-            grid[-1, column].set_xlabel(_TITLES.get(name, name))
+            grid[-1, column].axhline(mistag, color="grey", linestyle=":", linewidth=1)
+            grid[-1, column].set_xlabel(QUANTITY_TITLES.get(name, name))
         # Once every column has stretched the common axis.
         grid[-1, 0].set_ylim(bottom=0.0)
-        cut = f"cut of {100 * WORKING_POINT:g}% mistag over all jets"
+        cut = f"cut of {100 * mistag:g}% mistag over all jets"
         figure.suptitle(
             f"{label}: AUC, and efficiency and mistag rate of the {cut}", x=0.02, ha="left", fontsize="small"
         )

@@ -8,7 +8,6 @@ import hist
 import mplhep
 import numpy as np
 import torch
-from matplotlib import rc_context, style
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -16,11 +15,12 @@ from numpy.typing import NDArray
 from e2egraph.data.batch import JetBatch
 from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
+from e2egraph.errors import InputError
 from e2egraph.graphs.columns import SPLITS
 from e2egraph.graphs.shards import first_jets
 from e2egraph.models.image.planes import planes_of
 from e2egraph.models.image.rasterize import Rasterize
-from e2egraph.plots.scores import label_of, save
+from e2egraph.plots.style import draw_by_class, figure_style, label_of, one_panel, save, save_titled
 from e2egraph.tasks.inputs import Inputs
 
 # Plane → what its mean is called.
@@ -35,6 +35,9 @@ DYNAMIC_RANGE = 1e-4
 SPECTRA = {"jet_pt": r"jet $p_\mathrm{T}$ [GeV]", "softdrop_mass": "soft-drop mass [GeV]", "n_nodes": "nodes"}
 
 
+MASS_RANGE, MASS_BINS = (0.0, 300.0), 50  # [GeV]
+
+
 def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Path]:
     """Mean image of the first ``jets`` jets of each class, a row a class, a column a plane."""
     table = read_table(data)
@@ -43,7 +46,7 @@ def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Pat
     half_eta, half_phi = inputs.region.half_eta, inputs.region.half_phi
     planes = {name: title for name, title in PLANES.items() if name in planes_of(inputs)}
     means = {number: _mean_image(data, number, jets, inputs, tuple(planes)) for number in range(len(classes))}
-    with style.context(mplhep.style.CMS), rc_context({"font.size": 14}):
+    with figure_style(14):
         figure = Figure(figsize=(4.6 * len(planes), 4.2 * len(classes)), layout="constrained")
         grid = figure.subplots(len(classes), len(planes), squeeze=False)
         for row, name in enumerate(classes):
@@ -70,7 +73,7 @@ def draw_spectra(data: Path, stem: Path) -> list[Path]:
     """pT, soft-drop mass and number of nodes of the jets of each class, weighted and normalised to one."""
     table = read_table(data, extra=("weight", *SPECTRA))
     classes = table.manifest.classes
-    with style.context(mplhep.style.CMS), rc_context({"font.size": 16}):
+    with figure_style(16):
         figure = Figure(figsize=(7 * len(SPECTRA), 6.5), layout="constrained")
         for axes, (name, title) in zip(figure.subplots(1, len(SPECTRA)), SPECTRA.items(), strict=True):
             values = table.columns[name].astype(np.float64)
@@ -92,6 +95,22 @@ def draw_spectra(data: Path, stem: Path) -> list[Path]:
         splits = {split: int((table.columns["split"] == split).sum()) for split in SPLITS}
         figure.supxlabel(", ".join(f"{split}: {number} jets" for split, number in splits.items()), fontsize="small")
         return save(figure, stem)
+
+
+def plot_masses(data: Path, stem: Path) -> list[Path]:
+    """Soft-drop mass of every class of a data set, normalised to one; InputError when the data set holds none."""
+    table = read_table(data, extra=("softdrop_mass",))
+    mass, weight = table.columns["softdrop_mass"], table.columns["weight"]
+    if not mass.any():
+        raise InputError(f"{data}: no soft-drop mass (its inputs did not hold it); build from inputs that have it.")
+    classes = table.manifest.classes
+    with one_panel() as (figure, axes):
+        class_of, edges = np.array(classes)[table.columns["label"]], np.linspace(*MASS_RANGE, MASS_BINS + 1)
+        draw_by_class(axes, mass, class_of, classes, edges, weight)
+        axes.set(xlabel="Soft-drop mass [GeV]", ylabel="Jets (normalised)", xlim=MASS_RANGE)
+        axes.set_ylim(bottom=0.0)
+        axes.legend()
+        return save_titled(figure, axes, stem, label_of(table.columns["run"]))
 
 
 def _mean_image(data: Path, label: int, jets: int, inputs: Inputs, planes: tuple[str, ...]) -> NDArray[np.float64]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import awkward as ak
-import mplhep
 import numpy as np
-from matplotlib import rc_context, style
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -19,7 +17,7 @@ from e2egraph.errors import InputError
 from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.registry import SourceOptions, open_source
 from e2egraph.plots.jet_display import COLOURS
-from e2egraph.plots.scores import label_of, save
+from e2egraph.plots.style import figure_style, label_of, save
 
 # Length of a calorimeter bar [cm] for each GeV½: areas of showers stay comparable from 1 to 1000 GeV.
 CM_PER_ROOT_GEV = 6.0
@@ -42,7 +40,7 @@ def draw_event(path: str, stem: Path, *, entry: int = 0, options: SourceOptions 
         raise InputError(f"{path}: no entry {entry}; give a number from 0 to {source.n_events - 1}.")
     collections = [name for name in ("tracks", "hits", "ecal", "hcal", "jets") if name not in source.missing]
     event = source.read(entry, entry + 1, ["id", *collections])[0]
-    with style.context(mplhep.style.CMS), rc_context({"font.size": 16}):
+    with figure_style(16):
         figure = Figure(figsize=(17, 8.5), layout="constrained")
         left, right = figure.subplots(1, 2)
         _draw_transverse(left, event)

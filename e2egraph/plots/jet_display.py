@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import mplhep
 import numpy as np
-from matplotlib import colors, rc_context, style
+from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -21,7 +20,7 @@ from e2egraph.errors import InputError
 from e2egraph.graphs.pointclouds import PointClouds
 from e2egraph.models.image.planes import PUBLISHED_CHANNELS
 from e2egraph.models.image.rasterize import Rasterize
-from e2egraph.plots.scores import label_of, save
+from e2egraph.plots.style import figure_style, label_of, save
 from e2egraph.tasks.region import Region
 
 # One colour a detector: tracks, pixel and strip hits, the two calorimeters.
@@ -62,7 +61,7 @@ def draw_jet(data: Path, stem: Path, *, number: int | None = None, label: str | 
     rasterize = Rasterize(inputs)
     image = rasterize(batch.points, batch.features, batch.mask)[0].numpy()
 
-    with style.context(mplhep.style.CMS), rc_context({"font.size": 16}):
+    with figure_style(16):
         figure = Figure(figsize=(17, 8.5), layout="constrained")
         left, right = figure.subplots(1, 2)
         _draw_points(left, jet, inputs.region)

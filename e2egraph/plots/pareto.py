@@ -4,34 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mplhep
-from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from e2egraph.benchmark.pareto import Contender, front
-from e2egraph.evaluation.metrics.figures import AUC
-from e2egraph.plots.scores import save
+from e2egraph.plots.style import figure_style, save
 
-LATENCY = "latency_ms_per_jet_p50@1"
+if TYPE_CHECKING:
+    from e2egraph.benchmark.pareto import Contender
+
+_AUC = "auc"
 
 
-def plot_pareto(models: Sequence[Contender], stem: Path, label: str) -> list[Path]:
-    """``stem``.png and .pdf; ``label`` as ``plots.label_of`` gives it. Areas of points grow with the parameters.
+def plot_pareto(
+    models: Sequence[Contender], best: Sequence[Contender], cost: str, stem: Path, label: str
+) -> list[Path]:
+    """``stem``.png and .pdf; ``label`` as ``style.label_of`` gives it. Areas of points grow with the parameters.
+
+    ``best``: those on the front of AUC against the latency named ``cost``, by rising latency.
 
     Points are numbered by falling AUC, since names would cover each other. 1 − AUC is drawn on a logarithmic scale.
     """
-    with style.context(mplhep.style.CMS):
+    with figure_style():
         figure = Figure(figsize=(13, 8), layout="constrained")
         axes = figure.add_subplot()
-        best = front(models, LATENCY)
         axes.step(
-            [one.costs[LATENCY] for one in best], [1.0 - one.figures[AUC] for one in best], where="post",
+            [one.costs[cost] for one in best], [1.0 - one.figures[_AUC] for one in best], where="post",
             color="grey", linestyle=":", label="Pareto front",
         )  # fmt: skip
-        for number, one in enumerate(sorted(models, key=lambda one: -one.figures[AUC]), 1):
-            at = (one.costs[LATENCY], 1.0 - one.figures[AUC])
+        for number, one in enumerate(sorted(models, key=lambda one: -one.figures[_AUC]), 1):
+            at = (one.costs[cost], 1.0 - one.figures[_AUC])
             color = "tab:red" if one in best else "tab:blue"
             axes.scatter(*at, s=40 + one.figures["parameters"] / 1500, color=color, alpha=0.5)
             axes.annotate(str(number), at, xytext=(6, 6), textcoords="offset points", fontsize="xx-small")

@@ -6,19 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import mplhep
 import numpy as np
-from matplotlib import rc_context, style
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from e2egraph.plots.scores import save
+from e2egraph.plots.style import QUANTITY_TITLES, figure_style, save, with_unit
 
 # predicted/true is drawn up to here.
 LARGEST_RESPONSE, BINS = 2.0, 60
-
-_TITLES = {"jet_pt": r"jet $p_\mathrm{T}$ [GeV]", "jet_abs_eta": r"jet $|\eta|$"}
 
 _ROWS = (
     ("response", "Median of predicted/true"),
@@ -27,17 +23,12 @@ _ROWS = (
 )
 
 
-def with_unit(name: str, unit: str) -> str:
-    """Title of an axis."""
-    return f"{name} [{unit}]" if unit else name
-
-
 def plot_true_against_predicted(
     histogram: Mapping[str, Any], name: str, unit: str, stem: Path, label: str
 ) -> list[Path]:
     """The two-dimensional histogram of ``metrics.json`` with the diagonal. ``stem``: path without suffix."""
     edges, counts = np.asarray(histogram["edges"]), np.asarray(histogram["counts"])
-    with style.context(mplhep.style.CMS), rc_context({"font.size": 18}):
+    with figure_style(18):
         figure = Figure(figsize=(10, 8.5), layout="constrained")
         axes = figure.subplots()
         filled = counts[counts > 0]
@@ -55,7 +46,7 @@ def plot_true_against_predicted(
 
 def plot_response(response: NDArray, weight: NDArray, name: str, model: str, stem: Path, label: str) -> list[Path]:
     """Distribution of predicted/true [J], normalised to one; what lies beyond the axis is counted in its last bins."""
-    with style.context(mplhep.style.CMS), rc_context({"font.size": 18}):
+    with figure_style(18):
         figure = Figure(figsize=(9, 8), layout="constrained")
         axes = figure.subplots()
         edges = np.linspace(0.0, LARGEST_RESPONSE, BINS + 1)
@@ -72,7 +63,7 @@ def plot_regression_bins(
     bins: Mapping[str, Sequence[Mapping[str, Any]]], name: str, unit: str, stem: Path, label: str
 ) -> list[Path]:
     """A column a quantity, its bins as in ``metrics.json``, a row a figure; bins without figures stay empty."""
-    with style.context(mplhep.style.CMS), rc_context({"font.size": 18}):
+    with figure_style(18):
         figure = Figure(figsize=(5.5 * max(len(bins), 1) + 1.0, 12), layout="constrained")
         grid = figure.subplots(len(_ROWS), max(len(bins), 1), sharex="col", sharey="row", squeeze=False)
         for column, (quantity, of_quantity) in enumerate(bins.items()):
@@ -85,7 +76,7 @@ def plot_regression_bins(
                     axes.errorbar((low + high) / 2.0, value, xerr=(high - low) / 2.0, yerr=error, fmt="o", color="C0")
                 if column == 0:
                     axes.set_ylabel(with_unit(title, unit) if what == "mae" else title)
-            title = with_unit(f"true {name}", unit) if quantity == name else _TITLES.get(quantity, quantity)
+            title = with_unit(f"true {name}", unit) if quantity == name else QUANTITY_TITLES.get(quantity, quantity)
             grid[-1, column].set_xlabel(title)
         figure.suptitle(f"{label}: {name}", x=0.02, ha="left", fontsize="small")
         return save(figure, stem)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mplhep
 import numpy as np
-from matplotlib import style
-from matplotlib.figure import Figure
 
-from e2egraph.evaluation.metrics.sculpting import MassSculpting
-from e2egraph.plots.scores import draw_banded, save
+from e2egraph.plots.style import QUANTITY_TITLES, draw_banded, save_titled, with_ratio
 
-_TITLES = {"softdrop_mass": "Soft-drop mass [GeV]", "jet_mass": "Jet mass [GeV]"}
+if TYPE_CHECKING:
+    from e2egraph.evaluation.metrics.sculpting import MassSculpting
 
 
 def plot_sculpting(sculpting: MassSculpting, stem: Path, label: str) -> list[Path]:
@@ -22,9 +20,7 @@ def plot_sculpting(sculpting: MassSculpting, stem: Path, label: str) -> list[Pat
         np.array(values)[: len(edges) - 1]
         for values in (sculpting.before, sculpting.before_error, sculpting.after, sculpting.after_error)
     )
-    with style.context(mplhep.style.CMS):
-        figure = Figure(figsize=(9, 10), layout="constrained")
-        axes, ratio = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    with with_ratio() as (figure, axes, ratio):
         draw_banded(axes, before, before_error, edges, "All background")
         share = f"{100 * sculpting.background_efficiency:.0f}%"
         draw_banded(axes, after, after_error, edges, f"Highest scores, {share}")
@@ -43,7 +39,8 @@ def plot_sculpting(sculpting: MassSculpting, stem: Path, label: str) -> list[Pat
             color="C1",
         )
         ratio.axhline(1.0, color="grey", linestyle=":", linewidth=1)
-        ratio.set(xlabel=_TITLES.get(sculpting.variable, sculpting.variable), ylabel="Ratio", xlim=edges[[0, -1]])
+        ratio.set(
+            xlabel=QUANTITY_TITLES.get(sculpting.variable, sculpting.variable), ylabel="Ratio", xlim=edges[[0, -1]]
+        )
         ratio.set_ylim(bottom=0.0)
-        axes.set_title(label, loc="left", fontsize="small")
-        return save(figure, stem)
+        return save_titled(figure, axes, stem, label)

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mplhep
 import numpy as np
-from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from e2egraph.evaluation.significance.formulas import FIVE_SIGMA, asimov_z
-from e2egraph.evaluation.significance.results import Significance
-from e2egraph.plots.scores import save
+from e2egraph.plots.style import figure_style, save
+
+if TYPE_CHECKING:
+    from e2egraph.evaluation.significance.results import Significance
 
 # Scores are drawn on a logit axis, which ends before 0 and 1.
 _INNERMOST = 1e-6
 
 
-def plot_significance(result: Significance, stem: Path, label: str) -> list[Path]:
-    """Z above, expected jets below; PNG and PDF. ``stem``: the path without suffix; ``label`` as ``label_of``."""
+def plot_significance(
+    result: Significance, statistical: NDArray, discovery: float, stem: Path, label: str
+) -> list[Path]:
+    """Z above, expected jets below; PNG and PDF. ``stem``: the path without suffix; ``label`` as ``label_of``.
+
+    ``statistical`` [K]: Z (Asimov) at each threshold of the scan without the background's uncertainty, NaN where too
+    few background jets pass; ``discovery``: the Z that counts as one.
+    """
     scan = result.scan
     cut, signal, background = (np.array(values) for values in (scan.threshold, scan.signal, scan.background))
     asimov = np.array([np.nan if z is None else z for z in scan.z_asimov])
     exact = np.array([np.nan if z is None else z for z in scan.z_exact])
     x = np.clip(cut, _INNERMOST, 1.0 - _INNERMOST)
     used = np.isfinite(asimov)
-    with style.context(mplhep.style.CMS):
+    with figure_style():
         figure = Figure(figsize=(10, 11), layout="constrained")
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         percent = f"{100 * result.background_uncertainty:g}%"
@@ -36,18 +42,18 @@ def plot_significance(result: Significance, stem: Path, label: str) -> list[Path
         axes.plot(x[used], asimov[used], color="C0", linewidth=2.5, label=name)
         axes.plot(x[used], exact[used], color="C1", linestyle="--", linewidth=2, label="exact")
         if not certain:
-            statistical = asimov_z(signal[used], background[used])
-            axes.plot(x[used], statistical, color="C0", linestyle=":", linewidth=2, label="Asimov, statistical")
+            axes.plot(x[used], statistical[used], color="C0", linestyle=":", linewidth=2, label="Asimov, statistical")
         _optimum(axes, result)
         _cuts(axes, result, x, background)
-        axes.axhline(FIVE_SIGMA, color="grey", linewidth=1)
+        axes.axhline(discovery, color="grey", linewidth=1)
         if not used.all():
             blind = (x[used].max(), 1.0 - _INNERMOST)
             axes.axvspan(*blind, color="grey", alpha=0.15, linewidth=0, label="too few simulated background jets")
             below.axvspan(*blind, color="grey", alpha=0.15, linewidth=0)
         axes.set(ylabel=r"Expected significance [$\sigma$]", xscale="logit", xlabel="")
-        # Room for the legend, and for the 5σ line where all lies below it.
-        axes.set_ylim(0.0, 1.7 * max(FIVE_SIGMA, _highest(result, signal[used], background[used])))
+        # Room for the legend, and for the line of a discovery where all lies below it.
+        highest = float(np.nanmax(statistical)) + (result.optimum_error or 0.0)
+        axes.set_ylim(0.0, 1.7 * max(discovery, highest))
         axes.legend(loc="upper left", fontsize="x-small")
         axes.set_title(label, loc="left", fontsize="small")
         axes.set_title(f"{result.luminosity:g} fb$^{{-1}}$", loc="right", fontsize="small")
@@ -60,11 +66,6 @@ def plot_significance(result: Significance, stem: Path, label: str) -> list[Path
         for one in (axes, below):
             one.minorticks_off()
         return save(figure, stem)
-
-
-def _highest(result: Significance, signal: NDArray, background: NDArray) -> float:
-    top = float(asimov_z(signal, background).max())
-    return top + (result.optimum_error or 0.0)
 
 
 def _optimum(axes: Axes, result: Significance) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import mplhep
 import numpy as np
-from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from e2egraph.plots.scores import save
+from e2egraph.plots.style import figure_style, save
 from e2egraph.tasks.objectives.objective import Best
 
 
@@ -21,7 +19,7 @@ def plot_search(importances: Mapping[str, float], values: Mapping[int, float], b
 
     ``best``: which figure it is; ``stem``: the path without suffix.
     """
-    with style.context(mplhep.style.CMS):
+    with figure_style():
         figure = Figure(figsize=(16, 2.5 + 0.55 * max(len(importances), 6)), layout="constrained")
         bars, history = figure.subplots(1, 2)
         names, shares = list(importances)[::-1], list(importances.values())[::-1]

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from e2egraph.benchmark.pareto import Contender, contenders, front, pareto_records
+from e2egraph.benchmark.pareto import LATENCY, Contender, contenders, front, pareto_records
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.errors import InputError
 from e2egraph.plots.pareto import plot_pareto
 
-LATENCY = "latency_ms_per_jet_p50@1"
+OBJECTIVE = {"kind": "classification", "classes": ["qcd", "top"], "signal": "top"}
 
 
 def contender(model: str, auc: float, ms: float) -> Contender:
@@ -43,8 +43,9 @@ def write_run(folder: Path, model: str, seed: int, auc: float, low: float | None
     folder.mkdir()
     content = {
         "model": model, "seed": seed, "split": "test", "data_set": {"digest": "d", "folder": "data"}, "parameters": 7,
-        "training_jets_per_second": 10.0, "auc": auc, "auc_error": 0.01, "signal_efficiency_at_1pct_mistag": 0.5,
-        "signal_efficiency_at_1pct_mistag_error": 0.1, "signal_efficiency_at_0p1pct_mistag": low,
+        "objective": OBJECTIVE, "training_jets_per_second": 10.0, "auc": auc, "auc_error": 0.01,
+        "signal_efficiency_at_1pct_mistag": 0.5, "signal_efficiency_at_1pct_mistag_error": 0.1,
+        "signal_efficiency_at_0p1pct_mistag": low,
     }  # fmt: skip
     (folder / "metrics.json").write_text(json.dumps(content))
     return folder
@@ -83,6 +84,6 @@ def test_what_is_missing_is_named(tmp_path: Path, costs) -> None:
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     models = [contender("a", 0.95, 1.0), contender("b", 0.97, 3.0)]
-    png, pdf = plot_pareto(models, tmp_path / "pareto", "simulation")
+    png, pdf = plot_pareto(models, front(models, LATENCY), LATENCY, tmp_path / "pareto", "simulation")
     assert png.read_bytes().startswith(b"\x89PNG")
     assert pdf.read_bytes().startswith(b"%PDF")

@@ -137,16 +137,8 @@ def test_different_productions_may_number_their_events_alike_but_a_copy_is_refus
     other = rhtree_files.random_deposits(12, 6)
     other.branches["lumiId"] = [2] * 12
     other = rhtree_files.write(tmp_path / "other.root", other, without=rhtree_files.IMAGE_PREFIXES)
-<<<<<<< HEAD
-    separate = [
-        Sample("qcd", "qcd", (files["qcd"],)),
-        Sample("top", "top", (files["top"],)),
-        Sample("top", "top", (other,)),
-    ]
-=======
     separate = [Sample("qcd", "qcd", (files["qcd"],)), Sample("top_1", "top", (files["top"],))]
     separate.append(Sample("top_2", "top", (other,)))
->>>>>>> gtests
     assert build(task(), separate, tmp_path / "data").manifest.duplicates == 0
     copy = tmp_path / "copy.root"
     copy.write_bytes(files["top"].read_bytes())
@@ -269,14 +261,6 @@ def test_a_shard_altered_after_the_build_is_refused_on_opening(plain, tmp_path):
 def test_footers_repeat_the_accounts_of_their_shard(plain):
     for shard in plain.manifest.shards:
         footer = read_footer(open_shard(plain.output / shard.name))
-<<<<<<< HEAD
-        assert (
-            list(footer["cutflow"].values())[-1]
-            == shard.jets
-            == sum(sum(splits.values()) for splits in footer["counts"].values())
-        )
-=======
         in_splits = sum(number for splits in footer["counts"].values() for number in splits.values())
         assert list(footer["cutflow"].values())[-1] == shard.jets == in_splits
->>>>>>> gtests
         assert footer["nodes"]["kept"] == shard.nodes

@@ -8,10 +8,11 @@ import pytest
 from e2egraph.detector.channels import Channel, channels
 from e2egraph.plots import attribution_display
 from e2egraph.plots.attribution_display import draw_attribution, plot_channel_attribution
-from e2egraph.tasks.region import JET_REGION
-from tests.toy_dataset import toy_clouds
+from tests.toy_dataset import toy_clouds, toy_task
 
 NODES = 40
+REGION = toy_task().network_inputs.region
+NAMES = tuple(channels())
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def jet():
 
 def test_every_network_has_a_panel_with_its_attributions_at_their_nodes(jet, figures, tmp_path):
     maps = {"image": np.linspace(-1.0, 2.0, NODES), "graph": np.cos(np.arange(NODES))}
-    draw_attribution(jet, maps, JET_REGION, tmp_path / "jet", "e2egraph")
+    draw_attribution(jet, maps, REGION, tmp_path / "jet", "e2egraph")
     panels = [axes for axes in figures[0].axes if axes.get_title()]
     assert [axes.get_title() for axes in panels] == ["image", "graph"]
     for axes, attribution in zip(panels, maps.values(), strict=True):
@@ -45,14 +46,14 @@ def test_every_network_has_a_panel_with_its_attributions_at_their_nodes(jet, fig
 
 @pytest.mark.parametrize("attribution", [np.zeros(NODES), np.eye(NODES)[0]])
 def test_a_scale_is_found_where_nearly_all_attributions_are_zero(jet, figures, tmp_path, attribution):
-    draw_attribution(jet, {"image": attribution}, JET_REGION, tmp_path / "jet", "")
+    draw_attribution(jet, {"image": attribution}, REGION, tmp_path / "jet", "")
     assert figures[0].axes[0].collections[0].get_clim() == (-1.0, 1.0) or attribution.any()
     assert figures[0].axes[0].collections[0].get_clim()[1] > 0
 
 
 def test_a_jet_without_nodes_is_an_empty_panel(figures, tmp_path):
     empty = toy_clouds(0, 1, np.random.default_rng(2), nodes=(0, 0))
-    draw_attribution(empty, {"image": np.zeros(0)}, JET_REGION, tmp_path / "jet", "")
+    draw_attribution(empty, {"image": np.zeros(0)}, REGION, tmp_path / "jet", "")
     assert len(figures[0].axes[0].collections[0].get_offsets()) == 0
 
 
@@ -61,12 +62,7 @@ def test_bars_are_the_means_of_each_class_for_channels_that_are_seen(figures, tm
     change[:, Channel.ECAL], change[:, Channel.TRACK] = 1.0, np.arange(5)
     class_of = np.array([0, 0, 1, 1, 1])
     plot_channel_attribution(
-        {"image": change, "graph": -change},
-        list(channels()),
-        class_of,
-        ("qcd", "top"),
-        tmp_path / "channels",
-        "e2egraph",
+        {"image": change, "graph": -change}, NAMES, class_of, ("qcd", "top"), tmp_path / "channels", "e2egraph"
     )
     qcd, top = figures[0].axes
     assert [label.get_text() for label in qcd.get_yticklabels()] == ["TRACK", "ECAL"]
@@ -77,9 +73,7 @@ def test_bars_are_the_means_of_each_class_for_channels_that_are_seen(figures, tm
 
 def test_a_class_with_one_jet_has_no_error_and_one_without_jets_no_bar(figures, tmp_path):
     change = np.ones((1, len(channels())))
-    plot_channel_attribution(
-        {"image": change}, list(channels()), np.array([0]), ("qcd", "top"), tmp_path / "channels", ""
-    )
+    plot_channel_attribution({"image": change}, NAMES, np.array([0]), ("qcd", "top"), tmp_path / "channels", "")
     qcd, top = figures[0].axes
     assert len(qcd.patches) == len(channels())
     assert not qcd.collections
@@ -87,6 +81,6 @@ def test_a_class_with_one_jet_has_no_error_and_one_without_jets_no_bar(figures, 
 
 
 def test_pictures_are_written_as_png_and_pdf(jet, tmp_path):
-    files = draw_attribution(jet, {"image": np.ones(NODES)}, JET_REGION, tmp_path / "jet", "e2egraph")
+    files = draw_attribution(jet, {"image": np.ones(NODES)}, REGION, tmp_path / "jet", "e2egraph")
     assert [path.name for path in files] == ["jet.png", "jet.pdf"]
     assert files[0].read_bytes().startswith(b"\x89PNG")

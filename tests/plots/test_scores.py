@@ -6,9 +6,13 @@ from matplotlib.image import imread
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bins import binned_metrics
+from e2egraph.evaluation.metrics.roc_band import roc_band
 from e2egraph.plots.bins import plot_bins
+from e2egraph.plots.data import plot_masses
 from e2egraph.plots.jet_display import draw_jet
-from e2egraph.plots.scores import label_of, plot_masses, plot_roc, plot_scores
+from e2egraph.plots.roc import plot_roc
+from e2egraph.plots.scores import plot_scores
+from e2egraph.plots.style import label_of
 from tests.toy_dataset import write_toy_dataset
 
 
@@ -22,7 +26,7 @@ def draw_everything(data, folder):
     is_signal, score = rng.random(300) < 0.5, rng.random(300)
     names = np.where(is_signal, "top", "qcd")
     return [
-        *plot_roc(is_signal, score, None, "one", folder / "roc", "label"),
+        *plot_roc(roc_band(is_signal, score), "one", folder / "roc", "label", marked=0.01),
         *plot_scores(score, names, ["qcd", "top", "absent"], "top", folder / "scores", "label"),
         *plot_masses(data, folder / "mass"),
         *draw_jet(data, folder / "jet"),
@@ -47,7 +51,7 @@ def test_scores_that_tell_nothing_everything_or_leave_a_class_out_can_be_drawn(t
     names = np.where(is_signal, "top", "qcd")
     weight = np.linspace(0.0, 2.0, 40)
     for name, score in {"constant": np.full(40, 0.5), "perfect": is_signal.astype(float)}.items():
-        plot_roc(is_signal, score, weight, name, tmp_path / f"roc_{name}", "label")
+        plot_roc(roc_band(is_signal, score, weight), name, tmp_path / f"roc_{name}", "label", marked=0.01)
         plot_scores(score, names, ["qcd", "top"], "top", tmp_path / f"scores_{name}", "label", weight)
     plot_scores(np.linspace(0, 1, 40), names, ["qcd", "w", "top"], "w", tmp_path / "scores_absent", "label")
     assert len(list(tmp_path.glob("*.png"))) == 5
@@ -63,10 +67,10 @@ def test_figures_in_bins_are_drawn_where_they_are_known(tmp_path):
     }
     assert bins["jet_pt"][0].auc is None
     content = {name: [asdict(one) for one in of_quantity] for name, of_quantity in bins.items()}
-    png, pdf = plot_bins(content, tmp_path / "bins", "label")
+    png, pdf = plot_bins(content, tmp_path / "bins", "label", mistag=0.01)
     assert imread(png)[..., :3].std() > 0.03
     assert pdf.read_bytes().startswith(b"%PDF")
-    plot_bins({"jet_pt": content["jet_pt"][:1]}, tmp_path / "unknown", "label")
+    plot_bins({"jet_pt": content["jet_pt"][:1]}, tmp_path / "unknown", "label", mistag=0.01)
     assert imread(tmp_path / "unknown.png").ndim == 3
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from e2egraph import __version__
+from e2egraph.data.simulated import all_simulated
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.ablation.costs import MeasuredCosts, costs_of
@@ -39,7 +40,6 @@ from e2egraph.evaluation.compare.paired import RESAMPLES
 from e2egraph.evaluation.metrics.figures import FIGURES
 from e2egraph.evaluation.pages.ablation_page import write_ablation_report
 from e2egraph.evaluation.pages.provenance import without_paths
-from e2egraph.evaluation.simulated import all_simulated
 from e2egraph.training.recipe import what_decides
 
 # Opens a display of progress for a piece of work: its name → what to call with (done, total).

@@ -6,18 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from e2egraph.data.table import JetTable
+from e2egraph.evaluation.ablation.cost_panels import cost_panels
 from e2egraph.evaluation.ablation.results import Ablation, TrainingJets
 from e2egraph.evaluation.ablation.runs import SPLIT, FinishedRun
 from e2egraph.evaluation.ablation.tables import tables
 from e2egraph.evaluation.compare.joined import join
 from e2egraph.evaluation.compare.paired import Contender
+from e2egraph.evaluation.compare.roc_overlay import OverlayBands, overlay_bands
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES
 from e2egraph.files import write_text
 from e2egraph.plots.ablation import plot_costs, plot_inputs, plot_learning_curve
-from e2egraph.plots.roc_overlay import OverlayBands, overlay_bands, plot_roc_overlay
-from e2egraph.plots.scores import label_of
+from e2egraph.plots.roc_overlay import plot_roc_overlay
+from e2egraph.plots.style import label_of
 
 MARKDOWN_NAME, LATEX_NAME = "ablation.md", "ablation.tex"
 ROC_STEM, ROC_INPUTS_STEM = "roc_overlay", "roc_by_inputs"
+# Name → title of the figures drawn by inputs and by training jets.
+DRAWN = {name: FIGURES[name].title for name in (AUC, EFFICIENCY)}
+
 INPUTS_STEM, COSTS_STEM, CURVE_STEM = "inputs", "auc_against_cost", "learning_curve"
 
 
@@ -44,9 +50,9 @@ def write_plots(output: Path, ablation: Ablation, runs: Sequence[FinishedRun], t
     """Every picture there is something to draw for; those of an earlier report do not stay where there is nothing."""
     label = label_of(test.columns["run"][test.jets_of(SPLIT)])
     made = {
-        INPUTS_STEM: plot_inputs(ablation, output / INPUTS_STEM, label),
-        COSTS_STEM: plot_costs(ablation, output / COSTS_STEM, label),
-        CURVE_STEM: plot_learning_curve(ablation, output / CURVE_STEM, label),
+        INPUTS_STEM: plot_inputs(ablation, DRAWN, output / INPUTS_STEM, label),
+        COSTS_STEM: plot_costs(ablation, cost_panels(ablation, AUC), AUC, "ROC AUC", output / COSTS_STEM, label),
+        CURVE_STEM: plot_learning_curve(ablation, DRAWN, output / CURVE_STEM, label),
         ROC_STEM: _roc_of_models(output / ROC_STEM, ablation, runs, label),
         ROC_INPUTS_STEM: _roc_by_inputs(output / ROC_INPUTS_STEM, ablation, runs, label),
     }

@@ -15,6 +15,8 @@ from e2egraph.evaluation.compare.paired import Contender, PairedResult, paired
 from e2egraph.evaluation.explain.chosen_jets import choose_jets
 from e2egraph.evaluation.metrics import baseline as jet_baseline
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY
+from e2egraph.evaluation.metrics.roc import WORKING_POINT
+from e2egraph.evaluation.metrics.roc_band import roc_band
 from e2egraph.evaluation.metrics_report import MASSES, QUANTITIES, MetricsReport, metrics_report
 from e2egraph.evaluation.objectives.evaluation import (
     Baseline,
@@ -71,13 +73,15 @@ class ClassificationEvaluation(Evaluation):
 
     def plots(self, measured: Measured, scores: Scores, model: str, folder: Path, label: str) -> None:
         from e2egraph.plots.bins import plot_bins
-        from e2egraph.plots.scores import plot_roc, plot_scores
+        from e2egraph.plots.roc import plot_roc
+        from e2egraph.plots.scores import plot_scores
         from e2egraph.plots.sculpting import plot_sculpting
 
         classes, signal = self.objective.class_names, self.objective.signal
         number, weight = classes.index(signal), scores.jets["weight"]
         is_signal, score = scores.jets["label"] == number, scores.probabilities[:, number]
-        plot_roc(is_signal, score, weight, model, folder / ROC_STEM, label)
+        band = roc_band(is_signal, score, weight)
+        plot_roc(band, model, folder / ROC_STEM, label, marked=WORKING_POINT)
         class_of = np.array(classes)[scores.jets["label"]]
         plot_scores(score, class_of, list(classes), signal, folder / SCORES_STEM, label, weight)
         found: MetricsReport = measured.values
@@ -86,7 +90,7 @@ class ClassificationEvaluation(Evaluation):
         if drawn:
             plot_sculpting(drawn[0], folder / SCULPTING_STEM, label)
         if found.content["bins"]:
-            plot_bins(found.content["bins"], folder / BINS_STEM, label)
+            plot_bins(found.content["bins"], folder / BINS_STEM, label, mistag=WORKING_POINT)
 
     def paired(
         self,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from e2egraph.data.simulated import SIMULATION_NOTE
 from e2egraph.evaluation.ablation.results import Ablation, RunEntry, read_ablation
 from e2egraph.evaluation.ablation.table import Table
 from e2egraph.evaluation.ablation.tables import tables
@@ -26,7 +27,6 @@ from e2egraph.evaluation.pages.elements import (
 )
 from e2egraph.evaluation.pages.page import REPORT_NAME, Page, write_page
 from e2egraph.evaluation.pages.provenance import as_yaml, command_line, environment_facts, without_paths
-from e2egraph.evaluation.simulated import SIMULATION_NOTE
 from e2egraph.training.environment import describe_environment
 
 # Plots of an ablation, by the names of their files without suffix: (caption, what a reader sees in it).

@@ -12,6 +12,7 @@ from torch import nn
 
 from e2egraph.config import as_dict
 from e2egraph.data.scores import Scores
+from e2egraph.data.simulated import SIMULATION_NOTE, all_simulated
 from e2egraph.data.table import JetTable
 from e2egraph.evaluation.objectives.evaluation import ReportParts, ShownJets, evaluation_of
 from e2egraph.evaluation.pages.elements import Section, bullets, facts, folded, paragraph, plots_section
@@ -21,7 +22,6 @@ from e2egraph.evaluation.pages.provenance import as_yaml, environment_facts
 from e2egraph.evaluation.pages.significance_section import significance_section
 from e2egraph.evaluation.significance.analysis import Analysis
 from e2egraph.evaluation.significance.results import Significance
-from e2egraph.evaluation.simulated import SIMULATION_NOTE, all_simulated
 from e2egraph.training.environment import describe_environment
 from e2egraph.training.run_folder import RunInfo
 

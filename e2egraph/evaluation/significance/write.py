@@ -7,13 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.config import as_dict
+from e2egraph.data.simulated import SIMULATION_NOTE, all_simulated
 from e2egraph.evaluation.markdown import aligned
 from e2egraph.evaluation.significance.analysis import Analysis
-from e2egraph.evaluation.significance.results import Counting, Discovery, Significance
-from e2egraph.evaluation.simulated import SIMULATION_NOTE, all_simulated
+from e2egraph.evaluation.significance.formulas import FIVE_SIGMA, asimov_z
+from e2egraph.evaluation.significance.results import Counting, Discovery, Scan, Significance
 from e2egraph.files import write_json, write_text
 
 SCHEMA_VERSION = 1
@@ -41,12 +43,21 @@ def write_significance(
     """
     write_text(folder / f"{STEM}.md", markdown(result, analysis, simulated=all_simulated(runs)))
     if plots:
-        from e2egraph.plots.scores import label_of
         from e2egraph.plots.significance import plot_significance
+        from e2egraph.plots.style import label_of
 
-        plot_significance(result, folder / STEM, label_of(runs))
+        plot_significance(result, statistical_z(result.scan), FIVE_SIGMA, folder / STEM, label_of(runs))
     content = {"schema_version": SCHEMA_VERSION, **about, "analysis": as_dict(analysis), **asdict(result)}
     write_json(folder / f"{STEM}.json", content)
+
+
+def statistical_z(scan: Scan) -> NDArray[np.float64]:
+    """Z (Asimov) at each threshold [K] without the background's uncertainty; NaN where too few background jets pass."""
+    signal, background = np.array(scan.signal), np.array(scan.background)
+    used = np.array([z is not None for z in scan.z_asimov])
+    result = np.full(len(used), np.nan)
+    result[used] = asimov_z(signal[used], background[used])
+    return result
 
 
 def remove_significance(folder: Path) -> None:

@@ -8,8 +8,9 @@ from matplotlib.image import imread
 from e2egraph.errors import InputError
 from e2egraph.evaluation.significance.analysis import Analysis, ClassYield
 from e2egraph.evaluation.significance.counting import Jets, thresholds, yields_above
-from e2egraph.evaluation.significance.formulas import asimov_z, exact_z
+from e2egraph.evaluation.significance.formulas import FIVE_SIGMA, asimov_z, exact_z
 from e2egraph.evaluation.significance.scan import significance
+from e2egraph.evaluation.significance.write import statistical_z
 from e2egraph.plots.significance import plot_significance
 
 ANALYSIS = Analysis(
@@ -220,5 +221,5 @@ def test_a_constant_score_is_one_counting_experiment_that_can_be_drawn(sample, s
     result = significance(replace(sample, score=np.full(2400, score)), ANALYSIS, resamples=5)
     assert result.scan.threshold == (score,)
     assert (result.optimum.signal_efficiency, result.optimum.mistag) == (pytest.approx(1), pytest.approx(1))
-    png, _ = plot_significance(result, tmp_path / "significance", "label")
+    png, _ = plot_significance(result, statistical_z(result.scan), FIVE_SIGMA, tmp_path / "significance", "label")
     assert imread(png)[..., :3].std() > 0.03

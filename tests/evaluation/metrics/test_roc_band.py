@@ -5,7 +5,8 @@ from sklearn.metrics import roc_curve as sklearn_curve
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bootstrap import draws
-from e2egraph.plots.roc_band import interval, mistag_samples
+from e2egraph.evaluation.metrics.roc import roc_curve
+from e2egraph.evaluation.metrics.roc_band import interval, mistag_samples, roc_band
 
 EFFICIENCIES = np.array([0.1, 0.5, 0.9, 1.0])
 
@@ -72,3 +73,15 @@ def test_resamples_need_both_classes_and_finite_scores(jets):
         mistag_samples(np.ones(len(score)), score[None], None, EFFICIENCIES)
     with pytest.raises(InputError, match="not finite"):
         mistag_samples(is_signal, np.full((1, len(score)), np.nan), None, EFFICIENCIES)
+
+
+def test_the_band_of_a_curve_surrounds_it_and_is_quoted_where_ten_background_jets_pass():
+    is_signal = np.arange(1000) < 400
+    score = np.random.default_rng(3).normal(is_signal * 1.5, 1.0)
+    band = roc_band(is_signal, score)
+    curve = roc_curve(is_signal, score)
+    assert band.auc == curve.auc
+    np.testing.assert_array_equal(band.mistag, [curve.mistag_at(x) for x in band.efficiency])
+    np.testing.assert_array_equal(band.quoted, np.round(600 * band.mistag) >= 10)
+    inside = (band.low <= band.mistag) & (band.mistag <= band.high)
+    assert inside[band.quoted].mean() > 0.9
