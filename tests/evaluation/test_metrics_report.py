@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from e2egraph.data.scores import Scores
+from e2egraph.data.scores import Scores, output_columns
 from e2egraph.evaluation.metrics_report import QUANTITIES, metrics_report
+from e2egraph.tasks.outputs import class_outputs
 
 
 def sample(jets=1200, classes=("qcd", "top"), weight=None):
@@ -21,7 +22,7 @@ def sample(jets=1200, classes=("qcd", "top"), weight=None):
         "jet_mass": rng.exponential(90, jets),
     }
     assert set(quantities) == set(QUANTITIES)
-    return Scores(columns, probabilities, classes, {}), quantities
+    return Scores(columns, probabilities, output_columns(class_outputs(classes)), {}), quantities
 
 
 def test_a_report_holds_every_figure_and_is_json_without_nan():

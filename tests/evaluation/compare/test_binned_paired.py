@@ -132,7 +132,7 @@ def test_quantities_are_those_of_the_scored_jets_and_of_no_others(tmp_path):
     table = read_table(write_toy_dataset(tmp_path / "data", 60), extra=("jet_pt",))
     numbers = table.jets_of("test")
     identity = {name: values[numbers] for name, values in table.columns.items() if name not in ("jet_pt", "n_nodes")}
-    write_scores(tmp_path / "s.parquet", identity, np.full((len(numbers), 2), 0.5), ("qcd", "top"))
+    write_scores(tmp_path / "s.parquet", identity, np.full((len(numbers), 2), 0.5), ("score_qcd", "score_top"))
     scores = read_scores(tmp_path / "s.parquet")
     np.testing.assert_array_equal(quantity_of(scores, table, "jet_pt", "test"), table.columns["jet_pt"][numbers])
     for split in ("train", None):

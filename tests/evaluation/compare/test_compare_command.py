@@ -31,14 +31,16 @@ def write_run(folder, data, model, seed, shift, **changes):
     logit = common + shift * is_signal + np.random.default_rng([seed, len(model)]).normal(0, 0.3, len(numbers))
     probability = (1 / (1 + np.exp(-logit))).astype(np.float32)
     about = {"data_set": table.manifest.digest, "split": "test"}
-    write_scores(folder / SCORES_NAME, jets, np.stack([1 - probability, probability], 1), ("qcd", "top"), about)
+    write_scores(
+        folder / SCORES_NAME, jets, np.stack([1 - probability, probability], 1), ("score_qcd", "score_top"), about
+    )
     report = {
         **vars(tagging_metrics(is_signal, probability)),
         "model": model,
         "seed": seed,
         "parameters": 1000 + len(model),
         "training_jets_per_second": 100.0 * seed,
-        "signal": "top",
+        "objective": {"kind": "classification", "classes": ["qcd", "top"], "signal": "top"},
         "split": "test",
         "data_set": {"folder": str(data), "digest": table.manifest.digest},
     }

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from e2egraph.data.scores import Scores
+from e2egraph.data.scores import Scores, output_columns
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import JoinedScores, join
 from e2egraph.evaluation.compare.paired import Contender, paired
@@ -11,6 +11,7 @@ from e2egraph.evaluation.metrics.bootstrap import bootstrap
 from e2egraph.evaluation.metrics.delong import delong
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY
 from e2egraph.evaluation.metrics.roc import roc_curve
+from e2egraph.tasks.outputs import class_outputs
 
 JETS = 3000
 REJECTION = "background_rejection_at_50pct_efficiency"
@@ -206,7 +207,12 @@ def scores_of(probability, label, weight=None, classes=("qcd", "top"), order=Non
     }
     order = np.arange(jets) if order is None else order
     both = np.stack([1 - probability, probability], axis=1).astype(np.float32)
-    return Scores({name: values[order] for name, values in columns.items()}, both[order], classes, {})
+    return Scores(
+        {name: values[order] for name, values in columns.items()},
+        both[order],
+        output_columns(class_outputs(classes)),
+        {},
+    )
 
 
 def test_jets_are_joined_by_their_identity_whatever_their_order():

@@ -14,7 +14,7 @@ from e2egraph.data.table import read_table
 from e2egraph.evaluation.explain.chosen_jets import ChosenJet
 from e2egraph.evaluation.objectives.evaluation import ShownJets
 from e2egraph.evaluation.pages.jet_data import jet_data
-from e2egraph.models.image.planes import planes_of
+from e2egraph.models.image.planes import chosen as chosen_planes
 from e2egraph.models.image.rasterize import Rasterize
 from tests.toy_dataset import write_toy_dataset
 
@@ -102,7 +102,7 @@ def test_each_jet_holds_its_own_nodes_scores_and_quantities(table, numbers, inpu
 
 def test_the_image_is_that_of_rasterize_from_the_same_nodes(table, numbers, inputs):
     for network, planes in (
-        (Network(inputs), planes_of(inputs)),
+        (Network(inputs), chosen_planes(None, inputs)),
         (Network(inputs, "ECAL", "track_d0"), ("ECAL", "track_d0")),
     ):
         content = made(table, numbers, network)
@@ -137,7 +137,7 @@ def test_a_quantity_that_no_jet_has_is_null(tmp_path):
 
     def without_mass(group, columns):
         clouds = original(group, columns)
-        clouds.jets["softdrop_mass"][:] = 0
+        clouds.jets["softdrop_mass"] = np.zeros(len(clouds), np.float32)
         return clouds
 
     object.__setattr__(table, "read_group", without_mass)
