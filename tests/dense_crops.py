@@ -11,8 +11,8 @@ import uproot
 
 IMAGE_BRANCHES = {
     "track_pt": "ECAL_tracksPt_atECALfixIP",
-    "track_d0": "ECAL_tracksD0Sig_atECALfixIP",
-    "track_dz": "ECAL_tracksDzSig_atECALfixIP",
+    "track_d0_sig": "ECAL_tracksD0Sig_atECALfixIP",
+    "track_dz_sig": "ECAL_tracksDzSig_atECALfixIP",
     "BPIX1": "BPIX_layer1_ECAL_atPV",
     "BPIX2": "BPIX_layer2_ECAL_atPV",
     "BPIX3": "BPIX_layer3_ECAL_atPV",

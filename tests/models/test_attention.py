@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from e2egraph.config import validate
 from e2egraph.detector.geometry import ETA_PITCH
 from e2egraph.errors import UsageError
-from e2egraph.export.onnx import to_onnx
-from e2egraph.export.parity import check_parity
 from e2egraph.models.kernels.attention import AttentionKernel, Transformer, TransformerOptions
 from e2egraph.models.kernels.pairwise import HIDDEN, SAME_PLACE, PairwiseBias
 from e2egraph.models.kernels.projection import HeadProjection
-from e2egraph.models.scaling import HALF_WINDOW
+from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
+from tests.models.zoo import parity
 
 WIDTH, HEADS = 12, 3
+UNIT = 0.7  # rad
 
 
 def torchs_own(kernel: AttentionKernel) -> nn.MultiheadAttention:
@@ -49,7 +49,7 @@ def test_full_attention_is_torchs_multihead_attention(N: int) -> None:
 
 def bias_of_a_pair(bias: PairwiseBias, x_i: Tensor, x_j: Tensor, i: Tensor, j: Tensor) -> Tensor:
     eta, phi = float(i[0] - j[0]), math.remainder(float(i[1] - j[1]), 2 * math.pi)
-    near = math.log((eta**2 + phi**2 + SAME_PLACE**2) / HALF_WINDOW**2)
+    near = math.log((eta**2 + phi**2 + SAME_PLACE**2) / UNIT**2)
     first, second = bias.ends(x_i)[:HIDDEN], bias.ends(x_j)[HIDDEN:]
     return bias.heads(torch.relu(first + second + near * bias.closeness))
 
@@ -58,7 +58,7 @@ def test_the_pairwise_bias_is_added_to_the_logits_of_each_head() -> None:
     N = 9
     x, points, mask = nodes(N)
     points[0, 1] = points[0, 0]  # coincident
-    kernel = AttentionKernel(WIDTH, HEADS, pairwise=True).double()
+    kernel = AttentionKernel(WIDTH, HEADS, pairwise=UNIT).double()
     assert kernel.bias is not None
     with torch.no_grad():
         added = torch.zeros(3, HEADS, N, N, dtype=torch.float64)
@@ -73,7 +73,7 @@ def test_the_pairwise_bias_is_added_to_the_logits_of_each_head() -> None:
 
 
 def test_the_pairwise_bias_knows_that_phi_is_a_circle() -> None:
-    bias = PairwiseBias(WIDTH, HEADS).double()
+    bias = PairwiseBias(WIDTH, HEADS, UNIT).double()
     x = torch.randn(1, 2, WIDTH, dtype=torch.float64)
     here = torch.tensor([[[0.0, 3.1], [0.0, -3.1]]], dtype=torch.float64)
     turned = torch.tensor([[[0.0, 0.1], [0.0, 0.1 + 2 * math.pi - 6.2]]], dtype=torch.float64)
@@ -81,8 +81,8 @@ def test_the_pairwise_bias_knows_that_phi_is_a_circle() -> None:
     assert not torch.allclose(bias(x, here), bias(x, here * 0.5))
 
 
-@pytest.mark.parametrize("pairwise", [False, True])
-def test_a_jet_without_nodes_is_finite_in_value_and_gradient(pairwise: bool) -> None:
+@pytest.mark.parametrize("pairwise", [None, UNIT])
+def test_a_jet_without_nodes_is_finite_in_value_and_gradient(pairwise: float | None) -> None:
     kernel = AttentionKernel(WIDTH, HEADS, pairwise)
     x = torch.randn(2, 5, WIDTH, requires_grad=True)
     points = torch.full((2, 5, 2), float("nan"))
@@ -98,14 +98,14 @@ def test_a_jet_without_nodes_is_finite_in_value_and_gradient(pairwise: bool) -> 
 
 def test_the_pairwise_network_exports_and_matches() -> None:
     torch.manual_seed(0)
-    model = Transformer(TransformerOptions(width=8, depth=1, heads=2, pairwise=True), 2).eval()
-    report = check_parity(model, to_onnx(model, 2).SerializeToString(), max_nodes=50)
+    model = Transformer(TransformerOptions(width=8, depth=1, heads=2, pairwise=True), INPUTS, TWO_CLASSES).eval()
+    report = parity(model, 50)
     assert report.cases > 40
 
 
 def test_the_pairwise_network_does_not_see_the_order_of_nodes() -> None:
     torch.manual_seed(0)
-    model = Transformer(TransformerOptions(width=8, depth=2, heads=2, pairwise=True), 2).eval()
+    model = Transformer(TransformerOptions(width=8, depth=2, heads=2, pairwise=True), INPUTS, TWO_CLASSES).eval()
     points, features, mask, jet = jets([23], lattice=True)
     order = torch.randperm(23)
     with torch.no_grad():

@@ -8,18 +8,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from e2egraph.data.padding import FEATURE_NAMES
 from e2egraph.detector.channels import Channel
 from e2egraph.detector.geometry import PHI_PITCH
 from e2egraph.errors import UsageError
-from e2egraph.export.onnx import to_onnx
-from e2egraph.export.parity import check_parity
 from e2egraph.models.image.cnn_circular import CircularCNN, CircularCNNOptions, CircularConv
 from e2egraph.models.image.event_image import EVENT_CHANNELS, EventImage
 from e2egraph.models.registry import load_model_config, parameter_count
+from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import Inputs, jets
+from tests.models.zoo import classes, parity
 
-VALUE = FEATURE_NAMES.index("value")
+VALUE = INPUTS.index("value")
+ONE = classes(1)
 SMALL = {"widths": (4, 6, 8, 8), "hidden": 10}
 
 
@@ -45,12 +45,12 @@ def turned(points: Tensor, pixels: int, size: int = 64) -> Tensor:
 def test_the_image_is_numpys_histogram(size: int, eta_max: float, phi_max: float | None) -> None:
     points, features, mask, _ = jets([300, 20, 0], seed=2)
     points = points * 1.5
-    image = EventImage(size, eta_max, phi_max)(points, features, mask)
+    image = EventImage(INPUTS, size, eta_max, phi_max)(points, features, mask)
     assert image.shape == (3, 3, size, size)
     bounds = [(-eta_max, eta_max), (-(phi_max or math.pi), phi_max or math.pi)]
     for b in range(3):
         for i, channel in enumerate(EVENT_CHANNELS):
-            chosen = mask[b] & (features[b, :, FEATURE_NAMES.index(f"is_{channel.name}")] > 0)
+            chosen = mask[b] & (features[b, :, INPUTS.index(f"is_{channel.name}")] > 0)
             at, weight = points[b, chosen].double().numpy(), features[b, chosen, VALUE].double().numpy()
             expected = np.histogram2d(at[:, 0], at[:, 1], size, bounds, weights=weight)[0]
             np.testing.assert_allclose(image[b, i].numpy(), expected, rtol=1e-5, atol=1e-6)
@@ -60,22 +60,22 @@ def test_the_image_is_numpys_histogram(size: int, eta_max: float, phi_max: float
 def test_channels_are_tracks_ecal_and_hcal_and_hits_are_left_out() -> None:
     assert EVENT_CHANNELS == (Channel.TRACK, Channel.ECAL, Channel.HCAL)
     points, features, mask, _ = jets([200])
-    features[..., [FEATURE_NAMES.index(f"is_{channel.name}") for channel in EVENT_CHANNELS]] = 0.0
-    assert not EventImage(64, 2.5)(points, features, mask).any()
+    features[..., [INPUTS.index(f"is_{channel.name}") for channel in EVENT_CHANNELS]] = 0.0
+    assert not EventImage(INPUTS, 64, 2.5)(points, features, mask).any()
 
 
 def test_angles_beyond_pi_are_wrapped_and_beyond_a_window_dropped() -> None:
     points, features, mask, _ = event([50])
-    circle = EventImage(64, 2.5)
+    circle = EventImage(INPUTS, 64, 2.5)
     around = points + torch.tensor([0.0, 2.0 * math.pi])
     assert torch.equal(circle(around, features, mask), circle(points, features, mask))
-    assert not EventImage(64, 2.5, math.pi)(around, features, mask).any()
+    assert not EventImage(INPUTS, 64, 2.5, math.pi)(around, features, mask).any()
 
 
 @pytest.mark.parametrize("pixels", [1, 7, 31, -5])
 def test_turning_the_event_by_whole_pixels_rolls_the_image(pixels: int) -> None:
     points, features, mask, _ = event([300, 40])
-    image = EventImage(64, 2.5)
+    image = EventImage(INPUTS, 64, 2.5)
     rolled = image(points, features, mask).roll(pixels, dims=-1)
     assert torch.equal(image(turned(points, pixels), features, mask), rolled)
 
@@ -97,7 +97,7 @@ def test_the_convolution_is_torchs_on_an_image_closed_in_phi_and_open_in_eta() -
 def trained_a_little(options: CircularCNNOptions) -> CircularCNN:
     """Normalisation with statistics of its own, in float64."""
     torch.manual_seed(0)
-    model = CircularCNN(options, 3).double().train()
+    model = CircularCNN(options, INPUTS, classes(3)).double().train()
     points, features, mask, jet = event([300, 200])
     model(points, features.double(), mask, jet)
     return model.eval()
@@ -131,8 +131,8 @@ def test_parameters_are_those_of_the_public_code() -> None:
     assert convolutions == 962_304
     dense = {64: 8 * 8 * 256 * 512 + 512, 128: 16 * 16 * 256 * 512 + 512}
     for size, first in dense.items():
-        assert parameter_count(CircularCNN(CircularCNNOptions(size=size), 1)) == convolutions + first + 513
-    by_columns = CircularCNN(CircularCNNOptions(size=224, pooling="phi"), 1)
+        assert parameter_count(CircularCNN(CircularCNNOptions(size=size), INPUTS, ONE)) == convolutions + first + 513
+    by_columns = CircularCNN(CircularCNNOptions(size=224, pooling="phi"), INPUTS, classes(1))
     assert parameter_count(by_columns) == convolutions + 28 * 256 * 512 + 512 + 513
 
 
@@ -150,11 +150,11 @@ def test_scores_do_not_depend_on_the_rest_of_the_batch() -> None:
 def test_a_jet_window_is_drawn_with_open_edges() -> None:
     settings = ["options.size=128", "options.eta_max=1.0875", "options.phi_max=1.0908"]
     options = CircularCNNOptions(**load_model_config("cnn-circular", settings).options | SMALL)
-    model = CircularCNN(options, 2).eval()
+    model = CircularCNN(options, INPUTS, TWO_CLASSES).eval()
     assert not any(conv.circular for conv in model.modules() if isinstance(conv, CircularConv))
     points, features, mask, jet = jets([400])
     image = model.image(points, features, mask)
-    deposits = features[..., [FEATURE_NAMES.index(f"is_{c.name}") for c in EVENT_CHANNELS]] * features[..., VALUE, None]
+    deposits = features[..., [INPUTS.index(f"is_{c.name}") for c in EVENT_CHANNELS]] * features[..., VALUE, None]
     torch.testing.assert_close(image.sum((2, 3)), deposits.sum(1))  # nothing of ±62 crystals is left out
     assert points.abs().max() > 60 * PHI_PITCH
     assert model(points, features, mask, jet).shape == (1, 2)
@@ -168,5 +168,5 @@ def test_wrong_options_are_refused_by_name(setting: str) -> None:
 
 def test_the_exported_network_scores_as_torch_does() -> None:
     model = trained_a_little(CircularCNNOptions(**SMALL)).float()  # type: ignore[arg-type]
-    report = check_parity(model, to_onnx(model, 3).SerializeToString(), max_nodes=200)
+    report = parity(model, 200, classes(3))
     assert report.largest_difference < 1e-5

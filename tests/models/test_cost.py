@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from e2egraph.models.cost import cost, forward_flops
 from e2egraph.models.registry import build_model, load_model_config
+from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
 
 
@@ -44,7 +45,7 @@ def test_the_fused_transformer_layer_of_torch_is_counted():
 def test_the_graph_transformer_costs_what_its_layers_do():
     N, D = 40, 8
     config = load_model_config("transformer", [f"options.width={D}", "options.depth=1", "options.heads=2"])
-    model = build_model(config, 2)
+    model = build_model(config, INPUTS, TWO_CLASSES)
     inputs = jets([N])
     first = model.embedding.layers[0].in_features
     products = N * (first * D + D * D)  # embedding
@@ -56,7 +57,7 @@ def test_the_graph_transformer_costs_what_its_layers_do():
 
 
 def test_counting_leaves_the_network_as_it_was():
-    model = build_model(load_model_config("gravnet"), 2).train()
+    model = build_model(load_model_config("gravnet"), INPUTS, TWO_CLASSES).train()
     model.pooling.eval()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     forward_flops(model, jets([5, 9]))

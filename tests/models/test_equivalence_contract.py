@@ -1,4 +1,4 @@
-"""The equivalence contract (DESIGN §5): drawn from points = cut from the ntuple's dense images, in every channel."""
+"""The equivalence contract (DESIGN §6): drawn from points = cut from the ntuple's dense images, in every channel."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from e2egraph.data.padding import pad
 from e2egraph.events.samples import Sample
 from e2egraph.graphs.build import build
 from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.models.image.planes import PUBLISHED_CHANNELS
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.task import load_task
 from tests import rhtree_files
@@ -29,7 +30,7 @@ def jets_and_files(request, deposits, tmp_path_factory):
     inputs = {name: rhtree_files.write(folder / f"{name}.root", of, without=hidden) for name, of in deposits.items()}
     dense = {name: DenseFile(rhtree_files.write(folder / f"all_{name}.root", of)) for name, of in deposits.items()}
     task = load_task("top", BUILD_SETTINGS)
-    return build(task, [Sample(name, (path,)) for name, path in inputs.items()], folder / "data"), dense
+    return build(task, [Sample(name, name, (path,)) for name, path in inputs.items()], folder / "data"), dense
 
 
 def test_every_image_channel_equals_the_crop_of_the_dense_branch(jets_and_files):
@@ -38,8 +39,9 @@ def test_every_image_channel_equals_the_crop_of_the_dense_branch(jets_and_files)
     for shard in summary.manifest.shards:
         file = open_shard(summary.output / shard.name)
         clouds = read_row_groups(file, range(file.num_row_groups))
-        arrays = pad(clouds)
-        drawn = Rasterize(CHANNELS)(*(torch.from_numpy(a) for a in (arrays.points, arrays.features, arrays.mask)))
+        inputs = summary.manifest.network_inputs
+        arrays = pad(clouds, inputs)
+        drawn = Rasterize(inputs, CHANNELS)(*map(torch.from_numpy, (arrays.points, arrays.features, arrays.mask)))
         for jet in range(len(clouds)):
             identity = (int(clouds.jets[name][jet]) for name in ("event", "seed_ieta", "seed_iphi"))
             for name, image in dense[shard.sample].crop(*identity).items():
@@ -55,4 +57,4 @@ def test_every_image_channel_equals_the_crop_of_the_dense_branch(jets_and_files)
 
 
 def test_channels_of_the_published_images_are_among_those_compared():
-    assert set(Rasterize().channels) <= set(CHANNELS)
+    assert set(PUBLISHED_CHANNELS) <= set(CHANNELS)

@@ -8,28 +8,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from e2egraph.data.padding import FEATURE_NAMES
-from e2egraph.export.onnx import to_onnx
-from e2egraph.export.parity import check_parity
-from e2egraph.graphs.columns import JET_VARIABLES
+from e2egraph.errors import UsageError
 from e2egraph.models.fcn import FCN, FCNOptions, most_displaced
 from e2egraph.models.registry import parameter_count
+from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
+from tests.models.other_inputs import SIX
+from tests.models.zoo import parity
 
-D0, DZ, D0_SIG, TRACK = (FEATURE_NAMES.index(name) for name in ("d0", "dz", "d0_sig", "is_TRACK"))
+D0, DZ, D0_SIG, TRACK = (INPUTS.index(name) for name in ("d0", "dz", "d0_sig", "is_TRACK"))
 PUBLISHED = 843_602
 
 
 def test_eight_layers_of_373_come_nearest_to_the_published_parameters() -> None:
-    model = FCN(FCNOptions(), 2)
+    model = FCN(FCNOptions(), INPUTS, TWO_CLASSES)
     layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
     assert len(layers) == 8
     assert layers[0].in_features == 12
     count = parameter_count(model)
     assert count == 842_609
-    neighbors = [parameter_count(FCN(FCNOptions(width=width), 2)) for width in (372, 374)]
+    neighbors = [parameter_count(FCN(FCNOptions(width=width), INPUTS, TWO_CLASSES)) for width in (372, 374)]
     assert abs(count - PUBLISHED) < min(abs(other - PUBLISHED) for other in neighbors)
     assert abs(count - PUBLISHED) / PUBLISHED < 0.002
+
+
+def chosen(features: Tensor, mask: Tensor, n_tracks: int) -> tuple[Tensor, Tensor]:
+    keys = [features[..., index] for index in (D0_SIG, D0, DZ)]
+    return most_displaced(keys, mask & (features[..., TRACK] > 0), n_tracks)
 
 
 def by_sorting(features: Tensor, mask: Tensor, n_tracks: int) -> tuple[Tensor, Tensor]:
@@ -46,7 +51,7 @@ def by_sorting(features: Tensor, mask: Tensor, n_tracks: int) -> tuple[Tensor, T
 def test_the_most_displaced_tracks_are_those_a_sort_finds(lattice: bool) -> None:
     for seed in range(5):
         _, features, mask, _ = jets([200, 60, 30, 4, 1, 0], lattice=lattice, seed=seed)
-        ours, expected = most_displaced(features, mask, 5), by_sorting(features, mask, 5)
+        ours, expected = chosen(features, mask, 5), by_sorting(features, mask, 5)
         assert torch.equal(ours[0], expected[0])
         assert torch.equal(ours[1], expected[1])
 
@@ -58,11 +63,11 @@ def test_the_most_displaced_tracks_are_those_a_sort_finds(lattice: bool) -> None
 )
 def test_ties_do_not_betray_the_order_of_tracks(tracks: list[tuple[float, float, float]], order: Random) -> None:
     def read(values: list[tuple[float, float, float]]) -> tuple[Tensor, Tensor]:
-        features = torch.zeros(1, len(values), len(FEATURE_NAMES))
+        features = torch.zeros(1, len(values), INPUTS.n_features)
         features[..., TRACK] = 1.0
         for i, (significance, d0, dz) in enumerate(values):
             features[0, i, D0_SIG], features[0, i, D0], features[0, i, DZ] = significance, d0, dz
-        return most_displaced(features, torch.ones(1, len(values), dtype=torch.bool), 5)
+        return chosen(features, torch.ones(1, len(values), dtype=torch.bool), 5)
 
     shuffled = list(tracks)
     order.shuffle(shuffled)
@@ -72,7 +77,7 @@ def test_ties_do_not_betray_the_order_of_tracks(tracks: list[tuple[float, float,
 
 def test_other_nodes_than_tracks_are_not_read() -> None:
     torch.manual_seed(0)
-    model = FCN(FCNOptions(width=20), 2)
+    model = FCN(FCNOptions(width=20), INPUTS, TWO_CLASSES)
     points, features, mask, jet = jets([50, 20])
     other = features[..., TRACK] == 0
     changed = torch.where(other.unsqueeze(-1), features * 3.0, features)
@@ -80,14 +85,14 @@ def test_other_nodes_than_tracks_are_not_read() -> None:
     assert torch.equal(model(points, features, mask, jet), model(points, changed, mask, jet))
 
 
-@pytest.mark.parametrize("name", JET_VARIABLES)
+@pytest.mark.parametrize("name", INPUTS.object_names)
 def test_soft_drop_mass_and_tau32_are_the_jet_variables_it_reads(name: str) -> None:
     torch.manual_seed(0)
-    model = FCN(FCNOptions(width=20), 2)
+    model = FCN(FCNOptions(width=20), INPUTS, TWO_CLASSES)
     points, features, mask, _ = jets([50])
-    jet = torch.full((1, len(JET_VARIABLES)), 0.5)
+    jet = torch.full((1, len(INPUTS.object)), 0.5)
     changed = jet.clone()
-    changed[:, JET_VARIABLES.index(name)] += 0.25
+    changed[:, INPUTS.object_index(name)] += 0.25
     same = torch.equal(model(points, features, mask, jet), model(points, features, mask, changed))
     assert same == (name not in ("softdrop_mass", "tau32"))
     assert FCN.uses_jet
@@ -96,21 +101,28 @@ def test_soft_drop_mass_and_tau32_are_the_jet_variables_it_reads(name: str) -> N
 @pytest.mark.parametrize("undefined", [float("nan"), float("inf"), -1.0, 1e30])
 def test_a_ratio_without_meaning_gives_finite_scores(undefined: float) -> None:
     torch.manual_seed(0)
-    model = FCN(FCNOptions(width=20), 2)
+    model = FCN(FCNOptions(width=20), INPUTS, TWO_CLASSES)
     points, features, mask, jet = jets([50, 0])
-    jet[:, JET_VARIABLES.index("tau32")] = undefined
+    jet[:, INPUTS.object_index("tau32")] = undefined
     assert model(points, features, mask, jet).isfinite().all()
 
 
 def test_signals_reach_the_last_layer_undiminished() -> None:
     torch.manual_seed(0)
-    model = FCN(FCNOptions(), 2)
+    model = FCN(FCNOptions(), INPUTS, TWO_CLASSES)
     hidden = model.layers[:-1](torch.randn(500, 12))
     assert 0.5 < hidden.square().mean() < 2.0  # 1 on average for the start chosen, 6⁻⁷ for torch's own
 
 
 def test_the_exported_network_scores_as_torch_does() -> None:
     torch.manual_seed(0)
-    model = FCN(FCNOptions(width=40), 2)
-    report = check_parity(model, to_onnx(model, 2).SerializeToString(), max_nodes=200)
+    model = FCN(FCNOptions(width=40), INPUTS, TWO_CLASSES)
+    report = parity(model, 200)
     assert report.largest_difference < 1e-5
+
+
+def test_a_task_without_what_it_reads_is_refused_naming_it() -> None:
+    with pytest.raises(
+        UsageError, match=r"fcn reads d0, dz \(inputs.variables\) and softdrop_mass, tau32 \(inputs.obj"
+    ):
+        FCN(FCNOptions(), SIX, TWO_CLASSES)

@@ -1,4 +1,4 @@
-"""What every graph kernel promises (DESIGN §6), on its own: x [B, N, D], points [B, N, 2], mask → [B, N, D]."""
+"""What every graph kernel promises (DESIGN §7), on its own: x [B, N, D], points [B, N, 2], mask → [B, N, D]."""
 
 import math
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def inputs(
 
 
 def mix(kernel: nn.Module, x: Tensor, points: Tensor, mask: Tensor) -> Tensor:
-    """What the kernel gives at nodes; zero in padding, where it is of no account."""
+    """What the kernel gives at nodes; zero in padding, where it does not matter."""
     with torch.no_grad():
         return kernel(x, points, mask).masked_fill(~mask.unsqueeze(-1), 0.0)
 

@@ -10,14 +10,17 @@ from e2egraph.errors import UsageError
 from e2egraph.models.kernels import lsh
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
 from e2egraph.models.kernels.lsh import LshKernel, LshOptions
+from tests.all_inputs import INPUTS
 from tests.models.jets import jets
+
+UNIT = INPUTS.region.half_eta
 
 
 def kernel_of(
     bin_size: int = 8, rounds: int = 2, max_bins: int = 32, normalize: bool = True, width: int = 6
 ) -> LshKernel:
     torch.manual_seed(0)
-    return LshKernel(width, 4, bin_size, rounds, max_bins, normalize).double()
+    return LshKernel(width, 4, bin_size, rounds, max_bins, normalize, UNIT).double()
 
 
 def nodes(counts: list[int], *, width: int = 6, n: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -105,9 +108,18 @@ def test_spread_nodes_use_at_least_half_of_the_bins() -> None:
         torch.manual_seed(seed)
         points = (torch.rand(1, n, 2, dtype=torch.float64) - 0.5) * 2.0
         rotations = torch.randn(2, 16, 64)
-        numbers = bin_numbers(PointEmbedding(16)(points), rotations, torch.ones(1, n, dtype=torch.bool), bin_size)
+        numbers = bin_numbers(PointEmbedding(16, UNIT)(points), rotations, torch.ones(1, n, dtype=torch.bool), bin_size)
         for r in range(2):
             assert len(numbers[0, r].unique()) >= n // bin_size // 2
+
+
+def test_a_region_of_half_the_size_is_hashed_like_the_whole_at_half_the_scale() -> None:
+    points = nodes([40])[1]
+    torch.manual_seed(0)
+    whole = PointEmbedding(16, UNIT).double()
+    torch.manual_seed(0)
+    half = PointEmbedding(16, UNIT / 2).double()
+    torch.testing.assert_close(half(points / 2), whole(points), rtol=1e-6, atol=1e-6)
 
 
 def test_the_number_of_bins_follows_the_nodes_and_not_the_padding() -> None:
@@ -129,7 +141,7 @@ def test_nearest_neighbors_share_a_bin_more_often_than_chance() -> None:
         torch.manual_seed(seed)
         rotations = torch.randn(1, 16, 8)
         mask = torch.ones(1, 512, dtype=torch.bool)
-        number = bin_numbers(PointEmbedding(16)(points.double()), rotations, mask, 32)[0, 0]
+        number = bin_numbers(PointEmbedding(16, UNIT)(points.double()), rotations, mask, 32)[0, 0]
         together = (number == number[nearest]).double().mean().item()
         chance = (number == number[torch.randperm(512, generator=generator)]).double().mean().item()
         assert chance < 0.5
@@ -147,7 +159,7 @@ def test_a_second_round_joins_what_the_first_parts() -> None:
 
 def test_equal_points_share_a_bin_number_whatever_the_rounding() -> None:
     points = torch.full((1, 200, 2), 0.3, dtype=torch.float64)
-    p = PointEmbedding(8)(points) + 1e-16 * torch.randn(1, 200, 8, dtype=torch.float64)
+    p = PointEmbedding(8, UNIT)(points) + 1e-16 * torch.randn(1, 200, 8, dtype=torch.float64)
     numbers = bin_numbers(p, torch.randn(1, 8, 16), torch.ones(1, 200, dtype=torch.bool), 10)
     assert not numbers.any()
 

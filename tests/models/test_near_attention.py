@@ -8,15 +8,15 @@ from torch import Tensor
 
 from e2egraph.config import validate
 from e2egraph.errors import UsageError
-from e2egraph.export.onnx import to_onnx
-from e2egraph.export.parity import check_parity
 from e2egraph.models.kernels.near_attention import LARGEST, OFFSET_SCALE, NearAttentionKernel
 from e2egraph.models.registry import build_model, load_model_config
-from e2egraph.models.scaling import HALF_WINDOW
 from e2egraph.models.tokens.network import TracksAndCellsOptions
+from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
+from tests.models.zoo import parity
 
 WIDTH, HEADS = 12, 3
+UNIT = 0.7  # rad
 
 
 def nodes(N: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -27,7 +27,7 @@ def nodes(N: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def kernel_of(seed: int = 0) -> NearAttentionKernel:
     torch.manual_seed(seed)
-    return NearAttentionKernel(WIDTH, HEADS).double()
+    return NearAttentionKernel(WIDTH, HEADS, UNIT).double()
 
 
 def by_pairs(kernel: NearAttentionKernel, x: Tensor, points: Tensor, mask: Tensor, i: int) -> Tensor:
@@ -39,9 +39,9 @@ def by_pairs(kernel: NearAttentionKernel, x: Tensor, points: Tensor, mask: Tenso
         logits, offsets = [], []
         for j in torch.nonzero(mask).flatten().tolist():
             eta, phi = (float(d) for d in points[j] - points[i])
-            squared = (eta**2 + 2 - 2 * math.cos(phi)) / HALF_WINDOW**2
+            squared = (eta**2 + 2 - 2 * math.cos(phi)) / UNIT**2
             logits.append(float(q[head, i] @ k[head, j]) / math.sqrt(WIDTH / HEADS) - fading * squared)
-            offsets.append([eta / HALF_WINDOW, math.sin(phi) / HALF_WINDOW, squared])
+            offsets.append([eta / UNIT, math.sin(phi) / UNIT, squared])
         share = torch.softmax(torch.tensor(logits, dtype=torch.float64), 0)
         values.append(share @ v[head, mask])
         moments.append(OFFSET_SCALE * share @ torch.tensor(offsets, dtype=torch.float64))
@@ -81,7 +81,7 @@ def test_it_turns_with_the_jet_all_around_phi() -> None:
 
 
 def test_a_jet_without_nodes_is_finite_in_value_and_gradient() -> None:
-    kernel = NearAttentionKernel(WIDTH, HEADS)
+    kernel = NearAttentionKernel(WIDTH, HEADS, UNIT)
     x = torch.randn(2, 5, WIDTH, requires_grad=True)
     points = torch.full((2, 5, 2), float("nan"))
     points[0, :2] = torch.tensor([[0.0, 0.1], [0.2, 0.0]])
@@ -107,7 +107,9 @@ def test_half_precision_changes_distances_by_nothing_but_rounding_of_weights() -
 def near_network() -> torch.nn.Module:
     torch.manual_seed(0)
     options = ["width=16", "depth=2", "heads=2", "tracks=8", "near=true", "pairwise=false"]
-    return build_model(load_model_config("tracks-and-cells", [f"options.{option}" for option in options]), 2).eval()
+    return build_model(
+        load_model_config("tracks-and-cells", [f"options.{option}" for option in options]), INPUTS, TWO_CLASSES
+    ).eval()
 
 
 def test_the_network_exports_and_matches_with_fadings_at_their_largest() -> None:
@@ -115,7 +117,7 @@ def test_the_network_exports_and_matches_with_fadings_at_their_largest() -> None
     with torch.no_grad():
         for block in model.encoder.blocks:
             block.kernel.log_fading.fill_(10.0)
-    assert check_parity(model, to_onnx(model, 2).SerializeToString(), max_nodes=50).cases > 40
+    assert parity(model, 50).cases > 40
 
 
 def test_the_network_does_not_see_the_order_of_nodes() -> None:

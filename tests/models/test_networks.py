@@ -1,38 +1,51 @@
-"""What every shipped network promises, whatever it is made of (DESIGN §6)."""
+"""What every shipped network promises, whatever it is made of (DESIGN §7)."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.models.jets import Inputs, jets
-from tests.models.zoo import MODELS
-from tests.models.zoo import build as small
+from e2egraph.tasks.inputs import Inputs
+from tests.all_inputs import INPUTS
+from tests.models.jets import Inputs as Tensors
+from tests.models.jets import jets
+from tests.models.other_inputs import CROP, EVENT, HITS, SIX
+from tests.models.zoo import FOR_FEWER_INPUTS, MODELS, build, graph_models
 
 # The e/gamma network sees crystals within ±16 of the centre alone, and must find some in every jet.
 NODES_TO_LEARN_FROM = {"cnn-egamma": 200}
 
+# All inputs, fewer of them, and a region of 33×33 crystals: the networks that can read them. Deposits lie on a lattice,
+# with many ties, or anywhere.
+CASES = [
+    *(pytest.param(name, INPUTS, lattice, id=f"{name}-all-{lattice}") for name in MODELS for lattice in (False, True)),
+    *(pytest.param(name, SIX, True, id=f"{name}-six") for name in MODELS if name != "fcn"),
+    *(pytest.param(name, CROP, False, id=f"{name}-crop") for name in MODELS if name != "fcn"),
+]
 
-def scores(model: nn.Module, inputs: Inputs) -> Tensor:
+
+def small(name: str, seed: int = 0, inputs: Inputs = INPUTS) -> nn.Module:
+    return build(name, seed, settings=() if inputs is INPUTS else FOR_FEWER_INPUTS.get(name, ()), inputs=inputs)
+
+
+def scores(model: nn.Module, tensors: Tensors) -> Tensor:
     with torch.no_grad():
-        return model(*inputs)
+        return model(*tensors)
 
 
-@pytest.mark.parametrize("lattice", [False, True])
-@pytest.mark.parametrize("name", MODELS)
-def test_the_order_of_nodes_is_of_no_account(name: str, lattice: bool) -> None:
-    model = small(name)
-    points, features, mask, jet = jets([41, 17, 1], lattice=lattice)
+@pytest.mark.parametrize(("name", "inputs", "lattice"), CASES)
+def test_the_order_of_nodes_does_not_matter(name: str, inputs: Inputs, lattice: bool) -> None:
+    model = small(name, inputs=inputs)
+    points, features, mask, jet = jets([41, 17, 1], lattice=lattice, inputs=inputs)
     order = torch.randperm(41, generator=torch.Generator().manual_seed(3))
     shuffled = (points[:, order], features[:, order], mask[:, order], jet)
     torch.testing.assert_close(scores(model, shuffled), scores(model, (points, features, mask, jet)), atol=2e-5, rtol=0)
 
 
-@pytest.mark.parametrize("lattice", [False, True])
-@pytest.mark.parametrize("name", MODELS)
-def test_padding_changes_nothing_whatever_it_holds(name: str, lattice: bool) -> None:
-    model = small(name)
+@pytest.mark.parametrize(("name", "inputs", "lattice"), CASES)
+def test_padding_changes_nothing_whatever_it_holds(name: str, inputs: Inputs, lattice: bool) -> None:
+    model = small(name, inputs=inputs)
     counts = [23, 6, 5, 2, 1, 0]
-    together = jets(counts, lattice=lattice, n=29)
+    together = jets(counts, lattice=lattice, n=29, inputs=inputs)
     result = scores(model, together)
     points, features, mask, jet = together
     for i, n in enumerate(counts):
@@ -63,13 +76,22 @@ def test_jets_without_nodes_have_finite_scores_and_gradients(name: str) -> None:
         assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_the_gradient_reaches_every_parameter(name: str) -> None:
-    model = small(name).train()
-    inputs = jets([60, 50, 40, 30])
-    model(*inputs)[:, 1:].square().sum().backward()
+@pytest.mark.parametrize(("name", "inputs", "lattice"), [case for case in CASES if not case.values[2]])
+def test_the_gradient_reaches_every_parameter(name: str, inputs: Inputs, lattice: bool) -> None:
+    model = small(name, inputs=inputs).train()
+    model(*jets([60, 50, 40, 30], lattice=lattice, inputs=inputs))[:, 1:].square().sum().backward()
     silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not silent
+
+
+@pytest.mark.parametrize("inputs", [HITS, EVENT], ids=["hits without energies", "whole events"])
+@pytest.mark.parametrize("name", [*graph_models(), "resnet15", "vit"])
+def test_networks_are_made_for_whatever_the_task_has(name: str, inputs: Inputs) -> None:
+    model = small(name, inputs=inputs).train()
+    result = model(*jets([60, 9, 0], inputs=inputs))
+    assert result.shape == (3, 3)
+    result.square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -80,12 +102,11 @@ def test_every_model_learns_32_jets_by_heart(name: str) -> None:
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     for _ in range(150):
         optimizer.zero_grad()
-        result = model(*inputs)
-        loss = nn.functional.cross_entropy(result, labels)
-        loss.backward()
-        optimizer.step()
+        loss = nn.functional.cross_entropy(model(*inputs), labels)
         if loss < 0.02:
             break
+        loss.backward()
+        optimizer.step()
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
         with torch.no_grad():  # running statistics are behind after so few steps
             for _ in range(100):

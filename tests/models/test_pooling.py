@@ -1,11 +1,16 @@
 """Nodes to jets: masked summaries, shares of energy, and running standardisation."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 
-from e2egraph.data.padding import FEATURE_NAMES
-from e2egraph.models.pooling import Pooling, energies, masked_max, masked_mean, masked_sum
+from e2egraph.models.pooling import Energies, Pooling, masked_max, masked_mean, masked_sum
 from e2egraph.models.standardize import RunningStandardize
+from e2egraph.tasks.inputs import Inputs
+from tests.all_inputs import INPUTS
 from tests.models.jets import jets
+from tests.models.other_inputs import CROP, HITS, SIX
 
 
 def test_masked_summaries_are_those_of_the_nodes_alone() -> None:
@@ -22,17 +27,40 @@ def test_masked_summaries_are_those_of_the_nodes_alone() -> None:
 
 
 def test_energies_are_those_of_tracks_crystals_and_towers() -> None:
-    features = torch.zeros(1, 5, len(FEATURE_NAMES))
+    features = torch.zeros(1, 5, INPUTS.n_features)
     for i, (channel, value) in enumerate(
         [("TRACK", 3.0), ("BPIX1", 1.0), ("ECAL", 2.5), ("HCAL", 7.0), ("ECAL", -0.2)]
     ):
-        features[0, i, FEATURE_NAMES.index("value")] = value
-        features[0, i, FEATURE_NAMES.index(f"is_{channel}")] = 1.0
-    assert energies(features)[0].tolist() == [[3, 0, 0], [0, 0, 0], [0, 2.5, 0], [0, 0, 7], [0, 0, 0]]
+        features[0, i, INPUTS.index("value")] = value
+        features[0, i, INPUTS.index(f"is_{channel}")] = 1.0
+    assert Energies(INPUTS)(features)[0].tolist() == [[3, 0, 0], [0, 0, 0], [0, 2.5, 0], [0, 0, 7], [0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        (SIX, ("TRACK", "HCAL", "ECAL")),
+        (CROP, ("ECAL", "TRACK", "HCAL")),
+        (HITS, ()),
+        (replace(SIX, variables=SIX.variables[:1]), ()),
+    ],
+    ids=["other order", "tracks not first", "hits alone", "no value"],
+)
+def test_energies_follow_the_channels_that_the_inputs_hold(inputs: Inputs, expected: tuple[str, ...]) -> None:
+    energies = Energies(inputs)
+    assert energies.channels == expected
+    _, features, mask, _ = jets([40, 7, 0], inputs=inputs)
+    found = energies(features)
+    assert found.shape == (3, 40, len(expected))
+    for i, name in enumerate(expected):
+        own = features[..., inputs.index("value")] * features[..., inputs.index(f"is_{name}")]
+        assert torch.equal(found[..., i], own)
+    pooling = Pooling(5, len(expected))
+    assert pooling(torch.randn(3, 40, 5), found, mask).shape == (3, pooling.out_width) == (3, (3 + len(expected)) * 5)
 
 
 def test_the_energy_weighted_part_is_the_same_when_a_deposit_is_split_in_two() -> None:
-    pooling = Pooling(6)
+    pooling = Pooling(6, 3)
     x = torch.randn(1, 3, 6)
     energy = torch.tensor([[[4.0, 0, 0], [6.0, 0, 0], [0, 0, 2.0]]])
     whole = pooling(x, energy, torch.ones(1, 3, dtype=torch.bool))[0, 18:]
@@ -79,5 +107,5 @@ def test_two_forward_passes_before_one_backward_are_allowed() -> None:
 
 def test_jets_without_energy_pool_to_finite_numbers() -> None:
     _, features, mask, _ = jets([4, 0])
-    features[..., FEATURE_NAMES.index("value")] = 0.0
-    assert Pooling(5)(torch.randn(2, 4, 5), energies(features), mask).isfinite().all()
+    features[..., INPUTS.index("value")] = 0.0
+    assert Pooling(5, 3)(torch.randn(2, 4, 5), Energies(INPUTS)(features), mask).isfinite().all()

@@ -1,12 +1,19 @@
 """ResNet-15 against what is published of it: parameters and sizes of its feature maps."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from e2egraph.errors import UsageError
 from e2egraph.models.image.resnet import ResidualBlock, ResNet15, ResNet15Options
 from e2egraph.models.registry import build_model, load_model_config, parameter_count
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.region import RegionConfig
+from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
+from tests.models.other_inputs import CROP, HITS
+from tests.models.zoo import classes
 
 
 def convolution(kernel: int, n_in: int, n_out: int) -> int:
@@ -26,22 +33,22 @@ UNUSED = 3 * convolution(1, 16, 16) + 3 * convolution(1, 32, 32)
 def test_the_published_parameter_counts_come_out() -> None:
     assert BODY == 90_128
     assert UNUSED == 3_984
-    one_output = ResNet15(ResNet15Options(), 1)  # Linear(32, 1), as published
+    one_output = ResNet15(ResNet15Options(), INPUTS, classes(1))  # Linear(32, 1), as published
     assert parameter_count(one_output) == BODY + 33 == 90_161
-    with_unused = ResNet15(ResNet15Options(unused_shortcuts=True), 1)
+    with_unused = ResNet15(ResNet15Options(unused_shortcuts=True), INPUTS, classes(1))
     assert parameter_count(with_unused) == 94_145
-    keras = ResNet15(ResNet15Options(variant="keras"), 2)  # Dense(2) on 2048
+    keras = ResNet15(ResNet15Options(variant="keras"), INPUTS, TWO_CLASSES)  # Dense(2) on 2048
     assert parameter_count(keras) == BODY + 2048 * 2 + 2 == 94_226
 
 
 def test_a_two_class_task_costs_one_more_output_than_published() -> None:
-    assert parameter_count(ResNet15(ResNet15Options(), 2)) == 90_161 + 33
+    assert parameter_count(ResNet15(ResNet15Options(), INPUTS, TWO_CLASSES)) == 90_161 + 33
 
 
 def test_unused_shortcuts_are_without_effect() -> None:
     inputs = jets([30, 3])
-    model = ResNet15(ResNet15Options(unused_shortcuts=True), 2)
-    bare = ResNet15(ResNet15Options(), 2)
+    model = ResNet15(ResNet15Options(unused_shortcuts=True), INPUTS, TWO_CLASSES)
+    bare = ResNet15(ResNet15Options(), INPUTS, TWO_CLASSES)
     bare.load_state_dict({k: v for k, v in model.state_dict().items() if k in bare.state_dict()})
     assert torch.equal(model(*inputs), bare(*inputs))
 
@@ -49,7 +56,7 @@ def test_unused_shortcuts_are_without_effect() -> None:
 @pytest.mark.parametrize("granularity", [1, 3])
 @pytest.mark.parametrize(("variant", "sizes"), [("torch", [61, 30, 15]), ("keras", [63, 31, 16])])
 def test_feature_maps_have_the_published_sizes(variant: str, sizes: list[int], granularity: int) -> None:
-    model = ResNet15(ResNet15Options(variant=variant, granularity=granularity), 2)  # type: ignore[arg-type]
+    model = ResNet15(ResNet15Options(variant=variant, granularity=granularity), INPUTS, TWO_CLASSES)  # type: ignore[arg-type]
     seen: list[int] = []
     for layer in (model.stem[0], model.stem[2], model.blocks[-1]):
         layer.register_forward_hook(lambda _m, _i, out: seen.append(out.shape[-1]))
@@ -67,19 +74,43 @@ def test_a_block_is_two_convolutions_and_a_skip() -> None:
     assert torch.equal(block(x), torch.relu(x))
 
 
-def test_image_channels_are_checked_with_the_configuration() -> None:
-    with pytest.raises(UsageError, match="track_pt, track_d0"):
-        load_model_config("resnet15", ["options.channels=[track_pt, muons]"])
-    assert load_model_config("resnet15", ["options.channels=[ECAL, HCAL]"]).options["channels"] == ["ECAL", "HCAL"]
+@pytest.mark.parametrize(
+    ("inputs", "planes"),
+    [
+        (INPUTS, ("track_pt", "track_d0_sig", "track_dz_sig", "ECAL", "HCAL", "BPIX1", "BPIX2", "BPIX3")),
+        (CROP, ("track_pt", "ECAL", "BPIX1")),  # no significances, no whole towers
+        (HITS, ("BPIX1", "BPIX2")),
+    ],
+)
+def test_planes_are_the_published_ones_that_the_inputs_hold(inputs: Inputs, planes: tuple[str, ...]) -> None:
+    model = ResNet15(ResNet15Options(), inputs, TWO_CLASSES)
+    assert model.rasterize.channels == planes
+    assert model.stem[0].in_channels == len(planes)
+
+
+@pytest.mark.parametrize("variant", ["torch", "keras"])
+@pytest.mark.parametrize("half_window", [5, 7, 12, 16, 30])
+def test_it_fits_regions_of_any_size(half_window: int, variant: str) -> None:
+    region = RegionConfig(centre="crystal", half_window=half_window).region
+    inputs = replace(CROP, region=region)
+    model = ResNet15(ResNet15Options(variant=variant), inputs, TWO_CLASSES)  # type: ignore[arg-type]
+    assert model(*jets([20, 3, 0], inputs=inputs)).shape == (3, 2)
+
+
+@pytest.mark.parametrize(("variant", "half_window"), [("torch", 2), ("keras", 4)])
+def test_a_region_of_which_nothing_would_be_left_is_refused(variant: str, half_window: int) -> None:
+    inputs = replace(CROP, region=RegionConfig(centre="crystal", half_window=half_window).region)
+    with pytest.raises(UsageError, match=f"variant={variant}.* pixels at least, not "):
+        ResNet15(ResNet15Options(variant=variant), inputs, TWO_CLASSES)  # type: ignore[arg-type]
 
 
 def test_gains_are_all_that_the_bright_variant_changes() -> None:
     bright = load_model_config("configs/variants/resnet15-bright.yaml")
     plain = load_model_config("resnet15")
     torch.manual_seed(1)
-    of_plain = build_model(plain, 2)
+    of_plain = build_model(plain, INPUTS, TWO_CLASSES)
     torch.manual_seed(1)
-    of_bright = build_model(bright, 2)
+    of_bright = build_model(bright, INPUTS, TWO_CLASSES)
     assert all(torch.equal(a, b) for a, b in zip(of_plain.parameters(), of_bright.parameters(), strict=True))
     points, features, mask, _ = jets([40, 40])
     image = of_plain.rasterize(points, features, mask)
@@ -89,6 +120,15 @@ def test_gains_are_all_that_the_bright_variant_changes() -> None:
         torch.testing.assert_close(filled, torch.full_like(filled, gain))
 
 
-def test_a_gain_of_no_image_channel_is_refused() -> None:
-    with pytest.raises(UsageError, match="gains name no image channels: ECAl"):
-        load_model_config("resnet15", ["options.gains.ECAl=2"])
+def test_a_gain_of_no_image_plane_is_refused_and_one_of_a_plane_not_drawn_is_not() -> None:
+    config = load_model_config("resnet15", ["options.gains.ECAl=2"])
+    with pytest.raises(UsageError, match=r"model.options.gains name no image planes: ECAl; choose out of track_pt"):
+        build_model(config, INPUTS, TWO_CLASSES)
+    bright = load_model_config("configs/variants/resnet15-bright.yaml")
+    assert build_model(bright, HITS, TWO_CLASSES).rasterize.channels == ("BPIX1", "BPIX2")
+
+
+@pytest.mark.parametrize("channels", ["[ECAL,ECAL]", "[]"])
+def test_planes_named_twice_or_not_at_all_are_refused_with_the_configuration(channels: str) -> None:
+    with pytest.raises(UsageError, match="image channels must be different names, at least one"):
+        load_model_config("resnet15", [f"options.channels={channels}"])

@@ -11,7 +11,9 @@ from e2egraph.errors import UsageError
 from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.models.sage import PygKernel, PygLayer
 from e2egraph.models.static_graph import edge_list, static_neighbors
+from tests.all_inputs import INPUTS
 from tests.models.jets import jets
+from tests.models.zoo import classes
 
 LAYERS = ("sage", "gat", "edgeconv")
 WIDTH, K = 6, 4
@@ -146,7 +148,7 @@ def test_the_network_searches_once_and_gives_what_its_kernels_give(
     monkeypatch.setattr(static_graph, "static_neighbors", counted)
     settings = [f"options.layer={layer}", "options.width=8", "options.neighbors=4", "options.depth=3"]
     torch.manual_seed(0)
-    model = build_model(load_model_config("sage", [*settings, f"options.merge={merge}"]), 3).eval()
+    model = build_model(load_model_config("sage", [*settings, f"options.merge={merge}"]), INPUTS, classes(3)).eval()
     points, features, mask, jet = jets([41, 17, 3, 1, 0], lattice=False)
     with torch.no_grad():
         result = model(points, features, mask, jet)
@@ -171,7 +173,7 @@ def test_the_network_searches_once_and_gives_what_its_kernels_give(
 def test_every_layer_keeps_the_promises_of_networks(layer: str) -> None:
     torch.manual_seed(0)
     settings = [f"options.layer={layer}", "options.width=16", "options.neighbors=5"]
-    model = build_model(load_model_config("sage", settings), 3).eval()
+    model = build_model(load_model_config("sage", settings), INPUTS, classes(3)).eval()
     counts = [41, 17, 6, 1, 0]
     for lattice in (False, True):
         points, features, mask, jet = jets(counts, lattice=lattice, n=43)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
-from e2egraph.models.serialization import Blocks, course_code, serialize
+from e2egraph.models.serialization import Blocks, order_code, serialize
 from tests.models.jets import jets
 
 PITCH = torch.tensor([ETA_PITCH, PHI_PITCH], dtype=torch.float32)
@@ -24,7 +24,7 @@ def inputs(counts: list[int], lattice: bool = True, width: int = 6, seed: int = 
 def test_the_curve_is_mortons_bit_by_bit() -> None:
     # Middles of cells of an eighth of a crystal; a crystal's centre is a border between its middle cells.
     cells = torch.randint(-2048, 2048, (200, 2), generator=torch.Generator().manual_seed(0))
-    code = course_code((((cells + 0.5) / 8 - 0.5) * PITCH).unsqueeze(0))[0]
+    code = order_code((((cells + 0.5) / 8 - 0.5) * PITCH).unsqueeze(0))[0]
     for (row, column), number in zip(cells.tolist(), code.tolist(), strict=True):
         expected = 0
         for bit in range(12):
@@ -35,23 +35,23 @@ def test_the_curve_is_mortons_bit_by_bit() -> None:
 def test_what_lies_in_one_crystal_follows_each_other_on_the_curve() -> None:
     crystals = torch.randint(-40, 40, (60, 2), generator=torch.Generator().manual_seed(0)).unique(dim=0)
     inside = torch.rand(len(crystals), 9, 2, generator=torch.Generator().manual_seed(1)) - 0.5
-    code = course_code(((crystals.unsqueeze(1) + 0.98 * inside) * PITCH).flatten(0, 1).unsqueeze(0))[0]
+    code = order_code(((crystals.unsqueeze(1) + 0.98 * inside) * PITCH).flatten(0, 1).unsqueeze(0))[0]
     owner = torch.arange(len(crystals)).repeat_interleave(9)[torch.argsort(code, stable=True)]
     assert len(owner.unique_consecutive()) == len(crystals)
 
 
 def test_points_beyond_the_grid_and_undefined_ones_have_codes_too() -> None:
     far = torch.tensor([[[1e30, -1e30], [-1e30, 1e30], [math.nan, math.nan], [math.inf, 0.0]]])
-    for course in ("curve", "eta", "phi"):
-        code = course_code(far[:, [0, 1, 3]], course)
+    for order in ("curve", "eta", "phi"):
+        code = order_code(far[:, [0, 1, 3]], order)
         assert ((code >= 0) & (code < 2**24) & (code == code.floor())).all()
-    assert 0 <= course_code(far)[0, 2] < 2**24  # padding may hold NaN
+    assert 0 <= order_code(far)[0, 2] < 2**24  # padding may hold NaN
 
 
-@pytest.mark.parametrize(("course", "axis"), [("eta", 0), ("phi", 1)])
-def test_along_a_coordinate_the_order_is_that_of_the_coordinate(course: str, axis: int) -> None:
+@pytest.mark.parametrize(("order", "axis"), [("eta", 0), ("phi", 1)])
+def test_along_a_coordinate_the_order_is_that_of_the_coordinate(order: str, axis: int) -> None:
     points = (torch.rand(1, 300, 2, generator=torch.Generator().manual_seed(1)) * 2 - 1) * math.pi
-    order = torch.argsort(course_code(points, course)[0], stable=True)
+    order = torch.argsort(order_code(points, order)[0], stable=True)
     steps = points[0, order, axis].diff()
     assert (steps > -2 * math.pi / 2**18).all()
 
@@ -62,7 +62,7 @@ def test_along_a_coordinate_the_order_is_that_of_the_coordinate(course: str, axi
 def test_joining_undoes_splitting_and_every_node_stands_once(counts: list[int], size: int, wrap: bool) -> None:
     x, points, mask = inputs(counts)
     for shift in {0, size // 2, size - 1}:
-        blocks = serialize(course_code(points), x, mask, size, shift=shift, wrap=wrap)
+        blocks = serialize(order_code(points), x, mask, size, shift=shift, wrap=wrap)
         parts = blocks.split(x)
         assert parts.shape[2:] == (size, x.shape[2])
         assert blocks.mask.shape == parts.shape[:3]
@@ -76,7 +76,7 @@ def test_joining_undoes_splitting_and_every_node_stands_once(counts: list[int], 
 @pytest.mark.parametrize("wrap", [False, True])
 def test_blocks_are_pieces_of_the_sorted_row_moved_by_the_shift(wrap: bool) -> None:
     x, points, mask = inputs([23, 10], lattice=False)
-    code = course_code(points)
+    code = order_code(points)
     for b, n in enumerate([23, 10]):
         row = sorted(range(n), key=lambda i, b=b: float(code[b, i]))
         for shift in (0, 3):
@@ -94,21 +94,21 @@ def test_which_nodes_share_a_block_does_not_depend_on_the_order_of_the_input(sca
     x, points, mask = inputs([61, 40, 2])
     points, x = (points * 0.1 / PITCH).round() * PITCH, x * scale
     order = torch.randperm(61, generator=torch.Generator().manual_seed(5))
-    before = serialize(course_code(points), x, mask, 4).split(x)
-    after = serialize(course_code(points[:, order]), x[:, order], mask[:, order], 4).split(x[:, order])
-    assert len(course_code(points)[mask].unique()) < 60
+    before = serialize(order_code(points), x, mask, 4).split(x)
+    after = serialize(order_code(points[:, order]), x[:, order], mask[:, order], 4).split(x[:, order])
+    assert len(order_code(points)[mask].unique()) < 60
     assert torch.equal(before, after)
 
 
 def test_what_padding_holds_and_how_much_there_is_changes_nothing() -> None:
     x, points, mask = inputs([17, 5])
-    plain = serialize(course_code(points), x, mask, 4)
+    plain = serialize(order_code(points), x, mask, 4)
     wider = torch.nn.functional.pad(mask, (0, 9))
     junk_x = torch.nn.functional.pad(x.masked_fill(~mask.unsqueeze(-1), 7.0), (0, 0, 0, 9), value=-3.0)
     junk_points = torch.nn.functional.pad(
         points.masked_fill(~mask.unsqueeze(-1), math.nan), (0, 0, 0, 9), value=math.nan
     )
-    padded = serialize(course_code(junk_points), junk_x, wider, 4)
+    padded = serialize(order_code(junk_points), junk_x, wider, 4)
     n_blocks = plain.mask.shape[1]
     assert torch.equal(padded.split(junk_x)[:, :n_blocks], plain.split(x))
     assert torch.equal(padded.mask[:, :n_blocks], plain.mask)
@@ -145,7 +145,7 @@ def test_the_hand_written_gradients_of_split_and_join_are_the_derivatives() -> N
 
 class RoundTrip(nn.Module):
     def forward(self, x: Tensor, points: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        blocks = serialize(course_code(points), x, mask > 0.5, 4, shift=2, wrap=True)
+        blocks = serialize(order_code(points), x, mask > 0.5, 4, shift=2, wrap=True)
         parts = blocks.split(x)
         return parts, blocks.mask, blocks.join(parts)
 

@@ -5,26 +5,32 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.errors import UsageError
-from e2egraph.export.onnx import to_onnx
-from e2egraph.export.parity import check_parity
 from e2egraph.models.image.patches import PatchEmbedding, sinusoidal_positions
 from e2egraph.models.image.vit import ViT, ViTBlock, ViTOptions
 from e2egraph.models.registry import load_model_config, parameter_count
+from e2egraph.tasks.inputs import Inputs
+from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
+from tests.models.other_inputs import CROP, EVENT
+from tests.models.zoo import classes, parity
 
 SMALL = {"width": 16, "depth": 2, "patch": 25, "channels": ("track_pt", "ECAL")}
 
 
-@pytest.mark.parametrize(("size", "patch", "side"), [(125, 5, 25), (125, 10, 13), (125, 25, 5), (7, 3, 3), (4, 4, 1)])
-def test_patches_are_a_convolution_that_steps_by_whole_patches(size: int, patch: int, side: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "patch", "rows", "columns"),
+    [((125, 125), 5, 25, 25), ((125, 125), 10, 13, 13), ((7, 7), 3, 3, 3), ((4, 4), 4, 1, 1), ((7, 12), 3, 3, 4)],
+)
+def test_patches_are_a_convolution_that_steps_by_whole_patches(
+    size: tuple[int, int], patch: int, rows: int, columns: int
+) -> None:
     torch.manual_seed(0)
     embedding = PatchEmbedding(3, size, patch, 6)
-    image = torch.randn(2, 3, size, size)
-    missing = side * patch - size
-    filled = nn.functional.pad(image, (0, missing, 0, missing))
+    image = torch.randn(2, 3, *size)
+    filled = nn.functional.pad(image, (0, columns * patch - size[1], 0, rows * patch - size[0]))
     weight = embedding.project.weight.view(6, 3, patch, patch)
     expected = nn.functional.conv2d(filled, weight, embedding.project.bias, stride=patch).flatten(2).transpose(1, 2)
-    assert embedding.side == side
+    assert (embedding.rows, embedding.columns) == (rows, columns)
     torch.testing.assert_close(embedding(image), expected, atol=1e-5, rtol=1e-5)
 
 
@@ -55,14 +61,14 @@ def test_a_block_is_torchs_pre_norm_encoder_layer() -> None:
 
 
 def test_sinusoidal_positions_are_those_of_the_formula_and_all_different() -> None:
-    table = sinusoidal_positions(5, 8)
-    assert table.shape == (25, 8)
+    table = sinusoidal_positions(5, 4, 8)
+    assert table.shape == (20, 8)
     row, column = 3, 2
     expected = [
         f(torch.tensor(x / 10_000 ** (k / 2))) for x in (row, column) for f in (torch.sin, torch.cos) for k in (0, 1)
     ]
-    torch.testing.assert_close(table[row * 5 + column], torch.stack(expected))
-    distance = torch.cdist(table, table) + 9.0 * torch.eye(25)
+    torch.testing.assert_close(table[row * 4 + column], torch.stack(expected))
+    distance = torch.cdist(table, table) + 9.0 * torch.eye(20)
     assert distance.min() > 0.1
 
 
@@ -75,11 +81,11 @@ def parameters(tokens: int, inputs: int, width: int, depth: int, hidden: int, n_
 
 
 def test_parameters_are_those_of_the_published_layers() -> None:
-    shipped = ViT(ViTOptions(), 2)
+    shipped = ViT(ViTOptions(), INPUTS, TWO_CLASSES)
     assert parameter_count(shipped) == parameters(13 * 13, 8 * 100, 64, 4, 128, 2) == 196_226
-    with_token = ViT(ViTOptions(pooling="class"), 2)
+    with_token = ViT(ViTOptions(pooling="class"), INPUTS, TWO_CLASSES)
     assert parameter_count(with_token) == parameter_count(shipped) + 64
-    fixed = ViT(ViTOptions(positions="sinusoidal"), 2)
+    fixed = ViT(ViTOptions(positions="sinusoidal"), INPUTS, TWO_CLASSES)
     assert parameter_count(fixed) == parameter_count(shipped) - 13 * 13 * 64
 
 
@@ -92,11 +98,11 @@ def tokens_before_the_head(model: ViT, pooling: str) -> tuple[Tensor, Tensor]:
 
 def test_the_class_token_is_read_and_the_mean_is_over_patches() -> None:
     torch.manual_seed(0)
-    model = ViT(ViTOptions(pooling="class", **SMALL), 3)  # type: ignore[arg-type]
+    model = ViT(ViTOptions(pooling="class", **SMALL), INPUTS, classes(3))  # type: ignore[arg-type]
     tokens, scores = tokens_before_the_head(model, "class")
     assert tokens.shape == (3, 26, 16)
     torch.testing.assert_close(scores, model.head(tokens[:, 0]))
-    model = ViT(ViTOptions(pooling="mean", **SMALL), 3)  # type: ignore[arg-type]
+    model = ViT(ViTOptions(pooling="mean", **SMALL), INPUTS, classes(3))  # type: ignore[arg-type]
     tokens, scores = tokens_before_the_head(model, "mean")
     assert tokens.shape == (3, 25, 16)
     torch.testing.assert_close(scores, model.head(tokens.mean(1)))
@@ -105,7 +111,7 @@ def test_the_class_token_is_read_and_the_mean_is_over_patches() -> None:
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal"])
 def test_where_a_deposit_lies_matters_through_positions_alone(positions: str) -> None:
     torch.manual_seed(0)
-    model = ViT(ViTOptions(positions=positions, **SMALL), 2).eval()  # type: ignore[arg-type]
+    model = ViT(ViTOptions(positions=positions, **SMALL), INPUTS, TWO_CLASSES).eval()  # type: ignore[arg-type]
     points, features, mask, jet = jets([40])
     points = points.clamp(-0.1, 0.1)  # within the middle patch
     moved = points.clone()
@@ -118,7 +124,7 @@ def test_where_a_deposit_lies_matters_through_positions_alone(positions: str) ->
 
 def test_dropout_acts_in_training_alone() -> None:
     torch.manual_seed(0)
-    model = ViT(ViTOptions(dropout=0.3, **SMALL), 2)  # type: ignore[arg-type]
+    model = ViT(ViTOptions(dropout=0.3, **SMALL), INPUTS, TWO_CLASSES)  # type: ignore[arg-type]
     inputs = jets([40])
     with torch.no_grad():
         assert not torch.equal(model.train()(*inputs), model(*inputs))
@@ -129,7 +135,7 @@ def test_dropout_acts_in_training_alone() -> None:
     ("setting", "message"),
     [
         ("options.heads=5", "width 64 cannot be shared by 5 heads"),
-        ("options.channels=[muons]", "track_pt, track_d0"),
+        ("options.channels=[ECAL,ECAL]", "image channels must be different names"),
         ("options.patch=0", "patch"),
     ],
 )
@@ -138,15 +144,30 @@ def test_wrong_options_are_refused_by_name(setting: str, message: str) -> None:
         load_model_config("vit", [setting])
 
 
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal"])
+@pytest.mark.parametrize("inputs", [CROP, EVENT])
+def test_it_fits_regions_of_any_size(inputs: Inputs, positions: str) -> None:
+    options = ViTOptions(patch=25, width=8, depth=1, positions=positions)  # type: ignore[arg-type]
+    model = ViT(options, inputs, TWO_CLASSES)
+    assert model.patches.rows * 25 >= inputs.region.rows > (model.patches.rows - 1) * 25
+    assert model.patches.columns * 25 >= inputs.region.columns > (model.patches.columns - 1) * 25
+    assert model(*jets([20, 0], inputs=inputs)).shape == (2, 2)
+
+
+def test_a_patch_larger_than_the_image_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"model.options.patch=40 pixels, but they are of 33×33 pixels .* smaller"):
+        ViT(ViTOptions(patch=40), CROP, TWO_CLASSES)
+
+
 def test_sinusoidal_positions_need_a_width_in_fours() -> None:
     with pytest.raises(UsageError, match="multiple of 4, not 6"):
         load_model_config("vit", ["options.width=6", "options.heads=2", "options.positions=sinusoidal"])
     with pytest.raises(ValueError, match="not 6"):
-        sinusoidal_positions(3, 6)
+        sinusoidal_positions(3, 3, 6)
 
 
 def test_the_exported_network_scores_as_torch_does() -> None:
     torch.manual_seed(0)
-    model = ViT(ViTOptions(pooling="class", **(SMALL | {"depth": 1})), 2)  # type: ignore[arg-type]
-    report = check_parity(model, to_onnx(model, 2).SerializeToString(), max_nodes=200)
+    model = ViT(ViTOptions(pooling="class", **(SMALL | {"depth": 1})), INPUTS, TWO_CLASSES)  # type: ignore[arg-type]
+    report = parity(model, 200)
     assert report.largest_difference < 1e-5

@@ -11,7 +11,8 @@ from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
 from e2egraph.models.kernels.attention import AttentionKernel
 from e2egraph.models.kernels.window import Window, WindowKernel, WindowOptions
-from e2egraph.models.serialization import Course
+from e2egraph.models.serialization import Order
+from tests.all_inputs import INPUTS, TWO_CLASSES
 
 WIDTH, HEADS = 6, 2
 SIZES = (29, 12, 1, 0)
@@ -25,10 +26,10 @@ def nodes() -> tuple[Tensor, Tensor, Tensor]:
     return x, points, torch.arange(N) < torch.tensor(SIZES).unsqueeze(1)
 
 
-def along(points: Tensor, course: Course) -> list[int]:
-    """Nodes of one jet in order along the course."""
-    if course != "curve":
-        return sorted(range(len(points)), key=lambda i: float(points[i, 0 if course == "eta" else 1]))
+def along(points: Tensor, order: Order) -> list[int]:
+    """Nodes of one jet along the order."""
+    if order != "curve":
+        return sorted(range(len(points)), key=lambda i: float(points[i, 0 if order == "eta" else 1]))
     return sorted(range(len(points)), key=lambda i: z_number(float(points[i, 0]), float(points[i, 1])))
 
 
@@ -63,11 +64,11 @@ def seen_by(place: int, n: int, kernel: WindowKernel) -> list[int]:
 
 
 KINDS = {
-    "blocks": {"course": "curve"},
-    "shifted": {"course": "eta", "shift": 2},
-    "wrapped": {"course": "phi", "shift": 2, "wrap": True},
-    "sliding": {"course": "curve", "sliding": True},
-    "sliding on a circle": {"course": "phi", "sliding": True, "wrap": True},
+    "blocks": {"order": "curve"},
+    "shifted": {"order": "eta", "shift": 2},
+    "wrapped": {"order": "phi", "shift": 2, "wrap": True},
+    "sliding": {"order": "curve", "sliding": True},
+    "sliding on a circle": {"order": "phi", "sliding": True, "wrap": True},
 }
 
 
@@ -80,7 +81,7 @@ def test_a_node_attends_to_the_nodes_of_its_window(kind: str, window: int) -> No
     with torch.no_grad():
         ours = kernel(x, points, mask)
         for b, n in enumerate(SIZES):
-            order = along(points[b, :n], kernel.course)
+            order = along(points[b, :n], kernel.order)
             for place, node in enumerate(order):
                 seen = [order[other] for other in seen_by(place, n, kernel)]
                 torch.testing.assert_close(ours[b, node], attend(kernel, x[b], node, seen), rtol=1e-9, atol=1e-11)
@@ -149,12 +150,12 @@ def test_what_is_kept_for_the_gradient_grows_with_the_window_not_with_the_square
 
 def test_odd_blocks_of_the_network_shift_their_cuts_by_half_a_window() -> None:
     for sliding, expected in ((False, [0, 8, 0]), (True, [0, 0, 0])):
-        network = Window(WindowOptions(width=8, heads=2, depth=3, window=16, sliding=sliding), 2)
+        network = Window(WindowOptions(width=8, heads=2, depth=3, window=16, sliding=sliding), INPUTS, TWO_CLASSES)
         kernels = [block.kernel for block in network.encoder.blocks]
         assert [kernel.shift for kernel in kernels] == expected
 
 
-@pytest.mark.parametrize("course", ["curve", "eta"])
-def test_a_circle_in_anything_but_phi_is_refused(course: str) -> None:
-    with pytest.raises(UsageError, match=f"wrap needs course phi, not {course}"):
-        validate(WindowOptions, {"wrap": True, "course": course}, "model window, options")
+@pytest.mark.parametrize("order", ["curve", "eta"])
+def test_a_circle_in_anything_but_phi_is_refused(order: str) -> None:
+    with pytest.raises(UsageError, match=f"wrap needs order phi, not {order}"):
+        validate(WindowOptions, {"wrap": True, "order": order}, "model window, options")

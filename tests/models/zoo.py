@@ -6,11 +6,13 @@ import torch
 from torch import nn
 
 from e2egraph.config import config_names
+from e2egraph.export.onnx import to_onnx
+from e2egraph.export.parity import ParityReport, check_parity
 from e2egraph.models.graph_network import GraphNetwork
 from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs, class_outputs
-from tests.all_inputs import INPUTS
+from tests.all_inputs import INPUTS, TWO_CLASSES
 
 MODELS = config_names("models")
 
@@ -33,6 +35,9 @@ SMALL = {
 # Where another size is needed.
 SMALL_OF = {"fcn": {"width": 128}}
 
+# Settings with which a model needs no more than the smaller inputs of ``other_inputs`` hold; fcn always needs more.
+FOR_FEWER_INPUTS = {"cnn-egamma": ("options.time=false",), "cnn-circular": ("options.eta_max=0.3",)}
+
 
 def build(
     name: str, seed: int = 0, n_outputs: int = 3, settings: tuple[str, ...] = (), inputs: Inputs = INPUTS
@@ -46,6 +51,12 @@ def build(
 def classes(number: int) -> Outputs:
     """Outputs of so many classes."""
     return class_outputs(tuple(f"class{i}" for i in range(number)))
+
+
+def parity(model: nn.Module, max_nodes: int, outputs: Outputs = TWO_CLASSES, inputs: Inputs = INPUTS) -> ParityReport:
+    """The exported network against torch, on jets of up to ``max_nodes``."""
+    content = to_onnx(model, inputs, outputs).SerializeToString()
+    return check_parity(model, content, inputs, outputs, cap=max_nodes)
 
 
 def small_settings(name: str, group: str = "options") -> list[str]:

@@ -87,7 +87,7 @@ def fault(name: str, inputs: Inputs) -> str | None:
 def chosen(names: Sequence[str] | None, inputs: Inputs) -> tuple[str, ...]:
     """The planes that a network draws: ``names``, or where there are none the published ones that can be drawn.
 
-    UsageError naming a plane that cannot be drawn, and why.
+    UsageError naming a plane that cannot be drawn, and why; ValueError for no names or one that stands twice.
     """
     if names is None:
         drawn = tuple(name for name in PUBLISHED_CHANNELS if fault(name, inputs) is None)
@@ -97,6 +97,7 @@ def chosen(names: Sequence[str] | None, inputs: Inputs) -> tuple[str, ...]:
                 f"model.options.channels, out of {', '.join(planes_of(inputs))}."
             )
         return drawn
+    _different(tuple(names))
     for name in names:
         reason = fault(name, inputs)
         if reason is not None:
