@@ -10,6 +10,7 @@ from pathlib import Path
 from e2egraph.errors import UsageError
 from e2egraph.evaluation.ablation.results import InputRow, TrainingJets
 from e2egraph.evaluation.ablation.rows import draws_images, row_settings
+from e2egraph.models.image.planes import PUBLISHED_CHANNELS
 from e2egraph.models.registry import ModelConfig, load_model_config
 from e2egraph.training.recipe import Recipe, load_recipe, split_settings
 
@@ -148,7 +149,9 @@ def _run(
     for_model, for_recipe = split_settings(settings)
     config = load_model_config(given, for_model)
     if row.image is not None and draws_images(plain):
-        absent = [plane for plane in row.image if plane not in plain.options["channels"]]
+        # Where the model names no planes it draws the published ones that the data set holds.
+        drawn = plain.options["channels"] or PUBLISHED_CHANNELS
+        absent = [plane for plane in row.image if plane not in drawn]
         if absent:
             raise UsageError(
                 f"--models {given}: row '{row.name}' has the plane {absent[0]}, which {config.name} does not draw with "

@@ -8,7 +8,7 @@ from e2egraph.evaluation.ablation.rows import load_rows, steps
 from e2egraph.models.registry import load_model_config
 
 CALORIMETERS, PIXELS = ["ECAL", "HCAL"], ["BPIX1", "BPIX2", "BPIX3"]
-IMPACT = ["track_d0", "track_dz"]
+IMPACT = ["track_d0_sig", "track_dz_sig"]
 HIDDEN = ["d0", "dz", "d0_sig", "dz_sig", "charge"]
 
 # Name → nodes, planes, whether impact parameters are hidden, published AUC and efficiency at 1% mistag.
@@ -58,7 +58,7 @@ def test_every_row_gives_each_model_its_inputs_and_the_row_of_all_inputs_changes
     assert whole.config == load_model_config("resnet15")
 
 
-def test_the_row_of_all_inputs_comes_first_model_beside_model_and_the_learning_curve_last():
+def test_the_row_of_all_inputs_comes_first_model_by_model_and_the_learning_curve_last():
     from e2egraph.evaluation.ablation.plan import parse_curve
 
     made = plan(rows=load_rows("pt,all"), full_seeds=(1, 2), training_jets=100, curve=parse_curve(["50", "all:3,4"]))
