@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
     for setting in (*SETTINGS, "resampling=null", "split.validation=0.3", "split.test=0.3"):
         build += ["--set", setting]
     assert main([*build, "--output", str(folder / "wide")]) == 0
-    assert main([*build, *setting_words("nodes", SELECTION), "--output", str(folder / "narrow")]) == 0
+    assert main([*build, *setting_words("inputs", SELECTION), "--output", str(folder / "narrow")]) == 0
     model = write_tiny_model(folder)
     train = ["train", "--model", model, "--set", "training.epochs=2", "--set", "training.batch_size=8"]
     for name, chosen in (("wide", setting_words("data.nodes", SELECTION)), ("narrow", [])):
@@ -57,7 +57,7 @@ def scores(run, folder, model, data):
 def test_a_data_set_built_with_the_selection_counts_what_it_left_out(run, folder):
     code, out, _ = run("inspect", folder / "narrow")
     assert code == 0
-    assert "nodes: TRACK, ECAL; ECAL > 0.5 GeV; within ±31 crystals; ΔR ≤ 0.5; at most 60 a jet" in out
+    assert "nodes: TRACK, ECAL; ECAL > 0.5 GeV; within ±31 crystals; ΔR ≤ 0.5; at most 60 per object" in out
     for name, fates in json.loads((folder / "narrow" / "manifest.json").read_text())["nodes"].items():
         assert min(fates["below_threshold"], fates["outside_selection"], fates["over_cap"]) > 0
         assert f"outside selection {fates['outside_selection']}" in out, name
@@ -70,11 +70,11 @@ def test_training_with_the_selection_gives_the_weights_of_training_on_a_data_set
     (wide, about), (narrow, _) = (load_run(folder / "runs" / name) for name in ("wide", "narrow"))
     for name, value in wide.state_dict().items():
         assert torch.equal(value, narrow.state_dict()[name]), name
-    assert about.node_cap == 60
+    assert about.cap == 60
     recorded = yaml.safe_load((folder / "runs" / "wide" / "config.yaml").read_text())["data"]["nodes"]
     assert recorded["channels"] == ["TRACK", "ECAL"]
     metrics = json.loads((folder / "runs" / "wide" / "metrics.json").read_text())
-    assert metrics["node_selection"] == recorded == as_dict(about.recipe.data.selection)
+    assert metrics["node_selection"] == recorded == as_dict(about.recipe.data.nodes)
 
 
 def test_run_and_bundle_give_the_same_scores_on_either_data_set(run, folder):
@@ -96,11 +96,12 @@ def test_the_bundle_says_which_nodes_it_reads(folder):
         "thresholds": {"ECAL": 0.5},
         "half_window": 31,
         "radius": 0.5,
+        "caps": {},
         "cap": 60,
     }
     bundle = Bundle.open(folder / "bundle")
     assert bundle.metadata.info.node_selection == NodeSelection(**written)
-    assert bundle.max_nodes == 60
+    assert bundle.cap == 60
 
 
 def test_a_data_set_without_the_nodes_of_a_run_or_bundle_is_refused(run, folder, tmp_path):

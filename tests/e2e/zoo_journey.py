@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import torch
 
 from e2egraph.cli import main
+from e2egraph.export.made_jets import made_jets
 from e2egraph.export.onnx import EXAMPLE_NODES
-from e2egraph.export.parity import feeds, made_jets
+from e2egraph.export.parity import feeds
 from e2egraph.training.load import load_run
 from tests.models.zoo import small_settings
 
@@ -39,14 +40,14 @@ def journey(name: str, data: Path, folder: Path, *settings: str) -> None:
 def one_file_serves_every_number_of_nodes(run: Path, bundle: Path) -> None:
     """The bundle's file was made from an example of one length; it must give torch's logits at all others."""
     assert EXAMPLE_NODES not in NODES
-    model, _ = load_run(run)
+    model, about = load_run(run)
     uses_jet = bool(getattr(model, "uses_jet", False))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(bundle / "model.onnx"), options)
     for n in NODES:
         for kind in ("random", "lattice"):
-            jets = made_jets(kind, 3 if n <= 100 else 1, n, np.random.default_rng(n))
+            jets = made_jets(kind, 3 if n <= 100 else 1, n, np.random.default_rng(n), about.inputs)
             softmax, logits = session.run(["softmax", "logits"], feeds(jets, uses_jet))
             with torch.no_grad():
                 expected = model(*(torch.from_numpy(a) for a in (jets.points, jets.features, jets.mask, jets.jet)))

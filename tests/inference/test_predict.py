@@ -196,7 +196,7 @@ def test_what_a_bundle_says_of_its_nodes_and_task_must_make_sense(trained, tmp_p
         ({"node_selection": 3}, "damaged"),
         ({"cap": 0}, "info.cap is 0"),
         ({"configuration": {"name": "toy"}}, "damaged"),
-        ({"configuration": {**configuration, "inputs": {"channels": ["MUON"]}}}, "channels MUON of the task are not"),
+        ({"configuration": {**configuration, "inputs": {"channels": ["MUON"]}}}, "channels MUON of the nodes are not"),
         ({"configuration": {**configuration, "inputs": {"channels": []}}}, r"metadata\.json, task toy, inputs: 'chann"),
         ({"configuration": {**configuration, "objective": {"classes": ["a"], "signal": "b"}}}, "signal b is not"),
     ):
