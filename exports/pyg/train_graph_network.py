@@ -1,4 +1,4 @@
-"""Train any PyTorch Geometric network on an e2egraph data set, with nothing of e2egraph but its data set class.
+"""Train any PyTorch Geometric network on an e2egraph data set, with nothing of e2egraph but its data set.
 
     python exports/pyg/train_graph_network.py data/top --epochs 2
 
@@ -19,6 +19,7 @@ from torch_geometric.nn import MLP, GraphSAGE, global_max_pool, global_mean_pool
 from torch_geometric.transforms import BaseTransform
 
 from e2egraph.data.dataset import EpochBatches, JetDataset
+from e2egraph.tasks.nodeselection import NodeSelection
 
 
 class Prepare(BaseTransform):
@@ -53,10 +54,12 @@ class GraphNetwork(nn.Module):
         return self.head(torch.cat(pooled, dim=1))
 
 
-def train(folder: Path, epochs: int = 1, batch_size: int = 64, max_nodes: int | None = None) -> float:
-    """Train on a data set's training jets; returns the ROC AUC on its test jets (class 1 as signal)."""
+def train(folder: Path, epochs: int = 1, batch_size: int = 64, cap: int | None = None) -> float:
+    """Train on a data set's training jets, up to ``cap`` nodes of each; returns the test jets' ROC AUC (class 1 as
+    signal)."""
     torch.manual_seed(1)
-    jets = JetDataset(folder, "train", max_nodes=max_nodes)
+    nodes = NodeSelection(cap=cap)
+    jets = JetDataset(folder, "train", nodes=nodes)
     jets.transform = Prepare()
     # A shuffled epoch that reads every row group once. DataLoader(jets, batch_size=64, shuffle=True) works as well.
     order = EpochBatches(jets, batch_size)
@@ -71,7 +74,7 @@ def train(folder: Path, epochs: int = 1, batch_size: int = 64, max_nodes: int | 
             optimiser.step()
 
     model.eval()
-    test = JetDataset(folder, "test", max_nodes=max_nodes)
+    test = JetDataset(folder, "test", nodes=nodes)
     test.transform = Prepare()
     scores, labels = [], []
     with torch.inference_mode():
@@ -85,6 +88,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="data set folder")
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--max-nodes", type=int, help="nodes a jet at most")
+    parser.add_argument("--cap", type=int, help="nodes a jet at most")
     given = parser.parse_args()
-    print(f"test AUC {train(given.data, given.epochs, max_nodes=given.max_nodes):.4f}")
+    print(f"test AUC {train(given.data, given.epochs, cap=given.cap):.4f}")

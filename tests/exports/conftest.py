@@ -125,7 +125,7 @@ def made_up_task(objective: Mapping[str, Any] = CLASSES, half_window: int = 62, 
 
 @pytest.fixture
 def own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A channel and two variables of one's own (own_variables.cc) in the tables, for one test."""
+    """A channel and the variables of own_variables.cc in the tables, for one test."""
     monkeypatch.setattr(channel_table, "_TABLE", dict(channel_table._TABLE))
     monkeypatch.setattr(variable_table, "_TABLE", dict(variable_table._TABLE))
     channel_table.register(FPIX1)
@@ -135,3 +135,4 @@ def own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = Variable(name="raw", unit="um", description="d0 as measured, or a row")
     as_measured = {"tracks": lambda tracks: tracks["d0"] * np.float32(1e4), "ecal": "ieta"}
     variable_table.register(NodeVariable(raw, as_measured))
+    variable_table.register(NodeVariable(Variable(name="broken", unit="", description="1"), {"tracks": 1.0}))

@@ -1,4 +1,4 @@
-// Two variables from outside the library, as a user's own source file adds them to the runner.
+// Variables from outside the library, as a user's own source file adds them to the runner.
 #include <cmath>
 
 #include "e2egraph/variables.h"
@@ -15,6 +15,10 @@ const bool depth = e2egraph::register_variable("depth", [](const Node&, const De
   if (const e2egraph::Tower* tower = deposit.tower())
     return -tower->energy;
   return deposit.track() != nullptr ? 2.0F : 0.0F;
+});
+
+const bool broken = e2egraph::register_variable("broken", [](const Node& node, const Deposit&) {
+  return node.value > 0 ? 1.0F : std::nanf("");
 });
 
 // d0 of a track as measured, not suppressed, in micrometres; the row of a crystal.

@@ -57,7 +57,7 @@ def test_a_network_that_reads_less_than_its_task_stores_gets_the_nodes_of_the_ta
     compare(runner, bundle, made_up_events(2), tmp_path)
 
 
-@pytest.mark.parametrize("half_window", [0, 20, 84])
+@pytest.mark.parametrize("half_window", [0, 84])
 def test_the_region_is_that_of_the_bundle(half_window: int, runner: Path, tmp_path: Path) -> None:
     bundle = bundle_for(made_up_task(half_window=half_window, cap=4000), tmp_path / "bundle")
     clouds = compare(runner, bundle, made_up_events(3), tmp_path)
@@ -74,7 +74,7 @@ def test_caps_of_channels_cut_the_first_of_each_and_are_counted(runner: Path, tm
     assert clouds.jets["nodes_cut"].max() > 100
 
 
-@pytest.mark.parametrize("quantities", [["tau32"], ["jet_mass", "jet_pt"], ["softdrop_mass", "tau21", "jet_eta"]])
+@pytest.mark.parametrize("quantities", [["jet_mass", "tau32"], ["softdrop_mass", "tau21", "jet_eta"]])
 def test_quantities_of_the_jet_are_those_of_the_bundle(quantities: list[str], runner: Path, tmp_path: Path) -> None:
     of_jets = made_up_task(object=quantities)
     bundle = tmp_path / "bundle"
@@ -169,6 +169,14 @@ def test_variables_from_outside_are_registered_in_a_source_file(
     assert without.returncode == 1
     assert "unknown variable 'depth'" in without.stderr
     assert 'e2egraph::register_variable("depth", function)' in without.stderr
+
+
+def test_a_variable_from_outside_that_is_not_finite_is_named(own_rows: None, own_runner: Path, tmp_path: Path) -> None:
+    bundle = bundle_for(made_up_task(variables=["broken"], thresholds={"HCAL": -9.0}, cap=4000), tmp_path / "bundle")
+    events = write_events(tmp_path / "events.e2e", made_up_events(12))
+    result = subprocess.run([own_runner, bundle, events], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "variable broken of a node is NaN or infinite" in result.stderr
 
 
 def test_variables_that_a_bundle_does_not_name_change_nothing(

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from e2egraph.detector.channels import Channel
-from e2egraph.graphs.columns import arrow_schema
+from e2egraph.graphs.columns import task_schema
 from e2egraph.tasks.task import load_task
 from tests.toy_dataset import write_toy_dataset
 
@@ -33,7 +33,7 @@ def names_in(expression):
 
 def test_weaver_s_configuration_names_columns_of_the_shards_and_its_own_variables_only():
     """As weaver-core resolves them: every name is a column, or a new variable made of columns."""
-    columns, made = set(arrow_schema().names), WEAVER["new_variables"]
+    columns, made = set(task_schema(load_task("top")).names), WEAVER["new_variables"]
     for expression in made.values():
         assert names_in(expression) <= columns
     inputs = [variable[0] for group in WEAVER["inputs"].values() for variable in group["vars"]]

@@ -18,7 +18,7 @@ void for_each_item(std::size_t items, int threads, const Work& work) {
   std::atomic<std::size_t> next{0};
   std::exception_ptr failure;
   std::mutex guard;
-  const auto labour = [&] {
+  const auto take_items = [&] {
     for (std::size_t item = next++; item < items; item = next++) {
       try {
         work(item);
@@ -33,8 +33,8 @@ void for_each_item(std::size_t items, int threads, const Work& work) {
   std::vector<std::thread> others;
   const std::size_t helpers = std::min(static_cast<std::size_t>(threads), items);
   for (std::size_t i = 1; i < helpers; ++i)
-    others.emplace_back(labour);
-  labour();
+    others.emplace_back(take_items);
+  take_items();
   for (std::thread& other : others)
     other.join();
   if (failure)

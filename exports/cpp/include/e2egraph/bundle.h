@@ -167,9 +167,13 @@ public:
 private:
   void add_extra(Jet& jet) const {
     const Event& event = placed_.event();
-    for (const VariableFunction& function : bundle_->metadata.inputs.extra)
-      for (const Node& node : jet.nodes)
+    for (const auto& [name, function] : bundle_->metadata.inputs.extra)
+      for (const Node& node : jet.nodes) {
         jet.extra.push_back(function(node, Deposit{event, node.collection, node.index}));
+        if (!std::isfinite(jet.extra.back()))
+          throw InputError("event " + name_of(event) + ": variable " + name +
+                           " of a node is NaN or infinite; correct the function that was registered for it.");
+      }
   }
 
   void check_finite(float value) const {

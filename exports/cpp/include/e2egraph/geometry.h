@@ -1,7 +1,7 @@
 // CMS barrel geometry: crystal and tower pitch, and the (eta, phi) <-> (row, column) maps of the ntuples.
 //
-// Mirrors e2egraph/detector/geometry.py operation by operation in float64, so that both give the same bits. Compile with
-// -ffp-contract=off: a fused multiply-add rounds once where NumPy rounds twice.
+// Mirrors e2egraph/detector/geometry.py operation by operation in float64, so that both give the same bits. Compile
+// with -ffp-contract=off: a fused multiply-add rounds once where NumPy rounds twice.
 #ifndef E2EGRAPH_GEOMETRY_H
 #define E2EGRAPH_GEOMETRY_H
 

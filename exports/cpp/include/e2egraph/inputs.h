@@ -15,8 +15,8 @@
 
 namespace e2egraph {
 
-// One row of a tensor over a jet's nodes: a member of the node, one of the jet's own variables (`extra`, where member is
-// null), a flag of a channel, or 1 for every node.
+// One row of a tensor over a jet's nodes: a member of the node, the registered variable of index `extra`, the flag of a
+// channel, or 1 for every node.
 struct NodeVariable {
   enum class Kind { member, extra, flag, one } kind = Kind::one;
   float Node::*member = nullptr;
@@ -31,8 +31,8 @@ struct Inputs {
   // Quantities of the jet, in order; empty where the network reads none.
   Named<float JetAxis::*> object;
   Region region;
-  // Functions of the registered variables among `variables`, in their order.
-  std::vector<VariableFunction> extra;
+  // The registered ones among `variables`, in their order.
+  Named<VariableFunction> extra;
 
   // Rows of the tensor `features`: the variables, then one flag a channel.
   Named<NodeVariable> features() const {
@@ -125,7 +125,7 @@ inline void read_variables(const JsonValue& json, Inputs& inputs) {
       variable = {NodeVariable::Kind::member, *member, 0, Channel::TRACK};
     } else if (const auto found = registered_variables().find(name); found != registered_variables().end()) {
       variable = {NodeVariable::Kind::extra, nullptr, inputs.extra.size(), Channel::TRACK};
-      inputs.extra.push_back(found->second);
+      inputs.extra.push_back(*found);
     } else {
       throw InputError(entry.where("name") + ": unknown variable '" + name + "' (known are " +
                        names_of(node_variables()) + "); add it with e2egraph::register_variable(\"" + name +

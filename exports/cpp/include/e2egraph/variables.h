@@ -55,8 +55,8 @@ inline const Named<float JetAxis::*>& jet_quantities() {
   return table;
 }
 
-// A variable of one's own, from a finished node and the deposit it was made from; 0 where it has no meaning. A node's d0
-// and dz may have been suppressed, a deposit's are as measured.
+// A variable of one's own, from a finished node and the deposit it was made from; 0 where it has no meaning. A node's
+// d0 and dz may have been suppressed, a deposit's are as measured. It may be called from several threads at once.
 using VariableFunction = std::function<float(const Node&, const Deposit&)>;
 
 inline std::map<std::string, VariableFunction>& registered_variables() {

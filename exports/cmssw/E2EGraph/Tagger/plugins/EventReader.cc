@@ -44,7 +44,8 @@ EventReader::EventReader(const edm::ParameterSet& config, const NodeDefinition& 
       track_momentum_direction_(config.getParameter<bool>("trackMomentumDirection")),
       seed_depth_(config.getParameter<int>("seedDepth")) {
   for (const InputChannel& row : nodes.channels.rows())
-    if (row.collection == Collection::hits && nodes.selection.wants(row.channel) && !lies_in(row, first_pixel, last_strip))
+    if (row.collection == Collection::hits && nodes.selection.wants(row.channel) &&
+        !lies_in(row, first_pixel, last_strip))
       throw cms::Exception("Configuration") << "The bundle reads hits of channel " << row.name
                                             << ", but its 'cms' names no subdetector (1 to 6) and layer of the "
                                                "tracker; give the channel these and export again.";

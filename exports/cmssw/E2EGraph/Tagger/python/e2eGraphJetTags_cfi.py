@@ -1,4 +1,4 @@
-"""Scores of an e2egraph bundle for every jet of a collection: a value map of floats a class, named after it."""
+"""An e2egraph bundle on every jet of a collection: a value map a class or predicted quantity, named after it."""
 
 import FWCore.ParameterSet.Config as cms  # noqa: N813
 
