@@ -69,7 +69,7 @@ def test_no_jet_selected(run, tmp_path, ntuple):
     )
     code, _, error = run(*words, "--sample", f"top={other}", "--set", "object.pt_min=9999")
     assert code == 1
-    says(error, "class 'qcd'", "no jet selected", "selection")
+    says(error, "class 'qcd'", "no object selected", "object")
     assert not (tmp_path / "data").exists()
 
 
