@@ -108,7 +108,8 @@ class ClassificationEvaluation(Evaluation):
 
         return ReportParts(
             about=f"signal {metrics['signal']} of {', '.join(metrics['classes'])}",
-            summary=[tables.summary_cards(metrics), tables.figures_table(metrics)],
+            cards=tables.summary_cards(metrics),
+            figures=[tables.figures_table(metrics)],
             tables=[*tables.bin_tables(metrics), tables.reliability_table(metrics), *tables.class_tables(metrics)],
             plots=PLOTS,
         )

@@ -43,6 +43,7 @@ class RegressionEvaluation(Evaluation):
     """Each target by itself; the figures of the first have plain names, those of others end in ``_TARGET``."""
 
     quantities: ClassVar[tuple[str, ...]] = QUANTITIES
+    sections: ClassVar[tuple[str, ...]] = ("summary", "regression", "jets", "configuration", "provenance")
     objective: Regression
 
     @property
@@ -80,6 +81,7 @@ class RegressionEvaluation(Evaluation):
                     limits.append(f"no bins of {name}: the same for all jets, or not finite")
             targets[target.name] = {
                 "unit": target.unit,
+                "digits": digits_of(target),
                 **found.figures,
                 **{f"{name}_error": value for name, value in found.errors.items()},
                 "left_out": found.left_out,
@@ -106,15 +108,14 @@ class RegressionEvaluation(Evaluation):
             found = measured.values[target.name]
             true, predicted = self._values(scores, target)
             weight = scores.jets["weight"].astype(np.float64)
-            suffix = stem_suffix(self.objective, target)
+            response, matrix, bins = stems(target.name, first=target == self.objective.targets[0])
             plot_true_against_predicted(
-                found["true_against_predicted"], target.name, target.unit, folder / f"true_predicted{suffix}", label
+                found["true_against_predicted"], target.name, target.unit, folder / matrix, label
             )
             above = true > 0
-            plot_response(
-                predicted[above] / true[above], weight[above], target.name, model, folder / f"response{suffix}", label
-            )
-            plot_regression_bins(found["bins"], target.name, target.unit, folder / f"resolution{suffix}", label)
+            ratio = predicted[above] / true[above]
+            plot_response(ratio, weight[above], target.name, model, folder / response, label)
+            plot_regression_bins(found["bins"], target.name, target.unit, folder / bins, label)
 
     def paired(
         self,
@@ -131,7 +132,7 @@ class RegressionEvaluation(Evaluation):
             PairedTarget(
                 self._values(first, target)[0],
                 np.stack([self._values(one, target)[1] for one in in_order]),
-                stem_suffix(self.objective, target),
+                key_suffix(self.objective, target),
                 target.name,
             )
             for target in self.objective.targets
@@ -142,24 +143,8 @@ class RegressionEvaluation(Evaluation):
     def report(self, metrics: Mapping[str, Any]) -> ReportParts:
         from e2egraph.evaluation.pages import regression_tables as tables
 
-        plots: dict[str, tuple[str, str]] = {}
-        for target in self.objective.targets:
-            suffix, name = stem_suffix(self.objective, target), target.name
-            plots |= {
-                f"true_predicted{suffix}": (f"{name}: true against predicted", f"Predicted against true {name}"),
-                f"response{suffix}": (f"{name}: response", f"Distribution of predicted/true {name}"),
-                f"resolution{suffix}": (
-                    f"{name} in bins",
-                    f"Response, resolution and error of {name} in bins",
-                ),
-            }
-        digits = {target.name: digits_of(target) for target in self.objective.targets}
-        return ReportParts(
-            about=f"predicts {', '.join(self.objective.target_names)}",
-            summary=[tables.summary_cards(metrics, digits), tables.figures_table(metrics, digits)],
-            tables=tables.bin_tables(metrics, digits),
-            plots=plots,
-        )
+        about = f"predicts {', '.join(self.objective.target_names)}"
+        return ReportParts(about=about, cards=tables.summary_cards(metrics))
 
     def shown_jets(self, scores: Scores) -> ShownJets:
         target = self.objective.targets[0]
@@ -221,7 +206,7 @@ class RegressionEvaluation(Evaluation):
         return flat
 
     def _key(self, name: str, target: Target) -> str:
-        return name + stem_suffix(self.objective, target)
+        return name + key_suffix(self.objective, target)
 
     def _values(self, scores: Scores, target: Target) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """True and predicted values of a target, [J] each."""
@@ -232,8 +217,14 @@ class RegressionEvaluation(Evaluation):
         return scores.jets[column].astype(np.float64), predicted.astype(np.float64)
 
 
-def stem_suffix(objective: Regression, target: Target) -> str:
-    """What tells the keys and files of a target from those of the first, which have none."""
+def stems(name: str, *, first: bool) -> tuple[str, str, str]:
+    """The files of a target's plots without suffix: its response, true against predicted, and its figures in bins."""
+    end = "" if first else f"_{name}"
+    return f"response{end}", f"true_predicted{end}", f"resolution{end}"
+
+
+def key_suffix(objective: Regression, target: Target) -> str:
+    """What tells the keys of a target from those of the first, which have none."""
     return "" if target.name == objective.targets[0].name else f"_{target.name}"
 
 
