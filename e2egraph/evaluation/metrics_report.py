@@ -46,7 +46,7 @@ def metrics_report(scores: Scores, quantities: Mapping[str, NDArray], signal: st
     limits = list(tagging.limits)
     share, error = accuracy(label, scores.probabilities, weight)
     content: dict[str, Any] = {
-        **asdict(tagging),
+        **tagging.content(),
         "accuracy": share,
         "accuracy_error": error,
         "calibration": asdict(calibration(is_signal, score, weight)),
@@ -81,7 +81,7 @@ def metrics_report(scores: Scores, quantities: Mapping[str, NDArray], signal: st
         for key, function in (("one_vs_rest", one_vs_rest), ("pairwise", pairwise)):
             try:
                 found = function(label, scores.probabilities, scores.classes, weight)
-                content[key] = {name: asdict(one) for name, one in found.items()}
+                content[key] = {name: one.content() for name, one in found.items()}
             except InputError as fault:
                 limits.append(f"no {key.replace('_', ' ')} figures: {str(fault).removesuffix('.')}")
     content["limits"] = limits

@@ -1,4 +1,4 @@
-"""Plots of a regressed quantity: true against predicted, the response, and its median and width in bins."""
+"""Plots of a regressed quantity: true against predicted, the response, and its figures in bins."""
 
 from __future__ import annotations
 
@@ -7,76 +7,106 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from e2egraph.plots.style import QUANTITY_TITLES, figure_style, save, with_unit
+from e2egraph.plots.style import QUANTITY_TITLES, draw_banded, figure_style, save, save_titled, shares, with_unit
 
 # predicted/true is drawn up to here.
-LARGEST_RESPONSE, BINS = 2.0, 60
+LARGEST_RESPONSE, BINS = 2.0, 80
 
-_ROWS = (
-    ("response", "Median of predicted/true"),
-    ("resolution", "Relative resolution"),
-    ("mae", "Mean absolute error"),
-)
+# A row of panels for each figure: name → title.
+_ROWS = {"response": "Median of predicted/true", "resolution": "Relative resolution", "mae": "Mean absolute error"}
 
 
 def plot_true_against_predicted(
-    histogram: Mapping[str, Any], name: str, unit: str, stem: Path, label: str
+    histogram: Mapping[str, Any], name: str, unit: str, stem: Path, label: str, *, column_normalised: bool = True
 ) -> list[Path]:
-    """The two-dimensional histogram of ``metrics.json`` with the diagonal. ``stem``: path without suffix."""
+    """The two-dimensional histogram of ``metrics.json`` (``TrueAgainstPredicted``) with the diagonal and the median of
+    the predictions, with a band of their central 68%. ``stem``: path without suffix.
+
+    ``column_normalised``: shares of the jets of each true value, so that the spectrum does not show; else sums of
+    weights.
+    """
     edges, counts = np.asarray(histogram["edges"]), np.asarray(histogram["counts"])
+    what = "sum of weights"
+    if column_normalised:
+        total = np.asarray(histogram["column_weight"])[:, None]
+        counts = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
+        what = "share of the jets of a true value"
     with figure_style(18):
         figure = Figure(figsize=(10, 8.5), layout="constrained")
         axes = figure.subplots()
-        filled = counts[counts > 0]
-        norm = (
-            LogNorm(float(filled.min()), max(float(filled.max()), float(filled.min()) * 1.01)) if len(filled) else None
-        )
-        mesh = axes.pcolormesh(edges, edges, np.ma.masked_less_equal(counts.T, 0.0), norm=norm, cmap="viridis")
-        axes.plot(edges[[0, -1]], edges[[0, -1]], color="C3", linestyle="--", linewidth=1.5)
+        mesh = axes.pcolormesh(edges, edges, np.ma.masked_less_equal(counts.T, 0.0), cmap="Blues")
+        axes.plot(edges[[0, -1]], edges[[0, -1]], color="black", linestyle=":", linewidth=1.5, label="predicted = true")
+        _median_band(axes, edges, histogram)
         axes.set(xlabel=with_unit(f"true {name}", unit), ylabel=with_unit(f"predicted {name}", unit))
-        figure.colorbar(mesh, ax=axes, label="sum of weights")
+        axes.set(xlim=edges[[0, -1]], ylim=edges[[0, -1]])
+        axes.legend(loc="upper left", fontsize="small")
+        figure.colorbar(mesh, ax=axes, label=what)
         outside = f", {100 * histogram['outside']:.1f}% outside" if histogram["outside"] > 5e-4 else ""
-        axes.set_title(label + outside, loc="left", fontsize="small")
-        return save(figure, stem)
+        return save_titled(figure, axes, stem, label + outside)
 
 
 def plot_response(response: NDArray, weight: NDArray, name: str, model: str, stem: Path, label: str) -> list[Path]:
-    """Distribution of predicted/true [J], normalised to one; what lies beyond the axis is counted in its last bins."""
+    """Distribution of predicted/true [J], normalised to one, with its error √Σw².
+
+    What lies beyond the axis is counted in its first and last bins.
+    """
     with figure_style(18):
         figure = Figure(figsize=(9, 8), layout="constrained")
         axes = figure.subplots()
         edges = np.linspace(0.0, LARGEST_RESPONSE, BINS + 1)
         inside = np.clip(response, edges[0], np.nextafter(edges[-1], 0.0))
-        axes.hist(inside, edges.tolist(), weights=weight / weight.sum(), histtype="step", linewidth=2, label=model)
+        draw_banded(axes, *shares(inside, np.asarray(weight, np.float64), edges), edges, model)
         axes.axvline(1.0, color="grey", linestyle=":", linewidth=1)
-        axes.set(xlabel=f"{name}: predicted/true", ylabel="Share of jets", xlim=(edges[0], edges[-1]))
-        axes.legend()
-        axes.set_title(label, loc="left", fontsize="small")
-        return save(figure, stem)
+        axes.set(xlabel=f"{name}: predicted / true", ylabel="Jets (normalised)", xlim=(edges[0], edges[-1]))
+        axes.set_ylim(bottom=0.0)
+        axes.legend(fontsize="small")
+        return save_titled(figure, axes, stem, label)
 
 
 def plot_regression_bins(
     bins: Mapping[str, Sequence[Mapping[str, Any]]], name: str, unit: str, stem: Path, label: str
 ) -> list[Path]:
-    """A column a quantity, its bins as in ``metrics.json``, a row a figure; bins without figures stay empty."""
+    """A column a quantity, its bins as in ``metrics.json`` (``RegressionBin``), a row a figure with its errors.
+
+    Points stand at the median of the bin's jets, a bar across shows the bin; a bin without a figure has no point.
+    """
+    columns, highest = max(len(bins), 1), [0.0] * len(_ROWS)
     with figure_style(18):
-        figure = Figure(figsize=(5.5 * max(len(bins), 1) + 1.0, 12), layout="constrained")
-        grid = figure.subplots(len(_ROWS), max(len(bins), 1), sharex="col", sharey="row", squeeze=False)
+        figure = Figure(figsize=(6.0 * columns + 1.0, 12), layout="constrained")
+        grid = figure.subplots(len(_ROWS), columns, sharex="col", sharey="row", squeeze=False)
         for column, (quantity, of_quantity) in enumerate(bins.items()):
-            known = [one for one in of_quantity if one["figures"] is not None]
-            low, high = (np.array([one[end] for one in known]) for end in ("low", "high"))
-            for row, (what, title) in enumerate(_ROWS):
-                axes = grid[row, column]
-                value, error = (np.array([one[part][what] for one in known]) for part in ("figures", "errors"))
-                if known:
-                    axes.errorbar((low + high) / 2.0, value, xerr=(high - low) / 2.0, yerr=error, fmt="o", color="C0")
-                if column == 0:
-                    axes.set_ylabel(with_unit(title, unit) if what == "mae" else title)
+            for row, what in enumerate(_ROWS):
+                highest[row] = max(highest[row], _points(grid[row, column], of_quantity, what))
+            grid[0, column].axhline(1.0, color="grey", linestyle=":", linewidth=1)
             title = with_unit(f"true {name}", unit) if quantity == name else QUANTITY_TITLES.get(quantity, quantity)
             grid[-1, column].set_xlabel(title)
+        for axes, (what, title) in zip(grid[:, 0], _ROWS.items(), strict=True):
+            axes.set_ylabel(with_unit(title, unit) if what == "mae" else title, fontsize="small")
+        for axes, top in zip(grid[1:, 0], highest[1:], strict=True):
+            axes.set_ylim(0.0, 1.1 * top or 1.0)
         figure.suptitle(f"{label}: {name}", x=0.02, ha="left", fontsize="small")
         return save(figure, stem)
+
+
+def _median_band(axes: Axes, edges: NDArray, histogram: Mapping[str, Any]) -> None:
+    """Lines, which hide nothing, where the median is known; a break where it is not."""
+    centres = (edges[1:] + edges[:-1]) / 2.0
+    for key, line, said in (
+        ("median", "-", "median of predictions"), ("lower", "--", "central 68%"), ("upper", "--", None)
+    ):  # fmt: skip
+        axes.plot(centres, np.array(histogram[key], np.float64), line, color="C1", linewidth=2, label=said)
+
+
+def _points(axes: Axes, bins: Sequence[Mapping[str, Any]], what: str) -> float:
+    """Draw them and return where the highest error bar ends; 0 for no points."""
+    known = [one for one in bins if one["figures"] is not None and one["figures"][what] is not None]
+    if not known:
+        return 0.0
+    x, low, high = (np.array([one[key] for one in known]) for key in ("median", "low", "high"))
+    value, error = (np.array([one[part][what] or 0.0 for one in known]) for part in ("figures", "errors"))
+    axes.errorbar(x, value, xerr=(x - low, high - x), yerr=error, fmt="o", color="C0")
+    return float((value + error).max())

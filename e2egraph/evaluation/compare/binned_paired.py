@@ -17,7 +17,8 @@ from e2egraph.evaluation.compare.paired import RESAMPLES, Contender, Difference,
 from e2egraph.evaluation.markdown import aligned, with_error
 from e2egraph.evaluation.metrics.bins import quantile_edges
 from e2egraph.evaluation.metrics.bootstrap import SEED
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, ENOUGH_JETS, FIGURES
+from e2egraph.evaluation.metrics.enough import ENOUGH_JETS
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES
 
 
 @dataclass(frozen=True)

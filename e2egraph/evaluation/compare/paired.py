@@ -23,7 +23,8 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import JoinedScores
 from e2egraph.evaluation.metrics.bootstrap import SEED, resample
 from e2egraph.evaluation.metrics.delong import delong, p_value_of
-from e2egraph.evaluation.metrics.figures import AUC, ENOUGH_JETS, FIGURES, enough_pass, too_few
+from e2egraph.evaluation.metrics.enough import ENOUGH_JETS, enough_pass, too_few
+from e2egraph.evaluation.metrics.figures import AUC, FIGURES
 from e2egraph.evaluation.metrics.p_values import PValue, student_p_value
 from e2egraph.evaluation.metrics.roc import effective_number, roc_curve
 
@@ -227,10 +228,10 @@ def _measure(jets: JoinedScores, resamples: int, seed: int) -> list[Measured]:
             passing=None
             if figure.mistag is None
             else np.array([figure.mistag(curve) * background for curve in curves]),
-            too_few=partial(too_few, figure),
+            too_few=partial(too_few, figure.title),
             covariance=covariance if name == AUC else None,
             method="DeLong" if name == AUC and covariance is not None else "bootstrap",
-            has_ratio=name != AUC,
+            has_ratio=figure.ratio,
         )
         for name, figure in FIGURES.items()
     ]

@@ -12,7 +12,7 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import JoinedScores
 from e2egraph.evaluation.compare.paired import Contender
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED
-from e2egraph.evaluation.metrics.figures import enough_pass
+from e2egraph.evaluation.metrics.enough import enough_pass
 from e2egraph.evaluation.metrics.roc import effective_number, roc_curve
 from e2egraph.evaluation.metrics.roc_band import interval, mistag_samples
 
@@ -28,7 +28,7 @@ class OverlayCurve:
 
     ``rejection``: 1 / mistag of the mean over seeds; ``ratio``: divided by that of the reference. ``…_low``,
     ``…_high``: central 68% of the resamples, which draw the same jets for every tagger. NaN where too few background
-    jets pass (``figures.enough_pass``), of the tagger or, for ratios, of either.
+    jets pass (``enough.enough_pass``), of the tagger or, for ratios, of either.
     """
 
     name: str

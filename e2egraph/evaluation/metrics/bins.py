@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.evaluation.metrics.figures import ENOUGH_JETS, enough_pass
+from e2egraph.evaluation.metrics.enough import ENOUGH_JETS, enough_pass
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY
 from e2egraph.evaluation.metrics.roc import WORKING_POINT, check, weighted_share
 from e2egraph.evaluation.metrics.tagging import tagging_metrics
 
@@ -74,10 +75,10 @@ def binned_metrics(
         result.append(
             BinMetrics(
                 *head,
-                own.auc,
-                own.auc_error,
-                own.signal_efficiency_at_1pct_mistag if quoted else None,
-                own.signal_efficiency_at_1pct_mistag_error if quoted else None,
+                own.figures[AUC],
+                own.errors[AUC],
+                own.figures[EFFICIENCY] if quoted else None,
+                own.errors[EFFICIENCY] if quoted else None,
                 *efficiency,
                 *mistag,
                 None if quoted else f"{own.background_passing:.1f} background jets pass 1% mistag, too few",

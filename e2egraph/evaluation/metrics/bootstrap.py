@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.evaluation.metrics.figures import areas, efficiencies_at
 from e2egraph.evaluation.metrics.roc import WORKING_POINT, check
+from e2egraph.evaluation.metrics.roc_rows import areas, efficiencies_at
 
 Floats = NDArray[np.float64]
 RowFunction = Callable[[Floats, Floats], Floats]
@@ -66,7 +66,7 @@ def resample(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> dict[str, Floats]:
-    """Each of ``functions`` (as ``Figure.of_rows``) for R resamples of the jets of ``scores`` [S, J]: name → [S, R].
+    """Each of ``functions`` (as ``RocFigure.of_rows``) for R resamples of the jets of ``scores`` [S, J]: name → [S, R].
 
     Signal and background jets are drawn again with replacement, each class as often as it is there: stratified,
     because their numbers are chosen, not measured. All scores see the same draws. Jets of one event are drawn apart.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED, resample
-from e2egraph.evaluation.metrics.figures import enough_pass
+from e2egraph.evaluation.metrics.enough import enough_pass
 from e2egraph.evaluation.metrics.roc import effective_number, roc_curve
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,7 @@ EFFICIENCIES = np.linspace(0.01, 1.0, 199)
 class RocBand:
     """``mistag`` [K] at signal ``efficiency`` [K], with the central 68% of the resamples from ``low`` to ``high`` [K].
 
-    ``quoted`` [K]: whether enough background jets pass (``figures.enough_pass``).
+    ``quoted`` [K]: whether enough background jets pass (``enough.enough_pass``).
     """
 
     auc: float

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bins import cut_at
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED, draws
-from e2egraph.evaluation.metrics.figures import ENOUGH_JETS
+from e2egraph.evaluation.metrics.enough import ENOUGH_JETS
 
 Floats = NDArray[np.float64]
 

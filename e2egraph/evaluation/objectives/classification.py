@@ -57,16 +57,16 @@ class ClassificationEvaluation(Evaluation):
     @property
     def figures(self) -> tuple[ComparedFigure, ...]:
         return tuple(
-            ComparedFigure(name, FIGURES[name].title, FIGURES[name].digits, highest=True, ratio=name != AUC)
+            ComparedFigure(name, FIGURES[name].title, FIGURES[name].digits, highest=True, ratio=FIGURES[name].ratio)
             for name in (AUC, EFFICIENCY, LOW_EFFICIENCY)
         )
 
     def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
         found = metrics_report(scores, quantities, self.objective.signal)
-        tagging = found.tagging
+        value, error = found.tagging.figures, found.tagging.errors
         line = (
-            f"AUC {tagging.auc:.4f} ± {tagging.auc_error:.4f}, signal efficiency at 1% mistag "
-            f"{tagging.signal_efficiency_at_1pct_mistag:.3f} ± {tagging.signal_efficiency_at_1pct_mistag_error:.3f}"
+            f"AUC {value[AUC]:.4f} ± {error[AUC]:.4f}, signal efficiency at 1% mistag "
+            f"{value[EFFICIENCY]:.3f} ± {error[EFFICIENCY]:.3f}"
         )
         about = {"classes": list(self.objective.class_names), "signal": self.objective.signal}
         return Measured({**found.content, **about}, found, line, tuple(found.content["limits"]), STRATA)
@@ -108,7 +108,8 @@ class ClassificationEvaluation(Evaluation):
 
         return ReportParts(
             about=f"signal {metrics['signal']} of {', '.join(metrics['classes'])}",
-            summary=[tables.summary_cards(metrics), tables.figures_table(metrics)],
+            cards=tables.summary_cards(metrics),
+            figures=[tables.figures_table(metrics)],
             tables=[*tables.bin_tables(metrics), tables.reliability_table(metrics), *tables.class_tables(metrics)],
             plots=PLOTS,
         )
@@ -146,7 +147,7 @@ class ClassificationEvaluation(Evaluation):
 
     def baseline(self, data: Path, split: str) -> Baseline | None:
         found = jet_baseline.baseline(data, split)
-        return Baseline(jet_baseline.NAME, vars(found.metrics), found.parameters)
+        return Baseline(jet_baseline.NAME, found.metrics.content(), found.parameters)
 
 
 def remove_plots(folder: Path, stems: Sequence[str]) -> None:

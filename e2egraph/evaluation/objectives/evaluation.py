@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from e2egraph.data.scores import Scores
 from e2egraph.evaluation.compare.paired import Contender, PairedResult
 from e2egraph.evaluation.explain.chosen_jets import ChosenJet
+from e2egraph.evaluation.pages.elements import Cards, Cell, Table, figure_cell, table
 from e2egraph.tasks.objectives.objective import Objective, implementation
 
 
@@ -84,25 +85,33 @@ class ShownJets:
 
 @dataclass(frozen=True)
 class ReportParts:
-    """What an objective adds to a report, as HTML: ``summary`` on top, ``tables`` below the plots.
+    """What an objective adds to a report: ``cards`` (title → value and what stands small below it) and tables of
+    ``figures`` on top, other ``tables`` below the plots.
 
     ``about``: a sentence part that says what was predicted. ``plots``: file without suffix → caption and alternative
     text.
     """
 
     about: str = ""
-    summary: list[str] = field(default_factory=list)
-    tables: list[str] = field(default_factory=list)
+    cards: Cards = field(default_factory=dict)
+    figures: list[Table] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     plots: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+# The sections of a report (``pages.sections``) in their order, unless an evaluation names others.
+SECTIONS = ("summary", "significance", "plots", "jets", "tables", "configuration", "provenance")
 
 
 class Evaluation(ABC):
     """Metrics, tables, plots and report sections of one kind of objective.
 
-    ``quantities``: plain columns of a data set that the metrics need as well as the scores.
+    ``quantities``: plain columns of a data set that the metrics need as well as the scores. ``sections``: those of a
+    report, by name.
     """
 
     quantities: ClassVar[tuple[str, ...]] = ()
+    sections: ClassVar[tuple[str, ...]] = SECTIONS
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
@@ -139,13 +148,11 @@ class Evaluation(ABC):
 
     def report(self, metrics: Mapping[str, Any]) -> ReportParts:
         """Parts of the report from the content of ``metrics.json``: by default, a table of ``figures``."""
-        from e2egraph.evaluation.pages.elements import Cell, figure_cell, table
-
         rows: list[list[Cell | str]] = [
             [one.head, figure_cell(metrics[one.name], metrics.get(f"{one.name}_error"), one.digits)]
             for one in self.figures
         ]
-        return ReportParts(summary=[table("Figures", ["figure", "value"], rows)])
+        return ReportParts(figures=[table("Figures", ["figure", "value"], rows)])
 
     def shown_jets(self, scores: Scores) -> ShownJets | None:
         """The jets that the report shows; None where it shows none."""

@@ -21,6 +21,7 @@ from e2egraph.evaluation.objectives.evaluation import (
     ShownJets,
     evaluation_of,
 )
+from e2egraph.evaluation.pages.elements import Cards
 from e2egraph.tasks.objectives.joint import Joint
 
 
@@ -37,6 +38,16 @@ class JointEvaluation(Evaluation):
     @property
     def quantities(self) -> tuple[str, ...]:  # type: ignore[override]
         return tuple(dict.fromkeys(name for part in self.parts for name in part.quantities))
+
+    @property
+    def sections(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Those of all parts: what the first has not, right after what it follows in another."""
+        names: list[str] = []
+        for part in self.parts:
+            for place, name in enumerate(part.sections):
+                if name not in names:
+                    names.insert(names.index(part.sections[place - 1]) + 1 if place else 0, name)
+        return tuple(names)
 
     @property
     def figures(self) -> tuple[ComparedFigure, ...]:
@@ -84,9 +95,13 @@ class JointEvaluation(Evaluation):
 
     def report(self, metrics: Mapping[str, Any]) -> ReportParts:
         found = [part.report(metrics) for part in self.parts]
+        cards: Cards = {}
+        for one in reversed(found):
+            cards = {**one.cards, **{title: said for title, said in cards.items() if title not in one.cards}}
         return ReportParts(
             about="; ".join(one.about for one in found),
-            summary=[part for one in found for part in one.summary],
+            cards=cards,
+            figures=[part for one in found for part in one.figures],
             tables=[part for one in found for part in one.tables],
             plots={stem: said for one in found for stem, said in one.plots.items()},
         )

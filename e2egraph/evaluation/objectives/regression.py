@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,17 +15,13 @@ from e2egraph.data.scores import Scores, output_columns
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import aligned, equal_as_none
-from e2egraph.evaluation.compare.paired import Contender, PairedResult, paired_figures
-from e2egraph.evaluation.compare.paired import Measured as MeasuredFigure
+from e2egraph.evaluation.compare.paired import Contender, PairedResult
+from e2egraph.evaluation.compare.paired_regression import PairedTarget, paired_regression
 from e2egraph.evaluation.explain.chosen_jets import choose_by_error
-from e2egraph.evaluation.metrics.bootstrap import SEED
-from e2egraph.evaluation.metrics.regression import (
-    RegressionFigures,
-    RegressionMetrics,
-    regression_metrics,
-    sampled_figures,
-)
-from e2egraph.evaluation.metrics.regression_bins import binned_regression, true_against_predicted
+from e2egraph.evaluation.metrics.registry import residual_figures
+from e2egraph.evaluation.metrics.regression.bins import binned_regression
+from e2egraph.evaluation.metrics.regression.matrix import true_against_predicted
+from e2egraph.evaluation.metrics.regression.summary import RegressionMetrics, regression_metrics
 from e2egraph.evaluation.objectives.evaluation import (
     Baseline,
     ComparedFigure,
@@ -37,14 +33,8 @@ from e2egraph.evaluation.objectives.evaluation import (
 from e2egraph.graphs.columns import TARGET_PREFIX
 from e2egraph.tasks.objectives.regression import Regression, Target
 
-NAMES = tuple(field.name for field in fields(RegressionFigures))
-
-# Those of all figures that comparisons show: name → (title, whether it has the target's unit, whether ratios help).
-COMPARED = {
-    "mae": ("mean absolute error", True, True),
-    "resolution": ("relative resolution", False, True),
-    "bias": ("bias", True, False),
-}
+# Those of all figures that comparisons show.
+COMPARED = ("mae", "resolution", "bias")
 
 QUANTITIES = ("jet_pt", "jet_eta")
 
@@ -53,21 +43,23 @@ class RegressionEvaluation(Evaluation):
     """Each target by itself; the figures of the first have plain names, those of others end in ``_TARGET``."""
 
     quantities: ClassVar[tuple[str, ...]] = QUANTITIES
+    sections: ClassVar[tuple[str, ...]] = ("summary", "regression", "jets", "configuration", "provenance")
     objective: Regression
 
     @property
     def figures(self) -> tuple[ComparedFigure, ...]:
+        found = residual_figures()
         return tuple(
             ComparedFigure(
                 self._key(name, target),
-                title if number == 0 else f"{title} of {target.name}",
-                digits_of(target) if has_unit else 4,
-                highest=False,
-                unit=target.unit if has_unit else "",
-                ratio=ratio,
+                found[name].title if number == 0 else f"{found[name].title} of {target.name}",
+                digits_of(target) if found[name].has_unit else found[name].digits,
+                highest=bool(found[name].highest),
+                unit=target.unit if found[name].has_unit else "",
+                ratio=found[name].ratio,
             )
             for number, target in enumerate(self.objective.targets)
-            for name, (title, has_unit, ratio) in COMPARED.items()
+            for name in COMPARED
         )
 
     def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
@@ -79,6 +71,7 @@ class RegressionEvaluation(Evaluation):
             true, predicted = self._values(scores, target)
             found = regression_metrics(true, predicted, weight)
             content |= self._flat(found, target)
+            limits += [f"{target.name}: {limit}" for limit in found.limits]
             by = {target.name: true, "jet_pt": quantities["jet_pt"], "jet_abs_eta": np.abs(quantities["jet_eta"])}
             bins = {}
             for name, values in by.items():
@@ -88,8 +81,10 @@ class RegressionEvaluation(Evaluation):
                     limits.append(f"no bins of {name}: the same for all jets, or not finite")
             targets[target.name] = {
                 "unit": target.unit,
-                **asdict(found.figures),
-                **{f"{name}_error": value for name, value in asdict(found.errors).items()},
+                "digits": digits_of(target),
+                **found.figures,
+                **{f"{name}_error": value for name, value in found.errors.items()},
+                "left_out": found.left_out,
                 "bins": bins,
                 "true_against_predicted": asdict(true_against_predicted(true, predicted, weight)),
             }
@@ -100,11 +95,10 @@ class RegressionEvaluation(Evaluation):
             "limits": limits,
         }
         first = self.objective.targets[0]
-        digits = digits_of(first)
-        line = (
-            f"mean absolute error of {first.name} {content['mae']:.{digits}f} ± {content['mae_error']:.{digits}f} "
-            f"{first.unit}, relative resolution {content['resolution']:.3f} ± {content['resolution_error']:.3f}"
-        )
+        error = _with_error(content, "mae", digits_of(first))
+        line = f"mean absolute error of {first.name} {error} {first.unit}".strip()
+        if content["resolution"] is not None:
+            line += f", relative resolution {_with_error(content, 'resolution', 3)}"
         return Measured(content, targets, line, tuple(limits))
 
     def plots(self, measured: Measured, scores: Scores, model: str, folder: Path, label: str) -> None:
@@ -114,12 +108,14 @@ class RegressionEvaluation(Evaluation):
             found = measured.values[target.name]
             true, predicted = self._values(scores, target)
             weight = scores.jets["weight"].astype(np.float64)
-            suffix = stem_suffix(self.objective, target)
+            response, matrix, bins = stems(target.name, first=target == self.objective.targets[0])
             plot_true_against_predicted(
-                found["true_against_predicted"], target.name, target.unit, folder / f"true_predicted{suffix}", label
+                found["true_against_predicted"], target.name, target.unit, folder / matrix, label
             )
-            plot_response(predicted / true, weight, target.name, model, folder / f"response{suffix}", label)
-            plot_regression_bins(found["bins"], target.name, target.unit, folder / f"resolution{suffix}", label)
+            above = true > 0
+            ratio = predicted[above] / true[above]
+            plot_response(ratio, weight[above], target.name, model, folder / response, label)
+            plot_regression_bins(found["bins"], target.name, target.unit, folder / bins, label)
 
     def paired(
         self,
@@ -132,47 +128,23 @@ class RegressionEvaluation(Evaluation):
     ) -> PairedResult:
         in_order = aligned(scores, names)
         first = in_order[0]
+        targets = [
+            PairedTarget(
+                self._values(first, target)[0],
+                np.stack([self._values(one, target)[1] for one in in_order]),
+                key_suffix(self.objective, target),
+                target.name,
+            )
+            for target in self.objective.targets
+        ]
         weight = equal_as_none(first.jets["weight"])
-        measured = []
-        for target in self.objective.targets:
-            true, _ = self._values(first, target)
-            predicted = np.stack([self._values(one, target)[1] for one in in_order])
-            found = sampled_figures(true, predicted, weight, resamples=resamples, seed=SEED)
-            measured += [
-                MeasuredFigure(self._key(name, target), found.values[name], found.samples[name], has_ratio=ratio)
-                for name, (_, _, ratio) in COMPARED.items()
-            ]
-        return paired_figures(
-            measured,
-            contenders,
-            reference,
-            jets=len(first),
-            weighted=weight is not None,
-            resamples=resamples,
-            seed=SEED,
-        )
+        return paired_regression(targets, weight, contenders, reference, resamples=resamples)
 
     def report(self, metrics: Mapping[str, Any]) -> ReportParts:
         from e2egraph.evaluation.pages import regression_tables as tables
 
-        plots: dict[str, tuple[str, str]] = {}
-        for target in self.objective.targets:
-            suffix, name = stem_suffix(self.objective, target), target.name
-            plots |= {
-                f"true_predicted{suffix}": (f"{name}: true against predicted", f"Predicted against true {name}"),
-                f"response{suffix}": (f"{name}: response", f"Distribution of predicted/true {name}"),
-                f"resolution{suffix}": (
-                    f"{name} in bins",
-                    f"Response, resolution and error of {name} in bins",
-                ),
-            }
-        digits = {target.name: digits_of(target) for target in self.objective.targets}
-        return ReportParts(
-            about=f"predicts {', '.join(self.objective.target_names)}",
-            summary=[tables.summary_cards(metrics, digits), tables.figures_table(metrics, digits)],
-            tables=tables.bin_tables(metrics, digits),
-            plots=plots,
-        )
+        about = f"predicts {', '.join(self.objective.target_names)}"
+        return ReportParts(about=about, cards=tables.summary_cards(metrics))
 
     def shown_jets(self, scores: Scores) -> ShownJets:
         target = self.objective.targets[0]
@@ -226,16 +198,15 @@ class RegressionEvaluation(Evaluation):
             found |= self._flat(regression_metrics(true, estimate, weight), target)
         return Baseline(" + ".join(dict.fromkeys(named)), found, 0)
 
-    def _flat(self, found: RegressionMetrics, target: Target) -> dict[str, float]:
+    def _flat(self, found: RegressionMetrics, target: Target) -> dict[str, float | None]:
         """Figures and errors by their keys in ``metrics.json``."""
-        flat = {}
-        for name in NAMES:
-            flat[self._key(name, target)] = getattr(found.figures, name)
-            flat[self._key(name, target) + "_error"] = getattr(found.errors, name)
+        flat: dict[str, float | None] = {}
+        for name, value in found.figures.items():
+            flat |= {self._key(name, target): value, f"{self._key(name, target)}_error": found.errors[name]}
         return flat
 
     def _key(self, name: str, target: Target) -> str:
-        return name + stem_suffix(self.objective, target)
+        return name + key_suffix(self.objective, target)
 
     def _values(self, scores: Scores, target: Target) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """True and predicted values of a target, [J] each."""
@@ -246,11 +217,21 @@ class RegressionEvaluation(Evaluation):
         return scores.jets[column].astype(np.float64), predicted.astype(np.float64)
 
 
-def stem_suffix(objective: Regression, target: Target) -> str:
-    """What tells the keys and files of a target from those of the first, which have none."""
+def stems(name: str, *, first: bool) -> tuple[str, str, str]:
+    """The files of a target's plots without suffix: its response, true against predicted, and its figures in bins."""
+    end = "" if first else f"_{name}"
+    return f"response{end}", f"true_predicted{end}", f"resolution{end}"
+
+
+def key_suffix(objective: Regression, target: Target) -> str:
+    """What tells the keys of a target from those of the first, which have none."""
     return "" if target.name == objective.targets[0].name else f"_{target.name}"
 
 
 def digits_of(target: Target) -> int:
     """Digits after the point that show a ten-thousandth of the target's scale."""
     return max(0, min(6, 4 - round(math.log10(target.scale))))
+
+
+def _with_error(content: Mapping[str, Any], name: str, digits: int) -> str:
+    return f"{content[name]:.{digits}f} ± {content[f'{name}_error']:.{digits}f}"

@@ -13,18 +13,15 @@ from e2egraph.evaluation.ablation.tables import tables
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY, rejection_name
 from e2egraph.evaluation.pages.elements import (
     ABSENT,
+    Cards,
     Cell,
     Section,
-    bullets,
-    cards,
     count_cell,
-    facts,
     figure_cell,
-    folded,
-    paragraph,
-    plots_section,
+    pictures,
     table,
 )
+from e2egraph.evaluation.pages.elements import Table as PageTable
 from e2egraph.evaluation.pages.page import REPORT_NAME, Page, write_page
 from e2egraph.evaluation.pages.provenance import as_yaml, command_line, environment_facts, without_paths
 from e2egraph.training.environment import describe_environment
@@ -68,14 +65,14 @@ def write_ablation_report(folder: Path) -> Path:
     page = Page(
         title=f"{models}: ablation of inputs on {ablation.task} jets",
         notes=tuple(notes),
-        sections=(
-            _summary(ablation),
-            plots_section(folder, PLOTS),
-            Section("tables", "Tables", tuple(part for one in tables(ablation) for part in _table(one))),
-            Section("runs", "Runs", (_runs(ablation.runs),)),
-            _configuration(ablation),
-            _provenance(ablation),
-        ),
+        sections={
+            "summary": _summary(ablation),
+            "plots": Section("Plots", "plots.html.j2", {"pictures": pictures(folder, PLOTS)}),
+            "tables": Section("Tables", "tables.html.j2", {"tables": [_table(one) for one in tables(ablation)]}),
+            "runs": Section("Runs", "tables.html.j2", {"tables": [_runs(ablation.runs)]}),
+            "configuration": _configuration(ablation),
+            "provenance": _provenance(ablation),
+        },
         scripts=("tables.js",),
         data={},
     )
@@ -89,19 +86,21 @@ def _summary(ablation: Ablation) -> Section:
         "Test jets": (count_cell(jets).text, classes),
         "Runs": (str(len(ablation.runs)), f"{len(ablation.rows)} inputs, {len(ablation.models)} models"),
     }
-    limits = [without_paths(limit) for limit in ablation.limits]
-    parts = [cards(shown)]
-    if ablation.full_row is None:
-        parts.append(paragraph("No row holds all inputs.", "note"))
-    return Section("summary", "Summary", (*parts, *([bullets(limits, "limits")] if limits else [])))
+    values = {
+        "cards": shown,
+        "note": "No row holds all inputs." if ablation.full_row is None else "",
+        "limits": [without_paths(limit) for limit in ablation.limits],
+        "tables": [],
+    }
+    return Section("Summary", "summary.html.j2", values)
 
 
-def _full_figures(ablation: Ablation) -> dict[str, tuple[str, str]]:
+def _full_figures(ablation: Ablation) -> Cards:
     """Cards of each model with all inputs and the largest number of training jets that all models share."""
     full = ablation.full_row
     if full is None:
         return {}
-    shown = {}
+    shown: Cards = {}
     for name in ablation.models:
         cell = ablation.cell(full.name, name, ablation.best_full_size())
         if cell is None:
@@ -117,10 +116,9 @@ def _full_figures(ablation: Ablation) -> dict[str, tuple[str, str]]:
     return shown
 
 
-def _table(one: Table) -> tuple[str, ...]:
+def _table(one: Table) -> PageTable:
     rows: list[list[Cell | str]] = [[*row[: one.names], *map(number_cell, row[one.names :])] for row in one.rows]
-    made = table(one.title, one.header, rows)
-    return (made, paragraph(one.note, "note")) if one.note else (made,)
+    return table(one.title, one.header, rows, one.note)
 
 
 def number_cell(text: str) -> Cell:
@@ -129,7 +127,7 @@ def number_cell(text: str) -> Cell:
     return Cell(text) if found is None else Cell(text, float(found[1].replace(",", "").replace("−", "-")))
 
 
-def _runs(runs: Sequence[RunEntry]) -> str:
+def _runs(runs: Sequence[RunEntry]) -> PageTable:
     header = ["inputs", "model", "training jets", "seed", *(FIGURES[name].title for name in _RUN_FIGURES)]
     header += ["parameters", "best epoch", "validation AUC", "training jets/s"]
     rows: list[list[Cell | str]] = [
@@ -161,9 +159,8 @@ def _configuration(ablation: Ablation) -> Section:
     ]
     header = ["inputs", "detector layers of point clouds", "planes of images", "variables hidden"]
     settings = {"recipe": ablation.recipe, **ablation.recipe_settings, "settings": list(ablation.settings)}
-    return Section(
-        "configuration", "Configuration", (table("Inputs", header, rows), folded("Recipe", as_yaml(settings)))
-    )
+    values = {"tables": [table("Inputs", header, rows)], "facts": {}, "folded": {"Recipe": as_yaml(settings)}}
+    return Section("Configuration", "details.html.j2", values)
 
 
 def _provenance(ablation: Ablation) -> Section:
@@ -176,12 +173,9 @@ def _provenance(ablation: Ablation) -> Section:
         f"{count_cell(ablation.test_data.jets).text} jets",
         "paired resamples": str(ablation.resamples),
     }
-    return Section(
-        "provenance",
-        "Provenance",
-        (
-            facts("Ablation", made),
-            facts("This page", environment_facts(describe_environment())),
-            folded("Machine on which costs were measured", as_yaml(ablation.machine)),
-        ),
-    )
+    values = {
+        "tables": [],
+        "facts": {"Ablation": made, "This page": environment_facts(describe_environment())},
+        "folded": {"Machine on which costs were measured": as_yaml(ablation.machine)},
+    }
+    return Section("Provenance", "details.html.j2", values)

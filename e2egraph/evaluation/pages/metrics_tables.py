@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY, rejection_name
-from e2egraph.evaluation.pages.elements import ABSENT, Cell, cards, count_cell, figure_cell, table
+from e2egraph.evaluation.pages.elements import ABSENT, Cards, Cell, Table, count_cell, figure_cell, table
 
 _BIN_TITLES = {"jet_pt": ("jet pT [GeV]", 0), "jet_abs_eta": ("jet |η|", 2), "n_pv": ("primary vertices", 0)}
 
 
-def summary_cards(metrics: Mapping[str, Any]) -> str:
+def summary_cards(metrics: Mapping[str, Any]) -> Cards:
     """The figures that are looked at first."""
-    shown = {}
+    shown: Cards = {}
     for name in (AUC, EFFICIENCY, LOW_EFFICIENCY, rejection_name(0.5)):
         figure, value = FIGURES[name], metrics[name]
         text = ABSENT if value is None else f"{value:.{figure.digits}f}"
@@ -24,10 +24,10 @@ def summary_cards(metrics: Mapping[str, Any]) -> str:
     jets = f"{count_cell(metrics['signal_jets']).text} signal, {count_cell(metrics['background_jets']).text} background"
     shown["Jets"] = (count_cell(metrics["jets"]).text, jets + (", weighted" if metrics["weighted"] else ""))
     shown["Parameters"] = (count_cell(metrics["parameters"]).text, f"network {metrics['model']}")
-    return cards(shown)
+    return shown
 
 
-def figures_table(metrics: Mapping[str, Any]) -> str:
+def figures_table(metrics: Mapping[str, Any]) -> Table:
     """All figures of the tagger with their errors."""
     rows: list[list[Cell | str]] = [
         [_upper(figure.title), figure_cell(metrics[name], None, figure.digits), _error(metrics, name, figure.digits)]
@@ -49,12 +49,12 @@ def figures_table(metrics: Mapping[str, Any]) -> str:
     return table(f"Figures; errors by {resamples} bootstrap resamples of the jets", ["figure", "value", "error"], rows)
 
 
-def bin_tables(metrics: Mapping[str, Any]) -> list[str]:
+def bin_tables(metrics: Mapping[str, Any]) -> list[Table]:
     """One table a quantity."""
     return [_bin_table(name, bins) for name, bins in metrics["bins"].items()]
 
 
-def reliability_table(metrics: Mapping[str, Any]) -> str:
+def reliability_table(metrics: Mapping[str, Any]) -> Table:
     """Whether scores can be read as probabilities."""
     rows = [
         [
@@ -68,7 +68,7 @@ def reliability_table(metrics: Mapping[str, Any]) -> str:
     return table("Calibration: share of signal among jets by score", ["score", "jets", "mean", "signal share"], rows)
 
 
-def class_tables(metrics: Mapping[str, Any]) -> list[str]:
+def class_tables(metrics: Mapping[str, Any]) -> list[Table]:
     """One against the rest, and pairs; none for a task of two classes."""
     titles = {"one_vs_rest": "Each class against the rest", "pairwise": "Pairs of classes"}
     header = ["class", "AUC", "signal efficiency at 1% mistag"]
@@ -86,7 +86,7 @@ def class_tables(metrics: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _bin_table(name: str, bins: Sequence[Mapping[str, Any]]) -> str:
+def _bin_table(name: str, bins: Sequence[Mapping[str, Any]]) -> Table:
     title, digits = _BIN_TITLES[name]
     limited = any(one["limit"] for one in bins)
     header = [

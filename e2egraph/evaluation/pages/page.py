@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from e2egraph.evaluation.pages.elements import Section, escape
+from markupsafe import Markup
+
+from e2egraph.evaluation.pages.elements import Section
+from e2egraph.evaluation.pages.templating import environment, rendered
 from e2egraph.files import write_text
 
 REPORT_NAME = "report.html"
@@ -23,11 +27,12 @@ DATA_ID = "report-data"
 
 @dataclass(frozen=True)
 class Page:
-    """``notes`` stand below the title; ``data`` (JSON-ready) is what ``scripts``, files among the resources, read."""
+    """``notes`` stand below the title; ``sections`` by name, which links lead to; ``data`` (JSON-ready) is what
+    ``scripts``, files among the resources, read."""
 
     title: str
     notes: tuple[str, ...]
-    sections: tuple[Section, ...]
+    sections: Mapping[str, Section]
     scripts: tuple[str, ...]
     data: dict[str, Any]
 
@@ -51,33 +56,22 @@ def render(page: Page) -> str:
         + (" ".join(map(_digest, scripts)) or "'none'")
         + "; base-uri 'none'; form-action 'none'"
     )
-    links = "".join(f'<a href="#{escape(one.identifier)}">{escape(one.title)}</a>' for one in page.sections)
-    notes = "".join(f"<p>{escape(note)}</p>" for note in page.notes)
-    body = "\n".join(one.html for one in page.sections)
-    code = "".join(f"<script>{script}</script>\n" for script in scripts)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(page.title)}</title>
-<link rel="icon" href="data:,">
-<style>{style}</style>
-</head>
-<body>
-<header>
-<h1>{escape(page.title)}</h1>
-{notes}
-<nav aria-label="Sections">{links}</nav>
-</header>
-<main>
-{body}
-</main>
-<script type="application/json" id="{DATA_ID}">{embedded_json(page.data)}</script>
-{code}</body>
-</html>
-"""
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            title=page.title,
+            notes=page.notes,
+            sections=tuple(page.sections.items()),
+            bodies={name: rendered(section) for name, section in page.sections.items()},
+            policy=policy,
+            data_id=DATA_ID,
+            # The package's own style and scripts, and JSON that holds no markup: nothing to escape.
+            style=Markup(style),
+            scripts=[Markup(script) for script in scripts],
+            data=Markup(embedded_json(page.data)),
+        )
+    )
 
 
 def embedded_json(content: dict[str, Any]) -> str:

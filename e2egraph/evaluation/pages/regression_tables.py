@@ -5,78 +5,68 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from e2egraph.evaluation.pages.elements import Cell, cards, count_cell, figure_cell, table
+from e2egraph.evaluation.metrics.registry import ResidualFigure, residual_figures
+from e2egraph.evaluation.pages.elements import ABSENT, Cards, Cell, Table, count_cell, figure_cell, table
 
-# Figure → (title, whether it has the target's unit).
-_FIGURES = {
-    "mae": ("Mean absolute error", True),
-    "resolution": ("Relative resolution", False),
-    "response": ("Response (median of predicted/true)", False),
-    "bias": ("Bias", True),
-    "mean_relative_error": ("Mean relative error", False),
-}
+# Figures that are looked at first.
+_CARDS = ("mae", "resolution")
 
 _QUANTITIES = {"jet_pt": ("jet pT [GeV]", 0), "jet_abs_eta": ("jet |η|", 2)}
 
 
-def summary_cards(metrics: Mapping[str, Any], digits: Mapping[str, int]) -> str:
-    """The figures that are looked at first; ``digits``: after the point, by target."""
-    shown = {}
+def summary_cards(metrics: Mapping[str, Any]) -> Cards:
+    """The figures that are looked at first, of every target."""
+    shown: Cards = {}
     for name, found in metrics["targets"].items():
-        unit = f" {found['unit']}" if found["unit"] else ""
-        mae, resolution = (
-            f"{found[key]:.{places}f}{suffix}"
-            for key, places, suffix in (("mae", digits[name], unit), ("resolution", 4, ""))
-        )
-        shown[f"Mean absolute error of {name}"] = (mae, f"± {found['mae_error']:.{digits[name]}f}")
-        shown[f"Relative resolution of {name}"] = (resolution, f"± {found['resolution_error']:.4f}")
+        for figure in (residual_figures()[key] for key in _CARDS):
+            value, error = found[figure.name], found[f"{figure.name}_error"]
+            digits, unit = _digits(figure, found), f" {found['unit']}" if figure.has_unit and found["unit"] else ""
+            text = ABSENT if value is None else f"{value:.{digits}f}{unit}"
+            shown[f"{_upper(figure.title)} of {name}"] = (text, "" if error is None else f"± {error:.{digits}f}")
     shown["Jets"] = (count_cell(metrics["jets"]).text, "weighted" if metrics["weighted"] else "")
     shown["Parameters"] = (count_cell(metrics["parameters"]).text, f"network {metrics['model']}")
-    return cards(shown)
+    return shown
 
 
-def figures_table(metrics: Mapping[str, Any], digits: Mapping[str, int]) -> str:
+def figures_table(metrics: Mapping[str, Any]) -> Table:
     """All figures of all targets with their errors."""
     rows: list[list[Cell | str]] = []
     for name, found in metrics["targets"].items():
-        for key, (title, has_unit) in _FIGURES.items():
-            unit = f" [{found['unit']}]" if has_unit and found["unit"] else ""
-            places = digits[name] if has_unit else 4
-            value, error = (figure_cell(found[one], None, places) for one in (key, f"{key}_error"))
-            rows.append([name, title + unit, value, error])
+        for key, figure in residual_figures().items():
+            cells = (figure_cell(found.get(one), None, _digits(figure, found)) for one in (key, f"{key}_error"))
+            rows.append([name, _title(figure, found["unit"]), *cells])
     resamples = metrics["bootstrap"]["resamples"]
     caption = f"Figures; errors by {resamples} bootstrap resamples of the jets"
     return table(caption, ["target", "figure", "value", "error"], rows)
 
 
-def bin_tables(metrics: Mapping[str, Any], digits: Mapping[str, int]) -> list[str]:
-    """One table for each target and quantity."""
-    return [
-        _bin_table(name, found, quantity, digits[name])
-        for name, found in metrics["targets"].items()
-        for quantity in found["bins"]
-    ]
+def bin_tables(name: str, found: Mapping[str, Any]) -> list[Table]:
+    """One table a quantity; ``found``: of the target ``name`` in ``metrics.json``."""
+    return [_bin_table(name, found, quantity) for quantity in found["bins"]]
 
 
-def _bin_table(name: str, found: Mapping[str, Any], quantity: str, digits: int) -> str:
-    unit = f" [{found['unit']}]" if found["unit"] else ""
-    title, places = _QUANTITIES.get(quantity, (f"true {quantity}{unit}", digits))
-    bins = found["bins"][quantity]
+def _bin_table(name: str, found: Mapping[str, Any], quantity: str) -> Table:
+    own = f"true {quantity}" + (f" [{found['unit']}]" if found["unit"] else "")
+    title, places = _QUANTITIES.get(quantity, (own, found["digits"]))
+    bins, figures = found["bins"][quantity], residual_figures()
     limited = any(one["limit"] for one in bins)
-    header = [
-        title,
-        "jets",
-        *(text + (unit if has_unit else "") for text, has_unit in _FIGURES.values()),
-        *(["limit"] if limited else []),
-    ]
+    header = [title, "jets", *(_title(figure, found["unit"]) for figure in figures.values())]
     rows = []
     for one in bins:
-        figures = [
-            Cell("–")
-            if one["figures"] is None
-            else figure_cell(one["figures"][key], one["errors"][key], digits if has_unit else 4)
-            for key, (_, has_unit) in _FIGURES.items()
-        ]
+        values, errors = one["figures"] or {}, one["errors"] or {}
         span = Cell(f"{one['low']:.{places}f} – {one['high']:.{places}f}", float(one["low"]))
-        rows.append([span, count_cell(one["jets"]), *figures, *([one["limit"] or ""] if limited else [])])
-    return table(f"{name} in bins of {title}", header, rows)
+        cells = [figure_cell(values.get(key), errors.get(key), _digits(of, found)) for key, of in figures.items()]
+        rows.append([span, count_cell(one["jets"]), *cells, *([one["limit"] or ""] if limited else [])])
+    return table(f"{name} in bins of {title}", [*header, *(["limit"] if limited else [])], rows)
+
+
+def _digits(figure: ResidualFigure, found: Mapping[str, Any]) -> int:
+    return int(found["digits"]) if figure.has_unit else figure.digits
+
+
+def _title(figure: ResidualFigure, unit: str) -> str:
+    return _upper(figure.title) + (f" [{unit}]" if figure.has_unit and unit else "")
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from e2egraph.config import configuration, load
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.cuts import Cuts, parse_cuts
-from e2egraph.evaluation.metrics.figures import ENOUGH_PASSING
+from e2egraph.evaluation.metrics.enough import ENOUGH_PASSING
 from e2egraph.graphs.manifest import Manifest
 
 Floats = NDArray[np.float64]

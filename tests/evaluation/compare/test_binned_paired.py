@@ -120,7 +120,7 @@ def test_the_plot_shows_each_bins_difference_at_the_bins_median(sample, tmp_path
     drawn = []
     monkeypatch.setattr(binned_paired_plot, "save", lambda figure, stem: drawn.append(figure) or [])
     parts = binned_paired(jets, TAGGERS, pt, edges=np.array([400.0, 600.0, 900.0, 901.0]), resamples=20)
-    plot_differences({"pT": parts}, ["graph"], tmp_path / "bins", "e2egraph")
+    plot_differences({"pT": parts}, ["graph"], {AUC: "AUC", EFFICIENCY: "efficiency"}, tmp_path / "bins", "e2egraph")
     upper, lower = drawn[0].axes
     for axes, name in ((upper, AUC), (lower, EFFICIENCY)):
         points = axes.containers[0].lines[0].get_xydata()

@@ -35,7 +35,7 @@ def write_run(folder, data, model, seed, shift, **changes):
         folder / SCORES_NAME, jets, np.stack([1 - probability, probability], 1), ("score_qcd", "score_top"), about
     )
     report = {
-        **vars(tagging_metrics(is_signal, probability)),
+        **tagging_metrics(is_signal, probability).content(),
         "model": model,
         "seed": seed,
         "parameters": 1000 + len(model),

@@ -28,8 +28,8 @@ def test_the_baseline_finds_the_mass_window_and_does_almost_as_well_as_the_true_
     log_background = -mass / 60 - np.log(60) - 0.5 * ((tau32 - 0.7) / 0.15) ** 2
     best = roc_curve(is_signal, log_signal - log_background).auc
     heavier = roc_curve(is_signal, mass).auc
-    assert heavier < result.metrics.auc
-    assert best - 0.005 < result.metrics.auc < best + 0.005
+    assert heavier < result.metrics.figures["auc"]
+    assert best - 0.005 < result.metrics.figures["auc"] < best + 0.005
     # Splines of degree 3 on K knots have K + 2 functions, of which the bias takes one.
     assert result.parameters == 2 * (KNOTS + 1) + 1
 

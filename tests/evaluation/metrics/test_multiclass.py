@@ -21,7 +21,7 @@ def test_one_class_against_the_rest_is_scikit_learns(jets):
     label, probabilities, weight = jets
     result = one_vs_rest(label, probabilities, CLASSES, weight)
     expected = roc_auc_score(label, probabilities, multi_class="ovr", average=None, sample_weight=weight)
-    np.testing.assert_allclose([result[name].auc for name in CLASSES], expected)
+    np.testing.assert_allclose([result[name].figures["auc"] for name in CLASSES], expected)
     assert result["top"].signal_jets == (label == 1).sum()
 
 
@@ -32,10 +32,10 @@ def test_a_pair_is_told_apart_by_the_ratio_of_its_probabilities_on_its_own_jets(
     members = label != 0
     ratio = probabilities[members, 1] / probabilities[members, 2]
     expected = roc_auc_score(label[members] == 1, ratio, sample_weight=weight[members])
-    assert result["top vs w"].auc == pytest.approx(expected)
+    assert result["top vs w"].figures["auc"] == pytest.approx(expected)
     assert result["top vs w"].jets == members.sum()
     both_zero = probabilities * (label == 0)[:, None]
-    assert pairwise(label, both_zero, CLASSES)["top vs w"].auc == 0.5
+    assert pairwise(label, both_zero, CLASSES)["top vs w"].figures["auc"] == 0.5
 
 
 def test_an_absent_class_is_named(jets):

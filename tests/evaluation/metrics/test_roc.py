@@ -4,7 +4,7 @@ from sklearn.metrics import roc_auc_score
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bootstrap import bootstrap, draws, resample
-from e2egraph.evaluation.metrics.figures import FIGURES
+from e2egraph.evaluation.metrics.figures import EFFICIENCY, FIGURES, LOW_EFFICIENCY, rejection_name
 from e2egraph.evaluation.metrics.roc import RocCurve, roc_curve
 from e2egraph.evaluation.metrics.tagging import tagging_metrics
 
@@ -148,13 +148,13 @@ def test_figures_at_points_that_too_few_background_jets_pass_are_left_out_and_sa
     is_signal = np.arange(12_000) < 1000
     metrics = tagging_metrics(is_signal, rng.normal(is_signal * 2.0, 1.0))
     assert metrics.background_passing_0p1pct == pytest.approx(11.0)
-    assert 0 < metrics.signal_efficiency_at_0p1pct_mistag < metrics.signal_efficiency_at_1pct_mistag
-    assert metrics.signal_efficiency_at_0p1pct_mistag_error > 0
-    assert metrics.background_rejection_at_30pct_efficiency > metrics.background_rejection_at_70pct_efficiency > 1
+    assert 0 < metrics.figures[LOW_EFFICIENCY] < metrics.figures[EFFICIENCY]
+    assert metrics.errors[LOW_EFFICIENCY] > 0
+    assert metrics.figures[rejection_name(0.3)] > metrics.figures[rejection_name(0.7)] > 1
     assert metrics.limits == ()
     is_signal = np.arange(600) < 300
     perfect = tagging_metrics(is_signal, is_signal * 1.0)
-    assert perfect.background_rejection_at_50pct_efficiency is None
+    assert perfect.figures[rejection_name(0.5)] is None
     assert any("50% efficiency (0.0)" in limit for limit in perfect.limits)
     # One background jet that counts as much as all others together: four effective ones.
     weight = np.where(np.arange(600) == 599, 299.0, 1.0)

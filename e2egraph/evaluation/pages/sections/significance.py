@@ -1,21 +1,12 @@
-"""The expected significance as a part of a page."""
+"""The expected significance of a counting experiment."""
 
 from __future__ import annotations
 
 from e2egraph.config import as_dict
-from e2egraph.evaluation.pages.elements import (
-    Cell,
-    Section,
-    bullets,
-    count_cell,
-    figure_cell,
-    folded,
-    paragraph,
-    table,
-)
+from e2egraph.evaluation.pages.elements import Cell, Section, count_cell, figure_cell, table
 from e2egraph.evaluation.pages.provenance import as_yaml
-from e2egraph.evaluation.significance.analysis import Analysis
-from e2egraph.evaluation.significance.results import Counting, Discovery, Significance
+from e2egraph.evaluation.pages.sections.registry import Evaluated, section
+from e2egraph.evaluation.significance.results import Counting, Discovery
 from e2egraph.evaluation.significance.write import summary
 
 _HEADER = (
@@ -31,19 +22,22 @@ _HEADER = (
 )
 
 
-def significance_section(result: Significance, analysis: Analysis) -> Section:
-    """The optimum of the score beside the cuts, with all limits; its plot stands among the plots."""
+@section("significance")
+def significance(evaluated: Evaluated) -> Section | None:
+    """The optimum of the score next to the cuts, with all limits; its plot stands among the plots."""
+    if evaluated.expected is None:
+        return None
+    result, analysis = evaluated.expected
     rows = [_row(f"score ≥ {result.optimum.threshold:.4f}", result.optimum, result.discovery)]
     if result.cuts is not None:
         rows.append(_row(result.cuts.expression, result.cuts.counting, result.cuts.discovery))
-    limits = ([analysis.note] if analysis.note else []) + list(result.limits)
-    parts = (
-        paragraph(f"{summary(result)}."),
-        *([bullets(limits, "limits")] if limits else []),
-        table(analysis.title, _HEADER, rows),
-        folded("Analysis", as_yaml(as_dict(analysis))),
-    )
-    return Section("significance", "Expected significance", parts)
+    values = {
+        "summary": f"{summary(result)}.",
+        "limits": ([analysis.note] if analysis.note else []) + list(result.limits),
+        "table": table(analysis.title, _HEADER, rows),
+        "analysis": as_yaml(as_dict(analysis)),
+    }
+    return Section("Expected significance", "significance.html.j2", values)
 
 
 def _row(name: str, counting: Counting, discovery: Discovery | None) -> list[Cell | str]:

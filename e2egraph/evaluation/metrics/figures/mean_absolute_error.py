@@ -1,0 +1,16 @@
+"""The mean absolute error: the mean of |predicted − true|."""
+
+import numpy as np
+
+from e2egraph.evaluation.metrics.registry import ResidualFigure, register
+
+register(
+    ResidualFigure(
+        name="mae",
+        title="mean absolute error",
+        highest=False,
+        place=40,
+        of_rows=lambda rows: rows.mean(np.abs(rows.residuals.difference)),
+        has_unit=True,
+    )
+)
