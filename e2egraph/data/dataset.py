@@ -32,9 +32,8 @@ class JetDataset(Dataset):
 
     Row groups are read when asked for, and the latest ones kept, up to ``cached_jets`` jets. Any ``DataLoader`` works;
     with ``batch_sampler=EpochBatches(dataset, …)`` a shuffled epoch reads each row group once (with ``num_workers``,
-    each worker those of its batches, with a cache of its own). ``nodes``: as in ``DataOptions``; ``inputs``: what the
-    features are. InputError as ``table.read_table``, when the split is empty, or when the data
-    set lacks nodes that are selected.
+    each worker those of its batches, with a cache of its own). ``nodes``: as in ``DataOptions``. InputError as
+    ``table.read_table``, when the split is empty, or when the data set lacks nodes that are selected.
     """
 
     def __init__(

@@ -147,8 +147,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"{path}: damaged manifest; build the data set again.") from error
     if version != SCHEMA_VERSION:
         raise InputError(
-            f"{path}: schema version {version}, but this e2egraph reads {SCHEMA_VERSION}; build the data set again "
-            "from its inputs, or use the e2egraph that made it."
+            f"{path}: schema version {version}, but this e2egraph reads {SCHEMA_VERSION}; build the data set again in "
+            "another folder, or use the e2egraph that made it."
         )
     try:
         inputs = [InputFile(**entry) for entry in content.pop("inputs")]

@@ -14,7 +14,7 @@ from e2egraph.cli import main
 from e2egraph.graphs.manifest import read_manifest
 from tests import rhtree_files
 from tests.e2e.test_bad_input import says
-from tests.graphs.builds import SETTINGS, content, damaged_ntuple, ntuple
+from tests.graphs.builds import SETTINGS, content, damaged_ntuple, ntuple, parton_ntuple
 
 TASK = ["build-graphs", "--task", "top", *(word for setting in SETTINGS for word in ("--set", setting))]
 
@@ -170,7 +170,47 @@ def test_an_altered_shard_and_a_future_manifest_are_refused_by_whatever_reads_th
     says(error, "part-00001.parquet", "altered")
     shard.write_bytes(good)
     manifest = json.loads((copy / "manifest.json").read_text())
-    (copy / "manifest.json").write_text(json.dumps(manifest | {"schema_version": 7}))
-    code, _, error = run(*words)
+    for version in (1, 7):
+        (copy / "manifest.json").write_text(json.dumps(manifest | {"schema_version": version}))
+        code, _, error = run(*words)
+        assert code == 1
+        says(error, "manifest.json", f"schema version {version}", "build the data set again in another folder")
+
+
+def test_one_file_of_dijets_fills_the_classes_of_quark_gluon(run, tmp_path):
+    path = parton_ntuple(tmp_path / "dijets.root", 4)
+    words = ["build-graphs", "--task", "quark-gluon", "--sample", f"dijets={path}", "--output", tmp_path / "data"]
+    code, out, error = run(*words, "--set", "object.abs_eta_max=1.5")
+    assert code == 0, error
+    assert out.startswith("dijets: events 12 → jets 24 → ")
+    counts = read_manifest(tmp_path / "data").counts
+    assert list(counts) == ["gluon", "quark"] and all(sum(splits.values()) > 5 for splits in counts.values())
+    code, _, error = run(*words, "--trust-sample-names")
+    assert code == 2
+    says(error, "truth.class_by: particle", "samples cannot name it")
+
+
+def test_a_regression_is_built_and_told_by_inspect(run, files, tmp_path):
+    words = ["build-graphs", "--task", "top-mass", "--sample", f"top={files['top']}", "--output", tmp_path / "data"]
+    words += ["--set", "object.abs_eta_max=1.5"]
+    assert run(*words)[0] == 0
+    code, out, _ = run("inspect", tmp_path / "data")
+    assert code == 0
+    # Every particle of these files has a mass of 100 GeV.
+    assert "| target gen_mass | 100 (100, 100) |" in out
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("objective.targets=[{name: mass}]", ("no object column 'mass'", "choose one of jet_pt")),
+        ("truth.decays={}", ("truth cannot give 'gen_mass' for class top", "give truth.decays of that class")),
+        ("resampling.edges={gen_energy: [0, 1]}", ("no object column 'gen_energy'", "choose one of")),
+    ],
+)
+def test_what_truth_cannot_give_is_refused_before_any_work(run, files, tmp_path, setting, words):
+    command = ["build-graphs", "--task", "top-mass", "--sample", f"top={files['top']}", "--set", setting]
+    code, _, error = run(*command, "--output", tmp_path / "data")
     assert code == 1
-    says(error, "manifest.json", "schema version 7")
+    says(error, *words)
+    assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,10 @@ from tests.training.tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.journey
 
-SELECTION = ("channels=[TRACK,ECAL]", "half_window=31", "radius=0.5", "thresholds.ECAL=0.5", "cap=60")
+# As a recipe asks for it, and as a task that keeps all its channels does: a hit has value 1, no tower has 10 TeV.
+PLACE = ("half_window=31", "radius=0.5", "caps.TRACK=15", "cap=60")
+SELECTION = ("channels=[TRACK,ECAL]", "thresholds.ECAL=0.5", *PLACE)
+IN_TASK = ("thresholds={ECAL: 0.5, BPIX1: 1, BPIX2: 1, BPIX3: 1, HCAL: 10000}", *PLACE)
 
 
 def setting_words(group, settings):
@@ -36,7 +39,7 @@ def folder(tmp_path_factory):
     for setting in (*SETTINGS, "resampling=null", "split.validation=0.3", "split.test=0.3"):
         build += ["--set", setting]
     assert main([*build, "--output", str(folder / "wide")]) == 0
-    assert main([*build, *setting_words("inputs", SELECTION), "--output", str(folder / "narrow")]) == 0
+    assert main([*build, *setting_words("inputs", IN_TASK), "--output", str(folder / "narrow")]) == 0
     model = write_tiny_model(folder)
     train = ["train", "--model", model, "--set", "training.epochs=2", "--set", "training.batch_size=8"]
     for name, chosen in (("wide", setting_words("data.nodes", SELECTION)), ("narrow", [])):
@@ -57,20 +60,21 @@ def scores(run, folder, model, data):
 def test_a_data_set_built_with_the_selection_counts_what_it_left_out(run, folder):
     code, out, _ = run("inspect", folder / "narrow")
     assert code == 0
-    assert "nodes: TRACK, ECAL; ECAL > 0.5 GeV; within ±31 crystals; ΔR ≤ 0.5; at most 60 per object" in out
-    for name, fates in json.loads((folder / "narrow" / "manifest.json").read_text())["nodes"].items():
-        assert min(fates["below_threshold"], fates["outside_selection"], fates["over_cap"]) > 0
-        assert f"outside selection {fates['outside_selection']}" in out, name
-        assert fates.pop("in_windows") == sum(fates.values())
-    for fates in json.loads((folder / "wide" / "manifest.json").read_text())["nodes"].values():
-        assert "outside_selection" not in fates
+    assert "nodes: TRACK, BPIX1, BPIX2, BPIX3, ECAL, HCAL; ECAL > 0.5 GeV; " in out
+    assert "; within ±31 crystals; ΔR ≤ 0.5; at most 15 of TRACK; at most 60 per object" in out
+    for name, outcomes in json.loads((folder / "narrow" / "manifest.json").read_text())["nodes"].items():
+        assert min(outcomes["below_threshold"], outcomes["outside_selection"], outcomes["over_cap"]) > 0
+        assert f"outside selection {outcomes['outside_selection']}" in out, name
+        assert outcomes.pop("in_windows") == sum(outcomes.values())
+    for outcomes in json.loads((folder / "wide" / "manifest.json").read_text())["nodes"].values():
+        assert "outside_selection" not in outcomes
 
 
 def test_training_with_the_selection_gives_the_weights_of_training_on_a_data_set_built_with_it(folder):
     (wide, about), (narrow, _) = (load_run(folder / "runs" / name) for name in ("wide", "narrow"))
     for name, value in wide.state_dict().items():
         assert torch.equal(value, narrow.state_dict()[name]), name
-    assert about.cap == 60
+    assert about.recipe.data.nodes.cap == 60
     recorded = yaml.safe_load((folder / "runs" / "wide" / "config.yaml").read_text())["data"]["nodes"]
     assert recorded["channels"] == ["TRACK", "ECAL"]
     metrics = json.loads((folder / "runs" / "wide" / "metrics.json").read_text())
@@ -96,31 +100,38 @@ def test_the_bundle_says_which_nodes_it_reads(folder):
         "thresholds": {"ECAL": 0.5},
         "half_window": 31,
         "radius": 0.5,
-        "caps": {},
+        "caps": {"TRACK": 15},
         "cap": 60,
     }
     bundle = Bundle.open(folder / "bundle")
     assert bundle.metadata.info.node_selection == NodeSelection(**written)
-    assert bundle.cap == 60
+    assert bundle.cap == bundle.metadata.info.cap == 60
 
 
-def test_a_data_set_without_the_nodes_of_a_run_or_bundle_is_refused(run, folder, tmp_path):
+@pytest.mark.parametrize(
+    ("setting", "of_run", "of_bundle"),
+    [
+        ("inputs.channels=[TRACK]", "channels TRACK instead of TRACK, BPIX1", "has no nodes of channel ECAL"),
+        ("inputs.half_window=10", *["asks for half_window 31, but the data set was built with 10"] * 2),
+    ],
+)
+def test_a_data_set_without_the_nodes_of_a_run_or_bundle_is_refused(run, folder, tmp_path, setting, of_run, of_bundle):
     samples = [word for name in ("qcd", "top") for word in ("--sample", f"{name}={folder / name}.root")]
-    settings = [word for setting in (*SETTINGS, "inputs.channels=[TRACK]") for word in ("--set", setting)]
-    assert run("build-graphs", "--task", "top", *samples, *settings, "--output", tmp_path / "tracks")[0] == 0
-    for model in ("runs/wide", "bundle"):
-        words = ("--data", tmp_path / "tracks", "--output", tmp_path / "scores.parquet")
+    settings = [word for each in (*SETTINGS, setting) for word in ("--set", each)]
+    assert run("build-graphs", "--task", "top", *samples, *settings, "--output", tmp_path / "other")[0] == 0
+    for model, message in (("runs/wide", of_run), ("bundle", of_bundle)):
+        words = ("--data", tmp_path / "other", "--output", tmp_path / "scores.parquet")
         code, _, error = run("predict", folder / model, *words)
         assert code == 1
-        assert "tracks: the node selection asks for channels ECAL, but the data set was built with TRACK" in error
+        assert message in error
         assert not (tmp_path / "scores.parquet").exists()
 
 
 @pytest.mark.parametrize(
     ("setting", "code", "message"),
     [
-        ("data.nodes.channels=[ECAL,EE]", 2, "'data.nodes.channels' is wrong"),
-        ("data.nodes.half_window=63", 2, "'data.nodes.half_window' is wrong"),
+        ("data.nodes.channels=[ECAL,EE]", 1, "asks for channels EE, but the data set was built with TRACK, BPIX1"),
+        ("data.nodes.half_window=63", 1, "asks for half_window 63, but the data set was built with 62"),
         ("data.nodes.width=3", 2, "unknown key 'data.nodes.width'"),
         ("data.nodes.channels=[TIB1]", 1, "asks for channels TIB1"),
     ],

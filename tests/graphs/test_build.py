@@ -241,12 +241,18 @@ def test_a_flipped_bit_is_found_by_its_checksum(copy):
         verify_shards(copy, read_manifest(copy))
 
 
-def test_a_manifest_of_a_future_version_or_damaged_is_refused(copy):
+def test_a_manifest_of_another_version_or_damaged_is_refused(copy, samples, task):
     path = copy / "manifest.json"
     known = json.loads(path.read_text())
     path.write_text(json.dumps(known | {"schema_version": 99}))
     with pytest.raises(InputError, match="schema version 99, but this e2egraph reads 2"):
         read_manifest(copy)
+    before = {name: value for name, value in known.items() if name not in ("network_inputs", "removed")}
+    path.write_text(json.dumps(before | {"schema_version": 1}))
+    sentence = r"schema version 1, but this e2egraph reads 2; build the data set again in another folder, or use the"
+    for refused in (lambda: read_manifest(copy), lambda: build(task, samples, copy)):
+        with pytest.raises(InputError, match=rf"copy/manifest\.json: {sentence} e2egraph that made it\.$"):
+            refused()
     for text in ("{", "[]", json.dumps({"schema_version": 2, "inputs": [{}], "shards": []})):
         path.write_text(text)
         with pytest.raises(InputError, match=r"manifest\.json: damaged"):

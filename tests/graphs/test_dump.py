@@ -16,6 +16,7 @@ from e2egraph.graphs.dump import dump_events
 from e2egraph.graphs.shards import open_shard, read_row_groups
 from e2egraph.tasks.task import load_task
 from tests import rhtree_files
+from tests.graphs.builds import parton_ntuple
 
 TASK = load_task("top", ["object.abs_eta_max=1.5", "resampling=null"])
 
@@ -111,6 +112,21 @@ def test_the_command_says_what_it_wrote(samples, tmp_path, capsys):
     line = capsys.readouterr().out
     assert "(2 qcd, 2 top)" in line
     assert str(output) in line
+
+
+def test_one_file_of_particles_gives_jets_of_every_class(tmp_path, capsys):
+    path = parton_ntuple(tmp_path / "a.root", 4, 20)
+    settings = ["object.abs_eta_max=1.5", "object.pt_min=400", "resampling=null"]
+    task = load_task("quark-gluon", settings)
+    summary = dump_events(task, [Sample("dijets", None, (path,))], tmp_path / "events.e2e", max_jets=6)
+    assert summary.jets == {"gluon": 6, "quark": 6}
+    jets = [c["jets"] for _, c in read(tmp_path / "events.e2e")]
+    label, index = (np.concatenate([part[name] for part in jets]) for name in ("label", "index"))
+    np.testing.assert_array_equal(label, 1 - index)
+    words = ["dump-events", "--task", "quark-gluon", f"--sample=dijets={path}", "--output", str(tmp_path / "e")]
+    assert main([*words, "--max-jets", "6", *(f"--set={setting}" for setting in settings)]) == 0
+    assert (tmp_path / "e").read_bytes() == (tmp_path / "events.e2e").read_bytes()
+    assert "(6 gluon, 6 quark)" in capsys.readouterr().out
 
 
 def test_a_file_of_images_is_refused(tmp_path, capsys):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from e2egraph.detector import geometry
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import Channel, channels
 from e2egraph.events.sources.rhtree import RHTreeFile
 from e2egraph.graphs.columns import node_types
 from e2egraph.graphs.nodes import canonical_order, point_clouds
@@ -145,6 +145,25 @@ def test_a_cap_keeps_the_first_nodes_and_counts_the_cut(events, jets):
         assert kept.tolist() == whole.nodes["value"][start : start + min(40, whole.counts[number])].tolist()
     assert (capped.jets["n_nodes"] + capped.jets["nodes_cut"] == whole.jets["n_nodes"]).all()
     assert capped.jets["nodes_cut"].max() > 0
+
+
+def test_caps_of_channels_keep_the_first_of_each_and_count_the_cut(events, jets):
+    limits = {"ECAL": 7, "BPIX2": 2, "HCAL": 1000}
+    whole, capped = build(events, jets), build(events, jets, caps=limits)
+    for number in range(len(jets)):
+        before, after = (slice(*clouds.offsets[number : number + 2]) for clouds in (whole, capped))
+        cut = 0
+        for name in CHANNELS:
+            channel = channels()[name]
+            here, kept = (c.nodes["channel"][s] == channel for c, s in ((whole, before), (capped, after)))
+            limit = limits.get(name, 10_000)
+            for column in ("value", "deta", "dphi", "rho"):
+                expected = whole.nodes[column][before][here][:limit]
+                assert capped.nodes[column][after][kept].tolist() == expected.tolist()
+            cut += max(here.sum() - limit, 0)
+        assert capped.jets["nodes_cut"][number] == cut
+    assert (capped.jets["n_nodes"] + capped.jets["nodes_cut"] == whole.jets["n_nodes"]).all()
+    assert capped.jets["nodes_cut"].min() > 0
 
 
 def test_a_threshold_drops_nodes_of_its_channel_only(events, jets):

@@ -1,4 +1,4 @@
-"""Event weights from cross-sections, and pT reweighting as the alternative to dropping jets."""
+"""Event weights from cross-sections and the generator, and reweighting as the alternative to dropping jets."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ import pytest
 from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
 from e2egraph.graphs.build import BuildOptions, build
-from e2egraph.graphs.shards import open_shard, read_row_groups
-from tests.graphs.builds import ntuple, task
+from tests import rhtree_files
+from tests.graphs.builds import jets_of, ntuple, task
 
 
 @pytest.fixture(scope="module")
@@ -16,27 +16,20 @@ def files(tmp_path_factory):
     return {name: ntuple(folder / f"{name}.root", seed, 20) for name, seed in (("low", 1), ("high", 2), ("top", 3))}
 
 
-def jets_of(summary, name):
-    parts = [
-        read_row_groups(open_shard(summary.output / shard.name), [0]).jets
-        for shard in summary.manifest.shards
-        if shard.sample == name
-    ]
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-
-
 def productions(files, **generated):
     """Two productions of QCD with very different cross-sections, and tops."""
     return [
-        Sample("qcd", "qcd", (files["low"],), cross_section=100.0, generated=generated.get("low"), luminosity=0.01),
-        Sample("qcd", "qcd", (files["high"],), cross_section=1.0, generated=generated.get("high"), luminosity=0.01),
+        Sample("qcd_low", "qcd", (files["low"],), cross_section=100.0, generated=generated.get("low"), luminosity=0.01),
+        Sample(
+            "qcd_high", "qcd", (files["high"],), cross_section=1.0, generated=generated.get("high"), luminosity=0.01
+        ),
         Sample("top", "top", (files["top"],), cross_section=2.0, luminosity=0.01),
     ]
 
 
 def test_events_weigh_their_cross_section_over_the_generated_events(files, tmp_path):
     summary = build(task("resampling=null"), productions(files, high=500), tmp_path / "data")
-    qcd = jets_of(summary, "qcd")
+    qcd = jets_of(summary, 0)
     # lumi is the seed: 1 for the first production, of as many generated events as it holds
     np.testing.assert_allclose(qcd["weight"][qcd["lumi"] == 1], 100.0 * 0.01 * 1000 / 20)
     np.testing.assert_allclose(qcd["weight"][qcd["lumi"] == 2], 1.0 * 0.01 * 1000 / 500)
@@ -47,10 +40,10 @@ def test_skipping_a_file_keeps_the_weights_right_or_refuses(files, tmp_path):
     (tmp_path / "bad.root").write_bytes(b"root" + bytes(50))
     _, high, top = productions(files)
     both = (tmp_path / "bad.root", files["low"])
-    counted = [Sample("qcd", "qcd", both, cross_section=100.0, luminosity=0.01), high, top]
+    counted = [Sample("qcd_low", "qcd", both, cross_section=100.0, luminosity=0.01), high, top]
     summary = build(task("resampling=null"), counted, tmp_path / "data", options=BuildOptions(skip_bad_files=True))
     assert summary.manifest.inputs[0].weight == pytest.approx(50.0)
-    stated = [Sample("qcd", "qcd", both, cross_section=100.0, generated=40, luminosity=0.01), high, top]
+    stated = [Sample("qcd_low", "qcd", both, cross_section=100.0, generated=40, luminosity=0.01), high, top]
     with pytest.raises(InputError, match="1 bad files were skipped, so its generated_events no longer fits"):
         build(task(), stated, tmp_path / "again", options=BuildOptions(skip_bad_files=True))
 
@@ -60,8 +53,84 @@ def test_reweighting_gives_every_class_the_reference_s_weighted_spectrum(files, 
     settings = ("resampling.method=reweight", f"resampling.edges.jet_pt={edges}")
     summary = build(task(*settings), productions(files), tmp_path / "data")
     spectra = {}
-    for name in ("qcd", "top"):
-        jets = jets_of(summary, name)
+    for label, name in enumerate(("qcd", "top")):
+        jets = jets_of(summary, label)
         spectra[name] = np.histogram(jets["jet_pt"], edges, weights=jets["weight"])[0]
     np.testing.assert_allclose(spectra["qcd"], spectra["top"], rtol=1e-5)
-    assert summary.manifest.removed["qcd"]["resampling"] == 0
+    assert [flow["resampling"] for flow in summary.manifest.removed.values()] == [0, 0, 0]
+
+
+def biased(path, seed, slope, events=40):
+    """An ntuple whose generator made hard jets too often by pT^slope, and its weights, event by event."""
+    deposits = rhtree_files.random_deposits(events, seed)
+    weights = [float(np.float32((max(pt) / 500) ** -slope)) for pt in deposits.branches["jetPt"]]
+    for weight in weights:
+        deposits.add("genWeight", weight)
+    return rhtree_files.write(path, deposits, without=rhtree_files.IMAGE_PREFIXES), weights
+
+
+def test_the_generators_weights_are_multiplied_into_those_of_the_events(files, tmp_path):
+    path, weights = biased(tmp_path / "biased.root", 7, 4)
+    given = [Sample("qcd", "qcd", (path,), weight=3.0), Sample("top", "top", (files["top"],))]
+    summary = build(task("resampling=null"), given, tmp_path / "data")
+    jets = jets_of(summary, 0)
+    expected = 3.0 * np.array(weights)[jets["event"].astype(int) - 1]
+    np.testing.assert_allclose(jets["weight"], expected, rtol=1e-6)
+    assert jets["weight"].std() > 0.3
+    assert (jets_of(summary, 1)["weight"] == 1).all()
+
+
+def test_a_cross_section_is_shared_out_over_the_generators_weights(files, tmp_path):
+    """σ·L/Σw of all events in the files, selected or not: the weighted number of events is σ·L."""
+    (one, first), (two, second) = (biased(tmp_path / f"{seed}.root", seed, 2, 30) for seed in (8, 9))
+    given = [
+        Sample("qcd", "qcd", (one, two), cross_section=7.0),
+        Sample("top", "top", (files["top"],), cross_section=1.0),
+    ]
+    summary = build(task("resampling=null"), given, tmp_path / "data")
+    of_event = 7.0 * 1000 / (sum(first) + sum(second))
+    assert [entry.weight for entry in summary.manifest.inputs] == pytest.approx([of_event, of_event, 50.0])
+    jets = jets_of(summary, 0)
+    of_file = {8: first, 9: second}
+    expected = [
+        of_event * of_file[int(lumi)][int(event) - 1] for lumi, event in zip(jets["lumi"], jets["event"], strict=True)
+    ]
+    np.testing.assert_allclose(jets["weight"], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["drop", "reweight"])
+def test_spectra_are_those_of_the_generators_weights(files, tmp_path, method):
+    path, _ = biased(tmp_path / "biased.root", 7, 4, events=60)
+    given = [Sample("qcd", "qcd", (path,)), Sample("top", "top", (files["top"],))]
+    edges = [400, 550, 700, 900]
+    settings = (f"resampling.method={method}", f"resampling.edges.jet_pt={edges}", "object.abs_eta_max=1.5")
+    before = jets_of(build(task("resampling=null"), given, tmp_path / "all"), 0)
+    spectrum = np.histogram(before["jet_pt"], edges, weights=before["weight"])[0]
+    summary = build(task(*settings), given, tmp_path / "data")
+    qcd, top = (
+        np.histogram(jets_of(summary, i)["jet_pt"], edges, weights=jets_of(summary, i)["weight"])[0] for i in (0, 1)
+    )
+    if method == "reweight":
+        np.testing.assert_allclose(qcd, top, rtol=1e-5)
+        return
+    ratio = top / spectrum
+    unweighted = np.histogram(before["jet_pt"], edges)[0]
+    left = np.histogram(jets_of(summary, 0)["jet_pt"], edges)[0]
+    expected = unweighted * ratio / ratio.max()
+    assert np.abs(left - expected).max() < 4 * np.sqrt(expected.max() / 4 + 1)
+    assert left[np.argmax(ratio)] == unweighted[np.argmax(ratio)]
+    # By numbers of jets alone another bin would have kept all of its own.
+    assert np.argmax(ratio) != np.argmax(top / unweighted)
+
+
+def test_weights_of_the_generator_that_cancel_are_refused_with_a_cross_section(files, tmp_path):
+    deposits = rhtree_files.random_deposits(4, 5)
+    for weight in (1.0, -1.0, 0.5, -0.5):
+        deposits.add("genWeight", weight)
+    path = rhtree_files.write(tmp_path / "a.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
+    given = [
+        Sample("dijets", "qcd", (path,), cross_section=7.0),
+        Sample("top", "top", (files["top"],), cross_section=1.0),
+    ]
+    with pytest.raises(InputError, match=r"sample 'dijets' \(.*a\.root, …\): the generator's weights add up to 0"):
+        build(task("resampling=null"), given, tmp_path / "data")

@@ -22,7 +22,8 @@ from e2egraph.errors import InputError
 from e2egraph.events.schema import COLLECTIONS, ImagePoints, Missing
 from e2egraph.events.sources.dense import MOST_HITS, not_counts
 from e2egraph.events.sources.images.containers import open_container
-from e2egraph.events.sources.images.layout import IGNORED, JET_COLUMNS, PLANES, ImageLayout
+from e2egraph.events.sources.images.layout import IGNORED, JET_COLUMNS, ImageLayout
+from e2egraph.events.sources.images.layout import planes as known_planes
 
 VARIABLES = ("value", "d0", "dz", "d0_sig", "dz_sig", "time")
 # A tower's energy is spread evenly over its crystals.
@@ -186,9 +187,9 @@ class ImageFile:
             if not np.isfinite(plane).all():
                 jet = first + int(np.argmax(~np.isfinite(plane).all(axis=(1, 2))))
                 raise InputError(f"{self.path}: plane {name} of jet {jet} holds NaN or infinite values; make it again.")
-        parts = []
+        parts, known = [], known_planes()
         for channel in sorted(self.channels):
-            here = {PLANES[name][1]: plane for name, plane in planes.items() if PLANES[name][0] == channel}
+            here = {known[name][1]: plane for name, plane in planes.items() if known[name][0] == channel}
             if channel == Channel.HCAL:
                 exact = images[:, self.layout.planes.index("HCAL")]
                 parts.append(self._towers(here["value"], np.asarray(exact, np.float64), first))

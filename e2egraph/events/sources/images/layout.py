@@ -13,8 +13,7 @@ from e2egraph.detector.channels import Channel, hit_channels
 from e2egraph.detector.geometry import WINDOW_SIZE
 from e2egraph.errors import UsageError
 
-# Name of a plane → the nodes it makes and the node variable it fills. Hit planes count hits, which each become a node.
-PLANES: dict[str, tuple[Channel, str]] = {
+_PLANES: dict[str, tuple[Channel, str]] = {
     "track_pt": (Channel.TRACK, "value"),
     "track_d0": (Channel.TRACK, "d0"),
     "track_dz": (Channel.TRACK, "dz"),
@@ -23,7 +22,6 @@ PLANES: dict[str, tuple[Channel, str]] = {
     "ECAL": (Channel.ECAL, "value"),
     "ECAL_time": (Channel.ECAL, "time"),
     "HCAL": (Channel.HCAL, "value"),
-    **{channel.name: (channel, "value") for channel in hit_channels()},
 }
 # A plane that is there and not wanted.
 IGNORED = "ignore"
@@ -46,11 +44,17 @@ JET_COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
+def planes() -> dict[str, tuple[Channel, str]]:
+    """Name of a plane → the nodes it makes and the node variable it fills. Planes of hits have the name of their layer
+    and count hits, which each become a node."""
+    return _PLANES | {channel.name: (channel, "value") for channel in hit_channels()}
+
+
 @configuration
 class ImageLayout:
     """The planes of an image file.
 
-    ``planes``: names of ``PLANES`` or ``ignore``, in the file's order. ``flat``: how a flat row of pixels is folded
+    ``planes``: names of ``planes()`` or ``ignore``, in the file's order. ``flat``: how a flat row of pixels is folded
     (``channel-last``: row, column, plane); the axes of nested and HDF5 images are known by their length. ``columns``:
     jet quantity → the file's column, where it is not one of ``JET_COLUMNS``. ``seed``: whether ieta and iphi count
     ``towers`` (0–55, 0–71) or ``crystals`` (0–279, 0–359, the window's centre). ``size``: pixels along η and φ, whose
@@ -68,9 +72,10 @@ class ImageLayout:
     @field_validator("planes")
     @classmethod
     def _known_planes(cls, names: list[str]) -> list[str]:
-        unknown = [name for name in names if name not in PLANES and name != IGNORED]
+        known = planes()
+        unknown = [name for name in names if name not in known and name != IGNORED]
         if unknown:
-            raise ValueError(f"unknown image channels {', '.join(unknown)}; known are {', '.join(PLANES)}, {IGNORED}")
+            raise ValueError(f"unknown image channels {', '.join(unknown)}; known are {', '.join(known)}, {IGNORED}")
         used = [name for name in names if name != IGNORED]
         if not used or len(set(used)) < len(used):
             raise ValueError("image channels must be different names, at least one of them not ignored")
@@ -87,7 +92,7 @@ class ImageLayout:
     @property
     def channels(self) -> frozenset[Channel]:
         """Detector layers that the planes fill."""
-        return frozenset(PLANES[name][0] for name in self.planes if name != IGNORED)
+        return frozenset(planes()[name][0] for name in self.planes if name != IGNORED)
 
     def column_names(self, quantity: str) -> tuple[str, ...]:
         """Columns of a file that may hold a jet quantity."""
