@@ -47,10 +47,13 @@ def test_simulated_images_equal_the_rasterised_points_exactly(simulated, tmp_pat
     settings = [word for setting in BUILD_SETTINGS for word in ("--set", setting)]
     samples = ["--sample", f"top={simulated}/ttbar.root", "--sample", f"qcd={simulated}/qcd.root"]
     assert main(["build-graphs", "--task", "top", *samples, *settings, "--output", str(tmp_path / "all")]) == 0
-    (shard,) = (shard for shard in read_manifest(tmp_path / "all").shards if shard.sample == "top")
+    manifest = read_manifest(tmp_path / "all")
+    inputs = manifest.network_inputs
+    (shard,) = (shard for shard in manifest.shards if shard.sample == "top")
     clouds = read_row_groups(open_shard(tmp_path / "all" / shard.name), [0])
-    arrays, dense = pad(clouds), DenseFile(simulated / "ttbar.root")
-    drawn = Rasterize(CHANNELS)(*(torch.from_numpy(a) for a in (arrays.points, arrays.features, arrays.mask))).numpy()
+    arrays, dense = pad(clouds, inputs), DenseFile(simulated / "ttbar.root")
+    read = (torch.from_numpy(a) for a in (arrays.points, arrays.features, arrays.mask))
+    drawn = Rasterize(inputs, CHANNELS)(*read).numpy()
     for jet in range(len(clouds)):
         identity = (int(clouds.jets[name][jet]) for name in ("event", "seed_ieta", "seed_iphi"))
         for name, image in dense.crop(*identity).items():
@@ -90,7 +93,7 @@ def test_the_exported_model_gives_the_scores_of_the_run(run, trained, bundle, da
 
 
 def test_the_bundle_runs_in_plain_onnx_runtime_on_channels_first_input(bundle, data_set):
-    arrays = pad(first_jets(data_set, 3))
+    arrays = pad(first_jets(data_set, 3), read_manifest(data_set).network_inputs)
     feeds = {
         "points": arrays.points.transpose(0, 2, 1),
         "features": arrays.features.transpose(0, 2, 1),

@@ -74,7 +74,7 @@ def test_training_with_the_selection_gives_the_weights_of_training_on_a_data_set
     (wide, about), (narrow, _) = (load_run(folder / "runs" / name) for name in ("wide", "narrow"))
     for name, value in wide.state_dict().items():
         assert torch.equal(value, narrow.state_dict()[name]), name
-    assert about.recipe.data.nodes.cap == 60
+    assert about.cap == about.recipe.data.nodes.cap == 60
     recorded = yaml.safe_load((folder / "runs" / "wide" / "config.yaml").read_text())["data"]["nodes"]
     assert recorded["channels"] == ["TRACK", "ECAL"]
     metrics = json.loads((folder / "runs" / "wide" / "metrics.json").read_text())
