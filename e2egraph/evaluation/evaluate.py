@@ -22,6 +22,7 @@ from e2egraph.evaluation.significance.results import Significance
 from e2egraph.evaluation.significance.write import remove_significance, write_significance
 from e2egraph.files import write_json
 from e2egraph.models.registry import parameter_count
+from e2egraph.tasks.objectives.description import difference
 from e2egraph.tasks.objectives.objective import stored
 from e2egraph.training.environment import code_state
 from e2egraph.training.load import load_run
@@ -136,15 +137,12 @@ def evaluate_share(
 
 def check_same_objective(folder: Path, table: JetTable, info: RunInfo) -> None:
     """InputError unless the data set has the objective that the run was trained for."""
-    theirs, own = stored(table.manifest.objective), stored(info.objective)
-    if theirs == own:
-        return
-    differing = sorted(name for name in theirs.keys() | own.keys() if theirs.get(name) != own.get(name))
-    name = differing[0]
-    raise InputError(
-        f"{folder}: objective {theirs['kind']} with {name} {theirs.get(name)}, but {info.folder} was trained for "
-        f"{own['kind']} with {name} {own.get(name)}; give a data set of the same task."
-    )
+    differing = difference(stored(table.manifest.objective), stored(info.objective))
+    if differing is not None:
+        theirs, own = differing
+        raise InputError(
+            f"{folder}: objective {theirs}, but {info.folder} was trained for {own}; give a data set of the same task."
+        )
 
 
 def _report(found: Measured, info: RunInfo, table: JetTable, split: str, parameters: int) -> dict[str, Any]:

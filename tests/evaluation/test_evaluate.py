@@ -48,7 +48,7 @@ def test_an_evaluation_writes_metrics_scores_and_plots_into_the_run(run, data):
     plots = {f"{stem}.{suffix}" for stem in ("roc", "scores", "mass_sculpting", "bins") for suffix in ("png", "pdf")}
     assert written == {"metrics.json", "scores.parquet", "report.html"} | plots
     report = json.loads((run / "metrics.json").read_text())
-    assert report["auc"] == summary.metrics.auc > 0.85
+    assert report["auc"] == summary.metrics["auc"] > 0.85
     assert report["auc_error"] > 0
     assert 0 <= report["signal_efficiency_at_1pct_mistag"] <= 1
     assert report["signal_efficiency_at_1pct_mistag_error"] >= 0
@@ -70,7 +70,7 @@ def test_the_scores_are_the_networks_for_each_jet_in_data_set_order(run, data):
     clouds = clouds.take(clouds.jets["split"] == "test")
     for name in ("lumi", "event", "label"):
         np.testing.assert_array_equal(scores.jets[name], clouds.jets[name])
-    dense = pad(clouds)
+    dense = pad(clouds, manifest.network_inputs)
     with torch.no_grad():
         inputs = [torch.from_numpy(x) for x in (dense.points, dense.features, dense.mask, dense.jet)]
         expected = load_run(run)[0](*inputs).softmax(1).numpy()
@@ -86,14 +86,14 @@ def test_of_several_processes_the_last_writes_the_evaluation_of_all_jets_into_a_
     assert not (output / "metrics.json").exists()
     assert evaluate_share(run, None, output, share=Share(0, 3), plots=False) is None
     summary = evaluate_share(run, None, output, share=Share(2, 3), plots=False)
-    assert summary.metrics.auc == pytest.approx(evaluate(run, plots=False).metrics.auc, abs=1e-6)
+    assert summary.metrics["auc"] == pytest.approx(evaluate(run, plots=False).metrics["auc"], abs=1e-6)
     assert {path.name for path in output.iterdir()} == {"metrics.json", "scores.parquet"}
 
 
 def test_another_split_data_set_and_output_can_be_given(run, tmp_path):
     other = write_toy_dataset(tmp_path / "other", 100, seed=9, nodes=(0, 30))
     summary = evaluate(run, other, tmp_path / "out", split="train", plots=False)
-    assert summary.metrics.jets == len(read_table(other).jets_of("train"))
+    assert summary.metrics["jets"] == summary.jets == len(read_table(other).jets_of("train"))
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"metrics.json", "scores.parquet"}
     evaluate(run, other, tmp_path / "out", split="test", plots=False)
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["split"] == "test"
@@ -155,12 +155,13 @@ def test_a_comparison_lists_runs_and_baseline_on_the_same_jets(run, tmp_path, da
     second = shutil.copytree(run, tmp_path / "second")
     evaluate(run, plots=False)
     evaluate(second, plots=False)
-    rows = compare([run, second], data, {"second": 0.1234})
+    comparison = compare([run, second], data, {"second": 0.1234})
+    rows = comparison.rows
     assert [row.model for row in rows] == ["tiny", "tiny", "soft-drop mass + τ32 (logistic regression)"]
-    assert rows[0].auc == rows[1].auc
+    assert rows[0].figures == rows[1].figures
     assert (rows[0].onnx_ms_per_jet, rows[1].onnx_ms_per_jet) == (None, 0.1234)
     assert rows[2].training_jets_per_second is None
-    table = markdown_table(rows).splitlines()
+    table = markdown_table(comparison).splitlines()
     assert len(table) == 5
     assert len({len(line) for line in table}) == 1
     assert table[0].split("|")[1:4] == [
@@ -170,7 +171,7 @@ def test_a_comparison_lists_runs_and_baseline_on_the_same_jets(run, tmp_path, da
     ]
     assert table[3].endswith(" 0.123 |")
     assert table[2].endswith(" – |")
-    assert f"{rows[0].auc:.4f} ± {rows[0].auc_error:.4f}" in table[2]
+    assert f"{rows[0].figures['auc']:.4f} ± {rows[0].errors['auc']:.4f}" in table[2]
 
 
 def test_runs_that_cannot_be_compared_are_named(run, tmp_path, data):

@@ -17,6 +17,7 @@ from e2egraph.evaluation.evaluate import METRICS_NAME, evaluate
 from e2egraph.graphs.manifest import Manifest
 from e2egraph.graphs.nodeselection import check_available
 from e2egraph.tasks.objectives.classification import Classification
+from e2egraph.tasks.objectives.description import difference
 from e2egraph.tasks.objectives.objective import stored
 from e2egraph.training.resume import RunIdentity, find_beginning
 from e2egraph.training.run_folder import CONFIG, SUMMARY, DataIdentity, RunInfo, read_run
@@ -42,8 +43,12 @@ def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
     Before anything is trained, so that no night is lost for the last run.
     """
     objective = classification_of(training)
-    if stored(test.manifest.objective) != stored(objective):
-        raise InputError(f"{test.folder}: another objective than {training.folder} has; give data sets of one task.")
+    differing = difference(stored(test.manifest.objective), stored(objective))
+    if differing is not None:
+        theirs, own = differing
+        raise InputError(
+            f"{test.folder}: objective {theirs}, but {training.folder} has {own}; give data sets of one task."
+        )
     labels = test.columns["label"][test.jets_of(SPLIT)]
     signal = test.manifest.classes.index(objective.signal)
     for what, found in (("signal", labels == signal), ("background", labels != signal)):

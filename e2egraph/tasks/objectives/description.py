@@ -38,6 +38,14 @@ def meaning(objective: Stored) -> str:
     return f"{' with '.join(words)} (classes {', '.join(class_names(objective)) or 'none'})"
 
 
+def difference(one: Stored, other: Stored) -> tuple[str, str] | None:
+    """The first setting in which two objectives differ, in the words of either; None where they are equal."""
+    if one == other:
+        return None
+    name = min(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+    return f"{one['kind']} with {name} {one.get(name)}", f"{other['kind']} with {name} {other.get(name)}"
+
+
 def _target(target: Any) -> str:
     if not isinstance(target, Mapping):
         return str(target)
