@@ -1,6 +1,6 @@
 """Typed configuration: YAML files shipped with the package (or the user's own), ``--set`` overrides, and hashes.
 
-The classes themselves live beside what they configure; this file reads, overrides, validates and hashes them.
+The classes themselves live next to what they configure; this file reads, overrides, validates and hashes them.
 """
 
 import hashlib
@@ -58,9 +58,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())}); mend the file.") from error
+        raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())}); correct the file.") from error
     if not isinstance(content, dict):
-        raise UsageError(f"{path}: expected 'key: value' lines at the top level; mend the file.")
+        raise UsageError(f"{path}: expected 'key: value' lines at the top level; correct the file.")
     return content
 
 
@@ -95,9 +95,11 @@ def validate(cls: type[T], content: Mapping[str, Any], origin: str) -> T:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "configuration"
         if first["type"] == "unexpected_keyword_argument":
-            raise UsageError(f"{origin}: unknown key '{key}'; remove it or mend its spelling.") from error
+            raise UsageError(f"{origin}: unknown key '{key}'; remove it or correct its spelling.") from error
         reason = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{origin}: '{key}' is wrong ({reason[:1].lower()}{reason[1:]}); mend the value.") from error
+        raise UsageError(
+            f"{origin}: '{key}' is wrong ({reason[:1].lower()}{reason[1:]}); correct the value."
+        ) from error
 
 
 def load(cls: type[T], kind: str, name: str, settings: Iterable[str] = ()) -> T:

@@ -2,7 +2,7 @@
 
 
 class InputError(Exception):
-    """Bad input or failed work (exit code 1). The message names the file, branch, jet or option and the mend."""
+    """Bad input or failed work (exit code 1). The message names the file, branch, jet or option and what to do."""
 
 
 class UsageError(Exception):

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written beside their name, brought to the disk, then renamed.
+"""Files that are there whole or not at all: written next to their name, brought to the disk, then renamed.
 
 A reader sees the old content or the new, never a part; so does who starts again after a power cut. An exception inside
 leaves the old content and nothing else; a killed process leaves a file that ends in ``PARTIAL``. Every OSError passes

@@ -57,7 +57,7 @@ def execute(source: Path, output: Path, timeout: int) -> None:
     if len(text.encode()) > LARGEST:
         faults.append(f"{len(text.encode()):,} bytes, more than {LARGEST:,}")
     if faults:
-        sys.exit(f"{source}: {'; '.join(faults)}; mend this and run again.")
+        sys.exit(f"{source}: {'; '.join(faults)}; correct this and run again.")
     write_text(output, text)
     print(f"wrote {output}: {len(notebook.cells)} cells, {len(text.encode()):,} bytes")
 

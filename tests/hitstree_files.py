@@ -66,17 +66,17 @@ def momenta(rng, size: int, scale: float) -> dict[str, np.ndarray]:
 
 
 def write(
-    path: Path, branches: dict[str, list[np.ndarray]], without: tuple[str, ...] = (), mended: bool = False
+    path: Path, branches: dict[str, list[np.ndarray]], without: tuple[str, ...] = (), corrected: bool = False
 ) -> Path:
-    """Write the branches; pz of particles as a second ``genpart_px`` unless ``mended``."""
+    """Write the branches; pz of particles as a second ``genpart_px`` unless ``corrected``."""
     kept = {name: values for name, values in branches.items() if name not in without}
-    if not mended and "genpart_pz" in kept:
+    if not corrected and "genpart_pz" in kept:
         kept = {PLACEHOLDER.decode() if n == "genpart_pz" else n: values for n, values in kept.items()}
     arrays = {n: ak.unflatten(np.concatenate(v), [len(part) for part in v]) for n, v in kept.items()}
     with uproot.recreate(path, compression=None) as file:
         types = {name: f"var * {array.layout.content.dtype}" for name, array in arrays.items()}
         file.mktree("hits_tree", types).extend(arrays)
-    if not mended:
+    if not corrected:
         path.write_bytes(path.read_bytes().replace(PLACEHOLDER, FAULTY))
     return path
 

@@ -1,4 +1,4 @@
-"""``benchmark kernels``: time and memory of every graph network against the number of nodes, beside full attention.
+"""``benchmark kernels``: time and memory of every graph network against the number of nodes, next to full attention.
 
 Whole networks of equal width and depth without merging (embedding, pooling and head included) on artificial jets with
 no padding. The number of nodes in a batch, B·N, is constant, so a cost that is linear in N is the same at every N. In

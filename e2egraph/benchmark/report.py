@@ -1,4 +1,4 @@
-"""What a benchmark writes: machine, command and records as JSON, and the same as a Markdown table beside it."""
+"""What a benchmark writes: machine, command and records as JSON, and the same as a Markdown table next to it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Record:
 
 
 def write_report(output: Path, command: str, records: Sequence[Record]) -> list[Path]:
-    """Write ``output`` (JSON) and the same name with ``.md``; each beside its name first, then renamed."""
+    """Write ``output`` (JSON) and the same name with ``.md``; each next to its name first, then renamed."""
     report = {"machine": machine(), "command": command, "records": [asdict(record) for record in records]}
     table = output.with_suffix(".md")
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -106,7 +106,7 @@ def run(turn: Turn, folder: Path) -> Timing | None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write what the turn in file ``arguments[0]`` took, or the error that stopped it, beside that file."""
+    """Write what the turn in file ``arguments[0]`` took, or the error that stopped it, next to that file."""
     path = Path(arguments[0])
     try:
         with TemporaryDirectory() as folder:

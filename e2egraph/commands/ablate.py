@@ -65,7 +65,7 @@ def ablate(
     """Train models on combinations of inputs and compare them all on the same jets.
 
     Runs that are there are kept, one that was stopped goes on when the same command is given again. Writes
-    ablation.json, tables (Markdown, LaTeX) and plots beside the runs.
+    ablation.json, tables (Markdown, LaTeX) and plots next to the runs.
     """
     from e2egraph.evaluation.ablation.ablate import ablate as run
     from e2egraph.evaluation.ablation.ablate import failure_name
@@ -108,7 +108,7 @@ def ablate(
         names = "; ".join(f"{failure_name(failure)} ({failure.reason})" for failure in found.failures)
         raise InputError(
             f"{len(found.failures)} of {len(found.failures) + len(found.runs)} runs failed: {names}; {output} holds "
-            "the others with their tables and plots; mend the cause and give the same command again."
+            "the others with their tables and plots; correct the cause and give the same command again."
         )
     missing = f" ({len(found.failures)} more are missing)" if found.failures else ""
     done(

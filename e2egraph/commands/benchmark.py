@@ -21,7 +21,7 @@ def benchmark() -> None:
 @benchmark.command()
 @click.option("--task", "task_name", default="top", show_default=True, help="Name in configs/tasks, or a YAML file.")
 @click.option("--sample", "samples", multiple=True, required=True, metavar="NAME=GLOB", help="Files of one class.")
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table beside it).")
+@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table next to it).")
 @settings_option
 def build(task_name: str, samples: tuple[str, ...], output: Path, settings: tuple[str, ...]) -> None:
     """Rate of build-graphs with one worker and with two, and peak memory at two file sizes."""
@@ -48,10 +48,10 @@ def _numbers(context: click.Context, option: click.Parameter, value: str | None)
 
 @example("e2egraph benchmark infer --data data/top --model tracks-and-cells --model resnet15 --output infer.json")
 @benchmark.command()
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table beside it).")
+@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table next to it).")
 @click.option("--data", type=FolderOrFile, help="Data set whose jets are scored; made jets by default.")
 @click.option("--model", "models", multiple=True, help="Untrained, by name or YAML file.  [default: all shipped]")
-@click.option("--bundle", "bundles", multiple=True, type=FolderOrFile, help="Exported model, beside or instead.")
+@click.option("--bundle", "bundles", multiple=True, type=FolderOrFile, help="Exported model, also or instead.")
 @click.option("--jets", default=64, show_default=True, type=click.IntRange(min=1), help="Jets scored in each round.")
 @click.option("--batch-sizes", callback=_numbers, metavar="N,…", help="Jets a call.  [default: 1,16,64]")
 @click.option("--nodes", callback=_numbers, metavar="N,…", help="Nodes of jets alone.  [default: 128,256,…,4096]")
@@ -97,7 +97,7 @@ def infer(
 @example("e2egraph benchmark io --data data/top --output io.json")
 @benchmark.command()
 @click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table beside it).")
+@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table next to it).")
 @click.option("--jets", default=512, show_default=True, type=click.IntRange(min=64), help="Jets of the image file.")
 @click.option("--steps", default=12, show_default=True, type=click.IntRange(min=1), help="Training steps timed.")
 @click.option(
@@ -115,7 +115,7 @@ def io(data: Path, output: Path, jets: int, steps: int, repeats: int, models: tu
 
 @example("e2egraph benchmark kernels --model gravnet --model window --output kernels.json")
 @benchmark.command()
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table beside it).")
+@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table next to it).")
 @click.option("--model", "models", multiple=True, help="Graph network, by name or YAML file.  [default: all shipped]")
 @click.option("--nodes", multiple=True, type=click.IntRange(min=1), help="Nodes a jet.  [default: 256 … 16384]")
 @click.option("--total-nodes", type=click.IntRange(min=1), help="Nodes in a batch, at every size.  [default: 16384]")
@@ -133,7 +133,7 @@ def kernels(
     repeats: int,
     threads: int,
 ) -> None:
-    """Time and memory of graph networks against the number of nodes, beside full attention (always measured)."""
+    """Time and memory of graph networks against the number of nodes, next to full attention (always measured)."""
     from e2egraph.benchmark.kernels import NODES, TOTAL_NODES, benchmark_kernels
 
     with progress("benchmark kernels", None) as advance_to:
@@ -148,8 +148,8 @@ def kernels(
 @benchmark.command()
 @click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
 @click.option("--model", required=True, help="Name in configs/models, or a YAML file.")
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table beside it).")
-@click.option("--ranks", callback=_numbers, metavar="N,…", help="Numbers of processes, beside 1.  [default: 1,2]")
+@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table next to it).")
+@click.option("--ranks", callback=_numbers, metavar="N,…", help="Numbers of processes, besides 1.  [default: 1,2]")
 @click.option("--batch-sizes", callback=_numbers, metavar="N,…", help="Train with each instead; AUC against size.")
 @click.option("--jets", type=click.IntRange(min=1), help="Jets timed a turn; weak: a rank.  [default: 24 batches]")
 @click.option("--learning-rate-rule", "rule", default="none", show_default=True,
@@ -202,7 +202,7 @@ def scaling(
 @example("e2egraph benchmark train --data data/top --output train.json")
 @benchmark.command()
 @click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table beside it).")
+@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table next to it).")
 @click.option("--model", "models", multiple=True, help="By name or YAML file.  [default: all shipped]")
 @click.option("--steps", default=8, show_default=True, type=click.IntRange(min=1), help="Steps timed in each turn.")
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns; the median counts.")
@@ -220,7 +220,7 @@ def train(data: Path, output: Path, models: tuple[str, ...], steps: int, repeats
 @benchmark.command()
 @click.argument("runs", nargs=-1, required=True, type=FolderOrFile)
 @click.option("--costs", multiple=True, required=True, type=FolderOrFile, help="JSON of benchmark train or infer.")
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (table and picture beside it).")
+@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (table and picture next to it).")
 def pareto(runs: tuple[Path, ...], costs: tuple[Path, ...], output: Path) -> None:
     """Quality of evaluated runs against their cost: table, picture, and the models that no other beats in both."""
     from e2egraph.benchmark.pareto import LATENCY, contenders, front, pareto_records

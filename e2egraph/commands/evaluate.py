@@ -22,7 +22,7 @@ def evaluate(run: Path, data: Path | None, output: Path | None, split: str, anal
 
     report.html shows all of it in one page for a browser, with some of the jets: the best, the worst and random ones.
 
-    With --analysis also significance.json, .md and plots: the scores as a counting experiment, beside cuts.
+    With --analysis also significance.json, .md and plots: the scores as a counting experiment, next to cuts.
 
     Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets; the one that finishes last writes
     the results. Where one was killed, the same command ends the work.

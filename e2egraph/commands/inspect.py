@@ -12,7 +12,7 @@ from e2egraph.commands.console import FolderOrFile, done, example
 @example("e2egraph inspect data/top --plot jet.png --masses masses.png")
 @click.command()
 @click.argument("data", metavar="DATA|FILE")
-@click.option("--plot", type=FolderOrFile, help="Draw into this PNG (a PDF beside it).")
+@click.option("--plot", type=FolderOrFile, help="Draw into this PNG (a PDF next to it).")
 @click.option(
     "--view",
     type=click.Choice(["jet", "average", "spectra"]),

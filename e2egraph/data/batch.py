@@ -60,7 +60,7 @@ class JetBatch:
         return self._mapped(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> JetBatch:
-        """The batch in page-locked memory, from which copies to an accelerator run beside its work."""
+        """The batch in page-locked memory, from which copies to an accelerator run at the same time as its work."""
         return self._mapped(lambda tensor: tensor.pin_memory())
 
     def _mapped(self, function: Callable[[Tensor], Tensor]) -> JetBatch:

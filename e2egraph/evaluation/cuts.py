@@ -145,7 +145,7 @@ def _is_condition(node: ast.expr, shown: str, columns: tuple[str, ...], names: l
             if _is_condition(part, shown, columns, names) != conditions:
                 is_, wanted = ("a number", "a condition") if conditions else ("a condition", "a number")
                 raise UsageError(
-                    f"selection '{shown}': '{ast.unparse(part)}' is {is_} where {wanted} belongs; mend it."
+                    f"selection '{shown}': '{ast.unparse(part)}' is {is_} where {wanted} belongs; rewrite it."
                 )
 
     match node:

@@ -18,7 +18,7 @@ from e2egraph.evaluation.metrics.multiclass import one_vs_rest, pairwise
 from e2egraph.evaluation.metrics.sculpting import MassSculpting, mass_sculpting
 from e2egraph.evaluation.metrics.tagging import TaggingMetrics, tagging_metrics
 
-# Quantities of the data set that the report needs beside the scores.
+# Quantities of the data set that the report needs as well as the scores.
 QUANTITIES = ("jet_pt", "jet_eta", "n_pv", "softdrop_mass", "jet_mass")
 MASSES = ("softdrop_mass", "jet_mass")
 

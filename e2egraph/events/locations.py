@@ -35,7 +35,7 @@ def expand(pattern: str, origin: str) -> list[str]:
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{origin}: the list {path} cannot be read ({_reason(error)}); mend its path.") from error
+        raise InputError(f"{origin}: the list {path} cannot be read ({_reason(error)}); correct its path.") from error
     entries = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
     if not entries:
         raise InputError(f"{origin}: the list {path} names no file; write one path, glob or URL a line.")

@@ -61,7 +61,7 @@ class SampleEntry:
         if self.weight is not None and (self.cross_section is not None or self.generated_events is not None):
             raise ValueError("give weight, or cross_section and generated_events, not both")
         if self.generated_events is not None and self.cross_section is None:
-            raise ValueError("generated_events needs cross_section beside it")
+            raise ValueError("generated_events needs cross_section too")
         return self
 
 

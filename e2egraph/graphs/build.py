@@ -1,6 +1,6 @@
 """``build-graphs``: input files → a data set folder, the same bytes wherever and however often interrupted it was made.
 
-The work goes on in ``OUTPUT.partial`` beside the output and is renamed once complete, so that the output exists whole
+The work goes on in ``OUTPUT.partial`` next to the output and is renamed once complete, so that the output exists whole
 or not at all. A killed build leaves that folder, and the same command goes on from it.
 """
 

@@ -27,7 +27,7 @@ _hashed: dict[tuple[str, int, int, int], str] = {}
 @dataclass(frozen=True)
 class InputFile:
     """One input: the ``sample`` it belongs to and the class that is given for (None: particles decide); ``size`` in
-    bytes; ``weight`` of each of its events, beside what the generator gives them."""
+    bytes; ``weight`` of each of its events, next to what the generator gives them."""
 
     sample: str
     of_class: str | None
@@ -124,7 +124,7 @@ def sha256_of(path: Path) -> str:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
-    """Write ``manifest.json`` beside its name and rename it, so that it is there whole or not at all."""
+    """Write ``manifest.json`` next to its name and rename it, so that it is there whole or not at all."""
     path = folder / MANIFEST_NAME
     write_json(path, asdict(manifest))
     return path

@@ -81,11 +81,11 @@ def _dask_mapper(address: str) -> Iterator[Mapper]:
     except (OSError, ValueError, TypeError) as error:  # what it raises depends on the protocol of the address
         raise InputError(
             f"--dask {address}: no scheduler answers ({type(error).__name__}); start one with 'dask scheduler', "
-            "or mend the address."
+            "or correct the address."
         ) from error
 
     def over_cluster(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        # Not pure: an input that was mended since must be read again.
+        # Not pure: an input that was corrected since must be read again.
         futures = client.map(function, list(items), pure=False)
         try:
             for future in futures:

@@ -32,13 +32,13 @@ def write_error(path: Path, error: OSError) -> UnfinishedError:
     """What to tell the user when ``path`` cannot be written."""
     reason = os.strerror(error.errno) if error.errno else _first_line(error)
     return UnfinishedError(
-        f"{path}: cannot be written ({reason}); mend that, such as by freeing space or choosing another --output, and "
+        f"{path}: cannot be written ({reason}); free space or choose another --output, and "
         "run the command again: it goes on from the shards that are finished."
     )
 
 
 def write_shard(path: Path, clouds: PointClouds, schema: pa.Schema, footer: dict[str, Any]) -> None:
-    """Write objects to ``path`` in the columns of ``schema``; ``footer`` (JSON) says where they come from. Beside its
+    """Write objects to ``path`` in the columns of ``schema``; ``footer`` (JSON) says where they come from. Next to its
     name first, then renamed.
 
     UnfinishedError, with nothing left of this shard, when it cannot be written.

@@ -31,7 +31,7 @@ def plot_differences(
                 for number, contender in enumerate(names):
                     found = [(part, part.difference(contender, name)) for part in parts]
                     drawn = [(part, one) for part, one in found if one is not None]
-                    # Contenders stand beside each other, not over each other.
+                    # Contenders stand side by side, not over each other.
                     shift = 0.02 * (number - (len(names) - 1) / 2)
                     place = [part.median + shift * (part.high - part.low) for part, _ in drawn]
                     axes.errorbar(

@@ -20,7 +20,7 @@ _LINES = ("-", "--", ":")
 
 
 def plot_roc_overlay(panels: Sequence[tuple[str, OverlayBands]], stem: Path, label: str) -> list[Path]:
-    """Beside each other for ``panels`` (title of the legend, curves): rejection above, ratios to the reference below.
+    """Side by side for ``panels`` (title of the legend, curves): rejection above, ratios to the reference below.
 
     ``label`` as ``style.label_of`` gives it; ``stem``: the path without suffix.
     """

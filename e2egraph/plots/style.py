@@ -91,7 +91,7 @@ def save_titled(figure: Figure, axes: Axes, stem: Path, label: str) -> list[Path
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write ``stem.png`` and ``stem.pdf`` beside their names and rename; the same figure gives the same bytes."""
+    """Write ``stem.png`` and ``stem.pdf`` next to their names and rename; the same figure gives the same bytes."""
     paths = []
     for suffix, metadata in ((".png", None), (".pdf", {"CreationDate": None})):
         path = stem.with_name(stem.name + suffix)

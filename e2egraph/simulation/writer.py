@@ -1,4 +1,4 @@
-"""The ``fevt/RHTree`` file: branch names and types, written in batches beside its name and renamed when complete."""
+"""The ``fevt/RHTree`` file: branch names and types, written in batches next to its name and renamed when complete."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class RHTreeWriter:
     def __init__(self, path: Path, images: bool, configuration: str) -> None:
         """Begin the file; InputError when its folder is missing or cannot be written.
 
-        ``configuration``, a text that says how the events are made, is stored beside the tree.
+        ``configuration``, a text that says how the events are made, is stored next to the tree.
         """
         self._path = path
         self._images = images

@@ -1,4 +1,4 @@
-"""Mistakes end with the right exit code and one sentence that names the fault and the mend; nothing is left behind."""
+"""Mistakes end with the right exit code and one sentence on fault and remedy; nothing is left behind."""
 
 import subprocess
 import sys

@@ -16,12 +16,12 @@ def test_full_memory_names_the_batch_size_and_the_same_command_then_succeeds(tmp
     run, scores = tmp_path / "run", tmp_path / "scores.parquet"
     settings = ("training.epochs=1", "training.loggers=[]", "data.evaluation_batch_size=32")
     train(write_fragile_model(tmp_path), data, run, settings=settings, progress=False)
-    mend = r"out of memory with batches of 32 jets; lower data\.evaluation_batch_size .* in .*config\.yaml"
+    remedy = r"out of memory with batches of 32 jets; lower data\.evaluation_batch_size .* in .*config\.yaml"
     monkeypatch.setenv("FRAGILE", f"eval:2:{fault}")
-    with pytest.raises(InputError, match=mend):
+    with pytest.raises(InputError, match=remedy):
         predict_run(run, data, scores)
     monkeypatch.setenv("FRAGILE", f"eval:1:{fault}")
-    with pytest.raises(InputError, match=mend):
+    with pytest.raises(InputError, match=remedy):
         evaluate(run)
     assert not scores.exists()
     assert not (run / "metrics.json").exists()

@@ -47,8 +47,8 @@ def test_pz_is_read_from_the_second_branch_of_that_name(file, branches):
 
 
 def test_a_file_with_the_name_mended_reads_the_same(tmp_path, file, branches):
-    mended = HitsTreeFile(hitstree_files.write(tmp_path / "mended.root", branches, mended=True))
-    assert ak.array_equal(mended.read(0, EVENTS, ["gen", "id"]), file.read(0, EVENTS, ["gen", "id"]))
+    corrected = HitsTreeFile(hitstree_files.write(tmp_path / "corrected.root", branches, corrected=True))
+    assert ak.array_equal(corrected.read(0, EVENTS, ["gen", "id"]), file.read(0, EVENTS, ["gen", "id"]))
 
 
 def one_track(**given):

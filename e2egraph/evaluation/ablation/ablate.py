@@ -48,7 +48,7 @@ Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
 @dataclass(frozen=True)
 class AblationSummary:
-    """``written``: every file beside the runs; ``ablation``: what they say."""
+    """``written``: every file next to the runs; ``ablation``: what they say."""
 
     ablation: Ablation
     written: tuple[Path, ...]

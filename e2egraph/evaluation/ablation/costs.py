@@ -107,7 +107,7 @@ def costs_of(
 
 
 def _digest(run: FinishedRun) -> str:
-    """What a cost depends on beside the jets."""
+    """What a cost depends on besides the jets."""
     return digest({"model": as_dict(run.info.model), "nodes": as_dict(run.info.recipe.data.nodes)})
 
 

@@ -1,4 +1,4 @@
-"""What an ablation leaves beside its runs and ``ablation.json``: tables and plots."""
+"""What an ablation leaves next to its runs and ``ablation.json``: tables and plots."""
 
 from __future__ import annotations
 

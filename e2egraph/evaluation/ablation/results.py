@@ -55,7 +55,7 @@ class RunEntry:
     """One trained and evaluated network.
 
     ``folder``: relative to that of ``ablation.json``, or to where it was when the file is copied elsewhere.
-    ``training_jets``: as asked for (None: all), ``jets_learnt``: as used. ``settings``: ``--set`` values beside the
+    ``training_jets``: as asked for (None: all), ``jets_learnt``: as used. ``settings``: ``--set`` values besides the
     recipe. ``figures``: those of ``metrics.json`` by name (``figures.FIGURES``), ``errors``: their bootstrap errors;
     None where too little background passes.
     """

@@ -59,7 +59,7 @@ class EvaluatedRun:
         scores = read_scores(path)
         expected = {"data_set": self.report["data_set"]["digest"], "split": self.report["split"]}
         if any(scores.about.get(name, value) != value for name, value in expected.items()):
-            raise InputError(f"{path}: of other jets than {METRICS_NAME} beside it; evaluate the run again.")
+            raise InputError(f"{path}: of other jets than {METRICS_NAME} next to it; evaluate the run again.")
         return scores
 
 

@@ -77,9 +77,9 @@ def check(is_signal: NDArray, score: NDArray, weight: NDArray | None) -> None:
     if weight is None:
         return
     if not np.isfinite(weight).all() or (np.asarray(weight) < 0).any():
-        raise InputError("a jet weight is negative or not finite; mend the weights of the data set.")
+        raise InputError("a jet weight is negative or not finite; correct the weights of the data set.")
     if weight[is_signal].sum() == 0 or weight[~is_signal].sum() == 0:
-        raise InputError("all weights of signal or of background are zero; mend the weights of the data set.")
+        raise InputError("all weights of signal or of background are zero; correct the weights of the data set.")
 
 
 def effective_number(weight: NDArray) -> float:

@@ -158,6 +158,6 @@ def _check(mass: Floats, score: Floats, weight: Floats, variable: str) -> None:
     for name, values in ((variable, mass), ("score", score), ("weight", weight)):
         bad = int((~np.isfinite(values)).sum())
         if bad:
-            raise InputError(f"{bad} of {len(values)} background jets have a {name} that is not finite; mend them.")
+            raise InputError(f"{bad} of {len(values)} background jets have a {name} that is not finite; correct them.")
     if (weight < 0).any() or not weight.sum() > 0:
-        raise InputError("a background weight is negative or all are zero; mend the weights of the data set.")
+        raise InputError("a background weight is negative or all are zero; correct the weights of the data set.")

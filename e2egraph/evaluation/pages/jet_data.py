@@ -31,7 +31,7 @@ from e2egraph.tasks.inputs import Inputs
 # Towers two by two: about a hundred forward passes a jet, some seconds for all of them.
 CELL_CRYSTALS = 2 * CRYSTALS_PER_TOWER
 
-# Jet quantities shown beside a jet: column → (title, unit, digits). A column that is 0 for all jets shown is unknown.
+# Jet quantities shown next to a jet: column → (title, unit, digits). A column that is 0 for all jets shown is unknown.
 QUANTITIES = {
     "jet_pt": ("pT", "GeV", 0),
     "jet_eta": ("η", "", 2),

@@ -1,1 +1,1 @@
-"""Expected significance of a counting experiment: yields at a luminosity, scanned over a score, beside cuts."""
+"""Expected significance of a counting experiment: yields at a luminosity, scanned over a score, next to cuts."""

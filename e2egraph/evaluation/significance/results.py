@@ -35,7 +35,7 @@ class Discovery:
 
 @dataclass(frozen=True)
 class CutsResult:
-    """A cut-based selection beside the score.
+    """A cut-based selection next to the score.
 
     ``discovery``: None where no luminosity suffices. ``signal_efficiency_at_same_mistag``: the score's, with its
     ``ratio`` to that of the cuts and the bootstrap error; None where too few background jets pass the cuts.

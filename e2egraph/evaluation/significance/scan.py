@@ -1,4 +1,4 @@
-"""The significance of counting jets beyond a threshold, for every threshold of a score and for cuts beside it."""
+"""The significance of counting jets beyond a threshold, for every threshold of a score and for cuts next to it."""
 
 from __future__ import annotations
 

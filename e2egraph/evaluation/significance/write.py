@@ -61,13 +61,13 @@ def statistical_z(scan: Scan) -> NDArray[np.float64]:
 
 
 def remove_significance(folder: Path) -> None:
-    """Remove what an earlier evaluation wrote: it would belong to other scores than those beside it."""
+    """Remove what an earlier evaluation wrote: it would belong to other scores than those next to it."""
     for suffix in (".json", ".md", ".png", ".pdf"):
         (folder / (STEM + suffix)).unlink(missing_ok=True)
 
 
 def summary(result: Significance) -> str:
-    """One line: the optimum, the cuts beside it, and the ratio of efficiencies."""
+    """One line: the optimum, the cuts next to it, and the ratio of efficiencies."""
     best = result.optimum
     error = "" if result.optimum_error is None else f" ± {result.optimum_error:.2f}"
     text = (

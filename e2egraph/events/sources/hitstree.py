@@ -257,7 +257,7 @@ def _find(branches: list) -> tuple[dict, dict[str, str]]:
             name, which = wanted if isinstance(wanted, tuple) else (wanted, 0)
             named = [branch for branch in branches if branch.name == name]
             if name == "genpart_px" and which == 1 and len(named) == 1:
-                # A file made after the mend of that fault.
+                # A file made after that fault was corrected.
                 named += [branch for branch in branches if branch.name == "genpart_pz"]
             if len(named) > which:
                 found[f"{collection}.{field}"] = named[which]

@@ -52,7 +52,7 @@ class ImageFile:
         wrong = [name for name in layout.columns.values() if name not in self._container.names]
         if wrong:
             there = ", ".join(sorted(self._container.names))
-            raise InputError(f"{self.path}: no column {wrong[0]} (found {there}); mend columns of the image preset.")
+            raise InputError(f"{self.path}: no column {wrong[0]} (found {there}); correct columns of the image preset.")
         self.recognised = dict(self._quantities)
         self.recognised |= {name: f"{self._image}[{i}]" for i, name in enumerate(layout.planes) if name != IGNORED}
         self.kinds = {"images": ", ".join(layout.planes)}

@@ -170,7 +170,7 @@ std::unique_ptr<TaggerCache> E2EGraphJetTagsProducer::initializeGlobalCache(cons
 
 void E2EGraphJetTagsProducer::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
   edm::ParameterSetDescription description;
-  description.add<edm::FileInPath>("bundle")->setComment("metadata.json of the bundle, its other files beside it");
+  description.add<edm::FileInPath>("bundle")->setComment("metadata.json of the bundle, its other files next to it");
   description.add<std::string>("variant", "")->setComment("fp16 or int8 instead of model.onnx, if the bundle has it");
   description.add<unsigned int>("batchSize", 16)->setComment("jets a call of ONNX Runtime, at most");
   description.add<edm::InputTag>("jets", edm::InputTag("ak8PFJetsPuppi"));

@@ -4,7 +4,7 @@ import FWCore.ParameterSet.Config as cms  # noqa: N813
 
 e2eGraphJetTags = cms.EDProducer(  # noqa: N816
     "E2EGraphJetTagsProducer",
-    # metadata.json of the bundle; its other files lie beside it.
+    # metadata.json of the bundle; its other files lie next to it.
     bundle=cms.FileInPath("E2EGraph/Tagger/data/bundle/metadata.json"),
     # "fp16" or "int8" instead of model.onnx, where the bundle has it.
     variant=cms.string(""),
