@@ -25,11 +25,11 @@ import numpy as np
 
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.detector.geometry import Floats, Integers
-from e2egraph.simulation.candidates import Candidates
-from e2egraph.simulation.generator import Generated
+from e2egraph.simulation.generation.candidates import Candidates
+from e2egraph.simulation.generation.generator import Generated
+from e2egraph.simulation.generation.pileup import final_state
 from e2egraph.simulation.jets import cluster
-from e2egraph.simulation.pileup import final_state
-from e2egraph.simulation.response import DetectorConfig
+from e2egraph.simulation.response.response import DetectorConfig
 from e2egraph.simulation.simulate import EVENTS_PER_BATCH, Simulation, read_settings
 
 SLICES = ("20-50", "50-90", "90-170", "170-350", "350-700")

@@ -14,9 +14,9 @@ from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.samples import Sample
 from e2egraph.events.sources.registry import SourceOptions, open_source
-from e2egraph.graphs.build import BuildSummary, build, plan
-from e2egraph.graphs.chunk import build_shard, entries
-from e2egraph.graphs.manifest import InputFile
+from e2egraph.graphs.building.build import BuildSummary, build, plan
+from e2egraph.graphs.making.chunk import build_shard, entries
+from e2egraph.graphs.storage.manifest import InputFile
 from e2egraph.tasks.task import TaskConfig
 
 WORKERS = (1, 2)

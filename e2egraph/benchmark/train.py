@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from e2egraph.benchmark.cores import torch_threads
 from e2egraph.benchmark.report import Record
+from e2egraph.benchmark.scaling.cores import torch_threads
+from e2egraph.benchmark.scaling.steps import Steps, optimizer_of, time_steps
 from e2egraph.benchmark.settings import Setting, available_settings
-from e2egraph.benchmark.steps import Steps, optimizer_of, time_steps
 from e2egraph.config import config_names
 from e2egraph.data.batch import JetBatch
 from e2egraph.data.loader import columns_for, read_jets, training_loader
@@ -27,7 +27,7 @@ from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
-from e2egraph.graphs.manifest import Manifest
+from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.models.cost import cost
 from e2egraph.models.registry import ModelConfig, build_model, load_model_config
 

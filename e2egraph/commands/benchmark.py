@@ -80,9 +80,9 @@ def infer(
         raise click.UsageError("--runner, --events: both are needed, and a --bundle; give all three or neither.")
     if settings and not models:
         raise click.UsageError("--set: which model it is for is not said; give --model.")
-    from e2egraph.benchmark.infer import BATCH_SIZES, NODES, benchmark_infer
-    from e2egraph.benchmark.infer_jets import inference_jets
-    from e2egraph.benchmark.infer_runner import benchmark_runner
+    from e2egraph.benchmark.inference.infer import BATCH_SIZES, NODES, benchmark_infer
+    from e2egraph.benchmark.inference.infer_jets import inference_jets
+    from e2egraph.benchmark.inference.infer_runner import benchmark_runner
 
     with progress("benchmark infer", None) as advance_to:
         records = benchmark_infer(
@@ -106,7 +106,7 @@ def infer(
 @click.option("--model", "models", multiple=True, default=("resnet15", "gravnet"), show_default=True, help="To train.")
 def io(data: Path, output: Path, jets: int, steps: int, repeats: int, models: tuple[str, ...]) -> None:
     """Bytes a jet, reading rate and waiting for data, against dense image files."""
-    from e2egraph.benchmark.io import benchmark_io
+    from e2egraph.benchmark.storage.io import benchmark_io
 
     with progress("benchmark io", None) as advance_to:
         records = benchmark_io(data, jets=jets, steps=steps, networks=models, repeats=repeats, progress=advance_to)
@@ -134,7 +134,7 @@ def kernels(
     threads: int,
 ) -> None:
     """Time and memory of graph networks against the number of nodes, next to full attention (always measured)."""
-    from e2egraph.benchmark.kernels import NODES, TOTAL_NODES, benchmark_kernels
+    from e2egraph.benchmark.kernels.kernels import NODES, TOTAL_NODES, benchmark_kernels
 
     with progress("benchmark kernels", None) as advance_to:
         records = benchmark_kernels(
@@ -177,9 +177,9 @@ def scaling(
         raise click.UsageError("--learning-rate-rule: only with --batch-sizes; give both or neither.")
     if jets is not None and batch_sizes and not ranks:
         raise click.UsageError("--jets: --batch-sizes trains whole epochs; leave it out, or give --ranks too.")
-    from e2egraph.benchmark.batch_sizes import benchmark_batch_sizes
-    from e2egraph.benchmark.pivot import pivot
-    from e2egraph.benchmark.scaling import RANKS, REPEATS, benchmark_scaling
+    from e2egraph.benchmark.scaling.batch_sizes import benchmark_batch_sizes
+    from e2egraph.benchmark.scaling.scaling import RANKS, REPEATS, benchmark_scaling
+    from e2egraph.benchmark.storage.pivot import pivot
 
     tables = []
     if ranks or not batch_sizes:

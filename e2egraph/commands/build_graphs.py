@@ -47,7 +47,7 @@ def build_graphs(
     """Turn ntuples into a data set of point clouds, one per object."""
     from e2egraph.events.samples import parse_samples, read_samples
     from e2egraph.events.sources.registry import image_options
-    from e2egraph.graphs.build import BuildOptions, build
+    from e2egraph.graphs.building.build import BuildOptions, build
     from e2egraph.tasks.task import load_task
 
     if (sample_file is None) == (not sample_options):

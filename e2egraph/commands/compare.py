@@ -42,9 +42,9 @@ def compare(
     from e2egraph.evaluation.compare.evaluated_run import read_evaluated
     from e2egraph.evaluation.compare.paired_runs import as_json, compare_paired, paired_note, paired_table
     from e2egraph.files import write_json, write_text
-    from e2egraph.graphs.shards import first_jets
+    from e2egraph.graphs.storage.shards import first_jets
     from e2egraph.inference.latency import latency
-    from e2egraph.training.run_folder import read_run
+    from e2egraph.training.runs.run_folder import read_run
 
     times = {}
     if bundles is not None:

@@ -32,7 +32,7 @@ def dump_events(
     All deposits of every event that has a jet which passes the task's cuts and truth matching, and those jets.
     """
     from e2egraph.events.samples import parse_samples
-    from e2egraph.graphs.dump import dump_events as dump
+    from e2egraph.graphs.making.dump import dump_events as dump
     from e2egraph.tasks.task import load_task
 
     if trust_sample_names:

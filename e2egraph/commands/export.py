@@ -33,9 +33,9 @@ def export(run: Path, output: Path, data: Path | None, fp16: bool, int8: bool, t
     from e2egraph.data.padding import pad
     from e2egraph.export.export import export_model, refuse_other_content
     from e2egraph.export.triton import check_repository, lay_out
-    from e2egraph.graphs.nodeselection import select_nodes
-    from e2egraph.graphs.shards import first_jets
-    from e2egraph.training.load import load_run
+    from e2egraph.graphs.making.nodeselection import select_nodes
+    from e2egraph.graphs.storage.shards import first_jets
+    from e2egraph.training.runs.load import load_run
 
     model, about = load_run(run)
     refuse_other_content(output)

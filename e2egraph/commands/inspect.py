@@ -41,7 +41,7 @@ def inspect(
     if not Path(data).is_dir() and not (Path(data).suffix == "" and not Path(data).exists()):
         _inspect_file(data, plot, entry, image_channels, image_preset)
         return
-    from e2egraph.graphs.inspection import describe, inspect_data_set
+    from e2egraph.graphs.inspecting.inspection import describe, inspect_data_set
 
     folder = Path(data)
     click.echo(describe(inspect_data_set(folder)))
@@ -67,7 +67,7 @@ def _inspect_file(
     path: str, plot: Path | None, entry: int, image_channels: str | None, image_preset: str | None
 ) -> None:
     from e2egraph.events.sources.registry import image_options
-    from e2egraph.graphs.file_inspection import describe_file, inspect_file
+    from e2egraph.graphs.inspecting.file_inspection import describe_file, inspect_file
 
     options = image_options(image_channels, image_preset)
     click.echo(describe_file(inspect_file(path, options)))

@@ -11,11 +11,11 @@ from typing import Any
 from e2egraph.config import as_dict
 from e2egraph.errors import InputError, UsageError
 from e2egraph.export.bundle import DEFAULT_CAP, BundleInfo
-from e2egraph.graphs.manifest import read_manifest
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.models.registry import ModelConfig, load_model_config
-from e2egraph.training.history import VALIDATION
-from e2egraph.training.run_folder import RunInfo
+from e2egraph.training.runs.history import VALIDATION
+from e2egraph.training.runs.run_folder import RunInfo
 
 # Of summary.json, with the validation figures after the first.
 SUMMARY_METRICS = ("best_epoch", "training_jets", "jets_per_second")

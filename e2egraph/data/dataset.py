@@ -19,7 +19,7 @@ from e2egraph.data.padding import node_features, object_features, targets_of
 from e2egraph.data.sampler import training_plan
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import read_table
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.inputs import POINT_NAMES, Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
 

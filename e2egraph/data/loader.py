@@ -17,9 +17,9 @@ from e2egraph.data.sampler import EpochPlan, OwnPool, evaluation_plan, own_pools
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable
 from e2egraph.data.training_jets import training_jets
-from e2egraph.graphs.columns import TARGET_PREFIX
-from e2egraph.graphs.nodeselection import select_nodes
-from e2egraph.graphs.pointclouds import PointClouds, concatenate
+from e2egraph.graphs.making.nodeselection import select_nodes
+from e2egraph.graphs.storage.columns import TARGET_PREFIX
+from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from e2egraph.detector.channels import LARGEST_NUMBER
 from e2egraph.errors import InputError
-from e2egraph.graphs.columns import TARGET_PREFIX
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.storage.columns import TARGET_PREFIX
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.inputs import POINT_NAMES, Inputs
 
 Float32s = NDArray[np.float32]

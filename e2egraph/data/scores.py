@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.files import replacing
-from e2egraph.graphs.columns import BEFORE, TARGET_PREFIX, arrow_schema, numpy_type
+from e2egraph.graphs.storage.columns import BEFORE, TARGET_PREFIX, arrow_schema, numpy_type
 from e2egraph.tasks.outputs import Outputs
 
 # The columns that say which object a row is, in order; the outputs follow them, then the targets.

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from e2egraph.config import digest
 from e2egraph.data.scores import IDENTITY
 from e2egraph.errors import InputError
-from e2egraph.graphs.columns import SPLITS
-from e2egraph.graphs.manifest import Manifest, read_manifest
-from e2egraph.graphs.nodeselection import check_available, select_nodes
-from e2egraph.graphs.pointclouds import PointClouds
-from e2egraph.graphs.shards import open_shard, plain_values, read_row_groups
+from e2egraph.graphs.making.nodeselection import check_available, select_nodes
+from e2egraph.graphs.storage.columns import SPLITS
+from e2egraph.graphs.storage.manifest import Manifest, read_manifest
+from e2egraph.graphs.storage.pointclouds import PointClouds
+from e2egraph.graphs.storage.shards import open_shard, plain_values, read_row_groups
 from e2egraph.tasks.nodeselection import NodeSelection
 
 Integers = NDArray[np.int64]

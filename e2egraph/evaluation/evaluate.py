@@ -24,9 +24,9 @@ from e2egraph.files import write_json
 from e2egraph.models.registry import parameter_count
 from e2egraph.tasks.objectives.description import difference
 from e2egraph.tasks.objectives.objective import stored
-from e2egraph.training.environment import code_state
-from e2egraph.training.load import load_run
-from e2egraph.training.run_folder import CONFIG, RunInfo
+from e2egraph.training.runs.environment import code_state
+from e2egraph.training.runs.load import load_run
+from e2egraph.training.runs.run_folder import CONFIG, RunInfo
 
 METRICS_NAME, SCORES_NAME = "metrics.json", "scores.parquet"
 

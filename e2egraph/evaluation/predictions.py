@@ -19,14 +19,14 @@ from e2egraph.data.scores import IDENTITY, Scores, output_columns, target_column
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
-from e2egraph.graphs.manifest import Manifest, read_manifest, sha256_of
+from e2egraph.graphs.storage.manifest import Manifest, read_manifest, sha256_of
 from e2egraph.tasks.inputs import difference
 from e2egraph.tasks.objectives.objective import Objective
-from e2egraph.training.checkpoint import BEST, SUFFIX
-from e2egraph.training.failures import is_out_of_memory
-from e2egraph.training.load import load_run
 from e2egraph.training.objectives.learning import make_learning
-from e2egraph.training.run_folder import CHECKPOINTS, CONFIG, RunInfo
+from e2egraph.training.runs.checkpoint import BEST, SUFFIX
+from e2egraph.training.runs.load import load_run
+from e2egraph.training.runs.run_folder import CHECKPOINTS, CONFIG, RunInfo
+from e2egraph.training.steps.failures import is_out_of_memory
 
 
 def predict(

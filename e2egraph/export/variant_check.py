@@ -23,8 +23,8 @@ from e2egraph.export.made_jets import made_jets
 from e2egraph.export.one_thread import one_thread_session
 from e2egraph.export.parity import feeds
 from e2egraph.export.variants import convert
-from e2egraph.graphs.columns import TARGET_PREFIX
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.storage.columns import TARGET_PREFIX
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
 from e2egraph.tasks.objectives.description import learnt_classes

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from e2egraph.errors import InputError
-from e2egraph.graphs.manifest import Manifest
-from e2egraph.graphs.nodeselection import check_available
-from e2egraph.graphs.shards import open_shard
+from e2egraph.graphs.making.nodeselection import check_available
+from e2egraph.graphs.storage.manifest import Manifest
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.inference.session import Bundle, of_channels
 from e2egraph.tasks.objectives.description import meaning
 

@@ -11,7 +11,7 @@ import numpy as np
 from e2egraph.data.padding import DenseArrays, pad
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import first_tensors
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.inputs import Inputs
 

@@ -18,10 +18,10 @@ from e2egraph.data.parts import scores_of_all
 from e2egraph.data.scores import IDENTITY, Scores, output_columns, target_columns, write_scores
 from e2egraph.data.share import ALONE, Share
 from e2egraph.errors import InputError, UsageError
-from e2egraph.graphs.columns import SPLITS, numpy_type
-from e2egraph.graphs.manifest import Manifest, read_manifest, verify_shards
-from e2egraph.graphs.pointclouds import PointClouds
-from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.columns import SPLITS, numpy_type
+from e2egraph.graphs.storage.manifest import Manifest, read_manifest, verify_shards
+from e2egraph.graphs.storage.pointclouds import PointClouds
+from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from e2egraph.inference.batches import batches_by_length
 from e2egraph.inference.fit import check_fit
 from e2egraph.inference.session import Bundle

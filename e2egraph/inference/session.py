@@ -17,9 +17,9 @@ from e2egraph.errors import InputError, UsageError
 from e2egraph.export.bundle import MODEL_FILE, VARIANTS, Metadata, first_tensors, read_metadata
 from e2egraph.export.one_thread import ORT_FATAL
 from e2egraph.export.preprocess import read_cap
-from e2egraph.graphs.manifest import sha256_of
-from e2egraph.graphs.nodeselection import select_nodes
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.making.nodeselection import select_nodes
+from e2egraph.graphs.storage.manifest import sha256_of
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
 

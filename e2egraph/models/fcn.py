@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.detector.channels import Channel
+from e2egraph.models.layers.scaling import Scale, scale_of
 from e2egraph.models.network import Network, clear_padding, of_objects, require
-from e2egraph.models.scaling import Scale, scale_of
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.errors import UsageError
-from e2egraph.models.embedding import Embedding
-from e2egraph.models.encoder import Encoder
-from e2egraph.models.heads import Head
+from e2egraph.models.layers.embedding import Embedding
+from e2egraph.models.layers.encoder import Encoder
+from e2egraph.models.layers.heads import Head
+from e2egraph.models.layers.pooling import Energies, Pooling
+from e2egraph.models.layers.standardize import RunningStandardize
 from e2egraph.models.network import Network, clear_padding
-from e2egraph.models.pooling import Energies, Pooling
-from e2egraph.models.standardize import RunningStandardize
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 

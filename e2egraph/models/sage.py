@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch_geometric.nn import EdgeConv, GATv2Conv, SAGEConv
 
 from e2egraph.config import configuration
-from e2egraph.models.encoder import Encoder
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
-from e2egraph.models.static_graph import StaticGraphEncoder, edge_list, flat_nodes, static_neighbors
+from e2egraph.models.layers.encoder import Encoder
+from e2egraph.models.layers.static_graph import StaticGraphEncoder, edge_list, flat_nodes, static_neighbors
 
 LayerName = Literal["sage", "gat", "edgeconv"]
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from e2egraph.detector.channels import hit_channels
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.plots.style import figure_style, save
 from e2egraph.tasks.region import Region
 

@@ -16,8 +16,8 @@ from e2egraph.data.batch import JetBatch
 from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
-from e2egraph.graphs.columns import SPLITS
-from e2egraph.graphs.shards import first_jets
+from e2egraph.graphs.storage.columns import SPLITS
+from e2egraph.graphs.storage.shards import first_jets
 from e2egraph.models.image.planes import planes_of
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.plots.style import draw_by_class, figure_style, label_of, one_panel, save, save_titled

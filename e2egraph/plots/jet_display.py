@@ -17,7 +17,7 @@ from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
 from e2egraph.detector.channels import Channel, channels
 from e2egraph.errors import InputError
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.models.image.planes import PUBLISHED_CHANNELS
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.plots.style import figure_style, label_of, save

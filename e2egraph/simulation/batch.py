@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 
 from e2egraph.detector.channels import hit_channels
 from e2egraph.detector.geometry import ECAL_COLUMNS, ECAL_ROWS, HCAL_COLUMNS, HCAL_ROWS, Booleans, Integers
-from e2egraph.simulation.calorimeter import Cells, read_out, time_cells
-from e2egraph.simulation.candidates import make_candidates
-from e2egraph.simulation.images import fill
+from e2egraph.simulation.generation.candidates import make_candidates
+from e2egraph.simulation.generation.particles import Particles, helices
+from e2egraph.simulation.generation.pileup import Collisions
+from e2egraph.simulation.generation.truth import GenRecord
 from e2egraph.simulation.jets import cluster, seed_towers
-from e2egraph.simulation.material import interact
-from e2egraph.simulation.particles import Particles, helices
-from e2egraph.simulation.pileup import Collisions
-from e2egraph.simulation.response import DetectorConfig
-from e2egraph.simulation.showers import enter, shower
-from e2egraph.simulation.trackerhits import Hits, make_hits
-from e2egraph.simulation.tracking import Tracks, reconstruct, relative_to
-from e2egraph.simulation.truth import GenRecord
-from e2egraph.simulation.vertices import Vertices, reconstruct_vertices
+from e2egraph.simulation.response.calorimeter import Cells, read_out, time_cells
+from e2egraph.simulation.response.images import fill
+from e2egraph.simulation.response.material import interact
+from e2egraph.simulation.response.response import DetectorConfig
+from e2egraph.simulation.response.showers import enter, shower
+from e2egraph.simulation.response.trackerhits import Hits, make_hits
+from e2egraph.simulation.response.tracking import Tracks, reconstruct, relative_to
+from e2egraph.simulation.response.vertices import Vertices, reconstruct_vertices
 from e2egraph.simulation.writer import VECTOR_TYPES, stored
 
 Columns = dict[str, NDArray]

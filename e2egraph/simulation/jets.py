@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from e2egraph.detector.geometry import HCAL_COLUMNS, HCAL_ROWS, Floats, Integers, delta_phi, hcal_column, hcal_row
 from e2egraph.errors import InputError
-from e2egraph.simulation.candidates import Candidates
-from e2egraph.simulation.response import JetsConfig
+from e2egraph.simulation.generation.candidates import Candidates
+from e2egraph.simulation.response.response import JetsConfig
 
 # The seed is the most energetic tower within ±3 of the tower under the jet's axis (MLAnalyzer, 7 × 7 towers).
 SEED_REACH = 3

@@ -15,14 +15,14 @@ from e2egraph import __version__
 from e2egraph.config import as_dict, configs_folder, configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
 from e2egraph.simulation.batch import respond
-from e2egraph.simulation.generator import Generated, Generator
-from e2egraph.simulation.generator_files import with_contents, with_folder
-from e2egraph.simulation.images import dense_images
-from e2egraph.simulation.pileup import draw_collisions, final_state, make_pool, overlay
-from e2egraph.simulation.process import ProcessConfig
-from e2egraph.simulation.response import DetectorConfig
-from e2egraph.simulation.trackerhits import layers
-from e2egraph.simulation.truth import gen_record
+from e2egraph.simulation.generation.generator import Generated, Generator
+from e2egraph.simulation.generation.generator_files import with_contents, with_folder
+from e2egraph.simulation.generation.pileup import draw_collisions, final_state, make_pool, overlay
+from e2egraph.simulation.generation.process import ProcessConfig
+from e2egraph.simulation.generation.truth import gen_record
+from e2egraph.simulation.response.images import dense_images
+from e2egraph.simulation.response.response import DetectorConfig
+from e2egraph.simulation.response.trackerhits import layers
 from e2egraph.simulation.writer import RHTreeWriter
 
 # Events simulated at once; and written at once with images, 6.6 MB an event in memory.

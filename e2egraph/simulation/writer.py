@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.files import written_beside
-from e2egraph.simulation.images import IMAGE_SIZES
+from e2egraph.simulation.response.images import IMAGE_SIZES
 
 TREE, CONFIGURATION = "fevt/RHTree", "fevt/configuration"
 

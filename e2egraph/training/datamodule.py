@@ -15,7 +15,7 @@ from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.data.training_jets import training_jets
 from e2egraph.errors import InputError
-from e2egraph.graphs.manifest import read_manifest
+from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 from e2egraph.training.objectives.learning import Learning, make_learning

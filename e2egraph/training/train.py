@@ -17,25 +17,25 @@ from lightning.fabric import Fabric
 
 from e2egraph.errors import UsageError
 from e2egraph.files import PARTIAL, write_json
-from e2egraph.models.batchnorm import join_batch_norms
+from e2egraph.models.layers.batchnorm import join_batch_norms
 from e2egraph.models.registry import build_model, load_model_config, parameter_count
 from e2egraph.tasks.objectives.objective import Best
-from e2egraph.training.checkpoint import PREVIOUS, SUFFIX
 from e2egraph.training.datamodule import JetDataModule
-from e2egraph.training.environment import record_environment
-from e2egraph.training.failures import explained, is_out_of_memory
-from e2egraph.training.history import VALIDATION, EpochRow, best_row
-from e2egraph.training.interruption import StopRequests
-from e2egraph.training.loggers import check_loggers, make_loggers
-from e2egraph.training.loop import Training
 from e2egraph.training.processes import launch, make_fabric
-from e2egraph.training.progress import ProgressLines
-from e2egraph.training.random_state import seed_all
 from e2egraph.training.recipe import load_recipe, split_settings
-from e2egraph.training.resume import Beginning, RunIdentity, does_not_fit, find_beginning
-from e2egraph.training.run_folder import CHECKPOINTS, SUMMARY, DataIdentity, clear, make_folder, write_config
-from e2egraph.training.run_log import RunLog
-from e2egraph.training.watchers import Watcher
+from e2egraph.training.runs.checkpoint import PREVIOUS, SUFFIX
+from e2egraph.training.runs.environment import record_environment
+from e2egraph.training.runs.history import VALIDATION, EpochRow, best_row
+from e2egraph.training.runs.loggers import check_loggers, make_loggers
+from e2egraph.training.runs.progress import ProgressLines
+from e2egraph.training.runs.random_state import seed_all
+from e2egraph.training.runs.resume import Beginning, RunIdentity, does_not_fit, find_beginning
+from e2egraph.training.runs.run_folder import CHECKPOINTS, SUMMARY, DataIdentity, clear, make_folder, write_config
+from e2egraph.training.runs.run_log import RunLog
+from e2egraph.training.steps.failures import explained, is_out_of_memory
+from e2egraph.training.steps.interruption import StopRequests
+from e2egraph.training.steps.loop import Training
+from e2egraph.training.steps.watchers import Watcher
 
 
 @dataclass(frozen=True)

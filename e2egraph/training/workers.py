@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lightning.fabric.plugins.environments import LightningEnvironment
 
-from e2egraph.training.failures import PEER_STOPPED
+from e2egraph.training.steps.failures import PEER_STOPPED
 
 # How often is looked whether all are there, and how long this process may take to notice by itself, in seconds: it
 # meets the others at every step, where it fails with a sentence and with its files closed.

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from e2egraph.benchmark import cores, dense_parquet
-from e2egraph.benchmark.cores import one_core
 from e2egraph.benchmark.report import Record, write_report
+from e2egraph.benchmark.scaling import cores
+from e2egraph.benchmark.scaling.cores import one_core
+from e2egraph.benchmark.storage import dense_parquet
 from e2egraph.cli import main
 from tests.graphs.builds import SETTINGS, ntuple
 from tests.toy_dataset import write_toy_dataset
@@ -46,7 +47,7 @@ def test_the_image_file_is_as_the_field_writes_it(images):
 @pytest.mark.parametrize("read", [dense_parquet.read_as_the_field, dense_parquet.read_zero_copy])
 def test_both_readings_give_the_images_back(images, read):
     path = written(images)
-    batches = list(read(path, 6, 2))
+    batches = list(read(dense_parquet.ImageFile(path, 6, (125, 125, 8)), 2))
     assert [len(batch) for batch, _ in batches] == [2, 2, 2]
     np.testing.assert_array_equal(np.concatenate([batch for batch, _ in batches]), images[0].transpose(0, 2, 3, 1))
     np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]).ravel(), np.arange(6))

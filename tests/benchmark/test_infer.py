@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from e2egraph.benchmark.infer import Times, benchmark_infer
-from e2egraph.benchmark.infer_jets import MADE_NODES, inference_jets
-from e2egraph.benchmark.infer_runner import benchmark_runner
+from e2egraph.benchmark.inference.infer import Times, benchmark_infer
+from e2egraph.benchmark.inference.infer_jets import MADE_NODES, inference_jets
+from e2egraph.benchmark.inference.infer_runner import benchmark_runner
 from e2egraph.cli import main
 from e2egraph.commands.benchmark import benchmark
 from e2egraph.data.table import read_table

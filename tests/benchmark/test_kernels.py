@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from e2egraph.benchmark.growth import growth_exponent
-from e2egraph.benchmark.kernel_case import KernelCase
-from e2egraph.benchmark.kernels import full_jets, kernel_configs, records_of
+from e2egraph.benchmark.kernels.growth import growth_exponent
+from e2egraph.benchmark.kernels.kernel_case import KernelCase
+from e2egraph.benchmark.kernels.kernels import full_jets, kernel_configs, records_of
 from e2egraph.benchmark.settings import CPU, available_settings
 from e2egraph.cli import main
 from e2egraph.config import configs_folder

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from e2egraph.benchmark.memory import kept_bytes, peak_bytes
+from e2egraph.benchmark.kernels.memory import kept_bytes, peak_bytes
 
 # Scalars that operators make on the way.
 SMALL = 64

@@ -10,14 +10,14 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from e2egraph.benchmark import scaling_process
-from e2egraph.benchmark.batch_sizes import scaled_learning_rate
-from e2egraph.benchmark.communication import AllReduceTimer, Span, busy_seconds, exposed_seconds
-from e2egraph.benchmark.cores import torch_threads
-from e2egraph.benchmark.pivot import pivot
 from e2egraph.benchmark.report import Record
-from e2egraph.benchmark.scaling import benchmark_scaling, efficiency
-from e2egraph.benchmark.scaling_turn import WARM_UP_STEPS, Timing
+from e2egraph.benchmark.scaling import scaling_process
+from e2egraph.benchmark.scaling.batch_sizes import scaled_learning_rate
+from e2egraph.benchmark.scaling.communication import AllReduceTimer, Span, busy_seconds, exposed_seconds
+from e2egraph.benchmark.scaling.cores import torch_threads
+from e2egraph.benchmark.scaling.scaling import benchmark_scaling, efficiency
+from e2egraph.benchmark.scaling.scaling_turn import WARM_UP_STEPS, Timing
+from e2egraph.benchmark.storage.pivot import pivot
 from e2egraph.cli import main
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, UsageError
@@ -46,8 +46,8 @@ def turns(monkeypatch):
         seconds = jets / (100 * turn.ranks * (1 + turn.threads))
         return Timing("cpu", turn.steps, jets, seconds, seconds / 8, seconds / 4, seconds / 16)
 
-    monkeypatch.setattr("e2egraph.benchmark.scaling.run_turn", run_turn)
-    monkeypatch.setattr("e2egraph.benchmark.scaling.os.sched_getaffinity", lambda pid: set(range(8)))
+    monkeypatch.setattr("e2egraph.benchmark.scaling.scaling.run_turn", run_turn)
+    monkeypatch.setattr("e2egraph.benchmark.scaling.scaling.os.sched_getaffinity", lambda pid: set(range(8)))
     return asked
 
 
@@ -155,7 +155,7 @@ def test_a_lone_process_is_not_timed():
 
 def test_one_and_two_ranks_train_for_real(data, model, tmp_path, capsys, monkeypatch):
     """As on one core, where one rank of one thread is the only reference."""
-    monkeypatch.setattr("e2egraph.benchmark.scaling.os.sched_getaffinity", lambda pid: {0})
+    monkeypatch.setattr("e2egraph.benchmark.scaling.scaling.os.sched_getaffinity", lambda pid: {0})
     words = ["--data", str(data), "--model", model, "--ranks", "1,2", "--jets", "48", "--repeats", "1"]
     words += ["--output", str(tmp_path / "scaling.json"), "--set", "training.batch_size=16"]
     assert main(["benchmark", "scaling", *words]) == 0
@@ -184,7 +184,7 @@ def test_a_training_that_fails_in_its_process_is_reported_in_one_sentence(data, 
         """As a launcher of one process, without a process."""
         return SimpleNamespace(returncode=scaling_process.main(words[-1:]), stderr="")
 
-    monkeypatch.setattr("e2egraph.benchmark.scaling_turn.subprocess.run", run)
+    monkeypatch.setattr("e2egraph.benchmark.scaling.scaling_turn.subprocess.run", run)
     words = ["--data", str(data), "--model", model, "--ranks", "1", "--jets", "48", "--repeats", "1"]
     words += ["--output", str(tmp_path / "s.json"), "--set", "training.batch_size=16"]
     words += ["--set", "training.learning_rate=1e30", "--set", "training.optimizer=sgd"]
@@ -196,7 +196,7 @@ def test_a_training_that_fails_in_its_process_is_reported_in_one_sentence(data, 
 
 def test_a_process_that_is_killed_is_an_error(data, model, tmp_path, monkeypatch, capsys):
     done = SimpleNamespace(returncode=1, stderr="noise\nRuntimeError: gone\ntorch.x.ChildFailedError: \n")
-    monkeypatch.setattr("e2egraph.benchmark.scaling_turn.subprocess.run", lambda words, **options: done)
+    monkeypatch.setattr("e2egraph.benchmark.scaling.scaling_turn.subprocess.run", lambda words, **options: done)
     words = ["--data", str(data), "--model", model, "--ranks", "1", "--jets", "48"]
     words += ["--output", str(tmp_path / "s.json"), "--set", "training.batch_size=16"]
     assert main(["benchmark", "scaling", *words]) == 1

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from e2egraph.benchmark.steps import optimizer_of, time_steps
+from e2egraph.benchmark.scaling.steps import optimizer_of, time_steps
 from e2egraph.cli import main
 from e2egraph.data.loader import training_loader
 from e2egraph.data.options import DataOptions

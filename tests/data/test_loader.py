@@ -12,9 +12,9 @@ from e2egraph.data.padding import pad
 from e2egraph.data.prefetch import Prefetch
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
-from e2egraph.graphs.columns import node_types
-from e2egraph.graphs.pointclouds import concatenate
-from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.columns import node_types
+from e2egraph.graphs.storage.pointclouds import concatenate
+from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.toy_dataset import write_toy_dataset
 

@@ -14,9 +14,9 @@ from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
-from e2egraph.graphs.nodeselection import select_nodes
-from e2egraph.graphs.pointclouds import concatenate
-from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.graphs.making.nodeselection import select_nodes
+from e2egraph.graphs.storage.pointclouds import concatenate
+from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from e2egraph.models.image.planes import PUBLISHED_CHANNELS
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.nodeselection import NodeSelection

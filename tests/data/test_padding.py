@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from e2egraph.data.padding import node_features, object_features, pad
 from e2egraph.detector.channels import channels
 from e2egraph.errors import InputError
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.inputs import resolve
 from e2egraph.tasks.objects.jet import KIND
 from e2egraph.tasks.region import JET_REGION

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from e2egraph.cli import main
-from e2egraph.training.learner import Learner
+from e2egraph.training.steps.learner import Learner
 
 steps: list[list[int]] = []
 validated: list[int] = []

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, distributed, nn
 
 from e2egraph.data.share import Share, current_share
-from e2egraph.models.batchnorm import join_batch_norms
-from e2egraph.models.standardize import RunningStandardize
+from e2egraph.models.layers.batchnorm import join_batch_norms
+from e2egraph.models.layers.standardize import RunningStandardize
 from e2egraph.tasks.objectives.classification import Classification
-from e2egraph.training.epoch_metrics import EpochScores
 from e2egraph.training.objectives.learning import make_learning
+from e2egraph.training.steps.epoch_metrics import EpochScores
 from tests.training.batches import batch_of
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from e2egraph.models.standardize import RunningStandardize
+from e2egraph.models.layers.standardize import RunningStandardize
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 from tests.training.tiny_model import Tiny, TinyOptions

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from e2egraph.cli import main
-from e2egraph.graphs.manifest import read_manifest
+from e2egraph.graphs.storage.manifest import read_manifest
 from tests import rhtree_files
 from tests.e2e.test_bad_input import says
 from tests.graphs.builds import SETTINGS, content, damaged_ntuple, ntuple, parton_ntuple

@@ -10,8 +10,8 @@ import torch
 
 from e2egraph.cli import main
 from e2egraph.data.padding import pad
-from e2egraph.graphs.manifest import read_manifest
-from e2egraph.graphs.shards import first_jets, open_shard, read_row_groups
+from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.graphs.storage.shards import first_jets, open_shard, read_row_groups
 from e2egraph.models.image.rasterize import Rasterize
 from tests.dense_crops import BUILD_SETTINGS, CHANNELS, DenseFile
 

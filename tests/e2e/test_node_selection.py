@@ -12,7 +12,7 @@ from e2egraph.cli import main
 from e2egraph.config import as_dict
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.nodeselection import NodeSelection
-from e2egraph.training.load import load_run
+from e2egraph.training.runs.load import load_run
 from tests.graphs.builds import SETTINGS, ntuple
 from tests.training.tiny_model import write_tiny_model
 

@@ -16,7 +16,7 @@ from torch import multiprocessing
 from e2egraph.cli import main
 from e2egraph.data.scores import read_scores
 from e2egraph.data.table import read_table
-from e2egraph.models.standardize import RunningStandardize
+from e2egraph.models.layers.standardize import RunningStandardize
 from tests.e2e.ranks_process import epoch_scores, jets, loss_of, norms, process
 from tests.e2e.standardized_model import write_standardized_model
 from tests.export.bundles import JetLinear, export, info

@@ -14,7 +14,7 @@ from e2egraph.cli import main
 from e2egraph.export.made_jets import made_jets
 from e2egraph.export.onnx import EXAMPLE_NODES
 from e2egraph.export.parity import feeds
-from e2egraph.training.load import load_run
+from e2egraph.training.runs.load import load_run
 from tests.models.zoo import small_settings
 
 NODES = (1, 17, 100, 1000, 4096)

@@ -3,7 +3,7 @@ import pytest
 
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.cuts import LONGEST, parse_cuts
-from e2egraph.graphs.columns import object_types
+from e2egraph.graphs.storage.columns import object_types
 from e2egraph.tasks.objects.jet import KIND
 
 COLUMNS = tuple(object_types(KIND, ("m",)))

@@ -14,9 +14,9 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation import evaluate as module
 from e2egraph.evaluation.compare.comparison import compare, markdown_table
 from e2egraph.evaluation.evaluate import evaluate, evaluate_share
-from e2egraph.graphs.pointclouds import concatenate
-from e2egraph.graphs.shards import open_shard, read_row_groups
-from e2egraph.training.load import load_run
+from e2egraph.graphs.storage.pointclouds import concatenate
+from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.training.runs.load import load_run
 from e2egraph.training.train import train
 from tests.toy_dataset import write_toy_dataset
 from tests.training.tiny_model import write_tiny_model

@@ -14,7 +14,7 @@ from e2egraph.config import as_dict
 from e2egraph.data.padding import DenseArrays
 from e2egraph.export.bundle import BundleInfo, Metadata
 from e2egraph.export.export import export_model
-from e2egraph.graphs.pointclouds import PointClouds, concatenate
+from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
 from e2egraph.models.output_scale import scale_outputs
 from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.tasks.inputs import Inputs, resolve

@@ -17,7 +17,7 @@ from e2egraph.export.onnx import to_onnx
 from e2egraph.export.parity import feeds
 from e2egraph.export.variant_check import VariantJets, variant_jets
 from e2egraph.export.variants import convert, weighted
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.nodeselection import NodeSelection

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from e2egraph.data.padding import pad
-from e2egraph.graphs.nodes import make_nodes
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.making.nodes import make_nodes
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.objects.objects import Objects, tower_centres
 from e2egraph.tasks.task import make_task

@@ -10,10 +10,10 @@ import pytest
 
 from e2egraph.cli import main
 from e2egraph.data.padding import pad
-from e2egraph.graphs.manifest import read_manifest
-from e2egraph.graphs.nodeselection import select_nodes
-from e2egraph.graphs.pointclouds import PointClouds, concatenate
-from e2egraph.graphs.shards import first_jets, open_shard, read_row_groups
+from e2egraph.graphs.making.nodeselection import select_nodes
+from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
+from e2egraph.graphs.storage.shards import first_jets, open_shard, read_row_groups
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.nodeselection import NodeSelection

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from e2egraph.detector.channels import Channel
-from e2egraph.graphs.columns import task_schema
+from e2egraph.graphs.storage.columns import task_schema
 from e2egraph.tasks.task import load_task
 from tests.toy_dataset import write_toy_dataset
 

@@ -10,8 +10,8 @@ import awkward as ak
 import numpy as np
 
 from e2egraph.events.samples import Sample
-from e2egraph.graphs.build import BuildSummary
-from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.graphs.building.build import BuildSummary
+from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from e2egraph.tasks.objects.jet import KIND, JetConfig
 from e2egraph.tasks.objects.objects import Objects
 from e2egraph.tasks.task import TaskConfig, load_task, make_task

@@ -11,11 +11,11 @@ import pytest
 from e2egraph.detector import geometry
 from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
-from e2egraph.graphs import chunk as chunk_module
-from e2egraph.graphs.build import build
-from e2egraph.graphs.columns import node_types, object_types
-from e2egraph.graphs.manifest import read_manifest, verify_shards
-from e2egraph.graphs.shards import open_shard, read_footer, read_row_groups
+from e2egraph.graphs.building.build import build
+from e2egraph.graphs.making import chunk as chunk_module
+from e2egraph.graphs.storage.columns import node_types, object_types
+from e2egraph.graphs.storage.manifest import read_manifest, verify_shards
+from e2egraph.graphs.storage.shards import open_shard, read_footer, read_row_groups
 from e2egraph.tasks.task import load_task
 from tests import rhtree_files
 
@@ -153,13 +153,14 @@ def test_a_build_goes_on_where_it_was_interrupted(data_set, samples, task, tmp_p
         done.append(chunk.shard)
         return real(chunk, *rest)
 
-    monkeypatch.setattr("e2egraph.graphs.working.build_shard", interrupted)
+    monkeypatch.setattr("e2egraph.graphs.building.working.build_shard", interrupted)
     with pytest.raises(KeyboardInterrupt):
         build(task, samples, tmp_path / "top")
     assert not (tmp_path / "top").exists()
     assert (tmp_path / "top.partial" / "part-00000.parquet").is_file()
     monkeypatch.setattr(
-        "e2egraph.graphs.working.build_shard", lambda chunk, *rest: done.append(chunk.shard) or real(chunk, *rest)
+        "e2egraph.graphs.building.working.build_shard",
+        lambda chunk, *rest: done.append(chunk.shard) or real(chunk, *rest),
     )
     again = build(task, samples, tmp_path / "top")
     assert done == ["part-00000.parquet", "part-00001.parquet", "part-00002.parquet"]

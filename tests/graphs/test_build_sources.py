@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from e2egraph.cli import main
-from e2egraph.graphs.manifest import read_manifest
-from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from tests import hitstree_files, image_files, rhtree_files
 from tests.image_files import BOOSTED_TOP
 

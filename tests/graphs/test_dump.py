@@ -11,9 +11,9 @@ from e2egraph.errors import InputError
 from e2egraph.events.eventfile import COLLECTIONS
 from e2egraph.events.samples import Sample
 from e2egraph.events.sources.registry import open_source
-from e2egraph.graphs.build import build
-from e2egraph.graphs.dump import dump_events
-from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.graphs.building.build import build
+from e2egraph.graphs.making.dump import dump_events
+from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from e2egraph.tasks.task import load_task
 from tests import rhtree_files
 from tests.graphs.builds import parton_ntuple

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2egraph.events.sources.registry import open_source
-from e2egraph.graphs import duplicates
-from e2egraph.graphs.duplicates import event_keys, repeats
-from e2egraph.graphs.hashing import hash_unit
+from e2egraph.graphs.building import duplicates
+from e2egraph.graphs.building.duplicates import event_keys, repeats
+from e2egraph.graphs.building.hashing import hash_unit
 from tests.graphs.builds import ntuple
 
 

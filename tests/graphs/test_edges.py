@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from e2egraph.graphs.edges import nearest_neighbors
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.making.edges import nearest_neighbors
+from e2egraph.graphs.storage.pointclouds import PointClouds
 
 
 def clouds_of(counts, seed=0, lattice=False):

@@ -11,11 +11,11 @@ from e2egraph.detector import channels as channel_table
 from e2egraph.detector.channels import Channel, channels
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.sources.registry import image_options, open_source
-from e2egraph.graphs.build import build
-from e2egraph.graphs.checks import check_source
-from e2egraph.graphs.imagepoints import image_clouds, image_objects
-from e2egraph.graphs.manifest import read_manifest
-from e2egraph.graphs.shards import first_jets, open_shard, read_row_groups
+from e2egraph.graphs.building.build import build
+from e2egraph.graphs.building.checks import check_source
+from e2egraph.graphs.making.imagepoints import image_clouds, image_objects
+from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.graphs.storage.shards import first_jets, open_shard, read_row_groups
 from e2egraph.tasks import variables as variable_table
 from e2egraph.tasks.task import load_task
 from e2egraph.tasks.variables import NodeVariable, Scale, Variable

@@ -8,10 +8,10 @@ from e2egraph.data.padding import pad
 from e2egraph.detector.channels import channels
 from e2egraph.errors import InputError
 from e2egraph.events.sources.registry import image_options, open_source
-from e2egraph.graphs.checks import check_source
-from e2egraph.graphs.columns import object_types
-from e2egraph.graphs.imagepoints import image_clouds, image_cuts, image_objects
-from e2egraph.graphs.nodes import canonical_order
+from e2egraph.graphs.building.checks import check_source
+from e2egraph.graphs.making.imagepoints import image_clouds, image_cuts, image_objects
+from e2egraph.graphs.making.nodes import canonical_order
+from e2egraph.graphs.storage.columns import object_types
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.task import load_task
 from tests import image_files

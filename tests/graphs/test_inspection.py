@@ -5,10 +5,10 @@ import pytest
 
 from e2egraph.cli import main
 from e2egraph.errors import InputError
-from e2egraph.graphs.build import BuildOptions, build
-from e2egraph.graphs.file_inspection import describe_file, inspect_file
-from e2egraph.graphs.inspection import describe, inspect_data_set
-from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.graphs.building.build import BuildOptions, build
+from e2egraph.graphs.inspecting.file_inspection import describe_file, inspect_file
+from e2egraph.graphs.inspecting.inspection import describe, inspect_data_set
+from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from tests import rhtree_files
 from tests.graphs.builds import ntuple, samples_of, task
 

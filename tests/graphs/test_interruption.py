@@ -10,16 +10,16 @@ import pytest
 from distributed import LocalCluster
 
 from e2egraph.errors import InputError
-from e2egraph.graphs import mapper, planning
-from e2egraph.graphs.build import BuildOptions, build
-from e2egraph.graphs.shards import UnfinishedError
+from e2egraph.graphs.building import mapper, planning
+from e2egraph.graphs.building.build import BuildOptions, build
+from e2egraph.graphs.storage.shards import UnfinishedError
 from tests.graphs.builds import SETTINGS, content, damaged_ntuple, ntuple, samples_of, task
 
 EVENTS_PER_SHARD = 3
 
 PROGRAM = f"""
 import sys
-from e2egraph.graphs import planning
+from e2egraph.graphs.building import planning
 planning.EVENTS_PER_SHARD = {EVENTS_PER_SHARD}
 from e2egraph.cli import main
 if __name__ == "__main__":

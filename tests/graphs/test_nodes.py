@@ -9,9 +9,9 @@ import pytest
 from e2egraph.detector import geometry
 from e2egraph.detector.channels import Channel, channels
 from e2egraph.events.sources.rhtree import RHTreeFile
-from e2egraph.graphs.columns import node_types
-from e2egraph.graphs.nodes import canonical_order, point_clouds
-from e2egraph.graphs.pixels import pixel_offset
+from e2egraph.graphs.making.nodes import canonical_order, point_clouds
+from e2egraph.graphs.making.pixels import pixel_offset
+from e2egraph.graphs.storage.columns import node_types
 from tests import rhtree_files
 from tests.graphs.builds import all_jets, node_task
 

@@ -17,13 +17,13 @@ from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.sources.registry import image_options, open_source
 from e2egraph.events.sources.rhtree import RHTreeFile
-from e2egraph.graphs.columns import NEIGHBORS, node_types
-from e2egraph.graphs.edges import nearest_neighbors
-from e2egraph.graphs.imagepoints import image_clouds, image_objects
-from e2egraph.graphs.manifest import SCHEMA_VERSION, Manifest
-from e2egraph.graphs.nodes import make_nodes
-from e2egraph.graphs.nodeselection import built_with, check_available, select_nodes
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.making.edges import nearest_neighbors
+from e2egraph.graphs.making.imagepoints import image_clouds, image_objects
+from e2egraph.graphs.making.nodes import make_nodes
+from e2egraph.graphs.making.nodeselection import built_with, check_available, select_nodes
+from e2egraph.graphs.storage.columns import NEIGHBORS, node_types
+from e2egraph.graphs.storage.manifest import SCHEMA_VERSION, Manifest
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.nodeselection import NodeSelection, in_words
 from e2egraph.tasks.task import TaskConfig, load_task

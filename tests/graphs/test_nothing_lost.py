@@ -8,11 +8,11 @@ import pytest
 
 from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
-from e2egraph.graphs import build as build_module
-from e2egraph.graphs import cutflow
-from e2egraph.graphs.build import BuildOptions, build
-from e2egraph.graphs.manifest import read_manifest
-from e2egraph.graphs.shards import UnfinishedError, open_shard, read_footer
+from e2egraph.graphs.building import build as build_module
+from e2egraph.graphs.building import cutflow
+from e2egraph.graphs.building.build import BuildOptions, build
+from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.graphs.storage.shards import UnfinishedError, open_shard, read_footer
 from tests import rhtree_files
 from tests.graphs.builds import content, damaged_ntuple, ntuple, samples_of, task
 
@@ -181,7 +181,7 @@ def full_disk(monkeypatch, after):
         written.append(where)
         return real(table, where, **options)
 
-    monkeypatch.setattr("e2egraph.graphs.shards.pq.write_table", write_table)
+    monkeypatch.setattr("e2egraph.graphs.storage.shards.pq.write_table", write_table)
 
 
 def test_a_full_disk_leaves_whole_shards_alone_and_the_same_command_goes_on(files, plain, tmp_path, monkeypatch):

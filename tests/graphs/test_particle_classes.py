@@ -6,10 +6,10 @@ import pytest
 from e2egraph.cli import main
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.samples import Sample, parse_samples, read_samples
-from e2egraph.graphs.build import BuildOptions, build
-from e2egraph.graphs.inspection import describe, inspect_data_set
-from e2egraph.graphs.manifest import read_manifest
-from e2egraph.graphs.shards import first_jets
+from e2egraph.graphs.building.build import BuildOptions, build
+from e2egraph.graphs.inspecting.inspection import describe, inspect_data_set
+from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.graphs.storage.shards import first_jets
 from e2egraph.tasks.task import load_task
 from tests.graphs.builds import content, damaged_ntuple, jets_of, ntuple, parton_ntuple, samples_of, task
 

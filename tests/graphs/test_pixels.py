@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
-from e2egraph.graphs.pixels import inside_pixel, pixel_offset
+from e2egraph.graphs.making.pixels import inside_pixel, pixel_offset
 
 
 @given(

@@ -12,11 +12,11 @@ from e2egraph.data.table import read_table
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
 from e2egraph.events.sources.rhtree import RHTreeFile
-from e2egraph.graphs.build import build
-from e2egraph.graphs.inspection import describe, inspect_data_set
-from e2egraph.graphs.nodes import canonical_order, make_nodes
-from e2egraph.graphs.nodeselection import select_nodes
-from e2egraph.graphs.pixels import pixel_offset
+from e2egraph.graphs.building.build import build
+from e2egraph.graphs.inspecting.inspection import describe, inspect_data_set
+from e2egraph.graphs.making.nodes import canonical_order, make_nodes
+from e2egraph.graphs.making.nodeselection import select_nodes
+from e2egraph.graphs.making.pixels import pixel_offset
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.nodeselection import NodeSelection
 from e2egraph.tasks.task import load_task

@@ -7,9 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from e2egraph.errors import InputError, UsageError
-from e2egraph.graphs.chunk import assign_split
-from e2egraph.graphs.hashing import hash_unit
-from e2egraph.graphs.resampling import bin_factors, keep_probabilities, kept, number_of_bins, spectrum, weight_factors
+from e2egraph.graphs.building.hashing import hash_unit
+from e2egraph.graphs.making.chunk import assign_split
+from e2egraph.graphs.making.resampling import (
+    bin_factors,
+    keep_probabilities,
+    kept,
+    number_of_bins,
+    spectrum,
+    weight_factors,
+)
 from e2egraph.tasks.task import Resampling, Split, load_task
 
 CLASSES = ("qcd", "top")

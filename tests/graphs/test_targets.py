@@ -6,8 +6,8 @@ import pytest
 from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
 from e2egraph.events.sources.registry import image_options, open_source
-from e2egraph.graphs.build import BuildOptions, build
-from e2egraph.graphs.checks import check_source
+from e2egraph.graphs.building.build import BuildOptions, build
+from e2egraph.graphs.building.checks import check_source
 from e2egraph.tasks.task import load_task, make_task
 from tests import image_files, rhtree_files
 from tests.graphs.builds import jets_of as columns_of

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from e2egraph.events.samples import Sample
-from e2egraph.graphs.build import build
+from e2egraph.graphs.building.build import build
 from e2egraph.tasks.task import load_task
 from tests.graphs.builds import ntuple
 

@@ -5,7 +5,7 @@ import pytest
 
 from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
-from e2egraph.graphs.build import BuildOptions, build
+from e2egraph.graphs.building.build import BuildOptions, build
 from tests import rhtree_files
 from tests.graphs.builds import jets_of, ntuple, task
 

@@ -17,8 +17,8 @@ import torch
 
 from e2egraph.data.padding import pad
 from e2egraph.data.scores import IDENTITY, read_scores
-from e2egraph.graphs.manifest import read_manifest
-from e2egraph.graphs.nodeselection import select_nodes
+from e2egraph.graphs.making.nodeselection import select_nodes
+from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.inference.latency import latency
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle

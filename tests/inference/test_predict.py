@@ -15,10 +15,10 @@ from torch import nn
 from e2egraph.data.padding import pad
 from e2egraph.data.scores import read_scores
 from e2egraph.errors import InputError, UsageError
-from e2egraph.graphs.manifest import read_manifest
-from e2egraph.graphs.nodeselection import select_nodes
-from e2egraph.graphs.pointclouds import PointClouds, concatenate
-from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.graphs.making.nodeselection import select_nodes
+from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
+from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from e2egraph.inference.latency import latency
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle

@@ -10,7 +10,7 @@ from e2egraph.data.padding import pad
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
 from e2egraph.events.sources.registry import image_options, open_source
-from e2egraph.graphs.imagepoints import image_clouds, image_objects
+from e2egraph.graphs.making.imagepoints import image_clouds, image_objects
 from e2egraph.models.image.cnn_egamma import EGammaCNN, EGammaCNNOptions
 from e2egraph.models.image.crystal_crop import CrystalCrop
 from e2egraph.models.image.rasterize import Rasterize

@@ -6,8 +6,8 @@ import torch
 
 from e2egraph.data.padding import pad
 from e2egraph.events.samples import Sample
-from e2egraph.graphs.build import build
-from e2egraph.graphs.shards import open_shard, read_row_groups
+from e2egraph.graphs.building.build import build
+from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from e2egraph.models.image.planes import PUBLISHED_CHANNELS
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.task import load_task

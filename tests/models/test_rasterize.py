@@ -13,7 +13,7 @@ from torch import Tensor
 
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
-from e2egraph.graphs.pixels import inside_pixel, pixel_offset
+from e2egraph.graphs.making.pixels import inside_pixel, pixel_offset
 from e2egraph.models.image.planes import PUBLISHED_CHANNELS, planes_of
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.inputs import ChannelInput, Inputs

@@ -8,9 +8,9 @@ import torch_geometric.typing
 from torch import Tensor
 
 from e2egraph.errors import UsageError
+from e2egraph.models.layers.static_graph import edge_list, static_neighbors
 from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.models.sage import PygKernel, PygLayer
-from e2egraph.models.static_graph import edge_list, static_neighbors
 from tests.all_inputs import INPUTS
 from tests.models.jets import jets
 from tests.models.zoo import classes
@@ -137,7 +137,7 @@ def test_the_edge_list_has_constant_length_and_no_edge_between_jets_or_to_paddin
 def test_the_network_searches_once_and_gives_what_its_kernels_give(
     layer: str, merge: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from e2egraph.models import static_graph
+    from e2egraph.models.layers import static_graph
 
     searches: list[int] = []
 

@@ -4,7 +4,7 @@ import torch
 
 from e2egraph.models.image.planes import planes_of
 from e2egraph.models.image.scaling import ImageScaling
-from e2egraph.models.scaling import NodeScaling
+from e2egraph.models.layers.scaling import NodeScaling
 from tests.all_inputs import INPUTS
 
 

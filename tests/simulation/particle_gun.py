@@ -7,8 +7,8 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from e2egraph.simulation.particles import Particles
-from e2egraph.simulation.response import DetectorConfig
+from e2egraph.simulation.generation.particles import Particles
+from e2egraph.simulation.response.response import DetectorConfig
 from e2egraph.simulation.simulate import read_settings
 
 # Settings of Pythia that leave out all but the hard process and its beam remnants: thousands of events a second.

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from e2egraph.detector.geometry import ECAL_COLUMNS, ECAL_ROWS, HCAL_COLUMNS, HCAL_ROWS, ecal_eta, ecal_phi
-from e2egraph.simulation.calorimeter import read_out, time_cells
-from e2egraph.simulation.particles import helices
-from e2egraph.simulation.showers import Deposits, enter, shower
+from e2egraph.simulation.generation.particles import helices
+from e2egraph.simulation.response.calorimeter import read_out, time_cells
+from e2egraph.simulation.response.showers import Deposits, enter, shower
 from tests.simulation.particle_gun import detector, gun
 
 CRYSTALS, TOWERS = ECAL_ROWS * ECAL_COLUMNS, HCAL_ROWS * HCAL_COLUMNS

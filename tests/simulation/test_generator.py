@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from e2egraph.simulation.generator import Generator
-from e2egraph.simulation.process import GeneratorConfig
+from e2egraph.simulation.generation.generator import Generator
+from e2egraph.simulation.generation.process import GeneratorConfig
 from tests.simulation.particle_gun import HARD_PROCESS_ALONE
 
 EVENTS, LEAST, REFERENCE, POWER = 6000, 50.0, 60.0, 4.0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2egraph.detector.helix import GEV_PER_TESLA_CM, perigee, position, to_barrel, to_cylinder, to_plane
-from e2egraph.simulation.particles import helices
+from e2egraph.simulation.generation.particles import helices
 from tests.simulation.particle_gun import gun
 
 FIELD = 3.8

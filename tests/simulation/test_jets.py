@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from e2egraph.detector.geometry import HCAL_COLUMNS, HCAL_ROWS, hcal_column, hcal_row
-from e2egraph.simulation.candidates import Candidates
+from e2egraph.simulation.generation.candidates import Candidates
 from e2egraph.simulation.jets import cluster, n_subjettiness, seed_towers
 from tests.simulation.particle_gun import detector
 

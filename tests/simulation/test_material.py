@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from e2egraph.simulation.material import interact
+from e2egraph.simulation.response.material import interact
 from tests.simulation.particle_gun import detector, gun
 
 SIZE = 20000

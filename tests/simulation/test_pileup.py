@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from e2egraph.errors import InputError
-from e2egraph.simulation.calorimeter import Cells
-from e2egraph.simulation.candidates import from_pile_up, make_candidates
-from e2egraph.simulation.generator import Generator
-from e2egraph.simulation.pileup import Pool, draw_collisions, make_pool, overlay
-from e2egraph.simulation.process import GeneratorConfig
-from e2egraph.simulation.tracking import Tracks
-from e2egraph.simulation.vertices import Vertices, reconstruct_vertices
+from e2egraph.simulation.generation.candidates import from_pile_up, make_candidates
+from e2egraph.simulation.generation.generator import Generator
+from e2egraph.simulation.generation.pileup import Pool, draw_collisions, make_pool, overlay
+from e2egraph.simulation.generation.process import GeneratorConfig
+from e2egraph.simulation.response.calorimeter import Cells
+from e2egraph.simulation.response.tracking import Tracks
+from e2egraph.simulation.response.vertices import Vertices, reconstruct_vertices
 from tests.simulation.particle_gun import HARD_PROCESS_ALONE, detector, gun
 
 SPOT = detector().beam_spot

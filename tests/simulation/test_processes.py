@@ -7,7 +7,7 @@ import pytest
 
 from e2egraph.config import config_names
 from e2egraph.errors import UsageError
-from e2egraph.simulation.generator import Generator
+from e2egraph.simulation.generation.generator import Generator
 from e2egraph.simulation.simulate import read_settings
 from tests.simulation.particle_gun import HARD_PROCESS_ALONE
 

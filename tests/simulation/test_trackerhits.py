@@ -5,9 +5,9 @@ import pytest
 
 from e2egraph.detector.channels import Channel
 from e2egraph.errors import UsageError
-from e2egraph.simulation.particles import helices
-from e2egraph.simulation.response import HitsConfig
-from e2egraph.simulation.trackerhits import layers, make_hits
+from e2egraph.simulation.generation.particles import helices
+from e2egraph.simulation.response.response import HitsConfig
+from e2egraph.simulation.response.trackerhits import layers, make_hits
 from tests.simulation.particle_gun import detector, gun
 
 PIXELS = (Channel.BPIX1, Channel.BPIX2, Channel.BPIX3)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from e2egraph.simulation.particles import helices
-from e2egraph.simulation.tracking import (
+from e2egraph.simulation.generation.particles import helices
+from e2egraph.simulation.response.tracking import (
     efficiency,
     impact_errors,
     pt_resolution,

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from e2egraph.simulation.generator import Generated
-from e2egraph.simulation.process import TruthConfig
-from e2egraph.simulation.truth import gen_record
+from e2egraph.simulation.generation.generator import Generated
+from e2egraph.simulation.generation.process import TruthConfig
+from e2egraph.simulation.generation.truth import gen_record
 
 # One line an entry: pdg, status, mother1, mother2, daughter1, daughter2, (px, py, pz), mass.
 EVENT = [

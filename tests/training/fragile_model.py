@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.data.share import current_share
-from e2egraph.models.standardize import RunningStandardize
+from e2egraph.models.layers.standardize import RunningStandardize
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 from tests.training.tiny_model import Tiny, TinyOptions

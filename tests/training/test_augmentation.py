@@ -4,7 +4,7 @@ import torch
 
 from e2egraph.data.batch import JetBatch
 from e2egraph.data.padding import pad
-from e2egraph.training.augmentation import reflect, reflection_signs
+from e2egraph.training.steps.augmentation import reflect, reflection_signs
 from tests.all_inputs import INPUTS
 from tests.toy_dataset import toy_clouds
 

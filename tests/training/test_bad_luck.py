@@ -77,7 +77,7 @@ def test_a_disk_that_is_full_for_the_figures_is_named_too(data, model, whole, tm
     def full(path, rows):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr("e2egraph.training.loop.write_rows", full)
+    monkeypatch.setattr("e2egraph.training.steps.loop.write_rows", full)
     with pytest.raises(InputError, match=r"metrics\.csv: cannot be written \(No space left"):
         train(model, data, tmp_path / "run", settings=SETTINGS, progress=False)
     monkeypatch.undo()
@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_written_is_named(data, model, folder):
 
 
 def test_a_logger_that_is_not_installed_is_named_before_anything_is_written(data, model, tmp_path, monkeypatch):
-    monkeypatch.setattr("e2egraph.training.loggers.find_spec", lambda name: None)
+    monkeypatch.setattr("e2egraph.training.runs.loggers.find_spec", lambda name: None)
     with pytest.raises(UsageError, match="'wandb' needs the package wandb; pip install wandb"):
         train(model, data, tmp_path / "run", settings=("training.loggers=[wandb]",), progress=False)
     assert not (tmp_path / "run").exists()

@@ -3,7 +3,7 @@ import stat
 
 import torch
 
-from e2egraph.training.checkpoint import read_checkpoint, write_checkpoint
+from e2egraph.training.runs.checkpoint import read_checkpoint, write_checkpoint
 
 
 def test_a_checkpoint_and_then_its_name_are_flushed_to_the_disk(tmp_path, monkeypatch):

@@ -1,8 +1,8 @@
 import torch
 from torch import nn
 
-from e2egraph.models.standardize import RunningStandardize
-from e2egraph.training.ema import WeightAverage
+from e2egraph.models.layers.standardize import RunningStandardize
+from e2egraph.training.steps.ema import WeightAverage
 
 
 class Redrawn(nn.Module):

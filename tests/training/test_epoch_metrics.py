@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 from e2egraph.tasks.objectives.classification import Classification
 from e2egraph.training.datamodule import JetDataModule
-from e2egraph.training.epoch_metrics import EpochScores
 from e2egraph.training.objectives.learning import make_learning
 from e2egraph.training.recipe import load_recipe
+from e2egraph.training.steps.epoch_metrics import EpochScores
 from tests.toy_dataset import write_toy_dataset
 from tests.training.batches import batch_of
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from e2egraph.tasks.objectives.objective import Best
-from e2egraph.training.history import EpochRow, best_row
+from e2egraph.training.runs.history import EpochRow, best_row
 
 NAN = float("nan")
 

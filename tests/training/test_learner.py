@@ -6,12 +6,12 @@ from torch.nn import functional as F
 from e2egraph.data.batch import JetBatch
 from e2egraph.data.padding import pad
 from e2egraph.tasks.objectives.classification import Classification
-from e2egraph.training.epoch_metrics import EpochScores
-from e2egraph.training.learner import Learner
 from e2egraph.training.objectives.learning import make_learning
 from e2egraph.training.parts import split_batch
 from e2egraph.training.processes import make_fabric
 from e2egraph.training.recipe import TrainingOptions
+from e2egraph.training.steps.epoch_metrics import EpochScores
+from e2egraph.training.steps.learner import Learner
 from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.toy_dataset import toy_clouds
 from tests.training.tiny_model import Tiny, TinyOptions

@@ -6,7 +6,7 @@ import torch
 import yaml
 
 from e2egraph.errors import InputError, UsageError
-from e2egraph.training.load import load_run
+from e2egraph.training.runs.load import load_run
 from e2egraph.training.train import train
 from tests.toy_dataset import write_toy_dataset
 from tests.training.tiny_model import write_tiny_model

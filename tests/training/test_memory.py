@@ -85,7 +85,7 @@ def test_memory_that_is_full_while_a_checkpoint_is_restored_does_not_cost_the_ru
     advice(monkeypatch, model, data, run, "train:8:device", "out of memory")
     with monkeypatch.context() as patch:
         patch.setattr(
-            "e2egraph.training.learner.Learner.load_state_dict", lambda learner, state: run_out_of_memory(where)
+            "e2egraph.training.steps.learner.Learner.load_state_dict", lambda learner, state: run_out_of_memory(where)
         )
         with pytest.raises(InputError, match=r"out of memory.*goes on from the last checkpoint"):
             train(model, data, run, settings=SETTINGS, progress=False)

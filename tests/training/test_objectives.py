@@ -14,7 +14,7 @@ from e2egraph.data.scores import read_scores
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.predictions import predict_run
-from e2egraph.training.load import load_run
+from e2egraph.training.runs.load import load_run
 from e2egraph.training.train import train
 from tests.toy_dataset import write_toy_dataset
 from tests.training.jet_model import write_jet_model

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from e2egraph.training.optimizer import make_optimizer
 from e2egraph.training.recipe import Recipe, TrainingOptions, load_recipe
-from e2egraph.training.schedule import learning_rate
+from e2egraph.training.steps.optimizer import make_optimizer
+from e2egraph.training.steps.schedule import learning_rate
 
 
 def test_the_published_recipe_is_also_the_default():

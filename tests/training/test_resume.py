@@ -14,10 +14,10 @@ import torch
 
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, Stopped
-from e2egraph.training.changes import changes_since
-from e2egraph.training.checkpoint import write_checkpoint
-from e2egraph.training.environment import describe_environment
-from e2egraph.training.load import load_run
+from e2egraph.training.runs.changes import changes_since
+from e2egraph.training.runs.checkpoint import write_checkpoint
+from e2egraph.training.runs.environment import describe_environment
+from e2egraph.training.runs.load import load_run
 from e2egraph.training.train import train
 from tests.toy_dataset import write_toy_dataset
 from tests.training.fragile_model import write_fragile_model
@@ -153,7 +153,7 @@ def test_a_run_killed_between_the_best_weights_and_the_checkpoint_ends_with_the_
         if path.stem == "best" and "epoch" in content:
             raise KilledError
 
-    monkeypatch.setattr("e2egraph.training.loop.write_checkpoint", kill)
+    monkeypatch.setattr("e2egraph.training.steps.loop.write_checkpoint", kill)
     with pytest.raises(KilledError):
         train(model, data, run, settings=SETTINGS, seed=5, progress=False)
     monkeypatch.undo()
@@ -298,7 +298,7 @@ def test_a_run_that_goes_on_elsewhere_says_what_differs(data, model, run, capfd,
         return found
 
     threads = describe_environment()["machine"]["torch_threads"]
-    monkeypatch.setattr("e2egraph.training.environment.describe_environment", elsewhere)
+    monkeypatch.setattr("e2egraph.training.runs.environment.describe_environment", elsewhere)
     train(model, data, run, settings=SETTINGS, seed=5, progress=True)
     remarks = [line for line in (run / "train.log").read_text().splitlines() if "not to the same bits" in line]
     assert len(remarks) == 1
@@ -343,7 +343,7 @@ def test_a_second_training_in_the_same_folder_is_refused(data, model, run):
 
 
 def test_random_numbers_go_on_where_they_were():
-    from e2egraph.training.random_state import random_state, restore_random_state, seed_all
+    from e2egraph.training.runs.random_state import random_state, restore_random_state, seed_all
 
     def draw():
         import random

@@ -1,7 +1,7 @@
 import pytest
 
 from e2egraph.errors import InputError
-from e2egraph.training.run_folder import holds_unfinished_run
+from e2egraph.training.runs.run_folder import holds_unfinished_run
 
 
 def test_a_run_killed_while_its_configuration_was_written_is_begun_again(tmp_path):

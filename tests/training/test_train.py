@@ -12,7 +12,7 @@ from e2egraph.data.options import DataOptions
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.predictions import predict
-from e2egraph.training.load import load_run
+from e2egraph.training.runs.load import load_run
 from e2egraph.training.train import train
 from tests.toy_dataset import write_toy_dataset
 from tests.training.fragile_model import write_fragile_model

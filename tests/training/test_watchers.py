@@ -11,12 +11,12 @@ from tfrecord.reader import tfrecord_iterator
 
 from e2egraph.errors import InputError
 from e2egraph.tasks.objectives.objective import Best
-from e2egraph.training.history import EpochRow
-from e2egraph.training.loggers import make_loggers
-from e2egraph.training.progress import ProgressLines
-from e2egraph.training.tensorboard import TensorBoardLog
+from e2egraph.training.runs.history import EpochRow
+from e2egraph.training.runs.loggers import make_loggers
+from e2egraph.training.runs.progress import ProgressLines
+from e2egraph.training.runs.tensorboard import TensorBoardLog
+from e2egraph.training.steps.watchers import StepReport
 from e2egraph.training.train import train
-from e2egraph.training.watchers import StepReport
 from tests.toy_dataset import write_toy_dataset
 from tests.training.tiny_model import write_tiny_model
 
@@ -166,7 +166,7 @@ def test_a_service_that_fails_in_mid_run_is_named_once_and_the_training_goes_on(
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr(FakeLogger, "log_metrics", fail)
-    monkeypatch.setattr("e2egraph.training.loggers.find_spec", lambda package: package)
+    monkeypatch.setattr("e2egraph.training.runs.loggers.find_spec", lambda package: package)
     data = write_toy_dataset(tmp_path / "data", 60, nodes=(0, 10))
     settings = ("training.epochs=3", f"training.loggers=[tensorboard,{name}]")
     summary = train(write_tiny_model(tmp_path), data, tmp_path / "run", settings=settings, progress=True)
@@ -203,7 +203,7 @@ def test_the_bar_of_a_terminal_shows_rate_waiting_and_time_left():
 
 
 def test_a_log_gets_a_line_now_and_then_inside_a_long_epoch(capfd, monkeypatch):
-    monkeypatch.setattr("e2egraph.training.progress._LINE_SECONDS", -1.0)
+    monkeypatch.setattr("e2egraph.training.runs.progress._LINE_SECONDS", -1.0)
     lines = ProgressLines("tiny", 3, BEST)
     lines.on_epoch_start(2, 40, 10)
     lines.on_step(REPORT)

@@ -30,12 +30,12 @@ from e2egraph.export.one_thread import one_thread_session
 from e2egraph.export.onnx import to_onnx
 from e2egraph.export.parity import feeds
 from e2egraph.files import write_json
-from e2egraph.graphs.columns import VALUE
-from e2egraph.graphs.nodeselection import select_nodes
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.making.nodeselection import select_nodes
+from e2egraph.graphs.storage.columns import VALUE
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.models.cost import forward_flops
 from e2egraph.models.registry import build_model, parameter_count
-from e2egraph.training.environment import describe_environment
+from e2egraph.training.runs.environment import describe_environment
 
 COSTS_NAME = "costs.json"
 

@@ -14,13 +14,13 @@ from e2egraph.evaluation.ablation.plan import Plan, PlannedRun
 from e2egraph.evaluation.ablation.results import Failure
 from e2egraph.evaluation.compare.evaluated_run import EvaluatedRun, read_evaluated
 from e2egraph.evaluation.evaluate import METRICS_NAME, evaluate
-from e2egraph.graphs.manifest import Manifest
-from e2egraph.graphs.nodeselection import check_available
+from e2egraph.graphs.making.nodeselection import check_available
+from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.tasks.objectives.classification import Classification
 from e2egraph.tasks.objectives.description import difference
 from e2egraph.tasks.objectives.objective import stored
-from e2egraph.training.resume import RunIdentity, find_beginning
-from e2egraph.training.run_folder import CONFIG, SUMMARY, DataIdentity, RunInfo, read_run
+from e2egraph.training.runs.resume import RunIdentity, find_beginning
+from e2egraph.training.runs.run_folder import CONFIG, SUMMARY, DataIdentity, RunInfo, read_run
 from e2egraph.training.train import train
 
 SPLIT = "test"

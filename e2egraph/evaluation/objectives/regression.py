@@ -30,7 +30,7 @@ from e2egraph.evaluation.objectives.evaluation import (
     ReportParts,
     ShownJets,
 )
-from e2egraph.graphs.columns import TARGET_PREFIX
+from e2egraph.graphs.storage.columns import TARGET_PREFIX
 from e2egraph.tasks.objectives.regression import Regression, Target
 
 # Those of all figures that comparisons show.

@@ -24,7 +24,7 @@ from e2egraph.evaluation.pages.elements import (
 from e2egraph.evaluation.pages.elements import Table as PageTable
 from e2egraph.evaluation.pages.page import REPORT_NAME, Page, write_page
 from e2egraph.evaluation.pages.provenance import as_yaml, command_line, environment_facts, without_paths
-from e2egraph.training.environment import describe_environment
+from e2egraph.training.runs.environment import describe_environment
 
 # Plots of an ablation, by the names of their files without suffix: (caption, what a reader sees in it).
 PLOTS = {

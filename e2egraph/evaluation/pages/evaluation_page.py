@@ -20,7 +20,7 @@ from e2egraph.evaluation.pages.page import REPORT_NAME, Page, write_page
 from e2egraph.evaluation.pages.sections.registry import Evaluated, make_sections
 from e2egraph.evaluation.significance.analysis import Analysis
 from e2egraph.evaluation.significance.results import Significance
-from e2egraph.training.run_folder import RunInfo
+from e2egraph.training.runs.run_folder import RunInfo
 
 SIGNIFICANCE_PLOT = {
     "significance": ("Expected significance", "Significance against the threshold of the score, and that of the cuts"),

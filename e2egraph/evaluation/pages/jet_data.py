@@ -23,7 +23,7 @@ from e2egraph.evaluation.explain.attribution import (
     quantity_score,
 )
 from e2egraph.evaluation.objectives.evaluation import ShownJets
-from e2egraph.graphs.pointclouds import PointClouds
+from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.models.image.planes import plane
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.inputs import Inputs

@@ -12,7 +12,7 @@ from e2egraph.config import configuration, load
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.cuts import Cuts, parse_cuts
 from e2egraph.evaluation.metrics.enough import ENOUGH_PASSING
-from e2egraph.graphs.manifest import Manifest
+from e2egraph.graphs.storage.manifest import Manifest
 
 Floats = NDArray[np.float64]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from e2egraph.config import configuration
 from e2egraph.models.image.crystal_crop import CrystalCrop
 from e2egraph.models.image.planes import ENERGY
+from e2egraph.models.layers.scaling import scale_of
 from e2egraph.models.network import Network, of_objects
-from e2egraph.models.scaling import scale_of
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from e2egraph.detector.channels import Channel
 from e2egraph.errors import UsageError
-from e2egraph.models.grid import region_pixels
 from e2egraph.models.image.pixel_sums import pixel_sums
+from e2egraph.models.layers.grid import region_pixels
 from e2egraph.models.network import clear_padding, require
 from e2egraph.tasks.inputs import Inputs
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 
 from e2egraph.errors import UsageError
-from e2egraph.models.scaling import Scale
+from e2egraph.models.layers.scaling import Scale
 from e2egraph.tasks.inputs import Inputs
 
 How = Literal["sum", "mean", "weighted", "count", "crystals", "towers"]

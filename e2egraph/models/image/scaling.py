@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.models.image.planes import plane
-from e2egraph.models.scaling import Scale
+from e2egraph.models.layers.scaling import Scale
 
 NO_GAINS: Mapping[str, float] = MappingProxyType({})
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from e2egraph.config import configuration
 from e2egraph.detector.channels import Channel
 from e2egraph.errors import UsageError
-from e2egraph.models.scaling import VariableScaling
+from e2egraph.models.layers.scaling import VariableScaling
 from e2egraph.models.tokens.cells import occupied_cells
 from e2egraph.models.tokens.tokens import Nodes, Tokens, columns, place_of
 from e2egraph.tasks.inputs import Inputs

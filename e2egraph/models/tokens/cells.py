@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from e2egraph.models.grid import region_pixels
+from e2egraph.models.layers.grid import region_pixels
 from e2egraph.tasks.region import Region
 
 # GeV that a hit counts for when cells are ranked: cells without energy are ranked by their hits. A power of two, which

@@ -15,14 +15,14 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.models.encoder import Encoder
-from e2egraph.models.heads import Head
 from e2egraph.models.kernels.attention import AttentionKernel
 from e2egraph.models.kernels.near_attention import NearAttentionKernel
 from e2egraph.models.kernels.projection import AttentionOptions
+from e2egraph.models.layers.encoder import Encoder
+from e2egraph.models.layers.heads import Head
+from e2egraph.models.layers.pooling import Pooling
+from e2egraph.models.layers.standardize import RunningStandardize
 from e2egraph.models.network import Network, clear_padding, of_objects
-from e2egraph.models.pooling import Pooling
-from e2egraph.models.standardize import RunningStandardize
 from e2egraph.models.tokens.cell_tokens import CellGroup, CellTokens
 from e2egraph.models.tokens.flow import Flow
 from e2egraph.models.tokens.tokens import NodeMaker, joined

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.detector.channels import Channel
-from e2egraph.models.pooling import Energies
+from e2egraph.models.layers.pooling import Energies
 from e2egraph.tasks.inputs import Inputs
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.detector.channels import Channel
+from e2egraph.models.layers.scaling import VariableScaling
 from e2egraph.models.network import require
-from e2egraph.models.scaling import VariableScaling
 from e2egraph.models.tokens.tokens import Nodes, Tokens, columns, place_of
 from e2egraph.tasks.inputs import Inputs
 

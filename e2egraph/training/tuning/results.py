@@ -15,8 +15,8 @@ from e2egraph.config import as_dict
 from e2egraph.files import write_text
 from e2egraph.models.registry import load_model_config
 from e2egraph.tasks.objectives.objective import Best
-from e2egraph.training.history import VALIDATION
 from e2egraph.training.recipe import load_recipe, split_settings
+from e2egraph.training.runs.history import VALIDATION
 from e2egraph.training.tuning.space import as_settings
 from e2egraph.training.tuning.study import Search, Study
 

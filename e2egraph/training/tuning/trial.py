@@ -12,9 +12,9 @@ import optuna
 from optuna.trial import TrialState
 
 from e2egraph.errors import InputError, Stopped, UsageError
-from e2egraph.training.history import VALIDATION, EpochRow
 from e2egraph.training.recipe import load_recipe, split_settings
-from e2egraph.training.run_folder import CHECKPOINTS, SUMMARY
+from e2egraph.training.runs.history import VALIDATION, EpochRow
+from e2egraph.training.runs.run_folder import CHECKPOINTS, SUMMARY
 from e2egraph.training.train import train
 from e2egraph.training.tuning.ownership import alive
 from e2egraph.training.tuning.space import as_settings

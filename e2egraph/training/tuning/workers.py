@@ -16,7 +16,7 @@ import torch
 from optuna.trial import TrialState
 
 from e2egraph.errors import InputError, Stopped
-from e2egraph.graphs.mapper import die_with_parent
+from e2egraph.graphs.building.mapper import die_with_parent
 from e2egraph.training.tuning.results import write_results
 from e2egraph.training.tuning.study import ATTEMPTS, Search, Study
 from e2egraph.training.tuning.trial import run_trial

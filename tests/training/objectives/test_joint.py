@@ -7,9 +7,9 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional as F
 
 from e2egraph.tasks.objectives.objective import make_objective
-from e2egraph.training.epoch_metrics import EpochScores
 from e2egraph.training.objectives.learning import make_learning
 from e2egraph.training.recipe import TrainingOptions
+from e2egraph.training.steps.epoch_metrics import EpochScores
 from tests.training.batches import batch_of
 
 CLASSES = ["qcd", "top"]

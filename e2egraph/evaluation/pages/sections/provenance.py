@@ -7,7 +7,7 @@ from typing import Any
 from e2egraph.evaluation.pages.elements import Section
 from e2egraph.evaluation.pages.provenance import environment_facts
 from e2egraph.evaluation.pages.sections.registry import Evaluated, section
-from e2egraph.training.environment import describe_environment
+from e2egraph.training.runs.environment import describe_environment
 
 
 @section("provenance")

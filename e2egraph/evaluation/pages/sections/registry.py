@@ -11,7 +11,7 @@ from e2egraph.evaluation.objectives.evaluation import ReportParts, ShownJets
 from e2egraph.evaluation.pages.elements import Section
 from e2egraph.evaluation.significance.analysis import Analysis
 from e2egraph.evaluation.significance.results import Significance
-from e2egraph.training.run_folder import RunInfo
+from e2egraph.training.runs.run_folder import RunInfo
 
 
 @dataclass(frozen=True)

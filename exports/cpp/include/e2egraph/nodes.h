@@ -1,6 +1,6 @@
 // Deposits around a jet's seed -> nodes: the region, what each node carries, canonical order and caps.
 //
-// Mirrors e2egraph/graphs/nodes.py: the same nodes, bit for bit.
+// Mirrors e2egraph/graphs/making/nodes.py: the same nodes, bit for bit.
 #ifndef E2EGRAPH_NODES_H
 #define E2EGRAPH_NODES_H
 

@@ -1,0 +1,1 @@
+"""Time of ONNX Runtime and of the C++ runner."""

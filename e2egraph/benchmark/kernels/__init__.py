@@ -1,0 +1,1 @@
+"""Time and memory of graph networks against the number of nodes."""

@@ -1,0 +1,1 @@
+"""Time of training steps with more processes, larger batches and more cores."""

@@ -1,0 +1,1 @@
+"""Reading point clouds next to reading dense images."""

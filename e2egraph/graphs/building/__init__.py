@@ -1,0 +1,1 @@
+"""How a data set is built: planned, worked on by processes, counted, and put together."""

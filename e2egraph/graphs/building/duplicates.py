@@ -1,0 +1,72 @@
+"""Events that stand more than once in a sample: found before any work, by hashes of (run, lumi, event)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.events.schema import EventSource
+from e2egraph.graphs.building.hashing import hash_unit
+
+# Identities are read in steps of so many events: three plain branches, a few MB.
+EVENTS_PER_STEP = 1 << 17
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """R events whose key was seen before, in the order of the files: file and entry of the first and of this one."""
+
+    first_file: NDArray[np.int64]
+    first_entry: NDArray[np.int64]
+    file: NDArray[np.int64]
+    entry: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.file)
+
+
+@dataclass(frozen=True)
+class EventKeys:
+    """``keys`` [E]: a 53-bit hash of the identity of every event of a file, 8 bytes each; ``weights``: sum of the
+    generator's weights, or the number of events where it gives none."""
+
+    keys: NDArray[np.float64]
+    weights: float
+
+
+def event_keys(source: EventSource) -> EventKeys:
+    """The keys of a file's events, read in steps whatever its size."""
+    parts, weights = [np.empty(0)], 0.0
+    for start in range(0, source.n_events, EVENTS_PER_STEP):
+        stop = min(start + EVENTS_PER_STEP, source.n_events)
+        events = source.read(start, stop, ["id"])
+        parts.append(hash_unit(0, *(np.asarray(events[name]) for name in ("run", "lumi", "event"))))
+        weights += float(np.asarray(events["gen_weight"], np.float64).sum())
+    return EventKeys(np.concatenate(parts), weights)
+
+
+def identities(source: EventSource, start: int, stop: int) -> tuple[NDArray, NDArray, NDArray]:
+    """Run, lumi and event number of events ``start:stop``."""
+    events = source.read(start, stop, ["id"])
+    run, lumi, event = (np.asarray(events[name]) for name in ("run", "lumi", "event"))
+    return run, lumi, event
+
+
+def repeats(keys: Sequence[NDArray[np.float64]]) -> Repeats:
+    """Events whose key was seen before; ``keys``: of each file of a sample.
+
+    Equal keys are all but equal events: among 10⁸ different ones half a pair is expected to collide, so a caller that
+    refuses compares the identities.
+    """
+    flat = np.concatenate([np.empty(0), *keys])
+    order = np.argsort(flat, kind="stable")
+    again = np.flatnonzero(flat[order][1:] == flat[order][:-1]) + 1
+    edges = np.concatenate([[0], np.cumsum([len(part) for part in keys])]).astype(np.int64)
+    second = order[again]
+    by_place = np.argsort(second)
+    second, first = second[by_place], order[again - 1][by_place]
+    first_file, file = (np.searchsorted(edges, index, side="right") - 1 for index in (first, second))
+    return Repeats(first_file, first - edges[first_file], file, second - edges[file])

@@ -1,0 +1,193 @@
+"""The inputs of a build before any work: each one's identity, whether it serves the task, and whether all agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.detector.channels import channels
+from e2egraph.errors import InputError
+from e2egraph.events import locations
+from e2egraph.events.samples import Sample
+from e2egraph.events.schema import PointSource
+from e2egraph.events.sources.registry import SourceOptions, node_form, open_source
+from e2egraph.events.sources.registry import check_alike as check_forms
+from e2egraph.graphs.building.caught import Failure, caught
+from e2egraph.graphs.building.checks import check_source
+from e2egraph.graphs.building.duplicates import EventKeys, event_keys, identities, repeats
+from e2egraph.graphs.building.mapper import Mapper
+from e2egraph.graphs.making.chunk import entries
+from e2egraph.graphs.storage.manifest import InputFile, SkippedFile
+from e2egraph.tasks.task import TaskConfig, import_extensions
+from e2egraph.tasks.truth import TruthSource, truth_source
+
+
+@dataclass(frozen=True)
+class Identified:
+    """An input that serves the task. ``number``: of its sample; ``truth``: where its labels come from; ``kind``: how it
+    is read, in words; ``lacks``: fields it cannot fill → branches looked for; ``form``: of the nodes it makes;
+    ``keys``: of its events; ``weights``: sum of the generator's weights."""
+
+    number: int
+    truth: TruthSource
+    file: InputFile
+    kind: str
+    lacks: dict[str, str]
+    form: dict[str, str]
+    keys: NDArray[np.float64] = field(repr=False)
+    weights: float
+
+
+def identify(
+    task: TaskConfig, samples: Sequence[Sample], options: SourceOptions, run: Mapper, *, skip_bad_files: bool
+) -> tuple[list[Identified], list[SkippedFile]]:
+    """Every input, in order, and those skipped. InputError: the first bad one, unless ``skip_bad_files``."""
+    given = [_Given(number, sample, str(path)) for number, sample in enumerate(samples) for path in sample.paths]
+    found: list[Identified] = []
+    skipped: list[SkippedFile] = []
+    identify_one = partial(caught, partial(_identify, task=task, options=options), tolerant=skip_bad_files)
+    for one, result in zip(given, run(identify_one, given), strict=True):
+        if isinstance(result, Failure):
+            skipped.append(SkippedFile(one.sample.name, one.path, result.reason))
+        else:
+            found.append(result)
+    return found, skipped
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A file and the sample, with its number, that it belongs to."""
+
+    number: int
+    sample: Sample
+    path: str
+
+
+def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identified:
+    sample, path = given.sample, given.path
+    import_extensions(task.extensions, f"task {task.name}")
+    source = open_source(path, options)
+    check_source(source, task, sample.of_class)
+    size, sha256 = locations.size_and_sha256(path)
+    truth = truth_source(task.truth, sample.of_class, source)
+    events = EventKeys(np.empty(0), entries(source)) if isinstance(source, PointSource) else event_keys(source)
+    made_of = ", ".join(f"{name} from {how}" for name, how in source.kinds.items())
+    return Identified(
+        given.number,
+        truth,
+        InputFile(sample.name, sample.of_class, path, size, sha256, entries(source)),
+        f"{type(source).__name__} with {made_of}, truth from {truth.replace('_', ' ')}",
+        dict(source.missing.branches),
+        node_form(source, [channels()[name] for name in task.inputs.channels]),
+        events.keys,
+        events.weights,
+    )
+
+
+def check_classes(samples: Sequence[Sample], found: Sequence[Identified], skipped: Sequence[SkippedFile]) -> None:
+    """InputError, with the first reason, when every file of a class (or all files, where particles decide) was
+    skipped."""
+    for name in dict.fromkeys(sample.of_class for sample in samples):
+        if all(entry.file.of_class != name for entry in found):
+            members = {sample.name for sample in samples if sample.of_class == name}
+            reason = next((entry.reason for entry in skipped if entry.sample in members), "none was given")
+            where = "samples" if name is None else f"class '{name}'"
+            raise InputError(f"{where}: every file is bad and was skipped, the first because of: {reason}")
+
+
+def weighted(samples: Sequence[Sample], found: Sequence[Identified]) -> list[InputFile]:
+    """The files with their event weights; InputError when too few are left for a sample's ``generated_events``, or the
+    generator's weights of a sample with a cross-section cancel."""
+    weights = [sum(entry.weights for entry in found if entry.number == number) for number in range(len(samples))]
+    files = [sum(entry.number == number for entry in found) for number in range(len(samples))]
+    for number, (sample, left) in enumerate(zip(samples, files, strict=True)):
+        if sample.generated is not None and left < len(sample.paths):
+            raise InputError(
+                f"sample '{sample.name}' ({sample.paths[0]}, …): {len(sample.paths) - left} bad files were "
+                "skipped, so its generated_events no longer fits; repair the files, or list the good ones alone with "
+                "their own number."
+            )
+        if sample.cross_section is not None and sample.generated is None and left and weights[number] <= 0:
+            raise InputError(
+                f"sample '{sample.name}' ({sample.paths[0]}, …): the generator's weights add up to "
+                f"{weights[number]:g}, by which its cross_section cannot be divided; give its events a weight instead."
+            )
+    return [replace(entry.file, weight=samples[entry.number].event_weight(weights[entry.number])) for entry in found]
+
+
+def check_alike(found: Sequence[Identified]) -> None:
+    """InputError, naming two files, when files of one sample differ in what they hold (a mix would bias the class),
+    when the nodes of any two differ in form, or when a file was given for two samples and does not itself say which of
+    its jets belong where."""
+    owners: dict[str, Identified] = {}
+    for entry in found:
+        owner = owners.setdefault(locations.identity(entry.file.path), entry)
+        labelled = owner.truth == entry.truth == "jet_label" and owner.file.of_class != entry.file.of_class
+        if owner is not entry and not labelled:
+            raise InputError(
+                f"{entry.file.path}: given for '{owner.file.sample}' and for '{entry.file.sample}'; give it once."
+            )
+    first: dict[int, Identified] = {}
+    for entry in found:
+        reference = first.setdefault(entry.number, entry)
+        if entry.kind != reference.kind:
+            difference, advice = f"{reference.kind}, but {entry.kind}", "give files of one kind."
+        elif entry.lacks.keys() != reference.lacks.keys():
+            name = min(entry.lacks.keys() ^ reference.lacks.keys())
+            here = "lacks" if name in entry.lacks else "has"
+            looked_for = entry.lacks.get(name, reference.lacks.get(name))
+            difference = f"it {here} {name} ({looked_for}), unlike the first"
+            advice = "give files that hold the same, or list the two kinds as samples of their own with --samples."
+        else:
+            continue
+        raise InputError(
+            f"{entry.file.path}: made otherwise than {reference.file.path} of the same sample ({difference}); {advice}"
+        )
+    check_forms([(entry.file.path, entry.form) for entry in found])
+
+
+def check_duplicates(found: Sequence[Identified], options: SourceOptions, *, allow: bool) -> int:
+    """Number of events that stand more than once within a sample; InputError, naming the files, unless ``allow``.
+
+    Samples are not compared with each other: productions of simulated events all number them from 1. Only files of
+    the same content are refused anywhere in a class.
+    """
+    if not allow:
+        _check_same_content(found)
+    total = 0
+    for number in dict.fromkeys(entry.number for entry in found):
+        members = [entry for entry in found if entry.number == number]
+        again = repeats([entry.keys for entry in members])
+        total += len(again)
+        if allow:
+            continue
+        for i in range(len(again)):
+            first, second = members[again.first_file[i]].file, members[again.file[i]].file
+            event = _identity(second.path, int(again.entry[i]), options)
+            if event != _identity(first.path, int(again.first_entry[i]), options):
+                continue
+            where = f"and in {first.path}" if first is not second else "twice"
+            raise InputError(
+                f"{second.path}: event {':'.join(map(str, event))} (run:lumi:event) stands in it {where}; leave one "
+                "out, list different productions as samples of their own with --samples, or add "
+                "--allow-duplicate-events."
+            )
+    return total
+
+
+def _check_same_content(found: Sequence[Identified]) -> None:
+    owners: dict[tuple[str | None, str], str] = {}
+    for entry in found:
+        owner = owners.setdefault((entry.file.of_class, entry.file.sha256), entry.file.path)
+        if owner != entry.file.path:
+            raise InputError(f"{entry.file.path}: the same events as {owner}, byte for byte; leave one out.")
+
+
+def _identity(path: str, entry: int, options: SourceOptions) -> tuple[int, ...]:
+    source = open_source(path, options)
+    # Images give no keys, so that none of them is ever looked up here.
+    return () if isinstance(source, PointSource) else tuple(int(x[0]) for x in identities(source, entry, entry + 1))

@@ -1,0 +1,1 @@
+"""What ``inspect`` says of files and of data sets."""

@@ -1,0 +1,106 @@
+"""What one input file holds: tree, branches, which of them are recognised, and what is missing for which task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from e2egraph.config import config_names
+from e2egraph.errors import InputError
+from e2egraph.events import locations
+from e2egraph.events.schema import PointSource
+from e2egraph.events.sources import roottree
+from e2egraph.events.sources.registry import SourceOptions, open_source
+from e2egraph.events.sources.rhtree_branches import TREES
+from e2egraph.graphs.building.checks import check_source
+from e2egraph.graphs.making.chunk import entries
+from e2egraph.tasks.task import TaskConfig, load_task
+
+ROOT_MAGIC = b"root"
+
+
+@dataclass(frozen=True)
+class FileInspection:
+    """``contents``: tree and branch → type, of ROOT files; ``recognised``: field → branches it is read from; ``kinds``:
+    collection → what its nodes are made from; ``missing``: field → branches looked for; ``verdicts``: (task, class) →
+    why the file cannot serve it, empty if it can."""
+
+    path: str
+    reader: str
+    entries: int
+    tree: str
+    contents: dict[str, str]
+    recognised: dict[str, str]
+    kinds: dict[str, str]
+    missing: dict[str, str]
+    verdicts: dict[tuple[str, str], str]
+
+    @property
+    def unrecognised(self) -> list[str]:
+        """Branches that nothing is read from."""
+        used = {name for branches in self.recognised.values() for name in branches.split(" and ")}
+        return [name for name in self.contents if name not in used]
+
+
+def inspect_file(
+    path: str, options: SourceOptions | None = None, tasks: Sequence[TaskConfig] | None = None
+) -> FileInspection:
+    """Open a file as a build would; ``tasks``: the shipped ones by default. InputError when it cannot be read."""
+    options = options or SourceOptions()
+    tasks = [load_task(name) for name in config_names("tasks")] if tasks is None else tasks
+    source = open_source(path, options)
+    tree, contents = _contents(path)
+    verdicts = {}
+    for task in tasks:
+        for name in task.classes:
+            try:
+                check_source(source, task, None if task.truth.class_by == "particle" else name)
+                verdicts[task.name, name] = ""
+            except InputError as error:
+                verdicts[task.name, name] = str(error).removeprefix(f"{path}: ")
+    reader = type(source).__name__
+    if isinstance(source, PointSource):
+        reader += f", jet images of {', '.join(channel.name for channel in sorted(source.channels))}"
+    return FileInspection(
+        path=path,
+        reader=reader,
+        entries=entries(source),
+        tree=tree,
+        contents=contents,
+        recognised=dict(source.recognised),
+        kinds=dict(source.kinds),
+        missing=dict(source.missing.branches),
+        verdicts=verdicts,
+    )
+
+
+def describe_file(inspection: FileInspection) -> str:
+    """The inspection as text."""
+    found = inspection
+    where = f" in tree {found.tree}" if found.tree else ""
+    lines = [f"{found.path}: {found.entries} entries{where}, read by {found.reader}"]
+    lines += ["", "recognised", "| field | read from |", "|---|---|"]
+    lines += [f"| {field} | {branch} |" for field, branch in found.recognised.items()]
+    if found.kinds:
+        lines += ["", "nodes are made from: " + ", ".join(f"{name}: {how}" for name, how in found.kinds.items())]
+    lines += ["", "missing" if found.missing else "nothing is missing"]
+    lines += [f"  {field} (looked for {branches})" for field, branches in found.missing.items()]
+    if found.unrecognised:
+        lines += ["", f"{len(found.unrecognised)} branches that are not read"]
+        lines += [f"  {name}: {found.contents[name]}" for name in found.unrecognised]
+    lines += ["", "usable for"]
+    for (task, name), reason in found.verdicts.items():
+        lines.append(f"  task {task}, class {name}: {f'no: {reason}' if reason else 'yes'}")
+    return "\n".join(lines)
+
+
+def _contents(path: str) -> tuple[str, dict[str, str]]:
+    """Name of the tree and its branches with their types; nothing for files other than ROOT."""
+    with locations.open_binary(path) as file:
+        if file.read(len(ROOT_MAGIC)) != ROOT_MAGIC:
+            return "", {}
+    names = (*TREES, roottree.HITS_TREE)
+    tree = roottree.find_tree(path, names, "an MLAnalyzer ntuple or a file of Open Data record 12220")
+    return tree.object_path.strip("/").partition(";")[0], {
+        branch.name: str(branch.typename) for branch in tree.branches
+    }

@@ -1,0 +1,158 @@
+"""What a data set holds: jets by class and split, spectra, nodes by channel, bytes a jet; read back and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from e2egraph.detector.channels import LARGEST_NUMBER
+from e2egraph.graphs.making.nodeselection import built_with
+from e2egraph.graphs.storage.columns import TARGET_PREFIX
+from e2egraph.graphs.storage.manifest import Manifest, read_manifest, verify_shards
+from e2egraph.graphs.storage.pointclouds import PointClouds
+from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.tasks.nodeselection import in_words
+from e2egraph.tasks.objects.registry import kinds
+
+# Planes of the dense images that the field stores, float32 each.
+DENSE_PLANES = 8
+
+
+@dataclass(frozen=True)
+class NodeCounts:
+    """Nodes a jet: mean and 90th percentile."""
+
+    mean: float
+    percentile_90: float
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """A jet quantity: its 5th, 50th and 95th percentiles, unweighted."""
+
+    low: float
+    median: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """``nodes``: class → channel name (and ``all``) → nodes a jet; ``bytes_per_jet`` on disk, jet quantities included;
+    ``jets_cut``: jets that lost nodes to the cap; ``weights``: class → sum of event weights; ``spectra``: jet quantity
+    → class → its spread."""
+
+    manifest: Manifest
+    jets: int
+    bytes_per_jet: float
+    jets_cut: int
+    nodes: dict[str, dict[str, NodeCounts]]
+    weights: dict[str, float]
+    spectra: dict[str, dict[str, Spectrum]]
+
+
+def inspect_data_set(folder: Path) -> Inspection:
+    """Read a whole data set, row group by row group; InputError when a checksum or anything else does not fit."""
+    manifest = read_manifest(folder)
+    verify_shards(folder, manifest)
+    spectra = spectra_of(manifest)
+    plain = ["label", "nodes_cut", "weight", *spectra]
+    tables: list[np.ndarray] = []
+    columns: list[dict[str, np.ndarray]] = []
+    for shard in manifest.shards:
+        with open_shard(folder / shard.name) as file:
+            for group in range(file.num_row_groups):
+                clouds = read_row_groups(file, [group], ["channel", *plain])
+                tables.append(_by_channel(clouds, manifest))
+                columns.append(clouds.jets)
+    table, whole = np.concatenate(tables), {name: np.concatenate([part[name] for part in columns]) for name in plain}
+    members = {name: whole["label"] == label for label, name in enumerate(manifest.classes)}
+    jets = sum(shard.jets for shard in manifest.shards)
+    return Inspection(
+        manifest=manifest,
+        jets=jets,
+        bytes_per_jet=sum(shard.size for shard in manifest.shards) / jets,
+        jets_cut=int((whole["nodes_cut"] > 0).sum()),
+        nodes={name: _node_counts(table[chosen], manifest) for name, chosen in members.items()},
+        weights={name: float(whole["weight"][chosen].sum(dtype=np.float64)) for name, chosen in members.items()},
+        spectra={
+            quantity: {
+                name: Spectrum(*np.percentile(whole[quantity][chosen], (5, 50, 95)).tolist())
+                for name, chosen in members.items()
+            }
+            for quantity in spectra
+        },
+    )
+
+
+def spectra_of(manifest: Manifest) -> dict[str, str]:
+    """Plain column → title, of the quantities whose spectra are shown: those of the kind of object, and targets."""
+    shown = dict(kinds()[manifest.configuration["object"]["kind"]].spectra)
+    return shown | {TARGET_PREFIX + name: f"target {name}" for name in manifest.targets}
+
+
+def _by_channel(clouds: PointClouds, manifest: Manifest) -> np.ndarray:
+    """Nodes of each object by channel, [J, channels of the data set]."""
+    place = np.zeros(LARGEST_NUMBER + 1, np.int64)
+    channels = manifest.network_inputs.channels
+    for position, channel in enumerate(channels):
+        place[channel.number] = position
+    cell = clouds.jet_of_node * len(channels) + place[clouds.nodes["channel"]]
+    return np.bincount(cell, minlength=len(clouds) * len(channels)).reshape(-1, len(channels))
+
+
+def describe(inspection: Inspection) -> str:
+    """The inspection as text: jets, cutflow and a table of nodes."""
+    manifest = inspection.manifest
+    region = manifest.network_inputs.region
+    dense, dense_bytes = (
+        f"{DENSE_PLANES}×{region.rows}×{region.columns}",
+        DENSE_PLANES * region.rows * region.columns * 4,
+    )
+    lines = [
+        f"task {manifest.task}, made by e2egraph {manifest.software_version} from {len(manifest.inputs)} files; "
+        f"every checksum fits",
+        f"{inspection.jets} jets, {inspection.bytes_per_jet / 1000:.1f} kB each; a dense {dense} float32 image "
+        f"takes {dense_bytes / 1000:.0f} kB ({dense_bytes / 1024:.0f} KiB), "
+        f"{dense_bytes / inspection.bytes_per_jet:.0f} times as much",
+        f"{inspection.jets_cut} jets lost nodes to the cap",
+    ]
+    lines.append(f"nodes: {in_words(built_with(manifest))}")
+    for name, splits in manifest.counts.items():
+        lines.append(f"{name}: " + ", ".join(f"{split} {number}" for split, number in splits.items()))
+    for name, flow in manifest.cutflow.items():
+        lines.append(f"{name}: " + " → ".join(f"{step} {number}" for step, number in flow.items()))
+    for name, outcomes in manifest.nodes.items():
+        lines.append(
+            f"{name}, deposits in windows: " + ", ".join(f"{k.replace('_', ' ')} {n}" for k, n in outcomes.items())
+        )
+    if manifest.duplicates:
+        lines.append(f"{manifest.duplicates} events stand more than once (allowed by --allow-duplicate-events)")
+    lines += [f"skipped {entry.path}: {entry.reason}" for entry in manifest.skipped]
+    lines += ["", "spectra: median (5th, 95th percentile)", "| | " + " | ".join(manifest.classes) + " |"]
+    lines.append("|---|" + "---:|" * len(manifest.classes))
+    for quantity, title in spectra_of(manifest).items():
+        spread = [inspection.spectra[quantity][name] for name in manifest.classes]
+        lines.append(f"| {title} | " + " | ".join(f"{s.median:.4g} ({s.low:.4g}, {s.high:.4g})" for s in spread) + " |")
+    total = " | ".join(f"{inspection.weights[name]:.6g}" for name in manifest.classes)
+    lines.append(f"| sum of weights | {total} |")
+    lines += ["", "nodes a jet: mean (90th percentile)", "| channel | " + " | ".join(manifest.classes) + " |"]
+    lines.append("|---|" + "---:|" * len(manifest.classes))
+    for channel in next(iter(inspection.nodes.values())):
+        found = [inspection.nodes[name][channel] for name in manifest.classes]
+        cells = " | ".join(f"{count.mean:.1f} ({count.percentile_90:.0f})" for count in found)
+        lines.append(f"| {channel} | {cells} |")
+    if manifest.missing:
+        lines += ["", "not in the inputs: " + "; ".join(manifest.missing)]
+    return "\n".join(lines)
+
+
+def _node_counts(table: np.ndarray, manifest: Manifest) -> dict[str, NodeCounts]:
+    """``table`` [J, channels] of counts; channels without any node are left out."""
+    names = manifest.network_inputs.channel_names
+    columns = {name: table[:, position] for position, name in enumerate(names) if table[:, position].any()}
+    columns["all"] = table.sum(axis=1)
+    return {
+        name: NodeCounts(float(column.mean()), float(np.percentile(column, 90))) for name, column in columns.items()
+    }

@@ -1,0 +1,1 @@
+"""Events to point clouds: objects, their nodes, selections, images as points, resampling."""

@@ -1,0 +1,220 @@
+"""One chunk of one input file, the unit of work of a build: scan its objects, or turn it into a shard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph import __version__
+from e2egraph.config import as_dict, digest
+from e2egraph.errors import InputError
+from e2egraph.events.schema import EventSource, PointSource
+from e2egraph.events.sources.registry import Source, SourceOptions, open_source
+from e2egraph.graphs.building import cutflow
+from e2egraph.graphs.building.cutflow import Cutflow
+from e2egraph.graphs.building.hashing import hash_unit
+from e2egraph.graphs.making.edges import nearest_neighbors
+from e2egraph.graphs.making.imagepoints import image_clouds, image_cuts, image_objects
+from e2egraph.graphs.making.nodes import collections_needed, make_nodes, node_outcomes
+from e2egraph.graphs.making.resampling import kept, spectrum, weight_factors
+from e2egraph.graphs.storage.columns import NEIGHBORS, SPLITS, TARGET_PREFIX, node_types, object_types, task_schema
+from e2egraph.graphs.storage.manifest import SCHEMA_VERSION, InputFile
+from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate, empty
+from e2egraph.graphs.storage.shards import write_shard
+from e2egraph.tasks.objects.objects import Objects
+from e2egraph.tasks.task import Split, TaskConfig
+from e2egraph.tasks.truth import NO_CLASS, TruthSource, labelled, truth_source
+
+# A shard holds the jets of this many events; they are read and cut out in steps, which bound the memory.
+EVENTS_PER_SHARD = 2048
+EVENTS_PER_STEP = 256
+
+# Selected objects of a step → their point clouds and what became of their deposits.
+NodeMaker = Callable[[Objects], tuple[PointClouds, dict[str, int]]]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Events ``start:stop`` of one input, and the shard they become."""
+
+    shard: str
+    input: InputFile
+    start: int
+    stop: int
+    options: SourceOptions = field(default_factory=SourceOptions)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a scan found: the cutflow up to truth matching, objects selected of each class, and for resampling, class →
+    objects (by the generator's weights) in each bin."""
+
+    cutflow: dict[str, int]
+    selected: dict[str, int]
+    spectra: dict[str, NDArray[np.float64]]
+
+
+def entries(source: Source) -> int:
+    """Events of a file, or jets of an image file, where each counts as an event of its own."""
+    return source.n_jets if isinstance(source, PointSource) else source.n_events
+
+
+def scan(chunk: Chunk, task: TaskConfig) -> Scan:
+    """Select the chunk's objects without reading any deposit."""
+    flow = Cutflow()
+    selected = dict.fromkeys(task.classes, 0)
+    spectra: dict[str, NDArray[np.float64]] = {}
+    for objects, _ in _selected(chunk, task, flow, ()):
+        for label, name in enumerate(task.classes):
+            members = objects.columns["label"] == label
+            selected[name] += int(members.sum())
+            if task.resampling is not None and members.any():
+                found = spectrum(objects.take(members).columns, task.resampling)
+                spectra[name] = spectra.get(name, 0.0) + found
+    return Scan(flow.left, selected, spectra)
+
+
+def build_shard(chunk: Chunk, task: TaskConfig, factors: dict[str, NDArray[np.float64]], folder: Path) -> None:
+    """Write the chunk's shard, whose footer tells its cutflow, what became of its nodes, and its objects by class and
+    split.
+
+    ``factors``: class → factor in each bin, see ``resampling``. InputError: the input is damaged; UnfinishedError: the
+    shard cannot be written.
+    """
+    flow = Cutflow()
+    outcomes: dict[str, int] = dict.fromkeys(node_outcomes(task.inputs), 0)
+    plain = object_types(task.object_kind, task.target_names)
+    parts = [empty(plain, node_types(task.network_inputs), task.inputs.neighbors)]
+    for selected, make in _selected(chunk, task, flow, collections_needed(task)):
+        objects = selected
+        if task.resampling is not None and factors:
+            stays = kept(objects.columns, task.classes, factors, task.resampling)
+            objects = objects.take(flow.cut("resampling", np.ones(len(objects), bool), stays))
+        try:
+            clouds, met = make(objects)
+        except InputError as error:
+            raise InputError(f"{chunk.input.path}: {error}") from error
+        outcomes = cutflow.total([outcomes, met])
+        if task.inputs.neighbors:
+            clouds.nodes[NEIGHBORS] = nearest_neighbors(clouds, task.inputs.neighbors)
+        factor = weight_factors(clouds.jets, task.classes, factors, task.resampling)
+        weight = chunk.input.weight * clouds.jets["gen_weight"] * factor
+        parts.append(_completed(clouds, task, plain, weight))
+    clouds = concatenate(parts)
+    path = folder / chunk.shard
+    cutflow.check(str(path), flow.left, flow.removed, len(clouds))
+    footer = {
+        **origin(chunk, task),
+        "configuration": as_dict(task),
+        "cutflow": flow.left,
+        "removed": flow.removed,
+        "nodes": outcomes,
+        "counts": _counts(clouds, task),
+    }
+    write_shard(path, clouds, task_schema(task), footer)
+
+
+def _counts(clouds: PointClouds, task: TaskConfig) -> dict[str, dict[str, int]]:
+    """Class → split → objects."""
+    label, split = clouds.jets["label"], clouds.jets["split"]
+    return {
+        name: {each: int(((label == number) & (split == each)).sum()) for each in SPLITS}
+        for number, name in enumerate(task.classes)
+    }
+
+
+def origin(chunk: Chunk, task: TaskConfig) -> dict[str, object]:
+    """What a footer says of where its shard comes from: a shard with this origin is this chunk's."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "software_version": __version__,
+        "configuration_sha256": digest(task),
+        "source": as_dict(chunk.options),
+        "input": asdict(chunk.input),
+        "events": [chunk.start, chunk.stop],
+    }
+
+
+def _selected(
+    chunk: Chunk, task: TaskConfig, flow: Cutflow, deposits: tuple[str, ...]
+) -> Iterator[tuple[Objects, NodeMaker]]:
+    """Steps of the chunk as (selected objects, what makes nodes of them); counts the objects of every cut in ``flow``.
+
+    The objects have their ``label``, ``gen_weight`` and the particle behind them. Without ``deposits`` to read, nothing
+    can make nodes.
+    """
+    source = open_source(chunk.input.path, chunk.options)
+    truth = truth_source(task.truth, chunk.input.of_class, source)
+    axis = task.object_kind.axis
+    for start in range(chunk.start, chunk.stop, EVENTS_PER_STEP):
+        stop = min(start + EVENTS_PER_STEP, chunk.stop)
+        if isinstance(source, PointSource):
+            events, objects, cuts, make = _read_images(source, start, stop, task, deposits)
+        else:
+            events, objects, cuts, make = _read_events(source, start, stop, task, truth, deposits)
+        flow.enter(len(events), len(objects))
+        left = np.ones(len(objects), bool)
+        for name, cut in cuts.items():
+            left = flow.cut(name, left, cut)
+        objects = objects.take(left)
+        try:
+            found = labelled(objects, events, task.truth, task.classes, chunk.input.of_class, truth, axis)
+        except InputError as error:
+            raise InputError(f"{source.path}: {error}") from error
+        known = {name: values for name, values in found.columns.items() if name not in objects.columns}
+        objects = objects.with_columns({**known, "label": found.label})
+        true = found.label != NO_CLASS
+        yield objects.take(flow.cut("truth", np.ones(len(objects), bool), true)), make
+
+
+def _read_events(
+    source: EventSource, start: int, stop: int, task: TaskConfig, truth: TruthSource, deposits: tuple[str, ...]
+) -> tuple[ak.Array, Objects, dict[str, NDArray[np.bool_]], NodeMaker]:
+    kind = task.object_kind
+    collections = dict.fromkeys(["id", "pv", *kind.collections, *deposits, *(["gen"] if truth == "generator" else [])])
+    events = source.read(start, stop, list(collections))
+    objects = kind.find(events, task.object)
+    weight = np.asarray(events["gen_weight"], np.float64)
+    objects = objects.with_columns({"gen_weight": weight[objects.event]})
+    return events, objects, kind.cuts(objects, task.object), partial(make_nodes, events, task=task)
+
+
+def _read_images(
+    source: PointSource, start: int, stop: int, task: TaskConfig, deposits: tuple[str, ...]
+) -> tuple[ak.Array, Objects, dict[str, NDArray[np.bool_]], NodeMaker]:
+    """As ``_read_events``; every object is an event of its own."""
+    make: NodeMaker = _no_nodes
+    if deposits:
+        points = source.read(start, stop)
+        objects, make = image_objects(points.jets, task), partial(image_clouds, points, task=task)
+    else:
+        objects = image_objects(source.read_jets(start, stop), task)
+    objects = objects.with_columns({"gen_weight": np.ones(len(objects))})
+    return ak.Array(objects.event), objects, image_cuts(objects, task, source.missing), make
+
+
+def _no_nodes(objects: Objects) -> tuple[PointClouds, dict[str, int]]:
+    raise AssertionError("a scan makes no nodes")
+
+
+def _completed(clouds: PointClouds, task: TaskConfig, plain: dict[str, str], weight: NDArray) -> PointClouds:
+    """The columns of a shard: with weight, split and targets."""
+    jets = clouds.jets
+    jets["weight"] = weight
+    jets["split"] = assign_split(task.split, jets["run"], jets["lumi"], jets["event"])
+    jets |= {TARGET_PREFIX + name: jets[name] for name in task.target_names}
+    columns = {name: jets[name].astype(kind) for name, kind in plain.items()}
+    return PointClouds(columns, clouds.nodes, clouds.offsets)
+
+
+def assign_split(split: Split, run: NDArray, lumi: NDArray, event: NDArray) -> NDArray[np.str_]:
+    """``train``, ``validation`` or ``test`` for each jet [J], by a hash of its event: jets of one event never part."""
+    position = hash_unit(split.salt, run, lumi, event)
+    edges = [split.test, split.test + split.validation]
+    return np.array(["test", "validation", "train"], dtype="U10")[np.searchsorted(edges, position, side="right")]

@@ -1,0 +1,145 @@
+"""``dump-events``: the jets that a task selects, with all deposits of their events, as an event file for C++."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.errors import InputError
+from e2egraph.events.eventfile import COLLECTIONS, EventFileWriter
+from e2egraph.events.samples import Sample
+from e2egraph.events.schema import PointSource
+from e2egraph.events.sources.registry import open_source
+from e2egraph.graphs.building.checks import check_samples, check_source
+from e2egraph.graphs.making.chunk import EVENTS_PER_STEP
+from e2egraph.tasks.objects.objects import Objects
+from e2egraph.tasks.task import TaskConfig
+from e2egraph.tasks.truth import NO_CLASS, labelled, truth_source
+
+_DEPOSITS = ("tracks", "hits", "ecal", "hcal")
+
+# Column of an event file's jets → column of ``Objects``.
+_JET_COLUMNS = {
+    "index": "jet",
+    "pt": "jet_pt",
+    "eta": "jet_eta",
+    "phi": "jet_phi",
+    "mass": "jet_mass",
+    "softdrop_mass": "softdrop_mass",
+    "tau21": "tau21",
+    "tau32": "tau32",
+    "seed_ieta": "seed_ieta",
+    "seed_iphi": "seed_iphi",
+}
+
+
+@dataclass(frozen=True)
+class DumpSummary:
+    """What was written: events with at least one selected jet, and their selected jets of each class."""
+
+    output: Path
+    events: int
+    jets: dict[str, int]
+
+
+def dump_events(
+    task: TaskConfig, samples: Sequence[Sample], output: Path, *, max_jets: int | None = None, seeds: bool = True
+) -> DumpSummary:
+    """Write the events of ``samples`` that hold a jet selected by ``task`` (cuts and truth, without resampling).
+
+    ``max_jets``: of each class at most, the first ones. ``seeds``: give each jet's seed; else −1, for the reader to
+    find it. Collections that a file lacks and the task does not need are empty. InputError: an input is unreadable or
+    unsuitable, no jet is selected, the output cannot be written.
+    """
+    if task.object.kind != "jet":
+        raise InputError(f"task '{task.name}': event files hold jets, not objects of kind {task.object.kind}.")
+    check_samples(task, samples)
+    jets = dict.fromkeys(task.classes, 0)
+    events = 0
+    with EventFileWriter(output) as file:
+        for sample in samples:
+            for path in sample.paths:
+                wanted = task.classes if sample.of_class is None else (sample.of_class,)
+                left = {name: None if max_jets is None else max_jets - jets[name] for name in wanted}
+                if all(number is not None and number <= 0 for number in left.values()):
+                    break
+                for chosen in _selected(str(path), sample.of_class, task, left):
+                    _write(file, chosen, seeds)
+                    events += len(np.unique(chosen.jets.event))
+                    for label, name in enumerate(task.classes):
+                        jets[name] += int((chosen.jets.columns["label"] == label).sum())
+        if events == 0:
+            raise InputError(
+                f"no jet of task '{task.name}' is selected in any file; give more events, or loosen the selection with "
+                "--set object.…."
+            )
+    return DumpSummary(output, events, jets)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Some events of a file (deposits read) and the selected jets in them."""
+
+    events: ak.Array
+    jets: Objects
+
+
+def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str, int | None]) -> Iterator[_Step]:
+    """Steps of a file with their selected jets, ``most`` of each class in all (None: any number)."""
+    source = open_source(path)
+    check_source(source, task, of_class)
+    if isinstance(source, PointSource):
+        raise InputError(f"{path}: holds images of jets and no deposits; give a file of events.")
+    truth = truth_source(task.truth, of_class, source)
+    kind = task.object_kind
+    read = ["id", "pv", *kind.collections, *(name for name in _DEPOSITS if name not in source.missing)]
+    read += ["gen"] if truth == "generator" else []
+    for start in range(0, source.n_events, EVENTS_PER_STEP):
+        events = source.read(start, min(start + EVENTS_PER_STEP, source.n_events), read)
+        jets = kind.find(events, task.object)
+        jets = jets.take(np.logical_and.reduce(list(kind.cuts(jets, task.object).values())))
+        try:
+            found = labelled(jets, events, task.truth, task.classes, of_class, truth, kind.axis)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        keep = found.label != NO_CLASS
+        for label, name in enumerate(task.classes):
+            members = found.label == label
+            left = most.get(name)
+            if left is not None:
+                keep &= ~members | (np.cumsum(members) <= left)
+                most[name] = left - int((keep & members).sum())
+        yield _Step(events, jets.with_columns({"label": found.label}).take(keep))
+        if all(number is not None and number <= 0 for number in most.values()):
+            return
+
+
+def _write(file: EventFileWriter, step: _Step, seeds: bool) -> None:
+    deposits = {
+        name: {column: _ragged(step.events[name][column]) for column in COLLECTIONS[name]}
+        for name in _DEPOSITS
+        if name in step.events.fields
+    }
+    columns = {name: step.jets.columns[of] for name, of in _JET_COLUMNS.items()}
+    columns["label"] = step.jets.columns["label"]
+    if not seeds:
+        columns["seed_ieta"] = columns["seed_iphi"] = np.full(len(step.jets), -1)
+    for number in np.unique(step.jets.event):
+        identity = {name: int(step.events[name][number]) for name in ("run", "lumi", "event", "n_pv")}
+        here = step.jets.event == number
+        collections = {
+            name: {column: flat[offsets[number] : offsets[number + 1]] for column, (flat, offsets) in fields.items()}
+            for name, fields in deposits.items()
+        }
+        file.write(identity, {**collections, "jets": {name: column[here] for name, column in columns.items()}})
+
+
+def _ragged(values: ak.Array) -> tuple[NDArray, NDArray[np.int64]]:
+    """Flat values and where each event's begin."""
+    counts = ak.to_numpy(ak.num(values))
+    return ak.to_numpy(ak.flatten(values)), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

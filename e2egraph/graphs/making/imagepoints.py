@@ -1,0 +1,97 @@
+"""Points of image files → point clouds: the counterpart of ``nodes`` for sources without events."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.detector import geometry
+from e2egraph.detector.channels import LARGEST_NUMBER, channels
+from e2egraph.errors import InputError
+from e2egraph.events.schema import ImagePoints, Missing, PointSource
+from e2egraph.graphs.making.nodes import finish_nodes
+from e2egraph.graphs.making.pixels import inside_pixel
+from e2egraph.graphs.storage.columns import BEFORE, NODE_TYPES, variable_columns
+from e2egraph.graphs.storage.pointclouds import PointClouds
+from e2egraph.tasks.objects.objects import Objects
+from e2egraph.tasks.task import TaskConfig
+
+_GIVEN_LATER = ("label", "weight", "split")
+
+
+def check_image_source(source: PointSource, task: TaskConfig) -> None:
+    """Fail at once, naming file and image channel, when the images lack what the task needs or there are none."""
+    here = {channel.name for channel in source.channels}
+    absent = [name for name in task.inputs.channels if name not in here]
+    if absent:
+        has = ",".join(channel.name for channel in sorted(source.channels))
+        raise InputError(
+            f"{source.path}: no image channel for {', '.join(absent)}, which task '{task.name}' needs; give images "
+            f"that have it, or --set inputs.channels=[{has}]."
+        )
+    if source.n_jets == 0:
+        raise InputError(f"{source.path}: holds no jets; leave it out.")
+
+
+def image_objects(columns: dict[str, NDArray], task: TaskConfig) -> Objects:
+    """Objects of an image file with every plain column of the task's kind, 0 where the file holds nothing.
+
+    Each is an event of its own: which ones share an event is not known. Columns of ``read_jets`` that are none of a
+    shard's (such as ``gen_mass``) come along, and can be targets of a task.
+    """
+    size = len(next(iter(columns.values()))) if columns else 0
+    types = {name: kind for name, kind in BEFORE.items() if name not in _GIVEN_LATER} | dict(task.object_kind.columns)
+    made: dict[str, NDArray] = {name: np.zeros(size, kind) for name, kind in (types | {"n_pv": "uint16"}).items()}
+    made |= {name: columns[name].astype(kind) for name, kind in types.items() if name in columns}
+    made |= {name: columns[name].astype(np.int64) for name in ("seed_ieta", "seed_iphi") if name in columns}
+    made |= {name: values for name, values in columns.items() if name not in made}
+    return task.object_kind.from_columns(made)
+
+
+def image_cuts(objects: Objects, task: TaskConfig, missing: Missing) -> dict[str, NDArray[np.bool_]]:
+    """Name of each cut → the objects [J] that pass it; without the cuts on quantities the file lacks.
+
+    Image files hold objects that were selected when they were made; what they lack is listed in the manifest.
+    """
+    kind = task.object_kind
+    passed = kind.cuts(objects, task.object)
+    return {name: cut for name, cut in passed.items() if kind.cut_needs.get(name) not in missing}
+
+
+def image_clouds(points: ImagePoints, objects: Objects, task: TaskConfig) -> tuple[PointClouds, dict[str, int]]:
+    """Point clouds of the selected objects and what became of their nodes, as ``nodes.make_nodes``.
+
+    ``objects``: some of ``image_objects(points.jets)``; ``objects.event`` is the index in ``points``. A node lies in
+    the middle of its pixel; variables that images cannot hold are 0. Pixels whose value is 0 while another plane's is
+    not (an impact parameter, a time) are kept unless a threshold is set for their channel.
+    """
+    ends = np.cumsum(points.counts)
+    counts = points.counts[objects.event]
+    first = (ends - points.counts)[objects.event]
+    starts = np.cumsum(counts) - counts
+    index = np.repeat(first - starts, counts) + np.arange(int(counts.sum()))
+    rows, columns = points.rows[index], points.columns[index]
+    region = task.network_inputs.region
+    owner = np.repeat(np.arange(len(objects)), counts)
+    inside = (np.abs(rows) <= region.half_rows) & (np.abs(columns) <= region.half_columns)
+    rows, columns, index, owner = rows[inside], columns[inside], index[inside], owner[inside]
+    channel = points.channel[index]
+    radius = np.zeros(LARGEST_NUMBER + 1)
+    for member in channels().values():
+        radius[member] = member.radius
+    given: dict[str, NDArray] = {
+        "rho": radius[channel],
+        **{name: values[index] for name, values in points.variables.items()},
+    }
+    made: dict[str, NDArray] = {
+        "owner": owner,
+        "deta": inside_pixel(rows * geometry.ETA_PITCH, rows, geometry.ETA_PITCH),
+        "dphi": inside_pixel(columns * geometry.PHI_PITCH, columns, geometry.PHI_PITCH),
+        "channel": channel.astype(NODE_TYPES["channel"]),
+    }
+    zeros = np.zeros(len(index))
+    made |= {name: given.get(name, zeros).astype(np.float32) for name in variable_columns(task.network_inputs)}
+    others = [values[index] != 0 for name, values in points.variables.items() if name != "value"]
+    informative = np.logical_or.reduce(others) if others else np.zeros(len(index), bool)
+    no_threshold = ~np.isin(channel, [task.numbers[name] for name in task.inputs.thresholds])
+    return finish_nodes(made, objects, task, exempt=(made["value"] == 0) & informative & no_threshold)

@@ -1,0 +1,180 @@
+"""``manifest.json``: what a data set holds, from what and how it was made; reading refuses what does not match it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Any
+
+from e2egraph.errors import InputError, UsageError
+from e2egraph.files import write_json
+from e2egraph.graphs.storage.columns import object_types
+from e2egraph.tasks.inputs import Inputs, read_inputs
+from e2egraph.tasks.objectives.objective import Objective, make_objective
+from e2egraph.tasks.objects.registry import kinds
+from e2egraph.tasks.task import import_extensions
+
+MANIFEST_NAME = "manifest.json"
+SCHEMA_VERSION = 2
+
+# (path, inode, size, time of change) of a shard → the SHA-256 that this process found.
+_hashed: dict[tuple[str, int, int, int], str] = {}
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One input: the ``sample`` it belongs to and the class that is given for (None: particles decide); ``size`` in
+    bytes; ``weight`` of each of its events, next to what the generator gives them."""
+
+    sample: str
+    of_class: str | None
+    path: str
+    size: int
+    sha256: str
+    events: int = 0
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    """An input left out by ``--skip-bad-files`` and why; ``sha256`` is empty where the file was bad from the start."""
+
+    sample: str
+    path: str
+    reason: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One Parquet file of the data set; ``size`` in bytes."""
+
+    name: str
+    sample: str
+    jets: int
+    nodes: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of ``manifest.json``.
+
+    ``classes`` in label order; ``configuration``: the whole task; ``network_inputs``: what networks read;
+    ``cutflow``: sample → step → objects left after it; ``removed``: sample → cut → objects it removed; ``counts``:
+    class → split → objects; ``nodes``: sample → ``nodes.node_outcomes`` → deposits in the regions of its objects;
+    ``skipped``: inputs left out; ``duplicates``: events that stand more than once, where that was allowed;
+    ``missing``: what inputs could not fill (such columns hold 0); ``source``: how inputs were read (``SourceOptions``).
+    """
+
+    schema_version: int
+    software_version: str
+    task: str
+    classes: list[str]
+    configuration: dict[str, Any]
+    configuration_sha256: str
+    network_inputs: Inputs
+    inputs: list[InputFile]
+    shards: list[Shard]
+    cutflow: dict[str, dict[str, int]]
+    counts: dict[str, dict[str, int]]
+    skipped: list[SkippedFile]
+    missing: list[str] = field(default_factory=list)
+    removed: dict[str, dict[str, int]] = field(default_factory=dict)
+    nodes: dict[str, dict[str, int]] = field(default_factory=dict)
+    duplicates: int = 0
+    source: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Channel name → number in the shards."""
+        return {channel.name: channel.number for channel in self.network_inputs.channels}
+
+    @cached_property
+    def objective(self) -> Objective:
+        """What is learnt. UsageError when it needs an extension that cannot be imported."""
+        origin = f"task {self.task}"
+        import_extensions(self.configuration.get("extensions") or (), origin)
+        return make_objective(self.configuration["objective"], origin)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the targets stored, without their prefix."""
+        return self.objective.target_names
+
+    @property
+    def object_columns(self) -> tuple[str, ...]:
+        """Plain columns of the shards, in order."""
+        return tuple(object_types(kinds()[self.configuration["object"]["kind"]], self.targets))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the shards' own hashes: identifies the data set's content."""
+        return sha256("\n".join(f"{shard.name} {shard.sha256}" for shard in self.shards).encode()).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, read in blocks."""
+    with path.open("rb") as stream:
+        return file_digest(stream, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Path:
+    """Write ``manifest.json`` next to its name and rename it, so that it is there whole or not at all."""
+    path = folder / MANIFEST_NAME
+    write_json(path, asdict(manifest))
+    return path
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check a data set: its manifest, and presence, size and SHA-256 of its shards; else InputError.
+
+    A process hashes a shard once, as long as the file's size and time of change stay the same.
+    """
+    path = folder / MANIFEST_NAME
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such data set; make it with 'e2egraph build-graphs --output {folder}'.")
+    if not path.is_file():
+        raise InputError(f"{folder}: not a complete data set ({MANIFEST_NAME} is missing); run build-graphs again.")
+    try:
+        content = json.loads(path.read_text())
+        version = content["schema_version"]
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: damaged manifest; build the data set again.") from error
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: schema version {version}, but this e2egraph reads {SCHEMA_VERSION}; build the data set again in "
+            "another folder, or use the e2egraph that made it."
+        )
+    try:
+        inputs = [InputFile(**entry) for entry in content.pop("inputs")]
+        shards = [Shard(**entry) for entry in content.pop("shards")]
+        skipped = [SkippedFile(**entry) for entry in content.pop("skipped")]
+        networks = read_inputs(content.pop("network_inputs"), str(path))
+        manifest = Manifest(inputs=inputs, shards=shards, skipped=skipped, network_inputs=networks, **content)
+    except (KeyError, TypeError, UsageError) as error:
+        raise InputError(f"{path}: damaged manifest ({error}); build the data set again.") from error
+    for shard in manifest.shards:
+        file = folder / shard.name
+        if not file.is_file():
+            raise InputError(f"{file}: shard missing from the data set; build it again.")
+        if file.stat().st_size != shard.size:
+            raise InputError(f"{file}: shard altered after the build (size differs); build the data set again.")
+    verify_shards(folder, manifest)
+    return manifest
+
+
+def verify_shards(folder: Path, manifest: Manifest) -> None:
+    """Compare every shard with its SHA-256; InputError names the first that was altered."""
+    for shard in manifest.shards:
+        path = folder / shard.name
+        state = path.stat()
+        seen = (str(path.absolute()), state.st_ino, state.st_size, state.st_mtime_ns)
+        if _hashed.get(seen) != shard.sha256:
+            _hashed[seen] = sha256_of(path)
+        if _hashed[seen] != shard.sha256:
+            raise InputError(f"{path}: shard altered after the build (SHA-256 differs); build the data set again.")

@@ -1,0 +1,1 @@
+"""What Pythia makes: processes, settings, pile-up, particles and their record."""

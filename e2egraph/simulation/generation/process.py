@@ -1,0 +1,76 @@
+"""A physics process: what Pythia generates, what truth is kept, and the pile-up laid over it (configs/processes)."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field, model_validator
+
+from e2egraph.config import configuration
+from e2egraph.simulation.generation.generator_files import named_file
+
+# What every text in the SLHA format has.
+_SLHA_LINE = re.compile(r"^\s*(block|decay)\s", re.IGNORECASE | re.MULTILINE)
+
+
+@configuration
+class GeneratorConfig:
+    """What Pythia 8 generates.
+
+    ``energy``: centre-of-mass energy [GeV]. ``pt_hat_minimum``, ``pt_hat_maximum``: limits on the p̂T of the hard
+    2 → 2 scattering [GeV]; None leaves Pythia's own. ``settings``: lines of Pythia settings (pythia.org/latest-manual).
+    ``slha``: masses, mixings and decays of new particles as text in the SUSY Les Houches Accord's format
+    (arXiv:hep-ph/0311123, arXiv:0801.0045); a YAML or ``--set`` may name a file instead, which is then read.
+    """
+
+    energy: float = Field(default=8000.0, gt=0)
+    pt_hat_minimum: float | None = Field(default=None, ge=0)
+    pt_hat_maximum: float | None = Field(default=None, gt=0)
+    settings: tuple[str, ...]
+    slha: str | None = None
+
+    @model_validator(mode="after")
+    def _one_slha(self) -> GeneratorConfig:
+        if self.slha is None:
+            return self
+        if _SLHA_LINE.search(self.slha) is None:
+            raise ValueError("slha holds no BLOCK and no DECAY; give text or a file in the SLHA format")
+        if any(named_file(line)[0] == "slha:file" for line in self.settings):
+            raise ValueError("slha and the setting SLHA:file are both given; keep one")
+        return self
+
+
+@configuration
+class TruthConfig:
+    """Which generator particles are stored and can be linked to.
+
+    Always kept: the hard process with its resonances and their decay products (Pythia status 22 and 23), and the
+    last copy of every b or c hadron and τ. Besides those, final-state particles of the hard collision with pT above
+    ``final_state_min_pt`` [GeV] and |η| below ``final_state_max_eta``.
+    """
+
+    final_state_min_pt: float = Field(default=0.2, ge=0)
+    final_state_max_eta: float = Field(default=3.0, gt=0)
+
+
+@configuration
+class PileUpConfig:
+    """Additional pp collisions in the same bunch crossing (in time only).
+
+    ``mean``: Poisson mean of their number. ``pool_events``: minimum-bias events generated once a run and re-used, each
+    time turned by a random angle and set at a random vertex. ``process``: the process YAML that generates them.
+    """
+
+    mean: float = Field(default=10.0, ge=0)
+    pool_events: int = Field(default=1000, ge=1)
+    process: str = "minimum_bias"
+
+
+@configuration
+class ProcessConfig:
+    """One process: a YAML of ``configs/processes``."""
+
+    title: str
+    generator: GeneratorConfig
+    truth: TruthConfig = Field(default_factory=TruthConfig)
+    pile_up: PileUpConfig = Field(default_factory=PileUpConfig)

@@ -1,0 +1,1 @@
+"""What the detector sees of particles: tracks, hits, vertices, showers."""

@@ -1,0 +1,133 @@
+"""Whether a run in a folder is the one now asked for, and from where it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from e2egraph.config import as_dict, digest
+from e2egraph.errors import InputError
+from e2egraph.models.registry import ModelConfig
+from e2egraph.training.recipe import Recipe, what_decides
+from e2egraph.training.runs.checkpoint import LAST, SUFFIX, read_latest
+from e2egraph.training.runs.run_folder import CHECKPOINTS, CONFIG, DataIdentity, holds_unfinished_run, read_run
+
+_OTHERWISE = "give the run's own settings, choose another --output, or begin again with --restart"
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """What decides the weights a training ends with."""
+
+    model: ModelConfig
+    recipe: Recipe
+    seed: int
+    data: DataIdentity
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its dotted name."""
+        recipe = what_decides(self.recipe)
+        content = {
+            "model": as_dict(self.model),
+            **recipe,
+            "objective": self.data.configuration["objective"],
+            "--seed": self.seed,
+            "data set": self.data.digest,
+        }
+        return dict(_flat(content))
+
+    @property
+    def digest(self) -> str:
+        return digest(self.settings)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where a training begins: ``checkpoint`` None for the beginning; ``found`` says that a run was in the folder."""
+
+    found: bool = False
+    checkpoint: dict[str, Any] | None = None
+    remarks: list[str] = field(default_factory=list)
+
+
+def find_beginning(folder: Path, identity: RunIdentity, restart: bool) -> Beginning:
+    """Look into ``folder`` without touching it.
+
+    InputError: it holds a finished run, something else, a run of other settings, model, seed or data (named), or
+    checkpoints that cannot be used.
+    """
+    if not holds_unfinished_run(folder):
+        return Beginning()
+    if restart:
+        return Beginning(found=True)
+    checkpoint, remarks = read_latest(folder / CHECKPOINTS)
+    if checkpoint is None:
+        return Beginning(found=True)
+    info = read_run(folder)
+    there = RunIdentity(info.model, info.recipe, info.seed, info.data).settings
+    now = identity.settings
+    for name in [*there, *(name for name in now if name not in there)]:
+        if there.get(name) != now.get(name):
+            raise InputError(
+                f"{folder}: holds an unfinished run with another {name} ({_short(there.get(name))} there, "
+                f"{_short(now.get(name))} now); {_OTHERWISE}."
+            )
+    path = folder / CHECKPOINTS / f"{LAST}{SUFFIX}"
+    if not isinstance(checkpoint.get("resume"), dict):
+        raise InputError(f"{path}: made by a version that could not go on; begin again with --restart.")
+    if checkpoint.get("identity") != identity.digest:
+        raise InputError(f"{path}: belongs to another run than {folder / CONFIG} says; begin again with --restart.")
+    try:
+        position = checkpoint["resume"]["position"]
+        remarks.append(f"goes on at epoch {position['epoch'] + 1}, batch {position['batch']}")
+    except (KeyError, TypeError) as error:
+        raise does_not_fit(folder) from error
+    remarks += _other_rounding(info.recipe, identity.recipe)
+    return Beginning(found=True, checkpoint=checkpoint, remarks=remarks)
+
+
+def does_not_fit(folder: Path) -> InputError:
+    """What to say of a whole checkpoint of the run in ``folder`` whose content this version cannot use."""
+    return InputError(
+        f"{folder / CHECKPOINTS}: the checkpoint does not fit this version of the model; begin again with --restart."
+    )
+
+
+def _other_rounding(there: Recipe, now: Recipe) -> list[str]:
+    """A remark on each setting that is another now and moves the last bits of what is computed."""
+    changes = (
+        (
+            "training.accumulate",
+            there.training.accumulate,
+            now.training.accumulate,
+            "steps (batch norms see the parts)",
+        ),
+        (
+            "data.evaluation_batch_size",
+            there.data.evaluation_batch_size,
+            now.data.evaluation_batch_size,
+            "validation",
+        ),
+    )
+    return [
+        f"{name} is {new} from here on, {old} before: the same {what}, but not to the last bit"
+        for name, old, new, what in changes
+        if old != new
+    ]
+
+
+def _flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    items: list[tuple[str, Any]] = []
+    for name, value in content.items():
+        if isinstance(value, dict) and value:
+            items += _flat(value, f"{prefix}{name}.")
+        else:
+            items.append((f"{prefix}{name}", value))
+    return items
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"

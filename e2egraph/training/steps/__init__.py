@@ -1,0 +1,1 @@
+"""The loop of training: steps, epochs, optimizer, schedule, what watches them."""
