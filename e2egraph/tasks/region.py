@@ -7,12 +7,19 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from e2egraph.config import configuration
-from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, ECAL_COLUMNS, ECAL_ROWS, ETA_PITCH, PHI_PITCH
+from e2egraph.detector.geometry import (
+    CRYSTALS_PER_TOWER,
+    ECAL_COLUMNS,
+    ECAL_ROWS,
+    ETA_PITCH,
+    PHI_PITCH,
+    WINDOW_HALF_WIDTH,
+)
 
 Centre = Literal["tower", "crystal", "none"]
 
 # The window of the end-to-end papers (arXiv:1807.11916, §3): the centre crystal and 62 on either side.
-JET_HALF_WINDOW = 62
+JET_HALF_WINDOW = WINDOW_HALF_WIDTH
 
 
 @configuration

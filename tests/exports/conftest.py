@@ -24,7 +24,7 @@ from e2egraph.tasks.task import TaskConfig, load_task, make_task
 from e2egraph.tasks.variables import NodeVariable, Scale, Variable
 from tests.all_inputs import INPUTS
 from tests.export.bundles import CLASSES, JetLinear, export, two_layers
-from tests.exports.cpp_build import SANITIZERS, build_program, build_runner, fetch_dependencies, made_once
+from tests.exports.cpp_build import CPP, SANITIZERS, build_program, build_runner, fetch_dependencies, made_once
 
 # Made-up jets: of any pT and anywhere in η, nearly to the image's edge.
 LOOSE = ("object.pt_min=0", "object.abs_eta_max=9", "object.edge_towers=1", "resampling=null")
@@ -43,6 +43,16 @@ def cpp_dependencies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runner(tmp_path_factory: pytest.TempPathFactory, cpp_dependencies: Path) -> Path:
     """e2e_infer, built by the README's command."""
     return made_once(tmp_path_factory, "e2e_infer", lambda output: build_runner(cpp_dependencies, output))
+
+
+@pytest.fixture(scope="session")
+def own_runner(tmp_path_factory: pytest.TempPathFactory, cpp_dependencies: Path) -> Path:
+    """e2e_infer built together with own_variables.cc."""
+    own = str(Path(__file__).with_name("own_variables.cc"))
+    source = CPP / "runner" / "e2e_infer.cc"
+    return made_once(
+        tmp_path_factory, "own_runner", lambda output: build_program(source, output, cpp_dependencies, own)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from e2egraph.tasks.objects.jet import KIND
 from e2egraph.tasks.region import JET_REGION
 from tests.export.bundles import CLASS_AND_MASS, MASS_AND_PT, export
 from tests.exports.conftest import about, bundle_for, jet_linear_network, made_up_task
-from tests.exports.cpp_build import CPP, build_program, made_once
 from tests.exports.cpp_events import Collections, awkward_event, with_values, write_events
 from tests.exports.cpp_files import infer
 from tests.exports.cpp_oracle import compare
@@ -125,16 +124,6 @@ def test_a_jet_that_the_selection_refuses_has_no_prediction(runner: Path, tmp_pa
     found = infer(runner, bundle, write_events(tmp_path / "events.e2e", [event]), tmp_path)
     assert [row["cut"] for row in found.rows.values()] == ["none", "pt", "none", "none"]
     assert [row["predicted_gen_pt"] == "" for row in found.rows.values()] == [False, True, False, False]
-
-
-@pytest.fixture(scope="module")
-def own_runner(tmp_path_factory: pytest.TempPathFactory, cpp_dependencies: Path) -> Path:
-    """e2e_infer built together with own_variables.cc."""
-    own = str(Path(__file__).with_name("own_variables.cc"))
-    source = CPP / "runner" / "e2e_infer.cc"
-    return made_once(
-        tmp_path_factory, "own_runner", lambda output: build_program(source, output, cpp_dependencies, own)
-    )
 
 
 def test_a_channel_from_outside_needs_nothing_in_cpp(own_rows: None, runner: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from e2egraph.detector import geometry
 from e2egraph.detector.channels import Channel, channels, hit_channels
-from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, WINDOW_HALF_WIDTH, WINDOW_SIZE
+from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, WINDOW_SIZE
 from e2egraph.errors import InputError
 from e2egraph.events.schema import COLLECTIONS, ImagePoints, Missing
 from e2egraph.events.sources.dense import MOST_HITS, not_counts
@@ -281,7 +281,7 @@ def _nodes(
 
 
 def _empty() -> _Nodes:
-    nodes = _nodes(Channel.TRACK, *(np.zeros(0, np.int64) for _ in range(3)), size=2 * WINDOW_HALF_WIDTH + 1)
+    nodes = _nodes(Channel.TRACK, *(np.zeros(0, np.int64) for _ in range(3)), size=WINDOW_SIZE)
     return {name: column for name, column in nodes.items() if name != "jet"}
 
 
