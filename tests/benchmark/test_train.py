@@ -61,10 +61,11 @@ def test_rates_and_costs_of_each_model_are_recorded(data, tmp_path, capsys):
     found = {(r["case"], r["metric"]): r for r in records}
 
     table = read_table(data)
+    inputs, outputs = table.manifest.network_inputs, table.manifest.objective.outputs
     counts = np.sort(table.columns["n_nodes"][table.jets_of("train")])
     n = int(counts[len(counts) // 2])
     for name in ("gravnet", "resnet15"):
-        expected = cost(build_model(load_model_config(name), 2), jets([n]))
+        expected = cost(build_model(load_model_config(name), inputs, outputs), jets([n], inputs=inputs))
         assert found[name, "parameters"]["value"] == expected.parameters
         assert found[name, "forward_flops_per_jet"]["value"] == expected.flops
         assert found[name, "forward_flops_per_jet"]["n"] == n
