@@ -47,7 +47,7 @@ class JetDataset(Dataset):
         super().__init__()
         self.table = read_table(Path(folder))
         self.numbers = self.table.jets_of(split)
-        self.inputs = self.table.manifest.network_inputs
+        self.inputs = self.table.inputs
         self.targets = self.table.manifest.targets
         self._selection = nodes or NodeSelection()
         self.sizes = self.table.node_counts(self._selection)

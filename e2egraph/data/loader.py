@@ -17,7 +17,6 @@ from e2egraph.data.sampler import EpochPlan, OwnPool, evaluation_plan, own_pools
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable
 from e2egraph.data.training_jets import training_jets
-from e2egraph.graphs.making.nodeselection import select_nodes
 from e2egraph.graphs.storage.columns import TARGET_PREFIX
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
 from e2egraph.tasks.inputs import Inputs
@@ -48,7 +47,7 @@ class JetLoader:
     ) -> None:
         self.plan, self._share, self._start = plan, share, start
         self._table, self._options, self._targets, self._pin = table, options, tuple(targets), pin
-        self._inputs = table.manifest.network_inputs
+        self._inputs = table.inputs
         self._prefetch = Prefetch(self._batches, options.prefetch_batches)
 
     def __len__(self) -> int:
@@ -166,15 +165,15 @@ def read_jets(
 ) -> tuple[Integers, PointClouds]:
     """The jets of row groups ``groups`` (at least one) that are in ``wanted`` (sorted): their numbers and nodes.
 
-    All nodes that are stored, or those of ``selection``.
+    All nodes of the task that the table is read for, or of these those of ``selection``.
     """
     selection = selection or NodeSelection()
     # A selection may decide by a column that no network reads.
-    columns = list(dict.fromkeys([*columns, *selection.columns]))
+    columns = list(dict.fromkeys([*columns, *table.deciding(selection)]))
     chosen, parts = [], []
     for group in groups.tolist():
         first, last = np.searchsorted(wanted, table.group_first[group : group + 2])
         chosen.append(wanted[first:last])
         jets = table.read_group(group, columns).take(wanted[first:last] - table.group_first[group])
-        parts.append(select_nodes(jets, selection, table.manifest.numbers))
+        parts.append(table.select(jets, selection))
     return np.concatenate(chosen), concatenate(parts)

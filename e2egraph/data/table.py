@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from e2egraph.config import digest
 from e2egraph.data.scores import IDENTITY
 from e2egraph.errors import InputError
-from e2egraph.graphs.making.nodeselection import check_available, select_nodes
+from e2egraph.graphs.making.nodeselection import built_with, check_available, select_nodes
 from e2egraph.graphs.storage.columns import SPLITS
 from e2egraph.graphs.storage.manifest import Manifest, read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.graphs.storage.shards import open_shard, plain_values, read_row_groups
+from e2egraph.tasks.inputs import Inputs, numbered
 from e2egraph.tasks.nodeselection import NodeSelection
 
 Integers = NDArray[np.int64]
@@ -27,7 +28,8 @@ class JetTable:
     """J jets in R row groups, in data set order (shards as the manifest lists them).
 
     ``columns``: name → [J]. Row group r is number ``group_number[r]`` of shard ``group_shard[r]`` and holds jets
-    ``group_first[r] : group_first[r + 1]``.
+    ``group_first[r] : group_first[r + 1]``. ``inputs``: what is read of the nodes, ``task_nodes``: which nodes, before
+    any selection of a run: all that is stored, unless ``read_by`` a network of another data set.
     """
 
     folder: Path
@@ -36,6 +38,8 @@ class JetTable:
     group_shard: Integers
     group_number: Integers
     group_first: Integers
+    inputs: Inputs
+    task_nodes: NodeSelection = field(default_factory=NodeSelection)
     _counts: dict[str, Integers] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -63,6 +67,28 @@ class JetTable:
         """Row group of each jet."""
         return np.searchsorted(self.group_first, numbers, side="right") - 1
 
+    def read_by(self, inputs: Inputs, of_task: NodeSelection) -> JetTable:
+        """The same jets for a network that reads ``inputs`` of the nodes of a task, found by name.
+
+        Whether they are there is not checked (``fit.check_inputs``).
+        """
+        own = built_with(self.manifest)
+        channels = of_task.channels or inputs.channel_names
+        alike = replace(of_task, channels=None) == replace(own, channels=None) and set(channels) >= set(
+            own.channels or self.manifest.numbers
+        )
+        nodes = NodeSelection() if alike else replace(of_task.among(self.manifest.numbers), channels=list(channels))
+        return replace(self, inputs=numbered(inputs, self.manifest.numbers), task_nodes=nodes)
+
+    def select(self, clouds: PointClouds, selection: NodeSelection) -> PointClouds:
+        """The nodes of ``selection``, of those of the task; ``deciding`` columns must have been read."""
+        numbers = self.manifest.numbers
+        return select_nodes(select_nodes(clouds, self.task_nodes, numbers), selection, numbers)
+
+    def deciding(self, selection: NodeSelection) -> list[str]:
+        """Node columns that ``select`` decides by."""
+        return list(dict.fromkeys([*self.task_nodes.columns, *selection.columns]))
+
     def node_counts(self, selection: NodeSelection) -> Integers:
         """Nodes of each jet that ``selection`` leaves, [J].
 
@@ -76,14 +102,13 @@ class JetTable:
         return self._counts[key]
 
     def _count(self, selection: NodeSelection) -> Integers:
-        if not selection.columns:
+        columns = self.deciding(selection)
+        if not columns:
             stored = self.columns["n_nodes"].astype(np.int64)
-            return stored if selection.cap is None else np.minimum(stored, selection.cap)
-        columns = list(selection.columns)
+            caps = [cap for cap in (self.task_nodes.cap, selection.cap) if cap is not None]
+            return np.minimum(stored, min(caps)) if caps else stored
         groups = range(len(self.group_number))
-        counts = [
-            select_nodes(self.read_group(group, columns), selection, self.manifest.numbers).counts for group in groups
-        ]
+        counts = [self.select(self.read_group(group, columns), selection).counts for group in groups]
         return np.concatenate(counts) if counts else np.empty(0, np.int64)
 
     def read_group(self, group: int, columns: list[str]) -> PointClouds:
@@ -135,4 +160,5 @@ def read_table(folder: Path, extra: tuple[str, ...] = ()) -> JetTable:
         group_shard=np.array(shard_of, np.int64),
         group_number=np.array(number_of, np.int64),
         group_first=np.concatenate([[0], np.cumsum(jets_of)]).astype(np.int64),
+        inputs=manifest.network_inputs,
     )

@@ -11,16 +11,17 @@ from e2egraph.config import as_dict
 from e2egraph.data.parts import PARTS
 from e2egraph.data.scores import target_columns, write_scores
 from e2egraph.data.share import ALONE, Share
-from e2egraph.data.table import JetTable, read_table
+from e2egraph.data.table import JetTable
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED
 from e2egraph.evaluation.objectives.evaluation import Measured, evaluation_of
 from e2egraph.evaluation.pages.page import REPORT_NAME
-from e2egraph.evaluation.predictions import predict_all
+from e2egraph.evaluation.predictions import predict_all, read_for
 from e2egraph.evaluation.significance.evaluation import plan, planned_significance
 from e2egraph.evaluation.significance.results import Significance
 from e2egraph.evaluation.significance.write import remove_significance, write_significance
 from e2egraph.files import write_json
+from e2egraph.graphs.storage.manifest import Manifest, read_manifest
 from e2egraph.models.registry import parameter_count
 from e2egraph.tasks.objectives.description import difference
 from e2egraph.tasks.objectives.objective import stored
@@ -88,8 +89,8 @@ def evaluate_share(
     network, info = load_run(run)
     folder = Path(info.data.folder) if data is None else data
     judge = evaluation_of(info.objective)
-    table = read_table(folder, extra=(*judge.quantities, *target_columns(info.objective.target_names)))
-    check_same_objective(folder, table, info)
+    check_same_objective(folder, read_manifest(folder), info)
+    table = read_for(info, folder, (*judge.quantities, *target_columns(info.objective.target_names)))
     target = run if output is None else output
     _check_output(target, run)
     planned = None if analysis is None else plan(analysis, table, split)
@@ -135,9 +136,9 @@ def evaluate_share(
     )
 
 
-def check_same_objective(folder: Path, table: JetTable, info: RunInfo) -> None:
+def check_same_objective(folder: Path, manifest: Manifest, info: RunInfo) -> None:
     """InputError unless the data set has the objective that the run was trained for."""
-    differing = difference(stored(table.manifest.objective), stored(info.objective))
+    differing = difference(stored(manifest.objective), stored(info.objective))
     if differing is not None:
         theirs, own = differing
         raise InputError(

@@ -12,6 +12,7 @@ from torch import nn
 
 from e2egraph import __version__
 from e2egraph.config import as_dict
+from e2egraph.data.fit import check_inputs
 from e2egraph.data.loader import evaluation_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.parts import scores_of_all
@@ -20,7 +21,6 @@ from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.graphs.storage.manifest import Manifest, read_manifest, sha256_of
-from e2egraph.tasks.inputs import difference
 from e2egraph.tasks.objectives.objective import Objective
 from e2egraph.training.objectives.learning import make_learning
 from e2egraph.training.runs.checkpoint import BEST, SUFFIX
@@ -94,13 +94,13 @@ def predict_run(run: Path, data: Path, output: Path, split: str | None = None, s
     """Score a data set, or one split of it, with a run's best weights into ``scores.parquet`` form; number of jets.
 
     Of several processes the one that finishes last writes the file, the others return None. InputError: not a run,
-    data set missing, damaged or one that the network cannot read (``check_readable``), an empty split.
+    data set missing, damaged or one that the network cannot read (``read_for``), other classes, an empty split.
     """
     network, info = load_run(run)
     manifest = read_manifest(data)
-    check_readable(info, data, manifest)
+    check_classes(info, data, manifest)
     known = [name for name in info.objective.target_names if name in manifest.targets]
-    table = read_table(data, target_columns(known))
+    table = read_for(info, data, target_columns(known))
     scores = predict_all(network, info, table, output, split, share)
     if scores is None:
         return None
@@ -109,16 +109,23 @@ def predict_run(run: Path, data: Path, output: Path, split: str | None = None, s
     return len(scores)
 
 
-def check_readable(info: RunInfo, folder: Path, manifest: Manifest) -> None:
-    """InputError unless the run's network can score the data set ``folder``: the same inputs and, where it predicts
-    classes, the same classes.
+def read_for(info: RunInfo, folder: Path, extra: tuple[str, ...] = ()) -> JetTable:
+    """The data set ``folder`` with the inputs and nodes of the run's network, found by name.
+
+    ``extra``: plain columns. InputError as ``table.read_table``, or when it lacks what the network reads
+    (``fit.check_inputs``).
+    """
+    table = read_table(folder, extra)
+    of_run = info.recipe.data.nodes
+    check_inputs(folder, table.manifest, info.inputs, info.task_selection, of_run, info.folder)
+    return table.read_by(info.inputs, info.task_selection)
+
+
+def check_classes(info: RunInfo, folder: Path, manifest: Manifest) -> None:
+    """InputError unless a network that predicts classes has those of the data set ``folder``.
 
     A quantity may be predicted for objects of any task.
     """
-    if (other := difference(manifest.network_inputs, info.inputs)) is not None:
-        raise InputError(
-            f"{folder}: its inputs are not those of {info.folder} ({other}); give a data set that has them."
-        )
     classes, known = tuple(manifest.classes), info.objective.class_names
     if classes != known and any(head.activation == "softmax" for head in info.outputs.heads):
         raise InputError(

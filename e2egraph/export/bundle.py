@@ -16,7 +16,7 @@ from e2egraph.config import validate
 from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.storage.manifest import sha256_of
 from e2egraph.tasks.inputs import POINT_NAMES, Inputs, read_inputs
-from e2egraph.tasks.nodeselection import NodeSelection
+from e2egraph.tasks.nodeselection import NodeSelection, of_task
 from e2egraph.tasks.objectives.description import Stored, class_names, signal_name
 from e2egraph.tasks.outputs import Head, Outputs
 
@@ -78,9 +78,7 @@ class BundleInfo:
     @property
     def task_selection(self) -> NodeSelection:
         """Which deposits the task makes nodes of."""
-        content = self.configuration["inputs"]
-        names = [item.name for item in fields(NodeSelection) if item.name in content]
-        return validate(NodeSelection, {name: content[name] for name in names}, f"task {self.task}, inputs")
+        return of_task(self.configuration, f"task {self.task}")
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -65,10 +65,9 @@ def variant_jets(data: Path, selection: NodeSelection) -> VariantJets:
 
 
 def _spread(table: JetTable, split: str, number: int, selection: NodeSelection) -> PointClouds:
-    manifest = table.manifest
     numbers = table.jets_of(split)
     wanted = numbers[np.unique(np.linspace(0, len(numbers) - 1, number).round().astype(np.int64))]
-    columns = columns_for(manifest.network_inputs, manifest.targets)
+    columns = columns_for(table.inputs, table.manifest.targets)
     return read_jets(table, np.unique(table.group_of(wanted)), wanted, columns, selection)[1]
 
 

@@ -25,7 +25,7 @@ from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from e2egraph.inference.batches import batches_by_length
 from e2egraph.inference.fit import check_fit
 from e2egraph.inference.session import Bundle
-from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.inputs import Inputs, numbered
 
 Progress = Callable[[int, int], None]
 
@@ -141,11 +141,7 @@ class _Reader:
     @cached_property
     def inputs(self) -> Inputs:
         """The bundle's, channels with the numbers that they have in this data set."""
-        numbers = self.manifest.numbers
-        channels = (
-            replace(known, number=numbers.get(known.name, known.number)) for known in self.bundle.inputs.channels
-        )
-        return replace(self.bundle.inputs, channels=tuple(channels))
+        return numbered(self.bundle.inputs, self.manifest.numbers)
 
     @cached_property
     def targets(self) -> tuple[str, ...]:

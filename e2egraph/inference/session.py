@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,6 @@ from e2egraph.graphs.making.nodeselection import select_nodes
 from e2egraph.graphs.storage.manifest import sha256_of
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.inputs import Inputs
-from e2egraph.tasks.nodeselection import NodeSelection
 
 Float32s = NDArray[np.float32]
 
@@ -80,7 +79,7 @@ class Bundle:
         """
         numbers = numbers or self.inputs.numbers
         info = self.metadata.info
-        of_task = select_nodes(clouds, of_channels(info.task_selection, numbers), numbers)
+        of_task = select_nodes(clouds, info.task_selection.among(numbers), numbers)
         return select_nodes(of_task, replace(info.node_selection, cap=None), numbers)
 
     def feeds(self, jets: DenseArrays) -> dict[str, Float32s]:
@@ -130,14 +129,6 @@ class Bundle:
         if name not in self.metadata.outputs.tensors:
             raise ValueError(f"{self.folder} gives {', '.join(self.metadata.outputs.tensors)}, and no {name}")
         return self.outputs(jets, [name])[name]
-
-
-def of_channels(selection: NodeSelection, names: Collection[str]) -> NodeSelection:
-    """The selection without what it says of channels other than ``names``."""
-    channels = None if selection.channels is None else [name for name in selection.channels if name in names]
-    thresholds = {name: limit for name, limit in selection.thresholds.items() if name in names}
-    caps = {name: limit for name, limit in selection.caps.items() if name in names}
-    return replace(selection, channels=channels, thresholds=thresholds, caps=caps)
 
 
 def _model_file(folder: Path, metadata: Metadata, variant: str | None) -> tuple[Path, str]:

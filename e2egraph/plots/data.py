@@ -42,7 +42,7 @@ def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Pat
     """Mean image of the first ``jets`` jets of each class, a row a class, a column a plane."""
     table = read_table(data)
     classes = table.manifest.classes
-    inputs = table.manifest.network_inputs
+    inputs = table.inputs
     half_eta, half_phi = inputs.region.half_eta, inputs.region.half_phi
     planes = {name: title for name, title in PLANES.items() if name in planes_of(inputs)}
     means = {number: _mean_image(data, number, jets, inputs, tuple(planes)) for number in range(len(classes))}

@@ -55,7 +55,7 @@ def draw_jet(data: Path, stem: Path, *, number: int | None = None, label: str | 
         number = int(by_size[len(by_size) // 2])
     if not 0 <= number < len(table):
         raise InputError(f"{data}: no jet number {number}; give a number from 0 to {len(table) - 1}.")
-    wanted, inputs = np.array([number]), table.manifest.network_inputs
+    wanted, inputs = np.array([number]), table.inputs
     _, jet = read_jets(table, table.group_of(wanted), wanted, columns_for(inputs))
     batch = JetBatch.from_arrays(pad(jet, inputs))
     rasterize = Rasterize(inputs)

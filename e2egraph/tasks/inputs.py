@@ -7,6 +7,7 @@ to one later changes nothing that exists.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -146,19 +147,10 @@ def resolve(
     )
 
 
-def difference(given: Inputs, read: Inputs) -> str | None:
-    """What a network that reads ``read`` would misread in data of ``given``, in words; None: nothing."""
-    for what, ours, theirs in (
-        ("variables", [(v.name, v.unit) for v in given.variables], [(v.name, v.unit) for v in read.variables]),
-        ("channels", [(name, "") for name in given.channel_names], [(name, "") for name in read.channel_names]),
-        ("object quantities", [(v.name, v.unit) for v in given.object], [(v.name, v.unit) for v in read.object]),
-    ):
-        if ours != theirs:
-            here, there = (", ".join(f"{name} [{unit}]" if unit else name for name, unit in x) for x in (ours, theirs))
-            return f"{what} {here or '(none)'} instead of {there or '(none)'}"
-    if given.region != read.region:
-        return f"{given.region.describe()} instead of {read.region.describe()}"
-    return None
+def numbered(inputs: Inputs, numbers: Mapping[str, int]) -> Inputs:
+    """The same inputs with the channels' ``numbers`` (name → number) of a data set, their own where it has none."""
+    channels = tuple(replace(known, number=numbers.get(known.name, known.number)) for known in inputs.channels)
+    return replace(inputs, channels=channels)
 
 
 def read_inputs(content: Mapping[str, Any], origin: str) -> Inputs:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Collection, Mapping
+from dataclasses import fields, replace
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from e2egraph.config import configuration
+from e2egraph.config import configuration, validate
 
 Threshold = Annotated[float, Field(allow_inf_nan=False)]
 Number = Annotated[int, Field(ge=1)]
@@ -48,6 +49,13 @@ class NodeSelection:
         names = numbers if self.channels is None else self.channels
         return sorted({int(numbers[name]) for name in names if name in numbers})
 
+    def among(self, names: Collection[str]) -> NodeSelection:
+        """The selection without what it says of channels other than ``names``."""
+        channels = None if self.channels is None else [name for name in self.channels if name in names]
+        thresholds = {name: limit for name, limit in self.thresholds.items() if name in names}
+        caps = {name: limit for name, limit in self.caps.items() if name in names}
+        return replace(self, channels=channels, thresholds=thresholds, caps=caps)
+
     @property
     def narrows(self) -> bool:
         """Whether it asks for nodes near the region's centre alone."""
@@ -60,6 +68,14 @@ class NodeSelection:
         by_value = ("value",) if self.thresholds else ()
         by_place = ("deta", "dphi") if self.narrows else ()
         return (*by_channel, *by_value, *by_place)
+
+
+def of_task(configuration: Mapping[str, Any], origin: str) -> NodeSelection:
+    """Which deposits a task makes nodes of, from its stored ``configuration``; UsageError naming ``origin`` when that
+    is damaged."""
+    content = configuration["inputs"]
+    names = [item.name for item in fields(NodeSelection) if item.name in content]
+    return validate(NodeSelection, {name: content[name] for name in names}, f"{origin}, inputs")
 
 
 def in_words(selection: NodeSelection) -> str:

@@ -45,7 +45,7 @@ class JetDataModule:
     @property
     def inputs(self) -> Inputs:
         """What a network reads of the data set."""
-        return self.table.manifest.network_inputs
+        return self.table.inputs
 
     @property
     def outputs(self) -> Outputs:

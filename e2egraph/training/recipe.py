@@ -38,8 +38,8 @@ class TrainingOptions:
     ``warmup_epochs`` before it the rate rises linearly. ``weight_decay`` spares biases and norms. ``gradient_clip``:
     largest norm of the gradient. ``ema_decay``: validate, keep and export an exponential moving average of the weights.
     ``patience``: stop after so many epochs without a better validation figure (``Objective.best``).
-    ``label_smoothing``: of class labels, for objectives that have them. ``reflect_eta``, ``reflect_phi``: mirror each
-    jet with probability ½. ``class_weights``: ``balanced`` gives every class the same sum of weights. ``accumulate``:
+    ``label_smoothing``: of class labels, where an objective has them. ``reflect_eta``, ``reflect_phi``: mirror each jet
+    with probability ½. ``class_weights``: ``balanced`` gives every class the same sum of weights. ``accumulate``:
     pass each batch through the network in so many parts, for less memory. ``deterministic``: the same seed gives the
     same weights, bit for bit on a CPU. ``devices``: GPUs (or CPU processes) of each of ``nodes`` machines.
     ``checkpoint_steps``: steps between checkpoints, besides those at the end of each epoch. ``loggers``: besides

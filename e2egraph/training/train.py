@@ -21,6 +21,7 @@ from e2egraph.models.layers.batchnorm import join_batch_norms
 from e2egraph.models.registry import build_model, load_model_config, parameter_count
 from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.datamodule import JetDataModule
+from e2egraph.training.objectives.learning import check_settings
 from e2egraph.training.processes import launch, make_fabric
 from e2egraph.training.recipe import load_recipe, split_settings
 from e2egraph.training.runs.checkpoint import PREVIOUS, SUFFIX
@@ -111,6 +112,7 @@ def train(
         raise UsageError(f"--seed {seed}: give a number from 0 to {2**31 - 1}.")
     check_loggers(how.training.loggers)
     jets = JetDataModule(data, how, seed)
+    check_settings(jets.learning, for_recipe)
     identity = RunIdentity(model_config, how, seed, DataIdentity.of(data, jets.table.manifest))
     seed_all(seed)
     network = build_model(model_config, jets.inputs, jets.outputs)

@@ -6,11 +6,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -25,6 +23,7 @@ from e2egraph.inference.session import Bundle
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.all_inputs import INPUTS
+from tests.changed_dataset import with_more
 from tests.export.bundles import (
     CLASSES,
     REDUCED,
@@ -72,46 +71,13 @@ def test_a_network_may_know_channels_that_its_task_has_no_nodes_of(
     assert np.isfinite(bundle.logits(jets)).all()
 
 
-def with_more(folder: Path, to: Path) -> Path:
-    """The same data set with a node of a layer of one's own in every jet, and a variable of one's own."""
-    to.mkdir()
-    manifest = json.loads((folder / "manifest.json").read_text())
-    own = {"deta": 0.1, "dphi": 0.2, "channel": 77, "rho": 500.0, "value": 30.0}
-    for shard in manifest["shards"]:
-        table = pq.read_table(folder / shard["name"])
-        arrays = {}
-        for field in table.schema:
-            column = table[field.name]
-            if pa.types.is_list(field.type):
-                longer = [[*jet, own.get(field.name, 0.0)] for jet in column.to_pylist()]
-                column = pa.array(longer, field.type)
-            arrays[field.name] = column
-        arrays["muon_quality"] = pa.array(
-            [[1.5] * len(jet) for jet in arrays["rho"].to_pylist()], pa.list_(pa.float32())
-        )
-        arrays["n_nodes"] = pa.array((table["n_nodes"].to_numpy() + 1).astype(np.uint32))
-        written = pa.table(arrays).replace_schema_metadata(table.schema.metadata)
-        pq.write_table(written, to / shard["name"])
-        content = (to / shard["name"]).read_bytes()
-        shard |= {"size": len(content), "sha256": sha256(content).hexdigest()}
-    known = manifest["network_inputs"]
-    known["channels"].append({"name": "MUON1", "number": 77, "collection": "muons", "radius": 500.0, "energy": True})
-    quality = {"name": "muon_quality", "unit": "", "description": "of one's own", "scale": {"unit": 1.0}}
-    known["variables"].append(quality)
-    manifest["configuration"]["inputs"]["channels"].append("MUON1")
-    manifest["configuration"]["inputs"]["variables"].append("muon_quality")
-    # A package that is not there: nothing of it is needed to score.
-    manifest["configuration"]["extensions"] = ["package_of_muons"]
-    (to / "manifest.json").write_text(json.dumps(manifest))
-    return to
-
-
 @pytest.mark.parametrize("objective", ["classification", "regression"])
 def test_channels_and_variables_that_a_bundle_does_not_know_change_no_score(
     data_of: Callable[[str], Path], bundles: Callable, objective: str, tmp_path: Path
 ) -> None:
     bundle, _ = bundles(objective, REDUCED)
-    more = with_more(data_of(objective), tmp_path / "more")
+    # A package that is not there: nothing of it is needed to score.
+    more = with_more(data_of(objective), tmp_path / "more", "package_of_muons")
     for folder, name in ((data_of(objective), "before"), (more, "after")):
         summary = predict_dataset(bundle, folder, tmp_path / f"{name}.parquet", threads=1)
         assert summary.jets_cut == 0

@@ -53,7 +53,7 @@ def thresholds(manifest: dict) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (without_channel, r"cut: has no nodes of channel HCAL, which .*bundle reads; build it with the bundle's task"),
+        (without_channel, r"cut: has no nodes of channel HCAL, which .*bundle reads; build it with the same task"),
         (smaller_region, r"nodes lie in 65×65 pixels around the seed tower, those of .*bundle in 125×125 pixels"),
         (thresholds, r"asks for thresholds\.ECAL 0\.5, but the data set was built with 2"),
     ],

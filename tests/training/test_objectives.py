@@ -13,9 +13,12 @@ from e2egraph.cli import main
 from e2egraph.data.scores import read_scores
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, UsageError
+from e2egraph.evaluation.evaluate import evaluate
 from e2egraph.evaluation.predictions import predict_run
+from e2egraph.training.objectives.learning import check_settings, make_learning
 from e2egraph.training.runs.load import load_run
 from e2egraph.training.train import train
+from tests.changed_dataset import with_more, with_other_numbers
 from tests.toy_dataset import write_toy_dataset
 from tests.training.jet_model import write_jet_model
 from tests.training.runs import assert_same_run
@@ -113,13 +116,33 @@ def test_a_quantity_is_predicted_for_a_data_set_that_does_not_have_it(folder, tm
         predict_run(folder / "joint", data, tmp_path / "scores.parquet")
 
 
-def test_a_data_set_with_other_inputs_is_refused(folder, tmp_path):
+def test_inputs_of_a_data_set_are_found_by_their_names(folder, tmp_path):
+    run, data = folder / "joint", folder / "joint-data"
+    more = with_more(data, tmp_path / "more")
+    renumbered = with_other_numbers(data, tmp_path / "renumbered")
+    for name, one in (("own", data), ("more", more), ("renumbered", renumbered)):
+        predict_run(run, one, tmp_path / f"{name}.parquet")
+    own = read_scores(tmp_path / "own.parquet").values
+    for name in ("more", "renumbered"):
+        np.testing.assert_array_equal(read_scores(tmp_path / f"{name}.parquet").values, own)
+
+
+def test_an_evaluation_reads_another_data_set_by_name(folder, tmp_path):
+    more = with_more(folder / "joint-data", tmp_path / "more")
+    own = evaluate(folder / "joint", output=tmp_path / "own", plots=False)
+    other = evaluate(folder / "joint", more, tmp_path / "other")
+    assert own.line == other.line
+    assert (tmp_path / "other" / "report.html").is_file()
+
+
+def test_a_data_set_without_what_a_run_reads_is_refused(folder, tmp_path):
     data = write_toy_dataset(tmp_path / "data", 40, nodes=(0, 5))
     path = data / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["network_inputs"]["channels"].pop()
+    manifest["configuration"]["inputs"]["channels"].pop()
     path.write_text(json.dumps(manifest))
-    with pytest.raises(InputError, match=r"inputs are not those of .*channels TRACK, .*ECAL instead of .*ECAL, HCAL"):
+    with pytest.raises(InputError, match=r"has no nodes of channel HCAL, which .*joint reads; build it with the same"):
         predict_run(folder / "joint", data, tmp_path / "scores.parquet")
 
 
@@ -202,9 +225,21 @@ def test_one_class_is_enough_to_learn_a_quantity(model, tmp_path):
 
 
 def test_smoothing_labels_of_a_regression_is_refused_before_anything_is_written(folder, model, tmp_path):
-    with pytest.raises(UsageError, match=r"training\.label_smoothing=0\.02: .*set training\.label_smoothing=0"):
-        train(model, folder / "regression-data", tmp_path / "run", recipe="modern", progress=False)
+    data, settings = folder / "regression-data", ("training.label_smoothing=0.02",)
+    with pytest.raises(UsageError, match=r"^training\.label_smoothing=0\.02: objective regression has no class labels"):
+        train(model, data, tmp_path / "run", settings=settings, progress=False)
     assert not (tmp_path / "run").exists()
+    with pytest.raises(UsageError, match=r"^training\.label_smoothing: objective regression has no class labels"):
+        check_settings(make_learning(read_table(data).manifest.objective), ["training.label_smoothing"])
+
+
+def test_a_recipe_that_smooths_labels_serves_a_regression_as_well(folder, model, tmp_path):
+    data = folder / "regression-data"
+    few = ("training.epochs=1", "data.training_jets=64")
+    for name, more in (("recipe", ()), ("none", ("training.label_smoothing=0",))):
+        train(model, data, tmp_path / name, settings=(*few, *more), recipe="short", progress=False)
+    one, other = (load_run(tmp_path / name)[0].state_dict() for name in ("recipe", "none"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])

@@ -128,7 +128,7 @@ def _jets(table: JetTable) -> PointClouds:
     numbers = table.jets_of(SPLIT)
     wanted = numbers[np.unique(np.linspace(0, len(numbers) - 1, JETS).round().astype(np.int64))]
     # Runs may choose nodes by their value, whether or not networks read it.
-    columns = [*columns_for(table.manifest.network_inputs), VALUE]
+    columns = [*columns_for(table.inputs), VALUE]
     _, clouds = read_jets(table, np.unique(table.group_of(wanted)), wanted, columns)
     return clouds.take(np.random.default_rng(1).permutation(len(clouds)))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from e2egraph.data import fit
 from e2egraph.data.table import JetTable
 from e2egraph.data.training_jets import training_jets
 from e2egraph.errors import InputError, Stopped
@@ -14,7 +15,7 @@ from e2egraph.evaluation.ablation.plan import Plan, PlannedRun
 from e2egraph.evaluation.ablation.results import Failure
 from e2egraph.evaluation.compare.evaluated_run import EvaluatedRun, read_evaluated
 from e2egraph.evaluation.evaluate import METRICS_NAME, evaluate
-from e2egraph.graphs.making.nodeselection import check_available
+from e2egraph.graphs.making.nodeselection import built_with, check_available
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.tasks.objectives.classification import Classification
 from e2egraph.tasks.objectives.description import difference
@@ -64,8 +65,11 @@ def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
         if key not in seen:
             seen.add(key)
             training_jets(training, run.recipe.data)
+            nodes = run.recipe.data.nodes
             for table in (training, test):
-                check_available(table.folder, table.manifest, run.recipe.data.nodes)
+                check_available(table.folder, table.manifest, nodes)
+            of_task = built_with(training.manifest)
+            fit.check_inputs(test.folder, test.manifest, training.inputs, of_task, nodes, training.folder)
 
 
 def classification_of(table: JetTable) -> Classification:

@@ -70,7 +70,7 @@ def jet_data(
     """
     places = np.array([jet.place for jet in shown.chosen])
     clouds = _read(table, numbers[places], options)
-    inputs = table.manifest.network_inputs
+    inputs = table.inputs
     batch = JetBatch.from_arrays(pad(clouds, inputs))
     own = next((module for module in network.modules() if isinstance(module, Rasterize)), None)
     rasterize = own or Rasterize(inputs)
@@ -115,7 +115,7 @@ def _read(table: JetTable, wanted: NDArray[np.int64], options: DataOptions) -> P
     """Jets ``wanted`` in that order, with the nodes that the network was given."""
     in_order = np.sort(wanted)
     groups = np.unique(table.group_of(in_order))
-    columns = list(dict.fromkeys([*columns_for(table.manifest.network_inputs), *QUANTITIES]))
+    columns = list(dict.fromkeys([*columns_for(table.inputs), *QUANTITIES]))
     found, clouds = read_jets(table, groups, in_order, columns, options.nodes)
     return clouds.take(np.argsort(found)[np.searchsorted(np.sort(found), wanted)])
 

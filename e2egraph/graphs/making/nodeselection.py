@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from e2egraph.graphs.making.pixels import pixel_offset
 from e2egraph.graphs.storage.columns import NEIGHBORS
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
-from e2egraph.tasks.nodeselection import NodeSelection
+from e2egraph.tasks.nodeselection import NodeSelection, of_task
 
 
 def select_nodes(clouds: PointClouds, selection: NodeSelection, numbers: Mapping[str, int]) -> PointClouds:
@@ -107,8 +106,7 @@ def _first_of_channels(clouds: PointClouds, caps: Mapping[str, int], numbers: Ma
 
 def built_with(manifest: Manifest) -> NodeSelection:
     """The selection that a data set was built with."""
-    content = manifest.configuration["inputs"]
-    return NodeSelection(**{item.name: content[item.name] for item in fields(NodeSelection)})
+    return of_task(manifest.configuration, f"task {manifest.task}")
 
 
 def check_available(folder: Path, manifest: Manifest, selection: NodeSelection) -> None:

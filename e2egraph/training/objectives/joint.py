@@ -14,7 +14,7 @@ from e2egraph.data.batch import JetBatch
 from e2egraph.data.table import JetTable
 from e2egraph.errors import InputError
 from e2egraph.tasks.objectives.joint import Joint
-from e2egraph.training.objectives.learning import Floats, Integers, Learning, learning_of
+from e2egraph.training.objectives.learning import Floats, Integers, Learning, make_learning
 from e2egraph.training.recipe import TrainingOptions
 
 
@@ -49,7 +49,7 @@ class JointLearning(Learning[Joint]):
         self._parts: list[_Part] = []
         columns = targets = losses = records = 0
         for head, factor in zip(objective.heads, factors, strict=True):
-            learning, wanted = learning_of(head, options), objective.classes_of(head.kind)
+            learning, wanted = make_learning(head, options), objective.classes_of(head.kind)
             part = _Part(
                 learning,
                 columns=slice(columns, columns + head.outputs.size),

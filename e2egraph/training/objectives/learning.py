@@ -6,6 +6,7 @@ An objective names its class (``Objective.learning``); everything else in ``trai
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -101,21 +102,22 @@ class Learning(ABC, Generic[Kind]):
 
 
 def make_learning(objective: Objective, options: TrainingOptions | None = None) -> Learning[Any]:
-    """How ``objective`` is learnt; UsageError when ``options`` ask for what it does not have."""
-    options = options or TrainingOptions()
-    learning = learning_of(objective, options)
-    if options.label_smoothing and not learning.smooths_labels:
-        raise UsageError(
-            f"training.label_smoothing={options.label_smoothing:g}: objective {objective.kind} has no class labels to "
-            "smooth; set training.label_smoothing=0."
-        )
+    """How ``objective`` is learnt: the class that it names, made; UsageError when that cannot be imported."""
+    learning: Learning[Any] = implementation(objective.learning)(objective, options or TrainingOptions())
     return learning
 
 
-def learning_of(objective: Objective, options: TrainingOptions) -> Learning[Any]:
-    """The class that ``objective`` names, made; UsageError when it cannot be imported."""
-    learning: Learning[Any] = implementation(objective.learning)(objective, options)
-    return learning
+def check_settings(learning: Learning[Any], settings: Iterable[str]) -> None:
+    """UsageError when ``settings`` (``NAME=VALUE``, or names that a search varies) ask for what the objective has not.
+
+    A recipe may: it serves all objectives.
+    """
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        if name == "training.label_smoothing" and value not in ("0", "0.0") and not learning.smooths_labels:
+            raise UsageError(
+                f"{setting}: objective {learning.objective.kind} has no class labels to smooth; leave it out."
+            )
 
 
 def class_factors(label: Integers, weight: NDArray, classes: int, options: TrainingOptions) -> Floats:

@@ -23,6 +23,7 @@ from e2egraph.files import is_partial, write_text
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.models.registry import ModelConfig
 from e2egraph.tasks.inputs import Inputs, read_inputs, stored
+from e2egraph.tasks.nodeselection import NodeSelection, of_task
 from e2egraph.tasks.objectives.objective import Objective, make_objective
 from e2egraph.tasks.outputs import Outputs
 from e2egraph.tasks.task import import_extensions
@@ -82,6 +83,11 @@ class RunInfo:
     def outputs(self) -> Outputs:
         """What the network gives."""
         return self.objective.outputs
+
+    @property
+    def task_selection(self) -> NodeSelection:
+        """Which deposits the task made nodes of."""
+        return of_task(self.data.configuration, str(self.folder / CONFIG))
 
     @property
     def cap(self) -> int | None:

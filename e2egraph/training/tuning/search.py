@@ -19,6 +19,7 @@ from e2egraph.files import write_text
 from e2egraph.models.registry import load_model_config
 from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.datamodule import JetDataModule
+from e2egraph.training.objectives.learning import check_settings
 from e2egraph.training.recipe import Recipe, load_recipe, split_settings, what_decides
 from e2egraph.training.tuning.journal import JOURNAL, without_password
 from e2egraph.training.tuning.results import STATES, best_of, importances, write_results
@@ -90,6 +91,7 @@ def tune(
 
     check_space(chosen, load)
     jets = JetDataModule(data, how, seed)
+    check_settings(jets.learning, [*settings, *chosen.dimensions])
     description = {
         "model": as_dict(base_model),
         "recipe": what_decides(how),

@@ -7,11 +7,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from e2egraph.errors import UsageError
 from e2egraph.tasks.objectives.objective import make_objective
 from e2egraph.training.objectives.learning import make_learning
 from e2egraph.training.objectives.regression import log_cosh
-from e2egraph.training.recipe import TrainingOptions
 from e2egraph.training.steps.epoch_metrics import EpochScores
 from tests.training.batches import batch_of
 
@@ -97,8 +95,3 @@ def test_what_is_best_and_what_columns_are_called():
     assert made.columns == ("predicted_t0", "predicted_t1")
     output = torch.tensor([[1.0, -2.0]])
     assert torch.equal(made.activate(output), output)
-
-
-def test_labels_cannot_be_smoothed_where_there_are_none():
-    with pytest.raises(UsageError, match=r"label_smoothing=0\.1: objective regression has no class labels .*=0\.$"):
-        make_learning(learning().objective, TrainingOptions(label_smoothing=0.1))

@@ -1,0 +1,53 @@
+"""Whether a data set holds what a network reads; all is compared by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from e2egraph.errors import InputError
+from e2egraph.graphs.making.nodeselection import check_available
+from e2egraph.graphs.storage.manifest import Manifest
+from e2egraph.graphs.storage.shards import open_shard
+from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.nodeselection import NodeSelection
+
+
+def check_inputs(
+    data: Path, manifest: Manifest, inputs: Inputs, of_task: NodeSelection, of_run: NodeSelection, reader: Path
+) -> None:
+    """InputError unless the data set holds the region, channels, variables and object quantities of ``inputs``.
+
+    ``of_task``: the nodes of the task that the network was trained for, ``of_run``: those of them that it was trained
+    on. ``reader``: the folder of the run or bundle, for the message. What the data set holds besides is not read.
+    """
+    region = manifest.network_inputs.region
+    if region != inputs.region:
+        raise InputError(
+            f"{data}: nodes lie in {region.describe()}, those of {reader} in {inputs.region.describe()}; build the "
+            "data set with that region."
+        )
+    channels = of_run.channels or of_task.channels or list(inputs.channel_names)
+    _require(channels, manifest.numbers, "nodes of channel", data, reader)
+    columns = _columns(data, manifest)
+    _require(inputs.variable_names, columns, "variable", data, reader)
+    _require(inputs.object_names, columns, "object quantity", data, reader)
+    for selection in (of_task, of_run):
+        check_available(data, manifest, selection.among(channels))
+
+
+def _columns(data: Path, manifest: Manifest) -> list[str]:
+    """The columns of its shards, which are the same in all."""
+    if not manifest.shards:
+        raise InputError(f"{data}: holds no shard; build it from events that pass the task's cuts.")
+    with open_shard(data / manifest.shards[0].name) as file:
+        return list(file.schema_arrow.names)
+
+
+def _require(names: Iterable[str], held: Iterable[str], what: str, data: Path, reader: Path) -> None:
+    held = set(held)
+    absent = [name for name in names if name not in held]
+    if absent:
+        raise InputError(
+            f"{data}: has no {what} {', '.join(absent)}, which {reader} reads; build it with the same task."
+        )
