@@ -260,7 +260,16 @@ def test_folders_with_other_content_and_unlike_test_data_are_refused(data, model
         assert message in capsys.readouterr().err
     classes = write_toy_dataset(tmp_path / "classes", 20, classes=("qcd", "w"), signal="w")
     empty = write_toy_dataset(tmp_path / "empty", 20, split_fractions=(1.0, 0.0, 0.0))
-    for folder, message in ((classes, "classes ['qcd', 'w'], but"), (empty, "no jets in split 'test'")):
+    less = write_toy_dataset(tmp_path / "less", 60)
+    manifest = json.loads((less / "manifest.json").read_text())
+    for channels in (manifest["network_inputs"]["channels"], manifest["configuration"]["inputs"]["channels"]):
+        channels.pop()
+    (less / "manifest.json").write_text(json.dumps(manifest))
+    for folder, message in (
+        (classes, "classes ['qcd', 'w'], but"),
+        (empty, "no jets in split 'test'"),
+        (less, "has no nodes of channel HCAL, which"),
+    ):
         assert main(command(data, models, tmp_path / "new", "--test-data", str(folder))) == 1
         assert message in capsys.readouterr().err
 

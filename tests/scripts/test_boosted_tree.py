@@ -1,0 +1,99 @@
+"""The boosted tree's variables against a loop over jets; and that `compare` takes it as one more run."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from e2egraph.data.table import read_table
+from e2egraph.errors import InputError
+from e2egraph.evaluation.compare.evaluated_run import read_evaluated
+from tests.toy_dataset import write_toy_dataset
+
+RADIUS = 0.4
+
+
+@pytest.fixture(scope="module")
+def script():
+    path = Path(__file__).parents[2] / "scripts" / "boosted_tree.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    # Its dataclasses look their module up there.
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[path.stem]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_toy_dataset(tmp_path_factory.mktemp("tree") / "data", 300, nodes=(0, 40))
+
+
+def test_variables_are_those_of_the_nodes_near_the_axis(script, data):
+    table = read_table(data, extra=script.JET_COLUMNS)
+    numbers = np.flatnonzero(table.columns["split"] == "train")
+    found = dict(zip(script.names(table), script.jet_variables(table, numbers, RADIUS).T, strict=True))
+    jets = [row for shard in table.manifest.shards for row in pq.read_table(data / shard.name).to_pylist()]
+    of_number = {name: table.manifest.numbers[name] for name in ("TRACK", "ECAL", "HCAL")}
+    for place, number in enumerate(numbers[:60]):
+        jet = jets[number]
+        assert found["jet_mass"][place] == pytest.approx(jet["jet_mass"])
+        for channel, code in of_number.items():
+            chosen = [
+                (value, deta, dphi, d0_sig, charge)
+                for value, deta, dphi, dz, d0_sig, charge, one in zip(
+                    *(jet[name] for name in ("value", "deta", "dphi", "dz", "d0_sig", "charge", "channel")), strict=True
+                )
+                if one == code
+                and np.hypot(deta, dphi) < RADIUS
+                and (value > 1.0 and abs(dz) < 0.5 if channel == "TRACK" else value > 0.5)
+            ]
+            assert found[f"{channel}_number"][place] == len(chosen)
+            if not chosen:
+                assert found[f"{channel}_width"][place] == found[f"{channel}_hardest"][place] == 0
+                continue
+            value, deta, dphi, d0_sig, charge = np.array(chosen).T
+            total = value.sum()
+            expected = {
+                "pt_d": np.sqrt((value**2).sum()) / total,
+                "width": (value * np.hypot(deta, dphi)).sum() / total,
+                "width_eta": np.sqrt(np.average((deta - np.average(deta, weights=value)) ** 2, weights=value)),
+                "width_phi": np.sqrt(np.average((dphi - np.average(dphi, weights=value)) ** 2, weights=value)),
+                "hardest": value.max() / total,
+                "first_three": np.sort(value)[::-1][:3].sum() / total,
+                "share_of_pt": total / jet["jet_pt"],
+            }
+            for name, one in expected.items():
+                assert found[f"{channel}_{name}"][place] == pytest.approx(one, abs=1e-6), name
+            if channel == "TRACK":
+                assert found["tracks_displaced"][place] == (np.abs(d0_sig) > 3).sum()
+                assert found["tracks_largest_d0_sig"][place] == pytest.approx(np.abs(d0_sig).max())
+                assert found["tracks_charge"][place] == pytest.approx((charge * value).sum() / total, abs=1e-6)
+
+
+def test_the_tree_is_one_more_run_to_compare(script, data, tmp_path, monkeypatch):
+    for name, values in (("LEARNING_RATES", (0.1, 0.3)), ("LEAVES", (7,)), ("MOST_TREES", 20)):
+        monkeypatch.setattr(script, name, values)
+    chosen, value = script.fit(data, tmp_path / "tree", RADIUS, 150, seed=1)
+    report = json.loads((tmp_path / "tree" / "metrics.json").read_text())
+    assert value == max(one["validation_auc"] for one in report["scan"]) > 0.9
+    assert len(report["scan"]) == 2
+    assert 1 <= chosen.trees <= 20
+    (run,) = read_evaluated([tmp_path / "tree"])
+    scores = run.scores()
+    assert report["training_jets"] == 150
+    assert roc_auc_score(scores.jets["label"], scores.probabilities[:, 1]) == pytest.approx(report["auc"])
+
+
+def test_a_regression_is_refused(script, tmp_path):
+    target = {"name": "gen_mass", "unit": "GeV", "offset": 120.0, "scale": 60.0}
+    objective = {"kind": "regression", "classes": ["qcd", "top"], "targets": [target], "loss": "mae"}
+    data = write_toy_dataset(tmp_path / "data", 20, nodes=(0, 5), objective=objective)
+    with pytest.raises(InputError, match="a boosted tree needs a classification, not a regression"):
+        script.fit(data, tmp_path / "tree", RADIUS, None, seed=1)
