@@ -31,16 +31,18 @@ from e2egraph.evaluation.ablation.runs import (
     Say,
     check_folders,
     check_inputs,
-    classification_of,
     find_runs,
     make_runs,
 )
 from e2egraph.evaluation.compare.joined import equal_as_none
 from e2egraph.evaluation.compare.paired import RESAMPLES
-from e2egraph.evaluation.metrics.figures import FIGURES
+from e2egraph.evaluation.objectives.evaluation import evaluation_of
 from e2egraph.evaluation.pages.ablation_page import write_ablation_report
 from e2egraph.evaluation.pages.provenance import without_paths
+from e2egraph.tasks.objectives.description import meaning, signal_name
+from e2egraph.tasks.objectives.objective import stored
 from e2egraph.training.recipe import what_decides
+from e2egraph.training.runs.history import VALIDATION
 
 # Opens a display of progress for a piece of work: its name → what to call with (done, total).
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
@@ -89,20 +91,26 @@ def ablate(
     if not runs:
         reason = failures[0].reason if failures else "nothing was asked for"
         raise InputError(f"{output}: no run is finished ({reason}); run the same command without --report-only.")
-    signal = classification_of(test).signal
+    judge = evaluation_of(test.manifest.objective)
     with progress("costs") as advance:
         costs = costs_of(output, runs, test, again=time_again, progress=advance)
     with progress("paired differences") as advance:
-        found = compare_runs(runs, plan, costs.costs, signal, resamples=resamples, progress=advance)
+        found = compare_runs(runs, plan, costs.costs, judge, resamples=resamples, progress=advance)
     is_test = test.jets_of(SPLIT)
-    labels = test.columns["label"][is_test] == test.manifest.classes.index(signal)
+    objective = stored(test.manifest.objective)
+    signal = signal_name(objective)
+    labels = None if signal is None else test.columns["label"][is_test] == test.manifest.classes.index(signal)
+    names = tuple(found.cells[0].figures)
     ablation = Ablation(
         schema_version=SCHEMA_VERSION,
         e2egraph=__version__,
         command=command_of(request, data, test_data, output, resamples),
         task=test.manifest.task,
+        objective=meaning(objective),
         classes=tuple(test.manifest.classes),
         signal=signal,
+        figures=judge.main_figures,
+        best=judge.objective.best.title,
         recipe=Path(request.recipe).name,
         recipe_settings=what_decides(plan.recipe),
         settings=request.settings,
@@ -113,12 +121,12 @@ def ablate(
         training_data=DataSet(data.resolve().name, training.manifest.digest, len(training.jets_of("train"))),
         test_data=DataSet(test.folder.resolve().name, test.manifest.digest, len(is_test)),
         split=SPLIT,
-        signal_jets=int(labels.sum()),
-        background_jets=int((~labels).sum()),
+        signal_jets=None if labels is None else int(labels.sum()),
+        background_jets=None if labels is None else int((~labels).sum()),
         weighted=equal_as_none(test.columns["weight"][is_test]) is not None,
         simulation=all_simulated(test.columns["run"][is_test]),
         resamples=resamples,
-        runs=tuple(_entry(run) for run in runs),
+        runs=tuple(_entry(run, names) for run in runs),
         cells=tuple(found.cells),
         model_differences=tuple(found.model_differences),
         layer_differences=tuple(found.layer_differences),
@@ -129,7 +137,7 @@ def ablate(
     written = [
         write_ablation(output, ablation),
         *write_tables(output, ablation),
-        *write_plots(output, ablation, runs, test),
+        *write_plots(output, ablation, judge, runs, test),
         write_ablation_report(output),
     ]
     return AblationSummary(ablation, tuple(written))
@@ -173,7 +181,7 @@ def _check_output(output: Path) -> None:
         raise InputError(f"{output}: holds other files and no ablation; choose another --output.")
 
 
-def _entry(run: FinishedRun) -> RunEntry:
+def _entry(run: FinishedRun, names: tuple[str, ...]) -> RunEntry:
     report, summary = run.evaluated.report, run.info.summary
     return RunEntry(
         row=run.plan.row.name,
@@ -182,13 +190,13 @@ def _entry(run: FinishedRun) -> RunEntry:
         seed=run.plan.seed,
         folder=run.plan.folder.as_posix(),
         settings=run.plan.settings,
-        figures={name: report.get(name) for name in FIGURES},
-        errors={name: report.get(f"{name}_error") for name in FIGURES},
+        figures={name: report.get(name) for name in names},
+        errors={name: report.get(f"{name}_error") for name in names},
         parameters=int(report["parameters"]),
         jets_learnt=int(summary["training_jets"]),
         epochs=int(summary["epochs"]),
         best_epoch=int(summary["best_epoch"]),
-        validation_auc=float(summary["validation_auc"]),
+        validation=float(summary[VALIDATION + run.info.objective.best.name]),
         training_jets_per_second=float(summary["jets_per_second"]),
         training_seconds=float(summary["seconds"]),
         device=str(summary["device"]),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from e2egraph.evaluation.ablation.results import Ablation
 from e2egraph.evaluation.metrics.pareto_front import pareto_front
+from e2egraph.evaluation.objectives.evaluation import ComparedFigure
 from e2egraph.plots.ablation import CostPanel
 
 
-def cost_panels(ablation: Ablation, figure: str) -> list[CostPanel]:
+def cost_panels(ablation: Ablation, figure: ComparedFigure) -> list[CostPanel]:
     """``figure`` of every cell against ONNX Runtime's time and against FLOPs; none where no cost is known."""
     cells = [
-        (cell, cell.cost, cell.figures[figure].mean)
+        (cell, cell.cost, cell.figures[figure.name].mean)
         for row in ablation.rows
         for cell in ablation.main_cells(row.name)
         if cell.cost is not None
@@ -22,6 +23,6 @@ def cost_panels(ablation: Ablation, figure: str) -> list[CostPanel]:
     for title, points in (("ONNX Runtime, one thread [ms/jet]", timed), ("Forward pass [MFLOPs/jet]", counted)):
         if points:
             values = [(cost, mean) for cost, _, mean in points]
-            front = tuple(values[place] for place in pareto_front(values))
+            front = tuple(values[place] for place in pareto_front(values, highest=figure.highest))
             panels.append(CostPanel(title, tuple((cost, cell) for cost, cell, _ in points), front))
     return panels

@@ -13,10 +13,9 @@ from e2egraph.evaluation.ablation.plan import Plan, jets_name
 from e2egraph.evaluation.ablation.results import Cell, CellFigure, Contrast, Cost, TrainingJets
 from e2egraph.evaluation.ablation.rows import steps
 from e2egraph.evaluation.ablation.runs import FinishedRun, by_cell
-from e2egraph.evaluation.compare.joined import JoinedScores, join
-from e2egraph.evaluation.compare.paired import Contender, Difference, PairedResult, Standing, paired
-from e2egraph.evaluation.metrics.figures import FIGURES
+from e2egraph.evaluation.compare.paired import Contender, Difference, PairedResult, Standing
 from e2egraph.evaluation.metrics.p_values import PValue
+from e2egraph.evaluation.objectives.evaluation import Evaluation
 
 Key = tuple[str, str, TrainingJets]
 
@@ -35,14 +34,15 @@ def compare_runs(
     runs: Sequence[FinishedRun],
     plan: Plan,
     costs: Sequence[Cost],
-    signal: str,
+    judge: Evaluation,
     *,
     resamples: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparisons:
     """Cells, each model against the reference in every row, and what every addition of inputs gives each model.
 
-    Every run must have been evaluated on the same jets: InputError as ``joined.join``.
+    ``judge``: of the runs' objective. Every run must have been evaluated on the same jets: InputError as
+    ``Evaluation.paired``.
     """
     members = by_cell(runs)
     order = [key for key in _order(plan) if key in members]
@@ -70,14 +70,14 @@ def compare_runs(
         keys = sorted(keys, key=lambda key: key[1] != plan.reference)
         # Where the reference has no run, nothing is compared, and each model stands alone.
         for group in [keys] if keys[0][1] == plan.reference else [[key] for key in keys]:
-            found = _paired(group, members, scores, signal, resamples)
+            found = _paired(group, members, scores, judge, resamples)
             for key in group:
                 result.cells.append(_cell(key, members[key], found.standings, cost_of.get(key[:2])))
             result.model_differences += _contrasts(group, members, found)
             _note(result.limits, found, f"{row}, {jets_name(jets)} jets")
         step()
     for reference, keys in additions.items():
-        found = _paired([reference, *keys], members, scores, signal, resamples)
+        found = _paired([reference, *keys], members, scores, judge, resamples)
         result.layer_differences += _contrasts([reference, *keys], members, found)
         _note(result.limits, found, f"added to {reference[0]}")
         step()
@@ -101,17 +101,17 @@ def _paired(
     keys: Sequence[Key],
     members: dict[Key, list[FinishedRun]],
     scores: dict[int, Scores],
-    signal: str,
+    judge: Evaluation,
     resamples: int,
 ) -> PairedResult:
     """All cells against the first."""
     runs = [run for key in keys for run in members[key]]
-    joined: JoinedScores = join([scores[id(run)] for run in runs], [str(run.info.folder) for run in runs], signal)
     contenders, start = [], 0
     for key in keys:
         contenders.append(Contender(_name(key), tuple(range(start, start + len(members[key])))))
         start += len(members[key])
-    return paired(joined, contenders, 0, resamples=resamples)
+    names = [str(run.info.folder) for run in runs]
+    return judge.paired([scores[id(run)] for run in runs], names, contenders, 0, resamples=resamples)
 
 
 def _cell(key: Key, runs: Sequence[FinishedRun], standings: Sequence[Standing], cost: Cost | None) -> Cell:
@@ -123,7 +123,7 @@ def _cell(key: Key, runs: Sequence[FinishedRun], standings: Sequence[Standing], 
         training_jets=key[2],
         jets_learnt=int(runs[0].info.summary["training_jets"]),
         seeds=tuple(run.plan.seed for run in runs),
-        figures={name: _figure(found[name], reports[0]) for name in FIGURES},
+        figures={name: _figure(standing, reports[0]) for name, standing in found.items()},
         parameters=int(reports[0]["parameters"]),
         training_jets_per_second=float(np.mean([report["training_jets_per_second"] for report in reports])),
         cost=cost,

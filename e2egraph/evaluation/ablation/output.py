@@ -10,31 +10,29 @@ from e2egraph.evaluation.ablation.cost_panels import cost_panels
 from e2egraph.evaluation.ablation.results import Ablation, TrainingJets
 from e2egraph.evaluation.ablation.runs import SPLIT, FinishedRun
 from e2egraph.evaluation.ablation.tables import tables
-from e2egraph.evaluation.compare.joined import join
 from e2egraph.evaluation.compare.paired import Contender
-from e2egraph.evaluation.compare.roc_overlay import OverlayBands, overlay_bands
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES
+from e2egraph.evaluation.objectives.evaluation import ComparedFigure, Evaluation, Overlay
 from e2egraph.files import write_text
 from e2egraph.plots.ablation import plot_costs, plot_inputs, plot_learning_curve
-from e2egraph.plots.roc_overlay import plot_roc_overlay
 from e2egraph.plots.style import label_of
 
 MARKDOWN_NAME, LATEX_NAME = "ablation.md", "ablation.tex"
-ROC_STEM, ROC_INPUTS_STEM = "roc_overlay", "roc_by_inputs"
-# Name → title of the figures drawn by inputs and by training jets.
-DRAWN = {name: FIGURES[name].title for name in (AUC, EFFICIENCY)}
-
-INPUTS_STEM, COSTS_STEM, CURVE_STEM = "inputs", "auc_against_cost", "learning_curve"
+OVERLAY_STEM, OVERLAY_INPUTS_STEM = "roc_overlay", "roc_by_inputs"
+INPUTS_STEM, CURVE_STEM = "inputs", "learning_curve"
 
 
 def write_tables(output: Path, ablation: Ablation) -> list[Path]:
     """``ablation.md`` and ``ablation.tex``."""
     made = tables(ablation)
+    test = f"{ablation.test_data.jets:,} jets"
+    if ablation.signal is not None:
+        test = f"{ablation.signal_jets:,} signal ({ablation.signal}) and {ablation.background_jets:,} background jets"
+    if ablation.simulation:
+        test += ", parametric simulation, not CMS simulation"
     data = (
-        f"Task {ablation.task} ({ablation.signal} is the signal), recipe {ablation.recipe}; trained on "
+        f"Task {ablation.task}, {ablation.objective}, recipe {ablation.recipe}; trained on "
         f"{ablation.training_data.name} ({ablation.training_data.jets:,} training jets), tested on "
-        f"{ablation.test_data.name} ({ablation.signal_jets:,} signal and {ablation.background_jets:,} background jets"
-        f"{', parametric simulation, not CMS simulation' if ablation.simulation else ''})."
+        f"{ablation.test_data.name} ({test})."
     )
     limits = "\n".join(f"- {limit}" for limit in ablation.limits)
     parts = ["# Ablation", f"`{ablation.command}`", data, *(table.markdown() for table in made)]
@@ -46,15 +44,25 @@ def write_tables(output: Path, ablation: Ablation) -> list[Path]:
     return [markdown, latex]
 
 
-def write_plots(output: Path, ablation: Ablation, runs: Sequence[FinishedRun], test: JetTable) -> list[Path]:
+def costs_stem(figure: ComparedFigure) -> str:
+    """The file of a figure against its costs, without suffix."""
+    return f"{figure.name}_against_cost"
+
+
+def write_plots(
+    output: Path, ablation: Ablation, judge: Evaluation, runs: Sequence[FinishedRun], test: JetTable
+) -> list[Path]:
     """Every picture there is something to draw for; those of an earlier report do not stay where there is nothing."""
     label = label_of(test.columns["run"][test.jets_of(SPLIT)])
+    drawn = {figure.name: figure.head for figure in ablation.figures}
+    main = ablation.figures[0]
+    costs = costs_stem(main)
     made = {
-        INPUTS_STEM: plot_inputs(ablation, DRAWN, output / INPUTS_STEM, label),
-        COSTS_STEM: plot_costs(ablation, cost_panels(ablation, AUC), AUC, "ROC AUC", output / COSTS_STEM, label),
-        CURVE_STEM: plot_learning_curve(ablation, DRAWN, output / CURVE_STEM, label),
-        ROC_STEM: _roc_of_models(output / ROC_STEM, ablation, runs, label),
-        ROC_INPUTS_STEM: _roc_by_inputs(output / ROC_INPUTS_STEM, ablation, runs, label),
+        INPUTS_STEM: plot_inputs(ablation, drawn, output / INPUTS_STEM, label),
+        costs: plot_costs(ablation, cost_panels(ablation, main), main.name, main.head, output / costs, label),
+        CURVE_STEM: plot_learning_curve(ablation, drawn, output / CURVE_STEM, label),
+        OVERLAY_STEM: _overlay_of_models(output / OVERLAY_STEM, ablation, judge, runs, label),
+        OVERLAY_INPUTS_STEM: _overlay_by_inputs(output / OVERLAY_INPUTS_STEM, ablation, judge, runs, label),
     }
     for stem, paths in made.items():
         if paths is None:
@@ -63,31 +71,33 @@ def write_plots(output: Path, ablation: Ablation, runs: Sequence[FinishedRun], t
     return [path for paths in made.values() if paths is not None for path in paths]
 
 
-def _roc_of_models(stem: Path, ablation: Ablation, runs: Sequence[FinishedRun], label: str) -> list[Path] | None:
+def _overlay_of_models(
+    stem: Path, ablation: Ablation, judge: Evaluation, runs: Sequence[FinishedRun], label: str
+) -> list[Path] | None:
     """All models on all inputs (else on the first row), with the most training jets that they share."""
     row = ablation.full_row or ablation.rows[0]
     jets = ablation.best_full_size()
     models = (ablation.reference, *(name for name in ablation.models if name != ablation.reference))
     groups = [(model, _runs_of(runs, row.name, model, jets)) for model in models]
-    panel = _panel(f"{row.title} inputs, {_jets(jets)}", groups, ablation.signal)
-    return None if panel is None else plot_roc_overlay([panel], stem, label)
+    panel = _panel(f"{row.title} inputs, {_jets(jets)}", groups)
+    return None if panel is None else judge.plot_overlays([panel], stem, label)
 
 
-def _roc_by_inputs(stem: Path, ablation: Ablation, runs: Sequence[FinishedRun], label: str) -> list[Path] | None:
+def _overlay_by_inputs(
+    stem: Path, ablation: Ablation, judge: Evaluation, runs: Sequence[FinishedRun], label: str
+) -> list[Path] | None:
     """A panel for each model with all its inputs, those of all inputs first; None unless there are several."""
     full = ablation.full_row
     rows = sorted(ablation.rows, key=lambda row: row is not full)
     panels = []
     for model in ablation.models:
         groups = [(row.title, _runs_of(runs, row.name, model, ablation.training_jets)) for row in rows]
-        panels.append(_panel(f"{model}, {_jets(ablation.training_jets)}", groups, ablation.signal))
-    drawn = [panel for panel in panels if panel is not None and len(panel[1].curves) > 1]
-    return plot_roc_overlay(drawn, stem, label) if drawn else None
+        panels.append(_panel(f"{model}, {_jets(ablation.training_jets)}", groups))
+    drawn = [panel for panel in panels if panel is not None and len(panel.contenders) > 1]
+    return judge.plot_overlays(drawn, stem, label) if drawn else None
 
 
-def _panel(
-    title: str, groups: Sequence[tuple[str, Sequence[FinishedRun]]], signal: str
-) -> tuple[str, OverlayBands] | None:
+def _panel(title: str, groups: Sequence[tuple[str, Sequence[FinishedRun]]]) -> Overlay | None:
     """The curves of ``groups`` (name, its seeds), without those that have no runs; None where none has."""
     contenders: list[Contender] = []
     drawn: list[FinishedRun] = []
@@ -98,8 +108,8 @@ def _panel(
             drawn += own
     if not drawn:
         return None
-    joined = join([run.evaluated.scores() for run in drawn], [str(run.info.folder) for run in drawn], signal)
-    return title, overlay_bands(joined, contenders)
+    scores = [run.evaluated.scores() for run in drawn]
+    return Overlay(title, scores, [str(run.info.folder) for run in drawn], contenders)
 
 
 def _runs_of(runs: Sequence[FinishedRun], row: str, model: str, jets: TrainingJets) -> list[FinishedRun]:

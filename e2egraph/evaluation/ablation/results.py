@@ -10,10 +10,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from e2egraph.errors import InputError
+from e2egraph.evaluation.objectives.evaluation import ComparedFigure
 from e2egraph.files import write_text
 
 ABLATION_NAME = "ablation.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Where it is a number of training jets, None stands for all jets of the training split.
 TrainingJets = int | None
@@ -56,8 +57,8 @@ class RunEntry:
 
     ``folder``: relative to that of ``ablation.json``, or to where it was when the file is copied elsewhere.
     ``training_jets``: as asked for (None: all), ``jets_learnt``: as used. ``settings``: ``--set`` values besides the
-    recipe. ``figures``: those of ``metrics.json`` by name (``figures.FIGURES``), ``errors``: their bootstrap errors;
-    None where too little background passes.
+    recipe. ``figures``: those of ``metrics.json`` by name, ``errors``: their bootstrap errors; None where one cannot be
+    quoted. ``validation``: the best value of the figure that decides which epoch is kept.
     """
 
     row: str
@@ -72,7 +73,7 @@ class RunEntry:
     jets_learnt: int
     epochs: int
     best_epoch: int
-    validation_auc: float
+    validation: float
     training_jets_per_second: float
     training_seconds: float
     device: str
@@ -115,7 +116,7 @@ class Cost:
 class Cell:
     """All seeds of a model with the inputs of a row and so many training jets.
 
-    ``figures``: by name (``figures.FIGURES``). ``training_jets_per_second``: mean over seeds; ``cost``: None where
+    ``figures``: by name. ``training_jets_per_second``: mean over seeds; ``cost``: None where
     costs were not measured.
     """
 
@@ -185,6 +186,9 @@ class Failure:
 class Ablation:
     """Everything in ``ablation.json``.
 
+    ``objective``: what was learnt, in words, of objects of ``classes``; ``signal``, ``signal_jets`` and
+    ``background_jets``: None where classes are not told apart. ``figures``: those that tables and pictures show, the
+    main one first; ``best``: title of the validation figure by which an epoch was kept.
     ``models``: in the order given; differences are to ``reference``, one of them. ``training_jets``: of every row;
     the row of all inputs may have been trained with other numbers too (the learning curve).
     ``model_differences``: models in the same row and with as many training jets; ``layer_differences``: what inputs
@@ -196,8 +200,11 @@ class Ablation:
     e2egraph: str
     command: str
     task: str
+    objective: str
     classes: tuple[str, ...]
-    signal: str
+    signal: str | None
+    figures: tuple[ComparedFigure, ...]
+    best: str
     recipe: str
     recipe_settings: dict[str, Any]
     settings: tuple[str, ...]
@@ -208,8 +215,8 @@ class Ablation:
     training_data: DataSet
     test_data: DataSet
     split: str
-    signal_jets: int
-    background_jets: int
+    signal_jets: int | None
+    background_jets: int | None
     weighted: bool
     simulation: bool
     resamples: int

@@ -15,11 +15,12 @@ from e2egraph.evaluation.ablation.plan import Plan, PlannedRun
 from e2egraph.evaluation.ablation.results import Failure
 from e2egraph.evaluation.compare.evaluated_run import EvaluatedRun, read_evaluated
 from e2egraph.evaluation.evaluate import METRICS_NAME, evaluate
+from e2egraph.evaluation.objectives.evaluation import evaluation_of
 from e2egraph.graphs.making.nodeselection import built_with, check_available
 from e2egraph.graphs.storage.manifest import Manifest
-from e2egraph.tasks.objectives.classification import Classification
 from e2egraph.tasks.objectives.description import difference
 from e2egraph.tasks.objectives.objective import stored
+from e2egraph.training.runs.history import VALIDATION
 from e2egraph.training.runs.resume import RunIdentity, find_beginning
 from e2egraph.training.runs.run_folder import CONFIG, SUMMARY, DataIdentity, RunInfo, read_run
 from e2egraph.training.train import train
@@ -39,26 +40,22 @@ class FinishedRun:
 
 
 def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
-    """InputError unless the data sets serve every run: classes, nodes, numbers of jets, two test jets of either class.
+    """InputError unless the data sets serve every run: objective, inputs, numbers of jets, test jets to judge by.
 
     Before anything is trained, so that no night is lost for the last run.
     """
-    objective = classification_of(training)
+    objective = training.manifest.objective
     differing = difference(stored(test.manifest.objective), stored(objective))
     if differing is not None:
         theirs, own = differing
         raise InputError(
             f"{test.folder}: objective {theirs}, but {training.folder} has {own}; give data sets of one task."
         )
-    labels = test.columns["label"][test.jets_of(SPLIT)]
-    signal = test.manifest.classes.index(objective.signal)
-    for what, found in (("signal", labels == signal), ("background", labels != signal)):
-        jets = int(found.sum())
-        if jets < 2:
-            raise InputError(
-                f"{test.folder}: {jets} {what} jets in split '{SPLIT}', but errors need two of each; give a "
-                "--test-data that has more."
-            )
+    few = evaluation_of(objective).too_few(test.columns["label"][test.jets_of(SPLIT)])
+    if few is not None:
+        raise InputError(
+            f"{test.folder}: {few} in split '{SPLIT}', but errors need two; give a --test-data that has more."
+        )
     seen = set()
     for run in plan.runs:
         key = (run.row.name, run.training_jets)
@@ -70,17 +67,6 @@ def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
                 check_available(table.folder, table.manifest, nodes)
             of_task = built_with(training.manifest)
             fit.check_inputs(test.folder, test.manifest, training.inputs, of_task, nodes, training.folder)
-
-
-def classification_of(table: JetTable) -> Classification:
-    """The objective of a data set; InputError unless it is a classification."""
-    objective = table.manifest.objective
-    if not isinstance(objective, Classification):
-        raise InputError(
-            f"{table.folder}: its task is a {objective.kind}, but ablate compares classifications; train the runs and "
-            "use 'e2egraph compare'."
-        )
-    return objective
 
 
 def check_folders(output: Path, plan: Plan, data: Path, manifest: Manifest, *, unfinished: bool = True) -> None:
@@ -155,7 +141,8 @@ def _evaluation(folder: Path, test_digest: str) -> EvaluatedRun | None:
     except InputError:
         return None
     report, summary = evaluated.report, read_run(folder).summary
-    of_the_end = all(report.get(name) == summary.get(name) for name in ("best_epoch", "validation_auc"))
+    validation = VALIDATION + evaluated.objective.best.name
+    of_the_end = all(report.get(name) == summary.get(name) for name in ("best_epoch", validation))
     of_these_jets = report["data_set"]["digest"] == test_digest and report["split"] == SPLIT
     return evaluated if of_these_jets and of_the_end and evaluated.has_scores else None
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from e2egraph.evaluation.ablation.plan import jets_name
 from e2egraph.evaluation.ablation.results import Ablation, Cell, CellFigure, Contrast, InputRow, TrainingJets
 from e2egraph.evaluation.ablation.table import Table
 from e2egraph.evaluation.compare.comparison import TOO_FEW
 from e2egraph.evaluation.markdown import with_error
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY
 from e2egraph.evaluation.metrics.p_values import PValue
+from e2egraph.evaluation.objectives.evaluation import ComparedFigure
 
 ABSENT = "–"
-
-# Of a pair of cells, as ``_contrast`` fills them.
-_CONTRAST = ("ΔAUC", "p", "p jets", "Δ efficiency at 1%", "p", "p jets", "ratio")
 
 
 def tables(ablation: Ablation) -> tuple[Table, ...]:
@@ -26,17 +23,18 @@ def tables(ablation: Ablation) -> tuple[Table, ...]:
 
 def inputs_table(ablation: Ablation) -> Table | None:
     """Figures and costs of each model with the inputs of each row, all with the same number of training jets."""
-    header = ["inputs", "model", "AUC", "efficiency at 1%"]
+    header = ["inputs", "model", *(figure.head for figure in ablation.figures)]
     published = any(row.published is not None for row in ablation.rows)
-    header += ["published AUC", "published efficiency"] * published
+    header += [f"published {figure.title}" for figure in ablation.figures] if published else []
     header += ["parameters", "MFLOPs/jet", "training jets/s", "ONNX ms/jet", "seeds"]
     lines: list[tuple[str, ...]] = []
     rules = []
     for row in ablation.rows:
         rules.append(len(lines))
         for cell in ablation.main_cells(row.name):
-            middle = _published(row) if published else []
-            lines.append((row.title, cell.model, *_figures(cell), *middle, *_costs(cell), str(len(cell.seeds))))
+            middle = _published(row, ablation.figures) if published else []
+            figures = _figures(cell, ablation.figures)
+            lines.append((row.title, cell.model, *figures, *middle, *_costs(cell), str(len(cell.seeds))))
     if not lines:
         return None
     return Table(
@@ -55,9 +53,11 @@ def curve_table(ablation: Ablation) -> Table | None:
     cells = [cell for model in ablation.models for cell in ablation.learning_curve(model)]
     if len({cell.training_jets for cell in cells}) < 2:
         return None
-    lines = [(cell.model, f"{cell.jets_learnt:,}", *_figures(cell), str(len(cell.seeds))) for cell in cells]
+    lines = [
+        (cell.model, f"{cell.jets_learnt:,}", *_figures(cell, ablation.figures), str(len(cell.seeds))) for cell in cells
+    ]
     models = [cell.model for cell in cells]
-    header = ("model", "training jets", "AUC", "efficiency at 1%", "seeds")
+    header = ("model", "training jets", *(figure.head for figure in ablation.figures), "seeds")
     rules = tuple(models.index(model) for model in dict.fromkeys(models))
     return Table("curve", "All inputs by number of training jets", header, tuple(lines), rules=rules)
 
@@ -66,12 +66,12 @@ def models_table(ablation: Ablation) -> Table | None:
     """Each model minus the reference, row by row."""
     grouped = _pairs(ablation.model_differences)
     lines = [
-        (ablation.row(first.row).title, first.model, jets_name(first.training_jets), *_contrast(auc, efficiency))
-        for first, auc, efficiency in grouped
+        (ablation.row(first.row).title, first.model, jets_name(first.training_jets), *_contrasts(of, ablation.figures))
+        for first, of in grouped
     ]
     if not lines:
         return None
-    header = ("inputs", "model", "training jets", *_CONTRAST)
+    header = ("inputs", "model", "training jets", *_contrast_heads(ablation.figures))
     return Table("models", f"Minus {ablation.reference}", header, tuple(lines), _paired_note(ablation), names=2)
 
 
@@ -82,9 +82,9 @@ def layers_table(ablation: Ablation) -> Table | None:
         (
             first.model,
             f"{ablation.row(first.reference_row).title} → {ablation.row(first.row).title}",
-            *_contrast(auc, efficiency),
+            *_contrasts(of, ablation.figures),
         )
-        for first, auc, efficiency in grouped
+        for first, of in grouped
     ]
     if not lines:
         return None
@@ -92,7 +92,7 @@ def layers_table(ablation: Ablation) -> Table | None:
     return Table(
         "layers",
         f"What further inputs add, {_jets(ablation.training_jets)}",
-        ("model", "inputs", *_CONTRAST),
+        ("model", "inputs", *_contrast_heads(ablation.figures)),
         tuple(lines),
         _paired_note(ablation),
         names=2,
@@ -100,17 +100,17 @@ def layers_table(ablation: Ablation) -> Table | None:
     )
 
 
-def _pairs(contrasts: Sequence[Contrast]) -> list[tuple[Contrast, Contrast | None, Contrast | None]]:
-    """Differences of one pair of cells together: any of them, that of the AUC, that of the efficiency at 1% mistag."""
+def _pairs(contrasts: Sequence[Contrast]) -> list[tuple[Contrast, dict[str, Contrast]]]:
+    """Differences of one pair of cells together: any of them, and all by their figures."""
     found: dict[tuple[object, ...], dict[str, Contrast]] = {}
     for one in contrasts:
         key = (one.row, one.model, one.training_jets, one.reference_row, one.reference_training_jets)
         found.setdefault(key, {})[one.figure] = one
-    return [(next(iter(of.values())), of.get(AUC), of.get(EFFICIENCY)) for of in found.values()]
+    return [(next(iter(of.values())), of) for of in found.values()]
 
 
-def _figures(cell: Cell) -> list[str]:
-    return [_figure(cell.figures[AUC], 4), _figure(cell.figures[EFFICIENCY], 3)]
+def _figures(cell: Cell, shown: Sequence[ComparedFigure]) -> list[str]:
+    return [_figure(cell.figures[figure.name], figure.digits) for figure in shown]
 
 
 def _figure(figure: CellFigure, digits: int) -> str:
@@ -128,19 +128,28 @@ def _costs(cell: Cell) -> list[str]:
     ]
 
 
-def _published(row: InputRow) -> list[str]:
-    figures = row.published
-    if figures is None:
-        return [ABSENT, ABSENT]
-    efficiency = figures.signal_efficiency_at_1pct_mistag
-    return [ABSENT if figures.auc is None else f"{figures.auc:g}", ABSENT if efficiency is None else f"{efficiency:g}"]
+def _published(row: InputRow, shown: Sequence[ComparedFigure]) -> list[str]:
+    values = [getattr(row.published, figure.name, None) for figure in shown]
+    return [ABSENT if value is None else f"{value:g}" for value in values]
 
 
-def _contrast(auc: Contrast | None, efficiency: Contrast | None) -> list[str]:
-    ratio = ABSENT
-    if efficiency is not None and efficiency.ratio is not None:
-        ratio = with_error(efficiency.ratio, efficiency.ratio_error, 2)
-    return [*_difference(auc, 4), *_difference(efficiency, 3), ratio]
+def _contrast_heads(shown: Sequence[ComparedFigure]) -> list[str]:
+    """Of a pair of cells, as ``_contrasts`` fills them."""
+    heads = []
+    for figure in shown:
+        heads += [f"Δ {figure.head}", "p", "p jets"] + ["ratio"] * figure.ratio
+    return heads
+
+
+def _contrasts(of: Mapping[str, Contrast], shown: Sequence[ComparedFigure]) -> list[str]:
+    texts = []
+    for figure in shown:
+        one = of.get(figure.name)
+        texts += _difference(one, figure.digits)
+        if figure.ratio:
+            ratio = None if one is None else one.ratio
+            texts.append(ABSENT if one is None or ratio is None else with_error(ratio, one.ratio_error, 2))
+    return texts
 
 
 def _difference(one: Contrast | None, digits: int) -> list[str]:
@@ -161,7 +170,7 @@ def _jets(training_jets: TrainingJets) -> str:
 
 def _errors_note(ablation: Ablation) -> str:
     return (
-        f"{ablation.signal_jets + ablation.background_jets:,} test jets. ± of one seed: bootstrap over the test jets; "
+        f"{ablation.test_data.jets:,} test jets. ± of one seed: bootstrap over the test jets; "
         "of several: that and the spread over seeds."
     )
 
@@ -187,9 +196,14 @@ def _costs_note(ablation: Ablation) -> str:
 
 
 def _paired_note(ablation: Ablation) -> str:
+    methods = {one.figure: one.method for one in (*ablation.model_differences, *ablation.layer_differences)}
+    special = [
+        f"{methods[one.name]} for Δ {one.title}, "
+        for one in ablation.figures
+        if methods.get(one.name, "bootstrap") != "bootstrap"
+    ]
     return (
-        "Paired on the same test jets: "
-        + ("bootstrap" if ablation.weighted else "DeLong")
-        + f" for ΔAUC, {ablation.resamples} paired resamples for the efficiency. Errors and p: jets and, with several "
-        "seeds on both sides, seeds (Student’s t); p jets: from the jets alone, which speaks of these networks only."
+        f"Paired on the same test jets: {''.join(special)}{ablation.resamples} paired resamples"
+        f"{' for all else' if special else ''}. Errors and p: jets and, with several seeds on both sides, seeds "
+        "(Student’s t); p jets: from the jets alone, which speaks of these networks only."
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
+def pareto_front(points: Sequence[tuple[float, float]], *, highest: bool = True) -> list[int]:
     """Places of the (cost, figure) ``points`` whose figure no other reaches at the same cost or less, by rising cost.
 
-    Of equal points the first.
+    ``highest``: whether the highest figure is the best. Of equal points the first.
     """
+    good = [figure if highest else -figure for _, figure in points]
     best: list[int] = []
-    for place in sorted(range(len(points)), key=lambda place: (points[place][0], -points[place][1])):
-        if not best or points[place][1] > points[best[-1]][1]:
+    for place in sorted(range(len(points)), key=lambda place: (points[place][0], -good[place])):
+        if not best or good[place] > good[best[-1]]:
             best.append(place)
     return best

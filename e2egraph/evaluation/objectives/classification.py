@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from e2egraph.data.scores import Scores, output_columns
 from e2egraph.evaluation.compare.joined import join
 from e2egraph.evaluation.compare.paired import Contender, PairedResult, paired
+from e2egraph.evaluation.compare.roc_overlay import overlay_bands
 from e2egraph.evaluation.explain.chosen_jets import choose_jets
 from e2egraph.evaluation.metrics import baseline as jet_baseline
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY
@@ -23,6 +24,7 @@ from e2egraph.evaluation.objectives.evaluation import (
     ComparedFigure,
     Evaluation,
     Measured,
+    Overlay,
     ReportParts,
     ShownJets,
 )
@@ -60,6 +62,13 @@ class ClassificationEvaluation(Evaluation):
             ComparedFigure(name, FIGURES[name].title, FIGURES[name].digits, highest=True, ratio=FIGURES[name].ratio)
             for name in (AUC, EFFICIENCY, LOW_EFFICIENCY)
         )
+
+    def too_few(self, label: NDArray[np.int64]) -> str | None:
+        signal = label == self.objective.class_names.index(self.objective.signal)
+        for what, found in (("signal", signal), ("background", ~signal)):
+            if found.sum() < 2:
+                return f"{found.sum()} {what} jets"
+        return None
 
     def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
         found = metrics_report(scores, quantities, self.objective.signal)
@@ -113,6 +122,16 @@ class ClassificationEvaluation(Evaluation):
             tables=[*tables.bin_tables(metrics), tables.reliability_table(metrics), *tables.class_tables(metrics)],
             plots=PLOTS,
         )
+
+    def plot_overlays(self, panels: Sequence[Overlay], stem: Path, label: str) -> list[Path]:
+        """ROC curves with their bands, and ratios to the reference's."""
+        from e2egraph.plots.roc_overlay import plot_roc_overlay
+
+        drawn = []
+        for panel in panels:
+            joined = join(panel.scores, panel.names, self.objective.signal)
+            drawn.append((panel.title, overlay_bands(joined, panel.contenders)))
+        return plot_roc_overlay(drawn, stem, label)
 
     def shown_jets(self, scores: Scores) -> ShownJets:
         signal = self.objective.signal

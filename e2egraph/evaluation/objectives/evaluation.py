@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.data.scores import Scores
@@ -99,6 +100,17 @@ class ReportParts:
     plots: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Overlay:
+    """A panel of curves: its ``title``, the ``scores`` (with ``names`` for errors) and the ``contenders`` drawn, the
+    first of which is the reference."""
+
+    title: str
+    scores: Sequence[Scores]
+    names: Sequence[str]
+    contenders: Sequence[Contender]
+
+
 # The sections of a report (``pages.sections``) in their order, unless an evaluation names others.
 SECTIONS = ("summary", "significance", "plots", "jets", "tables", "configuration", "provenance")
 
@@ -120,6 +132,16 @@ class Evaluation(ABC):
     @abstractmethod
     def figures(self) -> tuple[ComparedFigure, ...]:
         """The figures that comparisons show, the main one first."""
+
+    @property
+    def main_figures(self) -> tuple[ComparedFigure, ...]:
+        """Those of ``figures`` that an ablation shows, the main one first."""
+        return self.figures[:2]
+
+    def too_few(self, label: NDArray[np.int64]) -> str | None:
+        """What there are fewer than two of among objects of these labels [J], so that no figure has an error, and how
+        many; None: nothing."""
+        return None if len(label) > 1 else f"{len(label)} jets"
 
     @abstractmethod
     def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
@@ -145,6 +167,10 @@ class Evaluation(ABC):
         ``scores``, with ``names`` for errors, one for each row that contenders name. InputError when they are of
         different objects or outputs.
         """
+
+    def plot_overlays(self, panels: Sequence[Overlay], stem: Path, label: str) -> list[Path] | None:
+        """A picture of curves of several contenders, a panel for each of ``panels``; None where there is no such."""
+        return None
 
     def report(self, metrics: Mapping[str, Any]) -> ReportParts:
         """Parts of the report from the content of ``metrics.json``: by default, a table of ``figures``."""

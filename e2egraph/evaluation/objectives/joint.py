@@ -17,6 +17,7 @@ from e2egraph.evaluation.objectives.evaluation import (
     ComparedFigure,
     Evaluation,
     Measured,
+    Overlay,
     ReportParts,
     ShownJets,
     evaluation_of,
@@ -52,6 +53,15 @@ class JointEvaluation(Evaluation):
     @property
     def figures(self) -> tuple[ComparedFigure, ...]:
         return tuple(figure for part in self.parts for figure in part.figures)
+
+    @property
+    def main_figures(self) -> tuple[ComparedFigure, ...]:
+        """The main one of each objective."""
+        return tuple(part.figures[0] for part in self.parts)
+
+    def too_few(self, label: NDArray[np.int64]) -> str | None:
+        found = (part.too_few(label[np.isin(label, self._labels(part))]) for part in self.parts)
+        return next((fault for fault in found if fault is not None), None)
 
     def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
         found = []
@@ -115,12 +125,23 @@ class JointEvaluation(Evaluation):
         chosen = [replace(jet, place=int(members[jet.place])) for jet in found.chosen]
         return replace(found, chosen=chosen, column=scores.columns.index(own.columns[found.column]))
 
+    def plot_overlays(self, panels: Sequence[Overlay], stem: Path, label: str) -> list[Path] | None:
+        """Those of the first objective that has some."""
+        for part in self.parts:
+            own = [replace(panel, scores=[self._own(part, one)[0] for one in panel.scores]) for panel in panels]
+            drawn = part.plot_overlays(own, stem, label)
+            if drawn is not None:
+                return drawn
+        return None
+
+    def _labels(self, part: Evaluation) -> list[int]:
+        """Labels of the classes that ``part`` judges."""
+        return [self.objective.class_names.index(name) for name in self.objective.classes_of(part.objective.kind)]
+
     def _own(self, part: Evaluation, scores: Scores) -> tuple[Scores, NDArray[np.int64]]:
         """What ``part`` judges: its columns and the objects of its classes, and the places of these among all."""
         columns = output_columns(part.objective.outputs)
-        wanted = self.objective.classes_of(part.objective.kind)
-        labels = [self.objective.class_names.index(name) for name in wanted]
-        members = np.flatnonzero(np.isin(scores.jets["label"], labels))
+        members = np.flatnonzero(np.isin(scores.jets["label"], self._labels(part)))
         chosen = [scores.columns.index(name) for name in columns]
         jets = {name: values[members] for name, values in scores.jets.items()}
         return replace(scores, jets=jets, values=scores.values[members][:, chosen], columns=columns), members

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from e2egraph.data.simulated import SIMULATION_NOTE
-from e2egraph.evaluation.ablation.results import Ablation, RunEntry, read_ablation
+from e2egraph.evaluation.ablation.output import CURVE_STEM, INPUTS_STEM, OVERLAY_INPUTS_STEM, OVERLAY_STEM, costs_stem
+from e2egraph.evaluation.ablation.results import Ablation, read_ablation
 from e2egraph.evaluation.ablation.table import Table
 from e2egraph.evaluation.ablation.tables import tables
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY, rejection_name
 from e2egraph.evaluation.pages.elements import (
     ABSENT,
     Cards,
@@ -26,25 +25,8 @@ from e2egraph.evaluation.pages.page import REPORT_NAME, Page, write_page
 from e2egraph.evaluation.pages.provenance import as_yaml, command_line, environment_facts, without_paths
 from e2egraph.training.runs.environment import describe_environment
 
-# Plots of an ablation, by the names of their files without suffix: (caption, what a reader sees in it).
-PLOTS = {
-    "roc_overlay": (
-        "ROC curves",
-        "Background rejection against signal efficiency of each model with error bands, and ratios to the reference",
-    ),
-    "roc_by_inputs": (
-        "ROC curves by inputs",
-        "Background rejection against signal efficiency of each model by its inputs, and ratios to the first of them",
-    ),
-    "inputs": ("Figures by inputs", "AUC and signal efficiency at 1% mistag of each model, one line for each inputs"),
-    "auc_against_cost": ("AUC against cost", "AUC of each model against milliseconds and operations a jet"),
-    "learning_curve": ("Learning curve", "AUC and signal efficiency at 1% mistag against the number of training jets"),
-}
-
 # What a figure begins with: a sign, digits with commas between thousands, a power of ten.
 _NUMBER = re.compile(r"[<>≤≥≈~ ]*([+−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)(?![\w:/])")
-
-_RUN_FIGURES = (AUC, EFFICIENCY, LOW_EFFICIENCY, rejection_name(0.5))
 
 
 def write_ablation_report(folder: Path) -> Path:
@@ -57,7 +39,8 @@ def write_ablation_report(folder: Path) -> Path:
         [", ".join(ablation.models[:-1]), ablation.models[-1]] if ablation.models[1:] else ablation.models
     )
     notes = [
-        f"Signal {ablation.signal} of {', '.join(ablation.classes)}; {ablation.split} jets of data set "
+        f"{ablation.objective.capitalize()}"
+        f"{'' if ablation.signal is None else f', signal {ablation.signal}'}; {ablation.split} jets of data set "
         f"{ablation.test_data.digest[:12]}; differences to {ablation.reference} on the same jets."
     ]
     if ablation.simulation:
@@ -67,9 +50,9 @@ def write_ablation_report(folder: Path) -> Path:
         notes=tuple(notes),
         sections={
             "summary": _summary(ablation),
-            "plots": Section("Plots", "plots.html.j2", {"pictures": pictures(folder, PLOTS)}),
+            "plots": Section("Plots", "plots.html.j2", {"pictures": pictures(folder, _plots(ablation))}),
             "tables": Section("Tables", "tables.html.j2", {"tables": [_table(one) for one in tables(ablation)]}),
-            "runs": Section("Runs", "tables.html.j2", {"tables": [_runs(ablation.runs)]}),
+            "runs": Section("Runs", "tables.html.j2", {"tables": [_runs(ablation)]}),
             "configuration": _configuration(ablation),
             "provenance": _provenance(ablation),
         },
@@ -79,11 +62,37 @@ def write_ablation_report(folder: Path) -> Path:
     return write_page(page, folder / REPORT_NAME)
 
 
+def _plots(ablation: Ablation) -> dict[str, tuple[str, str]]:
+    """Files without suffix → caption and what a reader sees in the picture."""
+    both = " and ".join(figure.title for figure in ablation.figures)
+    main = ablation.figures[0].title
+    return {
+        OVERLAY_STEM: (
+            "ROC curves",
+            "Background rejection against signal efficiency of each model with error bands, and ratios to the "
+            "reference",
+        ),
+        OVERLAY_INPUTS_STEM: (
+            "ROC curves by inputs",
+            "Background rejection against signal efficiency of each model by its inputs, and ratios to the first of "
+            "them",
+        ),
+        INPUTS_STEM: ("Figures by inputs", f"{both} of each model, one line for each inputs"),
+        costs_stem(ablation.figures[0]): (
+            f"{main} against cost",
+            f"{main} of each model against milliseconds and operations a jet",
+        ),
+        CURVE_STEM: ("Learning curve", f"{both} against the number of training jets"),
+    }
+
+
 def _summary(ablation: Ablation) -> Section:
-    jets = ablation.signal_jets + ablation.background_jets
-    classes = f"{count_cell(ablation.signal_jets).text} signal, {count_cell(ablation.background_jets).text} background"
+    classes = ""
+    if ablation.signal_jets is not None and ablation.background_jets is not None:
+        numbers = (count_cell(number).text for number in (ablation.signal_jets, ablation.background_jets))
+        classes = "{} signal, {} background".format(*numbers)
     shown = _full_figures(ablation) | {
-        "Test jets": (count_cell(jets).text, classes),
+        "Test jets": (count_cell(ablation.test_data.jets).text, classes),
         "Runs": (str(len(ablation.runs)), f"{len(ablation.rows)} inputs, {len(ablation.models)} models"),
     }
     values = {
@@ -105,14 +114,15 @@ def _full_figures(ablation: Ablation) -> Cards:
         cell = ablation.cell(full.name, name, ablation.best_full_size())
         if cell is None:
             continue
-        for figure in (FIGURES[AUC], FIGURES[EFFICIENCY]):
+        for figure in ablation.figures:
             found = cell.figures[figure.name]
             if found.mean is None:
                 continue
             error = "" if found.error is None else f"± {found.error:.{figure.digits}f}; "
             seeds = f"{len(cell.seeds)} seed{'s' if cell.seeds[1:] else ''}"
             note = f"{error}{count_cell(cell.jets_learnt).text} training jets, {seeds}"
-            shown[f"{name}: {figure.title}"] = (f"{found.mean:.{figure.digits}f}", note)
+            value = f"{found.mean:.{figure.digits}f} {figure.unit}".strip()
+            shown[f"{name}: {figure.title}"] = (value, note)
     return shown
 
 
@@ -127,22 +137,25 @@ def number_cell(text: str) -> Cell:
     return Cell(text) if found is None else Cell(text, float(found[1].replace(",", "").replace("−", "-")))
 
 
-def _runs(runs: Sequence[RunEntry]) -> PageTable:
-    header = ["inputs", "model", "training jets", "seed", *(FIGURES[name].title for name in _RUN_FIGURES)]
-    header += ["parameters", "best epoch", "validation AUC", "training jets/s"]
+def _runs(ablation: Ablation) -> PageTable:
+    header = ["inputs", "model", "training jets", "seed", *(figure.head for figure in ablation.figures)]
+    header += ["parameters", "best epoch", f"validation {ablation.best}", "training jets/s"]
     rows: list[list[Cell | str]] = [
         [
             run.row,
             run.model,
             count_cell(run.jets_learnt),
             Cell(str(run.seed), float(run.seed)),
-            *(figure_cell(run.figures.get(name), run.errors.get(name), FIGURES[name].digits) for name in _RUN_FIGURES),
+            *(
+                figure_cell(run.figures.get(figure.name), run.errors.get(figure.name), figure.digits)
+                for figure in ablation.figures
+            ),
             count_cell(run.parameters),
             Cell(f"{run.best_epoch} of {run.epochs}", float(run.best_epoch)),
-            figure_cell(run.validation_auc),
+            figure_cell(run.validation),
             figure_cell(run.training_jets_per_second, None, 0),
         ]
-        for run in runs
+        for run in ablation.runs
     ]
     return table("Every run; errors by bootstrap of the test jets", header, rows)
 

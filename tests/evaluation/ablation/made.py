@@ -15,8 +15,13 @@ from e2egraph.evaluation.ablation.results import (
 )
 from e2egraph.evaluation.ablation.rows import load_rows
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES
+from e2egraph.evaluation.objectives.evaluation import ComparedFigure
 
 MODELS = ("image", "graph_50%")
+FIGURES_SHOWN = (
+    ComparedFigure(AUC, "AUC", 4, highest=True, ratio=False),
+    ComparedFigure(EFFICIENCY, "efficiency at 1%", 3, highest=True),
+)
 
 
 def made_ablation(**changes):
@@ -54,7 +59,10 @@ def made_ablation(**changes):
         "command": "e2egraph ablate --models image,graph_50%",
         "task": "top",
         "classes": ("qcd", "top"),
+        "objective": "classification (classes qcd, top)",
         "signal": "top",
+        "figures": FIGURES_SHOWN,
+        "best": "AUC",
         "recipe": "short",
         "recipe_settings": {"training": {"epochs": 6}},
         "settings": (),

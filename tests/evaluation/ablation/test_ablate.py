@@ -12,9 +12,12 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation.ablation import ablate as ablate_module
 from e2egraph.evaluation.ablation import costs as costs_module
 from e2egraph.evaluation.ablation import runs as runs_module
+from e2egraph.evaluation.ablation.cost_panels import cost_panels
+from e2egraph.evaluation.ablation.output import write_plots
 from e2egraph.evaluation.ablation.plan import Request, make_plan
 from e2egraph.evaluation.ablation.results import read_ablation
 from e2egraph.evaluation.ablation.rows import load_rows
+from e2egraph.evaluation.objectives.evaluation import evaluation_of
 from e2egraph.training.train import train
 from tests.evaluation.ablation.test_tables import cells_of
 from tests.evaluation.ablation.tiny_image import write_tiny_image
@@ -282,6 +285,39 @@ def test_test_data_with_fewer_than_two_jets_of_a_class_are_refused_before_anythi
     label[table.jets_of("test")[:left]] = 1
     few = replace(table, columns=table.columns | {"label": label})
     plan = make_plan(Request(models=tuple(models.split(",")), rows=load_rows("all")))
-    with pytest.raises(InputError, match=f"{left} signal jets in split 'test', but errors need two of each"):
+    with pytest.raises(InputError, match=f"{left} signal jets in split 'test', but errors need two;"):
         runs_module.check_inputs(plan, table, few)
     runs_module.check_inputs(plan, table, table)
+
+
+def test_a_regression_is_ablated_by_its_own_figures(models, tmp_path):
+    target = {"name": "gen_mass", "unit": "GeV", "offset": 120.0, "scale": 60.0}
+    objective = {"kind": "regression", "classes": ["qcd", "top"], "targets": [target], "loss": "mae"}
+    data = write_toy_dataset(
+        tmp_path / "data", 240, nodes=(1, 10), split_fractions=(0.4, 0.2, 0.4), objective=objective
+    )
+    words = ["ablate", "--data", str(data), "--models", models, "--output", str(tmp_path / "made"), "--rows", "pt,all"]
+    assert main([*words, "--full-seeds", "1,2", "--resamples", "100", *SET]) == 0
+    ablation = read_ablation(tmp_path / "made")
+    assert [figure.name for figure in ablation.figures] == ["mae", "resolution"]
+    assert (ablation.signal, ablation.signal_jets, ablation.best) == (None, None, "mean absolute error of gen_mass")
+    for run in ablation.runs:
+        report = json.loads((tmp_path / "made" / run.folder / "metrics.json").read_text())
+        assert run.figures["mae"] == report["mae"] > 0
+    difference = ablation.model_difference("all", "tiny", "mae", None)
+    means = [ablation.cell("all", model, None).figures["mae"].mean for model in ("tiny", "picture")]
+    assert difference.difference == pytest.approx(means[0] - means[1])
+    assert difference.ratio == pytest.approx(means[0] / means[1])
+    page = (tmp_path / "made" / "report.html").read_text()
+    assert "mean absolute error" in page
+    assert "AUC" not in page
+    # A lower error is better: the front falls with the cost.
+    (_, counted) = cost_panels(ablation, ablation.figures[0])
+    errors = [error for _, error in counted.front]
+    assert errors == sorted(errors, reverse=True)
+    request = Request(models=tuple(models.split(",")), rows=load_rows("pt,all"), full_seeds=(1, 2), settings=SETTINGS)
+    table = read_table(data)
+    runs, _ = runs_module.find_runs(tmp_path / "made", make_plan(request), table.manifest.digest)
+    judge = evaluation_of(table.manifest.objective)
+    drawn = write_plots(tmp_path / "made", ablation, judge, runs, table)
+    assert {path.stem for path in drawn} == {"inputs", "mae_against_cost"}

@@ -11,7 +11,7 @@ def test_what_is_written_is_read_again_from_the_file_or_its_folder(tmp_path):
     ablation = made_ablation()
     path = write_ablation(tmp_path, ablation)
     assert read_ablation(path) == read_ablation(tmp_path) == ablation
-    assert json.loads(path.read_text())["schema_version"] == 1
+    assert json.loads(path.read_text())["schema_version"] == 2
 
 
 def test_missing_damaged_and_other_files_are_refused_with_the_mend(tmp_path):
@@ -22,7 +22,7 @@ def test_missing_damaged_and_other_files_are_refused_with_the_mend(tmp_path):
     for text, message in [
         ("{", "not what 'e2egraph ablate' writes"),
         ("[]", "not what 'e2egraph ablate' writes"),
-        (json.dumps(content | {"schema_version": 99}), "schema version 99, but this version reads 1"),
+        (json.dumps(content | {"schema_version": 99}), "schema version 99, but this version reads 2"),
         (json.dumps(content | {"cells": [{"row": "pt"}]}), "damaged at 'cells.0"),
         (json.dumps({name: value for name, value in content.items() if name != "runs"}), "damaged at 'runs'"),
     ]:

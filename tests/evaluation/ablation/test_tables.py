@@ -21,7 +21,7 @@ def test_the_table_of_inputs_holds_every_row_and_model_with_figures_published_on
         "AUC": "0.9000 ± 0.0012",
         "efficiency at 1%": "0.300 ± 0.020",
         "published AUC": "0.955",
-        "published efficiency": "0.396",
+        "published efficiency at 1%": "0.396",
         "parameters": "90,194",
         "MFLOPs/jet": "100",
         "training jets/s": "159",

@@ -5,6 +5,7 @@ import pytest
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.ablation.results import (
+    SCHEMA_VERSION,
     Ablation,
     Cell,
     CellFigure,
@@ -15,6 +16,7 @@ from e2egraph.evaluation.ablation.results import (
 )
 from e2egraph.evaluation.metrics.figures import FIGURES
 from e2egraph.evaluation.pages.ablation_page import number_cell, write_ablation_report
+from tests.evaluation.ablation.made import FIGURES_SHOWN
 
 AUC, EFFICIENCY = "auc", "signal_efficiency_at_1pct_mistag"
 ROWS = (
@@ -44,12 +46,15 @@ PAIRS = (("pt", "image", 0.91), ("pt", "graph", 0.93), ("all", "image", 0.97), (
 @pytest.fixture
 def ablation():
     return Ablation(
-        schema_version=1,
+        schema_version=SCHEMA_VERSION,
         e2egraph="0.1.0",
         command="e2egraph ablate --data /home/someone/train --output ablation",
         task="top",
         classes=("qcd", "top"),
+        objective="classification (classes qcd, top)",
         signal="top",
+        figures=FIGURES_SHOWN,
+        best="AUC",
         recipe="short",
         recipe_settings={"training": {"epochs": 3}},
         settings=("training.epochs=3",),
