@@ -16,7 +16,8 @@ from e2egraph.tasks.nodeselection import NodeSelection
 def check_inputs(
     data: Path, manifest: Manifest, inputs: Inputs, of_task: NodeSelection, of_run: NodeSelection, reader: Path
 ) -> None:
-    """InputError unless the data set holds the region, channels, variables and object quantities of ``inputs``.
+    """InputError unless the data set holds the region, channels, variables and object quantities of ``inputs``, in
+    their units.
 
     ``of_task``: the nodes of the task that the network was trained for, ``of_run``: those of them that it was trained
     on. ``reader``: the folder of the run or bundle, for the message. What the data set holds besides is not read.
@@ -32,6 +33,15 @@ def check_inputs(
     columns = _columns(data, manifest)
     _require(inputs.variable_names, columns, "variable", data, reader)
     _require(inputs.object_names, columns, "object quantity", data, reader)
+    held = manifest.network_inputs
+    units = {variable.name: variable.unit for variable in (*held.variables, *held.object)}
+    for variable in (*inputs.variables, *inputs.object):
+        unit = units.get(variable.name, variable.unit)
+        if unit != variable.unit:
+            raise InputError(
+                f"{data}: {variable.name} is in {unit or 'no unit'}, but {reader} reads it in "
+                f"{variable.unit or 'no unit'}; build it with the same task."
+            )
     for selection in (of_task, of_run):
         check_available(data, manifest, selection.among(channels))
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector.channels import Channel
+
+if TYPE_CHECKING:
+    import awkward as ak
 
 COLLECTIONS: dict[str, tuple[str, ...]] = {
     "id": ("run", "lumi", "event", "gen_weight"),

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from typing import TYPE_CHECKING
 
-import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -15,6 +15,9 @@ from pydantic import Field
 from e2egraph.config import configuration
 from e2egraph.detector.geometry import Floats, Integers, delta_phi, wrap_phi
 from e2egraph.errors import InputError
+
+if TYPE_CHECKING:
+    import awkward as ak
 
 NEUTRINOS = (12, 14, 16)
 
@@ -110,6 +113,8 @@ class Matches:
 
 def read_record(gen: ak.Array) -> Record:
     """The generator records of a chunk; InputError when a mother points outside its event."""
+    import awkward as ak  # not needed by trainings, which read this module as well
+
     count = ak.to_numpy(ak.num(gen)).astype(np.int64)
     first = np.concatenate([[0], np.cumsum(count)])[:-1].astype(np.int64)
     flat = {field: ak.to_numpy(ak.flatten(gen[field])) for field in gen.fields}
@@ -155,7 +160,7 @@ def matches(record: Record, event: Integers, eta: NDArray, phi: NDArray, chain: 
     """
     pairs = _pair(record, event, eta, phi)
     found = np.flatnonzero(_complete(pairs, record, chain, radius))
-    owner, particle, distance = pairs.object[found], pairs.particle[found], pairs.distance(record, chain.visible)[found]
+    owner, particle, distance = pairs.object[found], pairs.particle[found], pairs.distance(record, chain.visible, found)
     # Nearest first; the earlier entry of the record of two at the same distance.
     order = np.lexsort((particle, distance, owner))
     owner, particle, distance = owner[order], particle[order], distance[order]
@@ -178,13 +183,11 @@ class _Pairs:
     eta: NDArray
     phi: NDArray
 
-    def distance(self, record: Record, visible: bool) -> Floats:
-        """ΔR between object and particle (or its visible daughters), [P]."""
+    def distance(self, record: Record, visible: bool, place: Integers) -> Floats:
+        """ΔR between object and particle (or its visible daughters) of the pairs at ``place``."""
         momentum = record.visible if visible else record.momentum
-        return np.hypot(
-            momentum.eta[self.particle] - self.eta[self.object],
-            delta_phi(momentum.phi[self.particle], self.phi[self.object]),
-        )
+        particle, owner = self.particle[place], self.object[place]
+        return np.hypot(momentum.eta[particle] - self.eta[owner], delta_phi(momentum.phi[particle], self.phi[owner]))
 
 
 def _pair(record: Record, event: Integers, eta: NDArray, phi: NDArray) -> _Pairs:
@@ -204,7 +207,9 @@ def _complete(pairs: _Pairs, record: Record, chain: Decay, radius: float) -> NDA
     particle = pairs.particle
     counts = record.last_copy[particle] if chain.status is None else np.isin(record.status[particle], chain.status)
     found = np.isin(np.abs(record.pdg_id[particle]), chain.pdg_id) & counts
-    found &= pairs.distance(record, chain.visible) < radius
+    # Few pairs are left of which a distance is needed.
+    candidates = np.flatnonzero(found)
+    found[candidates] = pairs.distance(record, chain.visible, candidates) < radius
     if chain.visible:
         found &= record.visible.pt[particle] > 0
     first_copy = record.first_copy[particle] + pairs.shift

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -16,6 +15,9 @@ from e2egraph.errors import InputError
 from e2egraph.events.schema import EventSource, PointSource
 from e2egraph.tasks.decays import Decay, Record, matches, read_record
 from e2egraph.tasks.objects.objects import Objects
+
+if TYPE_CHECKING:
+    import awkward as ak
 
 TruthSource = Literal["generator", "jet_label", "sample_name"]
 

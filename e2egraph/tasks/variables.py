@@ -76,7 +76,7 @@ def variables() -> dict[str, NodeVariable]:
 
 
 def values_of(row: NodeVariable, collection: str, deposits: Mapping[str, NDArray], size: int) -> NDArray[np.float32]:
-    """The variable [S] for ``size`` deposits of a collection, given as its flat fields; ValueError without a field."""
+    """The variable [S] for ``size`` deposits of a collection, each by its own fields; ValueError without a field."""
     origin = row.origin.get(collection, 0.0)
     if isinstance(origin, str):
         if origin not in deposits:

@@ -46,6 +46,11 @@ def smaller_region(manifest: dict) -> None:
     manifest["network_inputs"]["region"] |= {"rows": 65, "columns": 65}
 
 
+def other_unit(manifest: dict) -> None:
+    (d0,) = (one for one in manifest["network_inputs"]["variables"] if one["name"] == "d0")
+    d0["unit"] = "mm"
+
+
 def thresholds(manifest: dict) -> None:
     manifest["configuration"]["inputs"]["thresholds"] = {"ECAL": 2.0}
 
@@ -54,6 +59,7 @@ def thresholds(manifest: dict) -> None:
     ("edit", "message"),
     [
         (without_channel, r"cut: has no nodes of channel HCAL, which .*bundle reads; build it with the same task"),
+        (other_unit, r"cut: d0 is in mm, but .*bundle reads it in cm; build it with the same task"),
         (smaller_region, r"nodes lie in 65×65 pixels around the seed tower, those of .*bundle in 125×125 pixels"),
         (thresholds, r"asks for thresholds\.ECAL 0\.5, but the data set was built with 2"),
     ],

@@ -236,11 +236,14 @@ class RHTreeFile:
 
 def with_channel(hits: ak.Array) -> ak.Array:
     """Hits of the layers that are channels, with ``channel`` in place of subdetector and layer."""
-    subdetector, layer = (ak.to_numpy(ak.flatten(hits[name])) for name in ("subdetector", "layer"))
+    flat = {name: ak.to_numpy(ak.flatten(hits[name])) for name in hits.fields}
+    subdetector, layer = flat["subdetector"], flat["layer"]
     code = np.full(len(layer), NO_CHANNEL, np.int16)
     for channel in hit_channels():
         if channel.cms is not None:
             code[(subdetector == channel.cms[0]) & (layer == channel.cms[1])] = channel
-    kept = ak.zip({name: hits[name] for name in ("x", "y", "z")} | {"channel": ak.unflatten(code, ak.num(hits))})
-    kept = kept[kept.channel != NO_CHANNEL]
-    return ak.with_field(kept, ak.values_astype(kept.channel, np.uint8), "channel")
+    kept = code != NO_CHANNEL
+    number = ak.to_numpy(ak.num(hits))
+    left = np.bincount(np.repeat(np.arange(len(number)), number)[kept], minlength=len(number))
+    columns = {name: flat[name][kept] for name in ("x", "y", "z")} | {"channel": code[kept].astype(np.uint8)}
+    return ak.zip({name: ak.unflatten(values, left) for name, values in columns.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import awkward as ak
@@ -131,15 +131,35 @@ def _from_collection(name: str, events: ak.Array, objects: Objects, task: TaskCo
     columns: _Columns = {"owner": pairs.object}
     columns |= _coordinates(objects, pairs, places, inputs.region)
     columns["channel"] = channel[pairs.deposit].astype(NODE_TYPES["channel"])
+    near = _Gathered(fields, pairs.deposit)
     for variable in variable_columns(inputs):
         try:
-            columns[variable] = values_of(variables()[variable], name, fields, size)[pairs.deposit]
+            columns[variable] = values_of(variables()[variable], name, near, len(pairs.deposit))
         except (ValueError, KeyError) as error:
             raise InputError(
                 f"variable {variable} cannot be made of {name} ({error}); give files that have what it needs, or take "
                 "it out of inputs.variables."
             ) from error
     return columns
+
+
+class _Gathered(Mapping[str, NDArray]):
+    """The fields of a collection at some of its deposits, each gathered when it is first asked for."""
+
+    def __init__(self, fields: Mapping[str, NDArray], deposit: NDArray[np.int64]) -> None:
+        self._fields, self._deposit = fields, deposit
+        self._made: dict[str, NDArray] = {}
+
+    def __getitem__(self, name: str) -> NDArray:
+        if name not in self._made:
+            self._made[name] = self._fields[name][self._deposit]
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
 
 
 def _tracks(fields: Mapping[str, NDArray]) -> Places:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import awkward as ak
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +11,9 @@ from e2egraph.config import configuration
 from e2egraph.detector.geometry import HCAL_ROWS, signed_tower_ieta
 from e2egraph.tasks.objects.objects import ObjectKind, Objects, identity_columns, tower_centres
 from e2egraph.tasks.variables import Scale, Variable
+
+if TYPE_CHECKING:
+    import awkward as ak
 
 # CMS towers run to |ieta| = 28; MLAnalyzer rejects a seed with 28 − |ieta| < 12.
 OUTERMOST_TOWER = HCAL_ROWS // 2
@@ -32,6 +36,8 @@ def find(events: ak.Array, config: JetConfig) -> Objects:
 
     τ21 and τ32 are ratios of the stored τN, 0 where the denominator is; fields that the file lacks are 0.
     """
+    import awkward as ak  # not needed by trainings, which read this module as well
+
     event, columns = identity_columns(events, ak.to_numpy(ak.num(events.jets)))
     flat = {field: ak.to_numpy(ak.flatten(events.jets[field])) for field in events.jets.fields}
     zeros = np.zeros(len(event), np.float32)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector.geometry import centre_crystal, ecal_eta, ecal_phi
 from e2egraph.tasks.region import Centre
 from e2egraph.tasks.variables import Variable
+
+if TYPE_CHECKING:
+    import awkward as ak
 
 # Columns that say which object a row is, and their NumPy types; ``jet`` is the object's index in its event.
 IDENTITY_TYPES: dict[str, str] = {"run": "uint32", "lumi": "uint32", "event": "uint64", "jet": "uint16"}
@@ -89,6 +91,8 @@ def tower_centres(seed_ieta: NDArray, seed_iphi: NDArray) -> Centres:
 
 def identity_columns(events: ak.Array, counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], dict[str, NDArray]]:
     """``event`` [J] and the identity columns (with ``n_pv``) of as many objects per event as ``counts`` says."""
+    import awkward as ak  # not needed by trainings, which read this module as well
+
     event = np.repeat(np.arange(len(counts)), counts)
     columns = {name: ak.to_numpy(events[name])[event] for name in ("run", "lumi", "event", "n_pv")}
     first = np.concatenate([[0], np.cumsum(counts)])[:-1]
