@@ -53,7 +53,7 @@ class SampleEntry:
     name: str | None = None
     files: list[str] | str
     cross_section: Positive | None = None
-    generated_events: Annotated[int, Field(ge=1)] | None = None
+    generated_events: Annotated[int, Field(ge=1, lt=2**63)] | None = None
     weight: Positive | None = None
 
     @model_validator(mode="after")

@@ -85,6 +85,10 @@ def test_a_plain_weight_may_be_given_and_one_is_the_default(folder):
         ("samples: [{class: w, files: a.root}]", "'w' is no class of this task; use one of qcd, top"),
         ("samples: [{class: top, files: a.root}]", "class 'qcd' has no sample"),
         ("samples: [{class: top, files: a.root, cross_section: -1}]", "greater than 0"),
+        ("samples: [{class: top, files: a.root, cross_section: .inf}]", "finite number"),
+        ("samples: [{class: top, files: a.root, weight: .nan}]", "0.weight' is wrong"),
+        ("luminosity: .inf\nsamples: [{class: top, files: a.root, cross_section: 1}]", "'luminosity' is wrong"),
+        ("samples: [{class: qcd, files: a.root, files: b.root}]", "line 1: key 'samples.0.files' is given twice"),
         ("samples: [{class: top, files: a.root, generated_events: 5}]", "needs cross_section"),
         ("samples: [{class: top, files: a.root, weight: 1, cross_section: 2}]", "not both"),
         (

@@ -48,6 +48,14 @@ def test_skipping_a_file_keeps_the_weights_right_or_refuses(files, tmp_path):
         build(task(), stated, tmp_path / "again", options=BuildOptions(skip_bad_files=True))
 
 
+@pytest.mark.parametrize("production", [{"cross_section": 1e300}, {"cross_section": 1e-300}, {"weight": 1e39}])
+def test_weights_beyond_single_precision_are_refused_naming_the_sample(files, tmp_path, production):
+    given = [Sample("qcd", "qcd", (files["low"],)), Sample("top", "top", (files["top"],), **production)]
+    with pytest.raises(InputError, match=r"sample 'top' \(.*top\.root, …\): its events would weigh .* each"):
+        build(task(), given, tmp_path / "data")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_reweighting_gives_every_class_the_reference_s_weighted_spectrum(files, tmp_path):
     edges = [400, 500, 650, 900]
     settings = ("resampling.method=reweight", f"resampling.edges.jet_pt={edges}")
