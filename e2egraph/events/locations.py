@@ -1,4 +1,4 @@
-"""Input locations: globs, lists and URLs → paths; opening and fingerprinting them, local or remote.
+"""Input locations, local or remote: opening, fingerprinting and telling one from another.
 
 A location is a string: a local path, or a URL that fsspec or uproot can open (``root://``, ``https://``, ``file://``).
 ``pathlib.Path`` is not used for it, because it would make one slash of the two in a URL.
@@ -6,42 +6,21 @@ A location is a string: a local path, or a URL that fsspec or uproot can open (`
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from e2egraph.errors import InputError
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 _BLOCK = 1 << 20
 
+# Where servers listen unless a URL says otherwise.
+_PORTS = {"root": ":1094", "http": ":80", "https": ":443"}
+
 # fsspec says only "please install …" where a protocol needs a package of its own.
 _NEEDS = {"root": "fsspec-xrootd", "http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "gs": "gcsfs"}
-
-
-def expand(pattern: str, origin: str) -> list[str]:
-    """The locations that ``pattern`` stands for, sorted and each once.
-
-    A path or URL stands for itself, a glob (URLs too, where their server can list) for what it matches, ``@FILE`` for
-    the paths, globs and URLs in a text file, one a line (relative ones from the working folder; empty lines and those
-    beginning with ``#`` are passed over). InputError, naming ``origin`` (the option at fault): a pattern or list
-    without a file.
-    """
-    if not pattern.startswith("@"):
-        return _matches(pattern, origin)
-    path = pattern[1:]
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{origin}: the list {path} cannot be read ({_reason(error)}); correct its path.") from error
-    entries = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
-    if not entries:
-        raise InputError(f"{origin}: the list {path} names no file; write one path, glob or URL a line.")
-    if any(entry.startswith("@") for entry in entries):
-        raise InputError(f"{origin}: the list {path} names another list; write its paths there instead.")
-    return sorted({found for entry in entries for found in _matches(entry, f"{origin} (in {path})")})
 
 
 def is_remote(location: str) -> bool:
@@ -55,8 +34,17 @@ def local_path(location: str) -> Path:
 
 
 def identity(location: str) -> str:
-    """One string for all ways to write a location: the resolved local path, or the URL."""
-    return location if is_remote(location) else str(local_path(location).resolve())
+    """One string for all ways to write a location: the resolved local path, or the URL with its host in lower case and
+    without the port that its scheme has anyway."""
+    if not is_remote(location):
+        return str(local_path(location).resolve())
+    scheme, _, rest = location.partition("://")
+    scheme = {"xroot": "root"}.get(scheme.lower(), scheme.lower())
+    if scheme not in _PORTS:
+        return location
+    host, slash, path = rest.partition("/")
+    user, at, name = host.rpartition("@")
+    return f"{scheme}://{user}{at}{name.lower().removesuffix(_PORTS[scheme])}{slash}{path}"
 
 
 def open_binary(location: str) -> BinaryIO:
@@ -95,37 +83,10 @@ def unreadable(location: str, error: Exception) -> InputError:
     scheme = location.partition("://")[0]
     if isinstance(error, ImportError) and scheme in _NEEDS:
         return InputError(f"{location}: {scheme}:// needs the package {_NEEDS[scheme]}; pip install {_NEEDS[scheme]}.")
-    return InputError(f"{location}: cannot be read ({_reason(error)}); check the location and copy the file again.")
+    return InputError(f"{location}: cannot be read ({reason(error)}); check the location and copy the file again.")
 
 
-def _matches(pattern: str, origin: str) -> list[str]:
-    if not glob.has_magic(pattern):
-        return [pattern]
-    if is_remote(pattern):
-        # A "?" begins a query in most URLs; only "*" and "[…]" are globs there.
-        return _remote_matches(pattern, origin) if "*" in pattern or "[" in pattern else [pattern]
-    found = sorted(glob.glob(pattern.removeprefix("file://"), recursive=True))  # noqa: PTH207 (absolute patterns too)
-    if not found:
-        raise InputError(f"{origin}: no file matches; check the pattern and its folder.")
-    return found
-
-
-def _remote_matches(pattern: str, origin: str) -> list[str]:
-    try:
-        import fsspec
-
-        files: list[Any] = fsspec.open_files(pattern, "rb")
-        found = sorted(str(file.fs.unstrip_protocol(file.path)) for file in files)
-    except Exception as error:
-        raise InputError(
-            f"{origin}: the server does not list {pattern} ({_reason(error)}); give the URLs one by one, or "
-            "in @list.txt."
-        ) from error
-    if not found:
-        raise InputError(f"{origin}: no file matches; check the pattern and its folder.")
-    return found
-
-
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """An error in a few words: its kind and, where it says more, the first of that."""
     text = getattr(error, "strerror", None) or str(error)
     return f"{type(error).__name__}: {' '.join(text.split())[:120]}" if text else type(error).__name__

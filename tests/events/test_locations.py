@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from e2egraph.errors import InputError
-from e2egraph.events import locations
+from e2egraph.events import locations, patterns
 from e2egraph.events.sources.registry import image_options, open_source
 from tests import image_files, rhtree_files
 
@@ -23,18 +23,71 @@ def folder(tmp_path):
 
 
 def test_a_glob_stands_for_its_files_sorted(folder):
-    assert locations.expand(f"{folder}/*.root", "--sample") == [f"{folder}/a.root", f"{folder}/b.root"]
-    assert locations.expand(f"file://{folder}/*.root", "--sample") == [f"{folder}/a.root", f"{folder}/b.root"]
+    assert patterns.expand(f"{folder}/*.root", "--sample") == [f"{folder}/a.root", f"{folder}/b.root"]
+    assert patterns.expand(f"file://{folder}/*.root", "--sample") == [f"{folder}/a.root", f"{folder}/b.root"]
+
+
+def test_what_exists_as_it_is_written_is_meant_and_not_what_it_matches(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plain = ("run1/a1.root", "x?/v[2]/b.root", "~/c.root", "@d.root")
+    for name in (*plain, *(f"run[1]/{name}.root" for name in ("a1", "a[1]", "a*", "ab"))):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    for given, expected in {
+        "run[1]/a[1].root": ["run[1]/a[1].root"],
+        "run[1]/a*.root": ["run[1]/a*.root"],
+        # The folder is there as written, the rest is a pattern.
+        "run[1]/a?.root": ["run[1]/a*.root", "run[1]/a1.root", "run[1]/ab.root"],
+        "run[1]/a[b-c].root": ["run[1]/ab.root"],
+        "run[12]/a1.root": ["run1/a1.root"],
+        "run[[]1]/a1.root": ["run[1]/a1.root"],
+        "x*/v[2]/*.root": ["x?/v[2]/b.root"],
+        "**/v[2]/b.root": ["x?/v[2]/b.root"],
+        "~/*.root": ["~/c.root"],
+        "@d.root": ["@d.root"],
+    }.items():
+        assert patterns.expand(given, "--sample") == expected, given
+        for absolute in (f"{tmp_path}/{given}", f"file://{tmp_path}/{given}"):
+            found = [path.removeprefix("file://") for path in patterns.expand(absolute, "--sample")]
+            assert found == [f"{tmp_path}/{path}" for path in expected], absolute
+
+
+def test_a_folder_with_brackets_may_hold_a_list_and_its_files(tmp_path):
+    folder = tmp_path / "[v1] *"
+    folder.mkdir()
+    for name in ("a.root", "b.root"):
+        (folder / name).touch()
+    (folder / "list").write_text("a.root\nb*.root\n")
+    for pattern in ("*.root", "@list"):
+        assert patterns.expand(pattern, "samples.yaml", folder) == [f"{folder}/a.root", f"{folder}/b.root"]
+
+
+def test_the_home_folder_may_be_a_tilde(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    (folder / "list").write_text("~/a.root\n~/b*.root\n")
+    expected = [f"{folder}/a.root", f"{folder}/b.root"]
+    for pattern in ("~/*.root", "@~/list"):
+        assert patterns.expand(pattern, "--sample") == expected
+        assert patterns.expand(pattern, "samples.yaml", Path("/else")) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_list_may_begin_with_a_byte_order_mark(folder, encoding):
+    (folder / "list").write_text(f"{folder}/a.root\r\n", encoding=encoding)
+    assert patterns.expand(f"@{folder}/list", "--sample") == [f"{folder}/a.root"]
+    (folder / "list").write_bytes(b"a.root\n# \xb5\n")
+    with pytest.raises(InputError, match=r"list cannot be read \(line 2 is not UTF-8\)"):
+        patterns.expand(f"@{folder}/list", "--sample")
 
 
 def test_a_path_or_url_stands_for_itself(folder):
     for text in ("gone.root", "root://host//store/a.root", "https://host/a.root?download=1"):
-        assert locations.expand(text, "--sample") == [text]
+        assert patterns.expand(text, "--sample") == [text]
 
 
 def test_a_list_names_paths_globs_and_urls(folder):
     (folder / "list").write_text(f"# tops\n{folder}/b.root\n\n  root://host//a.root\n{folder}/*.root\n")
-    assert locations.expand(f"@{folder}/list", "--sample") == [
+    assert patterns.expand(f"@{folder}/list", "--sample") == [
         f"{folder}/a.root", f"{folder}/b.root", "root://host//a.root",
     ]  # fmt: skip
 
@@ -51,20 +104,20 @@ def test_a_list_names_paths_globs_and_urls(folder):
 def test_lists_that_name_nothing_are_refused(folder, content, message):
     (folder / "list").write_text(content)
     with pytest.raises(InputError, match=message):
-        locations.expand(f"@{folder}/list", "--sample top=…")
+        patterns.expand(f"@{folder}/list", "--sample top=…")
 
 
 def test_an_absent_list_and_a_binary_one_are_refused(folder):
     with pytest.raises(InputError, match=r"--sample: the list .*gone cannot be read"):
-        locations.expand(f"@{folder}/gone", "--sample")
+        patterns.expand(f"@{folder}/gone", "--sample")
     (folder / "list").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="cannot be read"):
-        locations.expand(f"@{folder}/list", "--sample")
+        patterns.expand(f"@{folder}/list", "--sample")
 
 
 def test_a_pattern_that_matches_nothing_is_an_error(folder):
     with pytest.raises(InputError, match="--sample: no file matches"):
-        locations.expand(f"{folder}/*.h5", "--sample")
+        patterns.expand(f"{folder}/*.h5", "--sample")
 
 
 def test_one_file_has_one_identity_however_it_is_written(folder, monkeypatch):
@@ -74,6 +127,13 @@ def test_one_file_has_one_identity_however_it_is_written(folder, monkeypatch):
                                                   f"file://{folder}/a.root")}  # fmt: skip
     assert len(same) == 1
     assert locations.identity("root://host//a.root") == "root://host//a.root"
+    for one, other in (
+        ("root://host//a.root", "xroot://HOST:1094//a.root"),
+        ("https://me@host:443/a", "https://me@host/a"),
+    ):
+        assert locations.identity(one) == locations.identity(other)
+    for one, other in (("root://host//a.root", "root://host:1095//a.root"), ("http://host/a", "http://host/A")):
+        assert locations.identity(one) != locations.identity(other)
 
 
 def test_size_and_checksum_are_those_of_the_bytes(folder):
@@ -149,6 +209,23 @@ def test_root_files_are_read_over_http(tmp_path, server):
     )
     assert here.tolist() == there.tolist()
     assert locations.size_and_sha256(f"{server}/a.root") == locations.size_and_sha256(str(path))
+
+
+@pytest.mark.parametrize(
+    "name", ["a[1].root", "a*.root", "a:b.root", "a::b.root", "zip::c.root", "a.root:tree", "a b#%20?.root"]
+)
+def test_names_that_mean_something_to_libraries_are_read_as_names(tmp_path, name, server):
+    path = rhtree_files.write(
+        tmp_path / "plain.root", rhtree_files.random_deposits(2), without=rhtree_files.IMAGE_PREFIXES
+    )
+    path = path.rename(tmp_path / name)
+    assert patterns.expand(str(path), "--sample") == [str(path)]
+    for location in (str(path), f"file://{path}"):
+        assert len(open_source(location).read(0, 2, ["id"])) == 2
+    if "[" in name or "*" in name:
+        url = f"{server}/{name}"
+        assert patterns.expand(url, "--sample") == [url]
+        assert len(open_source(url).read(0, 2, ["id"])) == 2
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "h5", "tfrecord"])

@@ -109,13 +109,15 @@ def _damaged(location: str, what: str, error: BaseException) -> InputError:
 
 
 def _open(location: str) -> uproot.ReadOnlyDirectory:
-    if not locations.is_remote(location):
-        path = locations.local_path(location)
-        with locations.open_binary(location) as file:
-            _check_header(location, file.read(100), path.stat().st_size)
-        location = str(path)
+    if locations.is_remote(location):
+        with damage_named(location):
+            return uproot.open(location)
+    path = locations.local_path(location)
+    with locations.open_binary(location) as file:
+        _check_header(location, file.read(100), path.stat().st_size)
     with damage_named(location):
-        return uproot.open(location)
+        # A path and a plain reader of files: names may hold ":" and "::", which uproot and fsspec give a meaning.
+        return uproot.open(path, handler=uproot.source.file.MultithreadedFileSource, use_threads=False)
 
 
 def _check_header(location: str, head: bytes, size: int) -> None:
