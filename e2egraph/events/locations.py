@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from e2egraph import transient
 from e2egraph.errors import InputError
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
@@ -21,6 +24,13 @@ _PORTS = {"root": ":1094", "http": ":80", "https": ":443"}
 
 # fsspec says only "please install …" where a protocol needs a package of its own.
 _NEEDS = {"root": "fsspec-xrootd", "http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "gs": "gcsfs"}
+
+# Errors of the system that say nothing of a file's bytes.
+_NO_DAMAGE = (FileNotFoundError, PermissionError, IsADirectoryError)
+
+
+class UnreachableError(InputError):
+    """There is no such file, or it may not be read."""
 
 
 def is_remote(location: str) -> bool:
@@ -72,18 +82,43 @@ def size_and_sha256(location: str) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
+@contextmanager
+def damage_named(location: str, what: str) -> Iterator[None]:
+    """Turn whatever the body raises on foreign or damaged bytes into an InputError naming the location; ``what``: the
+    fault, such as ``not a readable ROOT file``. UnfinishedError when memory, disk or server is at fault instead."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # each library has its own kinds, all meaning the same to the user
+        if isinstance(error, (*_NO_DAMAGE, ImportError)) or _refused(error):
+            raise unreadable(location, error) from error
+        raise transient.unfinished(location, error) or InputError(
+            f"{location}: {what} ({reason(error)}); it may be truncated, damaged or of another format: copy it again."
+        ) from error
+
+
 def unreadable(location: str, error: Exception) -> InputError:
     """The one sentence for a location that cannot be opened or read."""
+    # Before all else: a server that is down is told as a file that is not there by some of fsspec's protocols.
+    if (unfinished := transient.unfinished(location, error)) is not None:
+        return unfinished
+    if _refused(error):
+        return UnreachableError(f"{location}: the server does not give it (HTTP 401 or 403); renew your credentials.")
     if isinstance(error, FileNotFoundError):
-        return InputError(f"{location}: no such file; check the path given with --sample.")
+        return UnreachableError(f"{location}: no such file; check the path given with --sample.")
     if isinstance(error, PermissionError):
-        return InputError(f"{location}: may not be read; give yourself read permission (chmod u+r).")
+        return UnreachableError(f"{location}: may not be read; give yourself read permission (chmod u+r).")
     if isinstance(error, IsADirectoryError):
         return InputError(f"{location}: is a folder; give its files, such as {location.rstrip('/')}/*.root.")
     scheme = location.partition("://")[0]
     if isinstance(error, ImportError) and scheme in _NEEDS:
         return InputError(f"{location}: {scheme}:// needs the package {_NEEDS[scheme]}; pip install {_NEEDS[scheme]}.")
     return InputError(f"{location}: cannot be read ({reason(error)}); check the location and copy the file again.")
+
+
+def _refused(error: BaseException) -> bool:
+    return any(transient.http_status(cause) in (401, 403) for cause in transient.causes(error))
 
 
 def reason(error: Exception) -> str:

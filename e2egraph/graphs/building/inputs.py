@@ -16,7 +16,7 @@ from e2egraph.events.samples import Sample
 from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.registry import SourceOptions, node_form, open_source
 from e2egraph.events.sources.registry import check_alike as check_forms
-from e2egraph.graphs.building.caught import Failure, caught
+from e2egraph.graphs.building.caught import Failure, caught, known_file
 from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.building.duplicates import EventKeys, event_keys, identities, repeats
 from e2egraph.graphs.building.mapper import Mapper
@@ -202,6 +202,7 @@ def _check_same_content(found: Sequence[Identified]) -> None:
 
 
 def _identity(path: str, entry: int, options: SourceOptions) -> tuple[int, ...]:
-    source = open_source(path, options)
-    # Images give no keys, so that none of them is ever looked up here.
-    return () if isinstance(source, PointSource) else tuple(int(x[0]) for x in identities(source, entry, entry + 1))
+    with known_file(path):
+        source = open_source(path, options)
+        # Images give no keys, so that none of them is ever looked up here.
+        return () if isinstance(source, PointSource) else tuple(int(x[0]) for x in identities(source, entry, entry + 1))
