@@ -16,7 +16,14 @@ from e2egraph.detector.channels import hit_channels
 from e2egraph.errors import InputError
 from e2egraph.events.schema import Missing
 from e2egraph.events.sources import dense, roottree
-from e2egraph.events.sources.rhtree_branches import ECAL_IMAGES, HCAL_IMAGES, TREES, VECTORS, find_branches
+from e2egraph.events.sources.rhtree_branches import (
+    BARREL_IMAGES,
+    ECAL_IMAGES,
+    HCAL_IMAGES,
+    TREES,
+    VECTORS,
+    find_branches,
+)
 
 CRYSTALS = geometry.ECAL_ROWS * geometry.ECAL_COLUMNS
 BARREL_CRYSTALS = geometry.BARREL_ROWS * geometry.ECAL_COLUMNS
@@ -38,11 +45,7 @@ class RHTreeFile:
         self.recognised = self._found.used
         names = {name for branches in self.recognised.values() for name in branches.split(" and ")}
         self.n_events = roottree.check_entries(self.path, self._tree, [self._tree[name] for name in sorted(names)])
-        self.kinds = {
-            name: "objects" if name in self._found.vectors else "images"
-            for name in ("tracks", "hits", "ecal", "hcal")
-            if name not in self.missing
-        }
+        self.kinds = {name: self._kind(name) for name in ("tracks", "hits", "ecal", "hcal") if name not in self.missing}
 
     def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:
         """Events ``start:stop`` with the named collections; InputError when the file cannot fill one of them."""
@@ -61,6 +64,12 @@ class RHTreeFile:
                 if name == "pv":
                     fields["n_pv"] = self._n_pv(start, stop)
         return ak.zip(fields, depth_limit=1)
+
+    def _kind(self, collection: str) -> str:
+        if collection in self._found.vectors:
+            return "objects"
+        image = {"ecal": self._found.ecal_image, "hcal": self._found.hcal_image}.get(collection)
+        return "images of the barrel alone" if image in BARREL_IMAGES else "images"
 
     @property
     def _ids(self) -> dict[str, str]:

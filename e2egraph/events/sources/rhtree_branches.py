@@ -74,6 +74,8 @@ TRACK_IMAGES: Alternatives = {
 ECAL_IMAGES = ("ECAL_energy", "EB_energy")
 ECAL_TIME_IMAGE = "EB_time"
 HCAL_IMAGES = ("HBHE_energy", "HBHE_energy_EB")
+# Those that end with the barrel, where windows of jets do not.
+BARREL_IMAGES = (ECAL_IMAGES[1], HCAL_IMAGES[1])
 
 # CMS's number of a subdetector, as stored in ``hit_sub_det`` → its name in branches of images.
 _SUBDETECTORS = {1: "BPIX", 3: "TIB", 5: "TOB"}
