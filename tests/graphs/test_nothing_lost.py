@@ -120,6 +120,19 @@ def test_a_class_whose_files_are_all_bad_is_refused(files, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["bad.root"]
 
 
+def test_a_number_that_its_column_does_not_hold_is_refused(files, tmp_path):
+    """The 70,000th jet of an event: its index would wrap to another jet's."""
+    deposits = rhtree_files.random_deposits(2, 7)
+    for name in [name for name in deposits.branches if name.startswith("jet")]:
+        deposits.branches[name][1] = np.resize(deposits.branches[name][1], 70_000)
+    deposits.branches["jetPt"][1][:-1] = 1.0
+    deposits.branches["jetPt"][1][-1] = 500.0
+    crowded = rhtree_files.write(tmp_path / "crowded.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
+    trusting = task("resampling=null", "truth.source=sample_name", "inputs.channels=[TRACK]")
+    with pytest.raises(InputError, match=r"crowded\.root: column jet would hold 69999, which is beyond uint16"):
+        build(trusting, samples_of([files["qcd"]], [crowded]), tmp_path / "data")
+
+
 def test_duplicate_events_across_files_are_refused_naming_both(files, tmp_path):
     overlap = ntuple(tmp_path / "overlap.root", 2, events=5, first_event=8)
     given = samples_of([files["qcd"]], [files["top"], overlap])

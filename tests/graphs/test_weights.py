@@ -106,6 +106,13 @@ def test_a_cross_section_is_shared_out_over_the_generators_weights(files, tmp_pa
     np.testing.assert_allclose(jets["weight"], expected, rtol=1e-6)
 
 
+def test_weights_that_become_infinite_with_the_generators_are_refused(files, tmp_path):
+    path, _ = biased(tmp_path / "biased.root", 7, -20, events=12)
+    given = [Sample("qcd", "qcd", (path,), weight=1e37), Sample("top", "top", (files["top"],))]
+    with pytest.raises(InputError, match=r"biased\.root: column weight would hold .*, which is beyond float32"):
+        build(task("resampling=null"), given, tmp_path / "data")
+
+
 @pytest.mark.parametrize("method", ["drop", "reweight"])
 def test_spectra_are_those_of_the_generators_weights(files, tmp_path, method):
     path, _ = biased(tmp_path / "biased.root", 7, 4, events=60)

@@ -20,10 +20,13 @@ from e2egraph.events.sources.rhtree_branches import (
     BARREL_IMAGES,
     ECAL_IMAGES,
     HCAL_IMAGES,
+    N_PV_TYPE,
     TREES,
     VECTORS,
+    WHOLE,
     find_branches,
 )
+from e2egraph.events.whole import check_whole
 
 CRYSTALS = geometry.ECAL_ROWS * geometry.ECAL_COLUMNS
 BARREL_CRYSTALS = geometry.BARREL_ROWS * geometry.ECAL_COLUMNS
@@ -57,7 +60,7 @@ class RHTreeFile:
                     "give a file that has it, or a task that does not need it."
                 )
             if name == "id":
-                fields |= {field: self._array(branch, start, stop) for field, branch in self._ids.items()}
+                fields |= self._read_id(start, stop)
                 fields["gen_weight"] = self._gen_weight(start, stop)
             else:
                 fields[name] = getattr(self, f"_read_{name}")(start, stop)
@@ -71,12 +74,15 @@ class RHTreeFile:
         image = {"ecal": self._found.ecal_image, "hcal": self._found.hcal_image}.get(collection)
         return "images of the barrel alone" if image in BARREL_IMAGES else "images"
 
-    @property
-    def _ids(self) -> dict[str, str]:
-        return self._found.vectors["id"]
-
     def _array(self, branch: str, start: int, stop: int) -> ak.Array:
         return roottree.read_branch(self.path, self._tree[branch], start, stop)
+
+    def _plain(self, branch: str, start: int, stop: int) -> ak.Array:
+        """A branch of one finite number an event."""
+        array = self._array(branch, start, stop)
+        if array.ndim != 1:
+            raise InputError(f"{self.path}: {branch} is no plain number an event; give an MLAnalyzer ntuple.")
+        return roottree.finite(self.path, branch, array, start)
 
     def _vectors(self, collection: str, start: int, stop: int, extra: Collection[str] = ()) -> ak.Array:
         """Records of one collection from its per-object branches, all of the same length and finite.
@@ -94,6 +100,8 @@ class RHTreeFile:
                     f"{self.path}: {branches[field]} and {branches[first]} differ in length; make the file again."
                 )
             roottree.finite(self.path, branches[field], array, start)
+            if field in WHOLE.get(collection, {}):
+                check_whole(self.path, branches[field], array, start, WHOLE[collection][field])
         return ak.zip(arrays)
 
     def _dense(self, branches: dict[str, str], length: int, start: int, stop: int) -> dict[str, NDArray[np.float32]]:
@@ -101,6 +109,14 @@ class RHTreeFile:
             field: dense.image(self.path, branch, self._array(branch, start, stop), start, length)
             for field, branch in branches.items()
         }
+
+    def _read_id(self, start: int, stop: int) -> dict[str, ak.Array]:
+        """Run, lumi and event numbers, as the file has them."""
+        branches = self._found.vectors["id"]
+        numbers = {field: self._plain(branch, start, stop) for field, branch in branches.items()}
+        for field, array in numbers.items():
+            check_whole(self.path, branches[field], array, start, WHOLE["id"][field])
+        return numbers
 
     def _read_pv(self, start: int, stop: int) -> ak.Array:
         """The primary vertex: the first of the file's list, or the origin where there is none (``n_pv`` is then 0).
@@ -121,17 +137,14 @@ class RHTreeFile:
         if number.ndim > 1:
             number = ak.fill_none(ak.firsts(number), 0)
         number = roottree.finite(self.path, self._found.n_pv, number, start)
-        return ak.values_astype(np.clip(number, 0, np.iinfo(np.uint16).max), np.uint16)
+        return ak.values_astype(check_whole(self.path, self._found.n_pv, number, start, N_PV_TYPE), np.uint16)
 
     def _gen_weight(self, start: int, stop: int) -> ak.Array:
         """What each event counts for by its generator: 1 in a file that does not say."""
         branch = self._found.gen_weight
         if branch is None:
             return ak.Array(np.ones(stop - start))
-        weight = self._array(branch, start, stop)
-        if weight.ndim != 1:
-            raise InputError(f"{self.path}: {branch} is no plain number an event; give an MLAnalyzer ntuple.")
-        return ak.values_astype(roottree.finite(self.path, branch, weight, start), np.float64)
+        return ak.values_astype(self._plain(branch, start, stop), np.float64)
 
     def _read_tracks(self, start: int, stop: int) -> ak.Array:
         if "tracks" not in self._found.vectors:

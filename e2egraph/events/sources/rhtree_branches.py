@@ -49,6 +49,17 @@ VECTORS: dict[str, Alternatives] = {
     },
 }  # fmt: skip
 
+# Fields that are whole numbers → their type.
+WHOLE: dict[str, dict[str, str]] = {
+    "id": {"run": "uint32", "lumi": "uint32", "event": "uint64"},
+    "hits": {"subdetector": "int32", "layer": "int32"},
+    "ecal": {"ieta": "int32", "iphi": "int32"},
+    "hcal": {"ieta": "int32", "iphi": "int32"},
+    "jets": {"seed_ieta": "int32", "seed_iphi": "int32", "truth_label": "int32"},
+    "gen": {"pdg_id": "int32", "mother": "int32", "status": "int32"},
+}
+N_PV_TYPE = "uint16"
+
 # Fields that a collection can be read without; they are then absent and listed in ``missing``.
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "jets": ("softdrop_mass", "tau1", "tau2", "tau3", "truth_label"),

@@ -18,6 +18,8 @@ from e2egraph.events.sources.remote import RemoteSource
 HITS_TREE = "hits_tree"
 NOT_READABLE = "not a readable ROOT file"
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 # TFile header (ROOT, TFile class reference): "root", version, fBEGIN, fEND; 64-bit fEND from this version on.
 _LARGE_FILE_VERSION = 1_000_000
 
@@ -76,12 +78,13 @@ def read_branch(location: str, branch: uproot.TBranch, start: int, stop: int) ->
 
 
 def finite(location: str, name: str, values: ak.Array, start: int) -> ak.Array:
-    """``values`` (plain or one level deep) if no NaN or infinity is among them; else InputError naming the entry."""
+    """``values`` (plain or one level deep) if no NaN or infinity is among them, in single precision, in which shards
+    hold them; else InputError naming the entry."""
     flat = ak.to_numpy(ak.flatten(values, axis=None))
     if not np.issubdtype(flat.dtype, np.number):
         raise InputError(f"{location}: {name} holds no numbers ({flat.dtype}); give a file of the known format.")
-    if not np.isfinite(flat).all():
-        bad = ~np.isfinite(values)
+    if flat.dtype.kind == "f" and not (np.abs(flat) <= _LARGEST).all():
+        bad = ~(np.abs(values) <= _LARGEST)
         entry = start + int(ak.argmax(ak.any(bad, axis=1) if values.ndim > 1 else bad))
         raise InputError(f"{location}: {name} of entry {entry} holds NaN or infinite values; make the file again.")
     return values

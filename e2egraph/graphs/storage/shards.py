@@ -40,6 +40,8 @@ def write_shard(path: Path, clouds: PointClouds, schema: pa.Schema, footer: dict
 
     UnfinishedError, with nothing left of this shard, when it cannot be written.
     """
+    if clouds.offsets[-1] > np.iinfo(np.int32).max:
+        raise InputError(f"{path}: would hold {clouds.offsets[-1]} nodes, more than a shard can; lower inputs.cap.")
     schema = schema.with_metadata({FOOTER_KEY: json.dumps(footer).encode()})
     offsets = pa.array(clouds.offsets.astype(np.int32))
     arrays = []
