@@ -22,6 +22,7 @@ from e2egraph.commands.simulate import simulate
 from e2egraph.commands.train import train
 from e2egraph.commands.tune import tune
 from e2egraph.errors import InputError, Stopped, UsageError
+from e2egraph.transient import memory_full
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -69,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(stop), stop.code, debug)
     except InputError as error:
         return _fail(str(error), 1, debug)
+    except MemoryError as error:
+        return _fail(str(memory_full(given[0], error)), 1, debug)
     except OSError as error:
         return _fail(f"{error.filename or 'file system'}: {error.strerror or error}.", 1, debug)
     except Exception as error:

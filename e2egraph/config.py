@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
-import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as _pydantic_dataclass
 
+from e2egraph import yamlfile
 from e2egraph.errors import UsageError
 
 T = TypeVar("T")
@@ -22,8 +22,9 @@ _SINGULAR = {"analyses": "analysis"}
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def configuration(cls: type[T]) -> type[T]:
-    """Class decorator: a frozen, keyword-only dataclass that refuses unknown keys and wrong types."""
-    decorate = _pydantic_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+    """Class decorator: a frozen, keyword-only dataclass that refuses unknown keys, wrong types and numbers that are not
+    finite."""
+    decorate = _pydantic_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
     return decorate(cls)  # type: ignore[return-value]
 
 
@@ -54,11 +55,8 @@ def find_config(kind: str, name: str) -> Path:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file as a dictionary; UsageError when it is not one."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())}); correct the file.") from error
+    """A YAML file (see ``yamlfile``) as a dictionary; UsageError when it is not one."""
+    content = yamlfile.read(path)
     if not isinstance(content, dict):
         raise UsageError(f"{path}: expected 'key: value' lines at the top level; correct the file.")
     return content
@@ -80,10 +78,7 @@ def override(content: Mapping[str, Any], settings: Iterable[str]) -> dict[str, A
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 raise UsageError(f"--set {setting}: '{parent}' is a value, not a group; name a key inside a group.")
-        try:
-            node[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"--set {setting}: '{text}' is not a YAML value; quote it.") from error
+        node[last] = yamlfile.parse(text, f"--set {setting}")
     return result
 
 

@@ -5,6 +5,11 @@ class InputError(Exception):
     """Bad input or failed work (exit code 1). The message names the file, branch, jet or option and what to do."""
 
 
+class UnfinishedError(InputError):
+    """Work stopped for a reason other than its input: a full disk or memory, a server that does not answer, a dead
+    worker. What was finished before stays, and the same command goes on from it."""
+
+
 class UsageError(Exception):
     """A command used wrongly (exit code 2), such as an unknown model name or a malformed ``--set``."""
 

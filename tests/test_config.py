@@ -1,5 +1,8 @@
 """Configuration: shipped files, overrides, one-sentence errors and hashes."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from e2egraph import config
@@ -84,3 +87,73 @@ def test_a_file_that_is_not_yaml_is_refused_by_name(tmp_path):
 @pytest.mark.parametrize("kind", ["tasks", "processes", "models"])
 def test_configurations_of_every_kind_are_shipped(kind):
     assert config.config_names(kind)
+
+
+def refused(tmp_path, content: bytes | str) -> str:
+    own = tmp_path / "mine.yaml"
+    own.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(UsageError) as caught:
+        config.read_yaml(own)
+    assert str(caught.value).startswith(f"{own}: ") and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("files: a\nfiles: b\n", "line 2: key 'files' is given twice (first in line 1)"),
+        ("samples:\n  - {class: top}\n  - class: qcd\n    files: a\n    files: b\n", "line 5: key 'samples.1.files'"),
+        ("a: {b: 1, b: 1}", "line 1: key 'a.b'"),
+        # One key once they are in a dictionary, or in JSON.
+        ("1: a\n1.0: b\n", "line 2: key '1.0'"),
+        ("1: a\n'1': b\n", "line 2: key '1'"),
+        ("a: {<<: {b: 1}, <<: {c: 2}}", "key 'a.<<'"),
+    ],
+)
+def test_a_key_that_a_group_holds_twice_is_refused_with_its_line(tmp_path, content, names):
+    assert names in refused(tmp_path, content)
+
+
+def test_what_a_merge_brings_may_be_given_again(tmp_path):
+    own = tmp_path / "mine.yaml"
+    own.write_text("a: &a {x: 1, y: 2}\nb: &b {<<: *a, x: 3}\nc: {<<: *b, y: 4}\n")
+    assert config.read_yaml(own)["c"] == {"x": 3, "y": 4}
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (b"# Querschnitt in \xb5b\na: 1\n", "line 1 is not UTF-8; save the file as UTF-8"),
+        ("task:\n  description: 2024-05-01\n", "line 2: 'task.description' is a date (2024-05-01); put text in quotes"),
+        ("made: 2024-13-45", "'made' is a date"),
+        ("a: !!binary aGVsbG8=", "'a' is binary data"),
+        ("a: !!set {b}", "'a' is a set"),
+        ("a: &a [1, *a]", "'a.1' contains itself"),
+        ("a: " + 5000 * "[", "nested too deeply"),
+        ("a: " + 5000 * "9", "not valid YAML"),
+        ("a: \0", "not valid YAML"),
+        ("a: 1\n---\nb: 2\n", "not valid YAML"),
+    ],
+)
+def test_what_no_configuration_can_hold_is_refused_with_its_line(tmp_path, content, names):
+    assert names in refused(tmp_path, content)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_utf_8_is_read_with_and_without_a_byte_order_mark(tmp_path, encoding):
+    own = tmp_path / "mine.yaml"
+    own.write_text("name: größer\n", encoding=encoding)
+    assert config.read_yaml(own) == {"name": "größer"}
+
+
+@pytest.mark.parametrize("setting", ["engine={power: 1, power: 2}", "engine.name=2024-05-01", "engine.power=.inf"])
+def test_settings_are_held_to_the_same(setting):
+    with pytest.raises(UsageError, match=r"is given twice|is a date|finite number"):
+        config.validate(Car, config.override({"wheels": 4}, [setting]), "car.yaml")
+
+
+def test_one_loader_reads_every_yaml():
+    top = Path(__file__).parents[1]
+    sources = [path for folder in ("e2egraph", "scripts", "exports") for path in (top / folder).rglob("*.py")]
+    loading = [path.name for path in sources if re.search(r"\b(safe_load|SafeLoader|yaml\.load)", path.read_text())]
+    assert loading == ["yamlfile.py"]

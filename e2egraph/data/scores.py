@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from e2egraph import transient
 from e2egraph.errors import InputError
 from e2egraph.files import replacing
 from e2egraph.graphs.storage.columns import BEFORE, TARGET_PREFIX, arrow_schema, numpy_type
@@ -129,7 +130,9 @@ def read_scores(path: Path) -> Scores:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path}: not a readable Parquet file; make the scores again.") from error
+        raise transient.unfinished(str(path), error) or InputError(
+            f"{path}: not a readable Parquet file; make the scores again."
+        ) from error
     missing = [name for name in IDENTITY if name not in table.column_names]
     columns = tuple(name for name in table.column_names if name.startswith((SCORE_PREFIX, PREDICTED_PREFIX)))
     if missing or not columns:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from e2egraph import transient
 from e2egraph.config import digest
 from e2egraph.data.scores import IDENTITY
 from e2egraph.errors import InputError
@@ -118,7 +119,7 @@ class JetTable:
             try:
                 clouds = read_row_groups(file, [int(self.group_number[group])], columns)
             except InputError as error:
-                raise InputError(f"{path}: {error}") from error
+                raise type(error)(f"{path}: {error}") from error
         absent = [name for name in columns if name not in clouds.jets and name not in clouds.nodes]
         if absent:
             raise InputError(f"{path}: no column '{absent[0]}'; build the data set again.")
@@ -142,7 +143,9 @@ def read_table(folder: Path, extra: tuple[str, ...] = ()) -> JetTable:
             try:
                 table = file.read(columns=names)
             except (OSError, pa.ArrowInvalid) as error:
-                raise InputError(f"{path}: damaged shard; build the data set again.") from error
+                raise transient.unfinished(str(path), error) or InputError(
+                    f"{path}: damaged shard; build the data set again."
+                ) from error
             absent = [name for name in names if name not in table.column_names]
             if absent or table.num_rows != entry.jets:
                 fault = f"no column '{absent[0]}'" if absent else f"{table.num_rows} jets instead of {entry.jets}"

@@ -1,4 +1,4 @@
-"""Input locations: globs, lists and URLs → paths; opening and fingerprinting them, local or remote.
+"""Input locations, local or remote: opening, fingerprinting and telling one from another.
 
 A location is a string: a local path, or a URL that fsspec or uproot can open (``root://``, ``https://``, ``file://``).
 ``pathlib.Path`` is not used for it, because it would make one slash of the two in a URL.
@@ -6,42 +6,31 @@ A location is a string: a local path, or a URL that fsspec or uproot can open (`
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
+from e2egraph import transient
 from e2egraph.errors import InputError
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 _BLOCK = 1 << 20
 
+# Where servers listen unless a URL says otherwise.
+_PORTS = {"root": ":1094", "http": ":80", "https": ":443"}
+
 # fsspec says only "please install …" where a protocol needs a package of its own.
 _NEEDS = {"root": "fsspec-xrootd", "http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "gs": "gcsfs"}
 
+# Errors of the system that say nothing of a file's bytes.
+_NO_DAMAGE = (FileNotFoundError, PermissionError, IsADirectoryError)
 
-def expand(pattern: str, origin: str) -> list[str]:
-    """The locations that ``pattern`` stands for, sorted and each once.
 
-    A path or URL stands for itself, a glob (URLs too, where their server can list) for what it matches, ``@FILE`` for
-    the paths, globs and URLs in a text file, one a line (relative ones from the working folder; empty lines and those
-    beginning with ``#`` are passed over). InputError, naming ``origin`` (the option at fault): a pattern or list
-    without a file.
-    """
-    if not pattern.startswith("@"):
-        return _matches(pattern, origin)
-    path = pattern[1:]
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{origin}: the list {path} cannot be read ({_reason(error)}); correct its path.") from error
-    entries = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
-    if not entries:
-        raise InputError(f"{origin}: the list {path} names no file; write one path, glob or URL a line.")
-    if any(entry.startswith("@") for entry in entries):
-        raise InputError(f"{origin}: the list {path} names another list; write its paths there instead.")
-    return sorted({found for entry in entries for found in _matches(entry, f"{origin} (in {path})")})
+class UnreachableError(InputError):
+    """There is no such file, or it may not be read."""
 
 
 def is_remote(location: str) -> bool:
@@ -55,8 +44,17 @@ def local_path(location: str) -> Path:
 
 
 def identity(location: str) -> str:
-    """One string for all ways to write a location: the resolved local path, or the URL."""
-    return location if is_remote(location) else str(local_path(location).resolve())
+    """One string for all ways to write a location: the resolved local path, or the URL with its host in lower case and
+    without the port that its scheme has anyway."""
+    if not is_remote(location):
+        return str(local_path(location).resolve())
+    scheme, _, rest = location.partition("://")
+    scheme = {"xroot": "root"}.get(scheme.lower(), scheme.lower())
+    if scheme not in _PORTS:
+        return location
+    host, slash, path = rest.partition("/")
+    user, at, name = host.rpartition("@")
+    return f"{scheme}://{user}{at}{name.lower().removesuffix(_PORTS[scheme])}{slash}{path}"
 
 
 def open_binary(location: str) -> BinaryIO:
@@ -84,48 +82,46 @@ def size_and_sha256(location: str) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
+@contextmanager
+def damage_named(location: str, what: str) -> Iterator[None]:
+    """Turn whatever the body raises on foreign or damaged bytes into an InputError naming the location; ``what``: the
+    fault, such as ``not a readable ROOT file``. UnfinishedError when memory, disk or server is at fault instead."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # each library has its own kinds, all meaning the same to the user
+        if isinstance(error, (*_NO_DAMAGE, ImportError)) or _refused(error):
+            raise unreadable(location, error) from error
+        raise transient.unfinished(location, error) or InputError(
+            f"{location}: {what} ({reason(error)}); it may be truncated, damaged or of another format: copy it again."
+        ) from error
+
+
 def unreadable(location: str, error: Exception) -> InputError:
     """The one sentence for a location that cannot be opened or read."""
+    # Before all else: a server that is down is told as a file that is not there by some of fsspec's protocols.
+    if (unfinished := transient.unfinished(location, error)) is not None:
+        return unfinished
+    if _refused(error):
+        return UnreachableError(f"{location}: the server does not give it (HTTP 401 or 403); renew your credentials.")
     if isinstance(error, FileNotFoundError):
-        return InputError(f"{location}: no such file; check the path given with --sample.")
+        return UnreachableError(f"{location}: no such file; check the path given with --sample.")
     if isinstance(error, PermissionError):
-        return InputError(f"{location}: may not be read; give yourself read permission (chmod u+r).")
+        return UnreachableError(f"{location}: may not be read; give yourself read permission (chmod u+r).")
     if isinstance(error, IsADirectoryError):
         return InputError(f"{location}: is a folder; give its files, such as {location.rstrip('/')}/*.root.")
     scheme = location.partition("://")[0]
     if isinstance(error, ImportError) and scheme in _NEEDS:
         return InputError(f"{location}: {scheme}:// needs the package {_NEEDS[scheme]}; pip install {_NEEDS[scheme]}.")
-    return InputError(f"{location}: cannot be read ({_reason(error)}); check the location and copy the file again.")
+    return InputError(f"{location}: cannot be read ({reason(error)}); check the location and copy the file again.")
 
 
-def _matches(pattern: str, origin: str) -> list[str]:
-    if not glob.has_magic(pattern):
-        return [pattern]
-    if is_remote(pattern):
-        # A "?" begins a query in most URLs; only "*" and "[…]" are globs there.
-        return _remote_matches(pattern, origin) if "*" in pattern or "[" in pattern else [pattern]
-    found = sorted(glob.glob(pattern.removeprefix("file://"), recursive=True))  # noqa: PTH207 (absolute patterns too)
-    if not found:
-        raise InputError(f"{origin}: no file matches; check the pattern and its folder.")
-    return found
+def _refused(error: BaseException) -> bool:
+    return any(transient.http_status(cause) in (401, 403) for cause in transient.causes(error))
 
 
-def _remote_matches(pattern: str, origin: str) -> list[str]:
-    try:
-        import fsspec
-
-        files: list[Any] = fsspec.open_files(pattern, "rb")
-        found = sorted(str(file.fs.unstrip_protocol(file.path)) for file in files)
-    except Exception as error:
-        raise InputError(
-            f"{origin}: the server does not list {pattern} ({_reason(error)}); give the URLs one by one, or "
-            "in @list.txt."
-        ) from error
-    if not found:
-        raise InputError(f"{origin}: no file matches; check the pattern and its folder.")
-    return found
-
-
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """An error in a few words: its kind and, where it says more, the first of that."""
     text = getattr(error, "strerror", None) or str(error)
     return f"{type(error).__name__}: {' '.join(text.split())[:120]}" if text else type(error).__name__

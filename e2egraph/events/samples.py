@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from e2egraph.config import configuration, read_yaml, validate
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events import locations
+from e2egraph.events.patterns import expand
 
 # 1 fb⁻¹ = 1000 pb⁻¹.
 INVERSE_PB_PER_INVERSE_FB = 1000.0
@@ -46,14 +47,14 @@ class Sample:
 
 @configuration
 class SampleEntry:
-    """One entry, see ``Sample``. ``name``: its class where not given. ``files``: globs or paths from the YAML file's
-    folder, URLs, ``@LIST``s."""
+    """One entry, see ``Sample``. ``name``: its class where not given. ``files``: globs, paths, ``@LIST``s and URLs; all
+    paths, those in lists too, count from the YAML file's folder."""
 
     class_: str | None = Field(alias="class", default=None)
     name: str | None = None
     files: list[str] | str
     cross_section: Positive | None = None
-    generated_events: Annotated[int, Field(ge=1)] | None = None
+    generated_events: Annotated[int, Field(ge=1, lt=2**63)] | None = None
     weight: Positive | None = None
 
     @model_validator(mode="after")
@@ -89,7 +90,7 @@ def parse_samples(
     """``NAME=GLOB`` options (a name may repeat) as samples in the order of ``classes``, one a class; with
     ``by_particle`` in the order given, as each may hold every class.
 
-    A glob may also be a path, a URL or ``@LIST``, see ``locations.expand``.
+    A glob may also be a path, a URL or ``@LIST``, see ``patterns.expand``.
 
     UsageError for a malformed option, an unknown class or a class without sample; InputError for a glob that matches
     no file and for a file given twice, unless classes ``may_share`` files (whose jets say which class they are of).
@@ -137,7 +138,7 @@ def read_samples(
             Sample(
                 entry.name or str(entry.class_),
                 entry.class_,
-                _paths([(f"{path}: {pattern}", _anchored(pattern, path.parent)) for pattern in patterns]),
+                _paths([(f"{path}: {pattern}", pattern) for pattern in patterns], path.parent),
                 cross_section=entry.cross_section,
                 generated=entry.generated_events,
                 luminosity=listed.luminosity,
@@ -160,14 +161,10 @@ def _refuse_repeats(samples: Sequence[Sample]) -> None:
                 raise InputError(f"{path}: given for '{owner.name}' and for '{sample.name}'; give it once.")
 
 
-def _anchored(pattern: str, folder: Path) -> str:
-    """A pattern of a samples file, from the folder that the file stands in."""
-    if "://" in pattern:
-        return pattern
-    return f"@{folder / pattern[1:]}" if pattern.startswith("@") else str(folder / pattern)
-
-
-def _paths(patterns: Sequence[tuple[str, str]]) -> tuple[Path | str, ...]:
-    """What (origin, pattern) pairs stand for, each once: local paths, and URLs as they are."""
-    found = {path for origin, pattern in patterns for path in locations.expand(pattern, origin)}
-    return tuple(path if "://" in path else Path(path) for path in sorted(found))
+def _paths(patterns: Sequence[tuple[str, str]], folder: Path | None = None) -> tuple[Path | str, ...]:
+    """What (origin, pattern) pairs stand for, seen from ``folder``: local paths, and URLs as they are. A file that is
+    written in several ways comes once."""
+    found: dict[str, str] = {}
+    for path in sorted({path for origin, pattern in patterns for path in expand(pattern, origin, folder)}):
+        found.setdefault(locations.identity(path), path)
+    return tuple(path if "://" in path else Path(path) for path in found.values())

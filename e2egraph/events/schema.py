@@ -50,7 +50,8 @@ class EventSource(Protocol):
     """One input file that yields event records.
 
     ``path``: a local path or a URL, as given. ``recognised``: field of the record → branches it is read from.
-    ``kinds``: collection of deposits → whether it is read from ``objects`` or ``images``.
+    ``kinds``: collection of deposits → whether it is read from ``objects`` or ``images``, and what part of the detector
+    these cover where it is not all.
     """
 
     path: str

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from e2egraph import transient
 from e2egraph.config import validate
 from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.storage.manifest import sha256_of
@@ -225,7 +226,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
     except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as JSON; export the run again.") from error
+        raise transient.unfinished(str(path), error) or InputError(
+            f"{path}: not readable as JSON; export the run again."
+        ) from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: not a JSON object; export the run again.")
     return content

@@ -210,7 +210,7 @@ def _stretch(reader: _Reader, first: int, last: int) -> Iterator[PointClouds]:
                 try:
                     clouds = read_row_groups(file, [group], reader.columns)
                 except InputError as error:
-                    raise InputError(f"{path}: {error}") from error
+                    raise type(error)(f"{path}: {error}") from error
                 yield clouds if len(inside) == jets else clouds.take(inside)
 
 

@@ -263,8 +263,15 @@ def _parquet(path, columns):
         ({"pixels": [[0.0]]}, r"no image column X_jets, X_jet, X, all_jet \(found pixels\)"),
         ({"X_jets": [[0.0] * 125_000], "pt": [float("nan")]}, "pt of jet 0 is NaN"),
         ({"X_jets": [[0.0] * 125_000], "pt": ["high"]}, "pt holds string"),
-        ({"X_jets": [[0.0] * 125_000], "y": [0.5]}, "y of jet 0 is no whole number"),
-        ({"X_jets": [[0.0] * 125_000], "ieta": [150], "iphi": [3]}, "ieta of jet 0 is no whole number from 0 to 55"),
+        ({"X_jets": [[0.0] * 125_000], "y": [0.5]}, r"y of jet 0 is 0\.5, no whole number"),
+        (
+            {"X_jets": [[0.0] * 125_000], "ieta": [150], "iphi": [3]},
+            "ieta of jet 0 is 150, no whole number from 0 to 55",
+        ),
+        ({"X_jets": [[0.0] * 125_000], "ieta": [20.5], "iphi": [3]}, r"ieta of jet 0 is 20\.5, no whole number"),
+        ({"X_jets": [[0.0] * 125_000], "runId": [2**32]}, "runId of jet 0 is 4294967296, no whole number from 0 to"),
+        ({"X_jets": [[0.0] * 125_000], "eventId": [-1]}, "eventId of jet 0 is -1, no whole number from 0 to"),
+        ({"X_jets": [[0.0] * 125_000], "pt": [1e39]}, r"pt of jet 0 is 1e\+39, beyond single precision"),
     ],
 )
 def test_columns_that_cannot_be_are_refused(tmp_path, columns, message):

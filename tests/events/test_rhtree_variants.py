@@ -1,8 +1,11 @@
 """Vintages of RHTree files: other names for the same things, what each lacks, and faults that are not inherited."""
 
+import re
+
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
 from e2egraph.detector import geometry
 from e2egraph.detector.channels import Channel
@@ -36,6 +39,17 @@ def variant(tmp_path, deposits, *, renamed=None, added=None, without=(), **optio
     branches |= added or {}
     without = (*rhtree_files.VECTOR_PREFIXES, "TIB_", "TOB_", *without)
     return open_source(rhtree_files.write(tmp_path / "variant.root", Deposits(branches), without=without, **options))
+
+
+def written(path, branches):
+    """A file of vectors alone; arrays of numbers keep their type."""
+    plain = {name: values for name, values in branches.items() if isinstance(values, np.ndarray)}
+    others = {name: values for name, values in branches.items() if name not in plain}
+    kept = {name: values for name, values in others.items() if not name.startswith(rhtree_files.IMAGE_PREFIXES)}
+    made = {name: rhtree_files._branch(name, values) for name, values in kept.items()} | plain
+    with uproot.recreate(path) as file:
+        file.mktree("fevt/RHTree", {name: rhtree_files._type(values) for name, values in made.items()}).extend(made)
+    return open_source(path)
 
 
 def vectors(values):
@@ -162,6 +176,68 @@ def test_weights_that_say_nothing_are_refused(tmp_path, deposits, weights, messa
     file = variant(tmp_path, deposits, added={"genWeight": weights})
     with pytest.raises(InputError, match=rf"variant\.root: {message}"):
         file.read(1, EVENTS, ["id"])
+
+
+def changed(deposits, branch, entry, value, kind):
+    """Branch ``branch`` as ``kind``, with ``value`` in ``entry``."""
+    values = [np.array(each, kind) for each in deposits.branches[branch]]
+    if values[entry].ndim == 0:
+        values[entry] = np.array(value, kind)
+        return np.array(values)
+    values[entry][0] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ("branch", "value", "kind", "message"),
+    [
+        ("runId", 2**32, "u8", "4294967296, no whole number from 0 to 4294967295"),
+        ("runId", -1, "i8", "-1, no whole number from 0 to 4294967295"),
+        ("lumiId", 2**33 + 5, "i8", "8589934597, no whole number"),
+        ("eventId", -5, "i8", "-5, no whole number from 0 to 18446744073709551615"),
+        ("eventId", 1.5, "f8", "1.5, no whole number from 0 to 9007199254740992"),
+        # Single precision passes over event numbers from here on.
+        ("eventId", 2.0**25, "f4", "33554432.0, no whole number from 0 to 16777216"),
+        ("nVtx", -1, "i4", "-1, no whole number from 0 to 65535"),
+        ("nVtx", 70_000, "i4", "70000, no whole number from 0 to 65535"),
+        ("ecal_ieta", 100.5, "f4", "100.5, no whole number"),
+        ("hcal_iphi", 3.25, "f8", "3.25, no whole number"),
+        ("hit_layer", 1.5, "f4", "1.5, no whole number"),
+        ("jetSeed_ieta", 20.5, "f4", "20.5, no whole number"),
+        ("gen_pdgId", 2**31, "i8", "2147483648, no whole number"),
+        ("gen_mother", 0.5, "f4", "0.5, no whole number"),
+    ],
+)
+def test_numbers_that_their_type_does_not_hold_are_refused_by_branch_and_entry(
+    tmp_path, deposits, branch, value, kind, message
+):
+    branches = deposits.branches | {branch: changed(deposits, branch, 2, value, kind)}
+    file = written(tmp_path / "odd.root", branches)
+    collections = ["id", "pv", "hits", "ecal", "hcal", "jets", "gen"]
+    with pytest.raises(InputError, match=rf"odd\.root: {branch} of entry 2 is {re.escape(message)}"):
+        file.read(1, EVENTS, collections)
+    file.read(0, 2, collections)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[1.0], [2.0], [3.0], [4.0]], "eventId is no plain number an event"),
+        (np.array([1.0, 2.0, np.nan, 4.0]), "eventId of entry 2 holds NaN or infinite values"),
+        (np.array([1.0, 2.0, np.inf, 4.0]), "eventId of entry 2 holds NaN or infinite values"),
+    ],
+)
+def test_event_numbers_that_are_none_are_refused(tmp_path, deposits, values, message):
+    given = values if isinstance(values, np.ndarray) else vectors(values)
+    with pytest.raises(InputError, match=message):
+        written(tmp_path / "odd.root", deposits.branches | {"eventId": given}).read(0, EVENTS, ["id"])
+
+
+def test_the_largest_numbers_that_a_type_holds_are_read(tmp_path, deposits):
+    largest = {"runId": 2**32 - 1, "lumiId": 2**32 - 1, "eventId": 2**64 - 1}
+    branches = deposits.branches | {name: np.full(EVENTS, value, np.uint64) for name, value in largest.items()}
+    events = written(tmp_path / "large.root", branches).read(0, EVENTS, ["id"])
+    assert [int(events[name][0]) for name in ("run", "lumi", "event")] == list(largest.values())
 
 
 def test_an_event_without_vertices_has_the_origin_for_one(tmp_path, deposits):

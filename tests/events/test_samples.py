@@ -85,6 +85,10 @@ def test_a_plain_weight_may_be_given_and_one_is_the_default(folder):
         ("samples: [{class: w, files: a.root}]", "'w' is no class of this task; use one of qcd, top"),
         ("samples: [{class: top, files: a.root}]", "class 'qcd' has no sample"),
         ("samples: [{class: top, files: a.root, cross_section: -1}]", "greater than 0"),
+        ("samples: [{class: top, files: a.root, cross_section: .inf}]", "finite number"),
+        ("samples: [{class: top, files: a.root, weight: .nan}]", "0.weight' is wrong"),
+        ("luminosity: .inf\nsamples: [{class: top, files: a.root, cross_section: 1}]", "'luminosity' is wrong"),
+        ("samples: [{class: qcd, files: a.root, files: b.root}]", "line 1: key 'samples.0.files' is given twice"),
         ("samples: [{class: top, files: a.root, generated_events: 5}]", "needs cross_section"),
         ("samples: [{class: top, files: a.root, weight: 1, cross_section: 2}]", "not both"),
         (
@@ -112,3 +116,25 @@ def test_two_entries_may_not_share_a_file(folder):
             folder,
             "samples: [{class: qcd, files: a.root}, {class: qcd, files: '*.root'}, {class: top, files: c.txt}]",
         )
+
+
+def test_a_list_named_in_a_samples_file_counts_from_that_files_folder(folder, monkeypatch):
+    """Whatever stands under the same name where the command is given."""
+    here = folder / "here"
+    here.mkdir()
+    (here / "a.root").touch()
+    monkeypatch.chdir(here)
+    (folder / "tops.txt").write_text("a.root\n")
+    samples = listed(folder, "samples: [{class: top, files: '@tops.txt'}, {class: qcd, files: b.root}]")
+    assert samples[1].paths == (folder / "a.root",)
+
+
+def test_a_file_written_in_two_ways_comes_once_and_to_one_class(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "link.root").symlink_to("a.root")
+    ways = ("a.root", "./a.root", f"{folder}/a.root", f"file://{folder}/a.root", "link.root")
+    found = parse_samples([*(f"top={way}" for way in ways), "qcd=b.root"], ["qcd", "top"])
+    assert [len(sample.paths) for sample in found] == [1, 1]
+    for way in ways[1:]:
+        with pytest.raises(InputError, match="given for 'qcd' and for 'top'"):
+            parse_samples(["top=a.root", f"qcd={way}"], ["qcd", "top"])

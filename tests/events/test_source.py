@@ -131,6 +131,23 @@ def test_mixed_files_are_refused_naming_two_and_what_differs(tmp_path, deposits,
         check_alike(forms(paths))
 
 
+@pytest.mark.parametrize(("whole", "barrel"), [("ECAL_energy", "EB_energy"), ("HBHE_energy", "HBHE_energy_EB")])
+def test_files_whose_calorimeter_ends_with_the_barrel_do_not_mix_with_whole_ones(tmp_path, deposits, whole, barrel):
+    central = [image[11 * 72 : 45 * 72] for image in deposits.branches["HBHE_energy"]]
+    branches = rhtree_files.Deposits({**deposits.branches, "HBHE_energy_EB": central})
+    partial = rhtree_files.Deposits({name: values for name, values in branches.branches.items() if name != whole})
+    vectors = (*rhtree_files.VECTOR_PREFIXES, "TIB", "TOB")
+    paths = [
+        rhtree_files.write(tmp_path / f"{name}.root", given, without=vectors)
+        for name, given in (("a", branches), ("b", branches), ("c", partial), ("d", partial))
+    ]
+    check_alike(forms(paths[:2]))
+    check_alike(forms(paths[2:]))
+    with pytest.raises(InputError, match=r"b\.root and .*c\.root .* \(.cal: images and images of the barrel alone\)"):
+        check_alike(forms(paths[1:3]))
+    check_alike(forms(paths[1:3], (Channel.TRACK, Channel.BPIX1)))
+
+
 def test_what_no_channel_needs_may_differ(tmp_path, deposits):
     paths = [
         rhtree_files.write(tmp_path / "a.root", deposits, without=rhtree_files.IMAGE_PREFIXES),

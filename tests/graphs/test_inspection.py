@@ -1,5 +1,7 @@
 """``inspect``: what it tells of a data set and of an input file, checked against what was put in."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,16 @@ def test_the_text_tells_cutflow_deposits_spectra_and_what_was_skipped(data_set):
     for words in ("every checksum fits", "in windows ", "below threshold ", "| pT [GeV] |", "| sum of weights |"):
         assert words in text
     assert "skipped " in text and "bad.root" in text
+
+
+def test_what_inputs_lack_is_told_once_and_of_which_files_where_not_of_all(data_set):
+    found = inspect_data_set(data_set.output)
+    text = describe(found)
+    assert text.count("jets.truth_label") == 1 and "\n  jets.truth_label\n" in f"{text}\n"
+    files = [entry.path for entry in found.manifest.inputs]
+    some = replace(found.manifest, missing=[f"{path}: tracks.d0_sig" for path in files[:1]])
+    told = describe(replace(found, manifest=some))
+    assert f"\n  tracks.d0_sig: 1 of {len(files)} files ({files[0]})" in told
 
 
 @pytest.mark.parametrize("view", ["jet", "average", "spectra"])

@@ -9,10 +9,9 @@ import time
 import pytest
 from distributed import LocalCluster
 
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UnfinishedError
 from e2egraph.graphs.building import mapper, planning
 from e2egraph.graphs.building.build import BuildOptions, build
-from e2egraph.graphs.storage.shards import UnfinishedError
 from tests.graphs.builds import SETTINGS, content, damaged_ntuple, ntuple, samples_of, task
 
 EVENTS_PER_SHARD = 3

@@ -1,18 +1,25 @@
 """Nothing is lost unnoticed: cutflow and nodes add up, bad files are named, duplicates and mixtures refused."""
 
+import errno
+import itertools
 import os
+import re
 from itertools import pairwise
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import uproot
 
-from e2egraph.errors import InputError
+from e2egraph.data.table import read_table
+from e2egraph.errors import InputError, UnfinishedError
 from e2egraph.events.samples import Sample
 from e2egraph.graphs.building import build as build_module
 from e2egraph.graphs.building import cutflow
 from e2egraph.graphs.building.build import BuildOptions, build
+from e2egraph.graphs.making import chunk
 from e2egraph.graphs.storage.manifest import read_manifest
-from e2egraph.graphs.storage.shards import UnfinishedError, open_shard, read_footer
+from e2egraph.graphs.storage.shards import open_shard, read_footer
 from tests import rhtree_files
 from tests.graphs.builds import content, damaged_ntuple, ntuple, samples_of, task
 
@@ -113,6 +120,19 @@ def test_a_class_whose_files_are_all_bad_is_refused(files, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["bad.root"]
 
 
+def test_a_number_that_its_column_does_not_hold_is_refused(files, tmp_path):
+    """The 70,000th jet of an event: its index would wrap to another jet's."""
+    deposits = rhtree_files.random_deposits(2, 7)
+    for name in [name for name in deposits.branches if name.startswith("jet")]:
+        deposits.branches[name][1] = np.resize(deposits.branches[name][1], 70_000)
+    deposits.branches["jetPt"][1][:-1] = 1.0
+    deposits.branches["jetPt"][1][-1] = 500.0
+    crowded = rhtree_files.write(tmp_path / "crowded.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
+    trusting = task("resampling=null", "truth.source=sample_name", "inputs.channels=[TRACK]")
+    with pytest.raises(InputError, match=r"crowded\.root: column jet would hold 69999, which is beyond uint16"):
+        build(trusting, samples_of([files["qcd"]], [crowded]), tmp_path / "data")
+
+
 def test_duplicate_events_across_files_are_refused_naming_both(files, tmp_path):
     overlap = ntuple(tmp_path / "overlap.root", 2, events=5, first_event=8)
     given = samples_of([files["qcd"]], [files["top"], overlap])
@@ -203,6 +223,70 @@ def test_a_full_disk_before_the_first_shard_leaves_nothing(files, tmp_path, monk
     with pytest.raises(UnfinishedError, match="No space left on device"):
         build(task(), samples_of([files["qcd"]], [files["top"]]), tmp_path / "data")
     assert list(tmp_path.iterdir()) == []
+
+
+def failing_read(monkeypatch, error, *, at):
+    """Reading ``ecal_energy`` for the ``at``-th time fails."""
+    real, count = uproot.TBranch.array, itertools.count(1)
+
+    def array(self, *arguments, **options):
+        if self.name == "ecal_energy" and next(count) == at:
+            raise error
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(uproot.TBranch, "array", array)
+
+
+def test_a_failure_that_passes_keeps_the_shards_and_leaves_no_file_out(files, tmp_path, monkeypatch):
+    """The first shard stays, whatever comes while the second file is read; at last the same command ends the work."""
+    given, lean = samples_of([files["qcd"]], [files["top"]]), task("resampling=null")
+    for number, (error, words) in enumerate(
+        (
+            (OSError(errno.EIO, "Input/output error"), "cannot be read now (Input/output error)"),
+            (OSError(errno.EMFILE, "Too many open files"), "cannot be read now (Too many open files)"),
+            (FileNotFoundError(errno.ENOENT, "No such file or directory"), "was there when the build began"),
+            (PermissionError(errno.EACCES, "Permission denied"), "may not be read any more"),
+            (MemoryError("Unable to allocate 98.4 MiB"), "memory is full (Unable to allocate 98.4 MiB)"),
+        )
+    ):
+        with monkeypatch.context() as patch:
+            failing_read(patch, error, at=1 if number else 2)
+            with pytest.raises(UnfinishedError, match=rf"top\.root: .*{re.escape(words)}.* run the same command again"):
+                build(lean, given, tmp_path / "data", options=SKIP if number % 2 else None)
+    with monkeypatch.context() as patch:
+        patch.setattr(chunk, "make_nodes", lambda *_, **__: raised(MemoryError()))
+        with pytest.raises(UnfinishedError, match=r"top\.root: memory is full \(MemoryError\)"):
+            build(lean, given, tmp_path / "data", options=SKIP)
+    staged = tmp_path / "data.partial"
+    assert {path.name for path in staged.iterdir()} == {"plan.json", "build.lock", "part-00000.parquet"}
+    first = (staged / "part-00000.parquet").stat().st_ino
+    summary = build(lean, given, tmp_path / "data", options=SKIP)
+    assert not summary.manifest.skipped and [shard.jets > 0 for shard in summary.manifest.shards] == [True, True]
+    assert (summary.output / "part-00000.parquet").stat().st_ino == first
+
+
+def test_a_failure_that_passes_at_the_first_look_at_a_file_leaves_none_out(files, tmp_path, monkeypatch):
+    failing_disk = OSError(errno.EIO, "Input/output error")
+    monkeypatch.setattr("uproot.source.file.FileResource.get", lambda *_: raised(failing_disk))
+    with pytest.raises(UnfinishedError, match=r"qcd\.root: cannot be read now \(Input/output error\)"):
+        build(task(), samples_of([files["qcd"]], [files["top"]]), tmp_path / "data", options=SKIP)
+    assert list(tmp_path.iterdir()) == []
+
+
+def raised(error):
+    raise error
+
+
+def test_a_shard_that_cannot_be_read_now_is_not_called_damaged(plain, monkeypatch):
+    folder = plain.output
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: raised(OSError(errno.EIO, "Input/output error")))
+    with pytest.raises(UnfinishedError, match=r"part-00000\.parquet: cannot be read now \(Input/output error\)"):
+        read_table(folder)
+    monkeypatch.undo()
+    table = read_table(folder)
+    monkeypatch.setattr(pq.ParquetFile, "read_row_groups", lambda *_, **__: raised(MemoryError("malloc failed")))
+    with pytest.raises(UnfinishedError, match=r"part-00000\.parquet: its shard: memory is full \(malloc failed\)"):
+        table.read_group(0, ["value"])
 
 
 def test_an_output_that_cannot_be_written_is_refused(files, tmp_path):

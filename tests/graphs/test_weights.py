@@ -48,6 +48,14 @@ def test_skipping_a_file_keeps_the_weights_right_or_refuses(files, tmp_path):
         build(task(), stated, tmp_path / "again", options=BuildOptions(skip_bad_files=True))
 
 
+@pytest.mark.parametrize("production", [{"cross_section": 1e300}, {"cross_section": 1e-300}, {"weight": 1e39}])
+def test_weights_beyond_single_precision_are_refused_naming_the_sample(files, tmp_path, production):
+    given = [Sample("qcd", "qcd", (files["low"],)), Sample("top", "top", (files["top"],), **production)]
+    with pytest.raises(InputError, match=r"sample 'top' \(.*top\.root, …\): its events would weigh .* each"):
+        build(task(), given, tmp_path / "data")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_reweighting_gives_every_class_the_reference_s_weighted_spectrum(files, tmp_path):
     edges = [400, 500, 650, 900]
     settings = ("resampling.method=reweight", f"resampling.edges.jet_pt={edges}")
@@ -96,6 +104,13 @@ def test_a_cross_section_is_shared_out_over_the_generators_weights(files, tmp_pa
         of_event * of_file[int(lumi)][int(event) - 1] for lumi, event in zip(jets["lumi"], jets["event"], strict=True)
     ]
     np.testing.assert_allclose(jets["weight"], expected, rtol=1e-6)
+
+
+def test_weights_that_become_infinite_with_the_generators_are_refused(files, tmp_path):
+    path, _ = biased(tmp_path / "biased.root", 7, -20, events=12)
+    given = [Sample("qcd", "qcd", (path,), weight=1e37), Sample("top", "top", (files["top"],))]
+    with pytest.raises(InputError, match=r"biased\.root: column weight would hold .*, which is beyond float32"):
+        build(task("resampling=null"), given, tmp_path / "data")
 
 
 @pytest.mark.parametrize("method", ["drop", "reweight"])

@@ -1,6 +1,7 @@
 """Files that a generator's settings name: where they are looked for, and SLHA as file or text."""
 
 import json
+from pathlib import Path
 
 import awkward as ak
 import numpy as np
@@ -113,6 +114,17 @@ def test_files_of_the_command_line_lie_in_the_working_folder(folder, tmp_path, m
     assert found.settings == (f"slha:file = {tmp_path}/here.slha",)
 
 
+def test_the_pile_up_s_yaml_lies_in_the_folder_of_the_process_too_and_home_folders_are_known(folder, monkeypatch):
+    path = Path(process(folder, slha="~/rpv.slha", settings=["Beams:LHEF = ~/rpv.slha"]))
+    path.write_text(path.read_text() + "pile_up: {process: soft.yaml}\n")
+    monkeypatch.setenv("HOME", str(folder))
+    found = read_settings(str(path)).process
+    assert found.pile_up.process == f"{folder}/soft.yaml"
+    assert found.generator.slha == SLHA
+    assert found.generator.settings == (f"beams:lhef = {folder}/rpv.slha",)
+    assert read_settings(str(path), ["process.pile_up.process=minimum_bias"]).process.pile_up.process == "minimum_bias"
+
+
 def test_files_of_the_pile_up_process_lie_in_its_own_folder(folder):
     # Hard scatterings alone, as the machinery of soft ones takes seconds to start.
     lines = ["HardQCD:gg2gg = on", "PhaseSpace:pTHatMin = 5", *HARD_PROCESS_ALONE]
@@ -132,7 +144,7 @@ def test_files_of_the_pile_up_process_lie_in_its_own_folder(folder):
         (["Alpgen:file = none"], None, r"no file .*own/none\.unw"),
         (["SLHA:file = my file.slha"], None, r"no file .*own/my,"),
         (GLUINOS, "none.slha", r"generator\.slha .*own/none\.slha cannot be read \(No such file"),
-        (GLUINOS, "binary", r"generator\.slha .*own/binary cannot be read \(not a text\)"),
+        (GLUINOS, "binary", r"generator\.slha .*own/binary cannot be read \(line 1 is not UTF-16\)"),
         (GLUINOS, "MASS\n 1 2\n", "slha holds no BLOCK and no DECAY"),
         (GLUINOS, "", "slha holds no BLOCK and no DECAY"),
         (["SLHA:file = rpv.slha"], SLHA, "both given; keep one"),

@@ -30,7 +30,9 @@ from e2egraph.errors import InputError
 from e2egraph.events.schema import Missing
 from e2egraph.events.sources import roottree
 from e2egraph.events.sources.rhtree import with_channel
+from e2egraph.events.sources.rhtree_branches import WHOLE
 from e2egraph.events.sources.vertexfit import primary_vertex
+from e2egraph.events.whole import check_whole
 
 # CMS, JINST 3 (2008) S08004: field (§2), and distance of the ECAL endcaps from the interaction point [cm] (§4.1).
 FIELD = 3.8
@@ -122,6 +124,8 @@ class HitsTreeFile:
             if array.ndim != 2:
                 raise InputError(f"{self.path}: {branch.name} is no vector; give a file of Open Data record 12220.")
             arrays[field] = roottree.finite(self.path, branch.name, array, start)
+            if field in WHOLE.get(collection, {}):
+                check_whole(self.path, branch.name, array, start, WHOLE[collection][field])
         first = next(iter(arrays))
         for field, array in arrays.items():
             if ak.any(ak.num(array) != ak.num(arrays[first])):

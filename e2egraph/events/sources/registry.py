@@ -72,8 +72,8 @@ def node_form(source: Source, channels: Collection[Channel]) -> dict[str, str]:
 def check_alike(forms: Sequence[tuple[str, dict[str, str]]]) -> None:
     """InputError, naming two files, unless all files (path, ``node_form``) of a data set make nodes of one form.
 
-    Files that lack a variable others have, or whose nodes are pixels where others have tracks, would teach a network
-    which file a jet is from.
+    Files that lack a variable others have, whose nodes are pixels where others have tracks, or whose calorimeter ends
+    with the barrel where that of others goes on, would teach a network which file a jet is from.
     """
     for path, form in forms[1:]:
         other, first = forms[0]

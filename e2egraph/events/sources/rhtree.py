@@ -16,7 +16,17 @@ from e2egraph.detector.channels import hit_channels
 from e2egraph.errors import InputError
 from e2egraph.events.schema import Missing
 from e2egraph.events.sources import dense, roottree
-from e2egraph.events.sources.rhtree_branches import ECAL_IMAGES, HCAL_IMAGES, TREES, VECTORS, find_branches
+from e2egraph.events.sources.rhtree_branches import (
+    BARREL_IMAGES,
+    ECAL_IMAGES,
+    HCAL_IMAGES,
+    N_PV_TYPE,
+    TREES,
+    VECTORS,
+    WHOLE,
+    find_branches,
+)
+from e2egraph.events.whole import check_whole
 
 CRYSTALS = geometry.ECAL_ROWS * geometry.ECAL_COLUMNS
 BARREL_CRYSTALS = geometry.BARREL_ROWS * geometry.ECAL_COLUMNS
@@ -38,11 +48,7 @@ class RHTreeFile:
         self.recognised = self._found.used
         names = {name for branches in self.recognised.values() for name in branches.split(" and ")}
         self.n_events = roottree.check_entries(self.path, self._tree, [self._tree[name] for name in sorted(names)])
-        self.kinds = {
-            name: "objects" if name in self._found.vectors else "images"
-            for name in ("tracks", "hits", "ecal", "hcal")
-            if name not in self.missing
-        }
+        self.kinds = {name: self._kind(name) for name in ("tracks", "hits", "ecal", "hcal") if name not in self.missing}
 
     def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:
         """Events ``start:stop`` with the named collections; InputError when the file cannot fill one of them."""
@@ -54,7 +60,7 @@ class RHTreeFile:
                     "give a file that has it, or a task that does not need it."
                 )
             if name == "id":
-                fields |= {field: self._array(branch, start, stop) for field, branch in self._ids.items()}
+                fields |= self._read_id(start, stop)
                 fields["gen_weight"] = self._gen_weight(start, stop)
             else:
                 fields[name] = getattr(self, f"_read_{name}")(start, stop)
@@ -62,12 +68,21 @@ class RHTreeFile:
                     fields["n_pv"] = self._n_pv(start, stop)
         return ak.zip(fields, depth_limit=1)
 
-    @property
-    def _ids(self) -> dict[str, str]:
-        return self._found.vectors["id"]
+    def _kind(self, collection: str) -> str:
+        if collection in self._found.vectors:
+            return "objects"
+        image = {"ecal": self._found.ecal_image, "hcal": self._found.hcal_image}.get(collection)
+        return "images of the barrel alone" if image in BARREL_IMAGES else "images"
 
     def _array(self, branch: str, start: int, stop: int) -> ak.Array:
         return roottree.read_branch(self.path, self._tree[branch], start, stop)
+
+    def _plain(self, branch: str, start: int, stop: int) -> ak.Array:
+        """A branch of one finite number an event."""
+        array = self._array(branch, start, stop)
+        if array.ndim != 1:
+            raise InputError(f"{self.path}: {branch} is no plain number an event; give an MLAnalyzer ntuple.")
+        return roottree.finite(self.path, branch, array, start)
 
     def _vectors(self, collection: str, start: int, stop: int, extra: Collection[str] = ()) -> ak.Array:
         """Records of one collection from its per-object branches, all of the same length and finite.
@@ -85,6 +100,8 @@ class RHTreeFile:
                     f"{self.path}: {branches[field]} and {branches[first]} differ in length; make the file again."
                 )
             roottree.finite(self.path, branches[field], array, start)
+            if field in WHOLE.get(collection, {}):
+                check_whole(self.path, branches[field], array, start, WHOLE[collection][field])
         return ak.zip(arrays)
 
     def _dense(self, branches: dict[str, str], length: int, start: int, stop: int) -> dict[str, NDArray[np.float32]]:
@@ -92,6 +109,14 @@ class RHTreeFile:
             field: dense.image(self.path, branch, self._array(branch, start, stop), start, length)
             for field, branch in branches.items()
         }
+
+    def _read_id(self, start: int, stop: int) -> dict[str, ak.Array]:
+        """Run, lumi and event numbers, as the file has them."""
+        branches = self._found.vectors["id"]
+        numbers = {field: self._plain(branch, start, stop) for field, branch in branches.items()}
+        for field, array in numbers.items():
+            check_whole(self.path, branches[field], array, start, WHOLE["id"][field])
+        return numbers
 
     def _read_pv(self, start: int, stop: int) -> ak.Array:
         """The primary vertex: the first of the file's list, or the origin where there is none (``n_pv`` is then 0).
@@ -112,17 +137,14 @@ class RHTreeFile:
         if number.ndim > 1:
             number = ak.fill_none(ak.firsts(number), 0)
         number = roottree.finite(self.path, self._found.n_pv, number, start)
-        return ak.values_astype(np.clip(number, 0, np.iinfo(np.uint16).max), np.uint16)
+        return ak.values_astype(check_whole(self.path, self._found.n_pv, number, start, N_PV_TYPE), np.uint16)
 
     def _gen_weight(self, start: int, stop: int) -> ak.Array:
         """What each event counts for by its generator: 1 in a file that does not say."""
         branch = self._found.gen_weight
         if branch is None:
             return ak.Array(np.ones(stop - start))
-        weight = self._array(branch, start, stop)
-        if weight.ndim != 1:
-            raise InputError(f"{self.path}: {branch} is no plain number an event; give an MLAnalyzer ntuple.")
-        return ak.values_astype(roottree.finite(self.path, branch, weight, start), np.float64)
+        return ak.values_astype(self._plain(branch, start, stop), np.float64)
 
     def _read_tracks(self, start: int, stop: int) -> ak.Array:
         if "tracks" not in self._found.vectors:

@@ -49,6 +49,17 @@ VECTORS: dict[str, Alternatives] = {
     },
 }  # fmt: skip
 
+# Fields that are whole numbers → their type.
+WHOLE: dict[str, dict[str, str]] = {
+    "id": {"run": "uint32", "lumi": "uint32", "event": "uint64"},
+    "hits": {"subdetector": "int32", "layer": "int32"},
+    "ecal": {"ieta": "int32", "iphi": "int32"},
+    "hcal": {"ieta": "int32", "iphi": "int32"},
+    "jets": {"seed_ieta": "int32", "seed_iphi": "int32", "truth_label": "int32"},
+    "gen": {"pdg_id": "int32", "mother": "int32", "status": "int32"},
+}
+N_PV_TYPE = "uint16"
+
 # Fields that a collection can be read without; they are then absent and listed in ``missing``.
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "jets": ("softdrop_mass", "tau1", "tau2", "tau3", "truth_label"),
@@ -74,6 +85,8 @@ TRACK_IMAGES: Alternatives = {
 ECAL_IMAGES = ("ECAL_energy", "EB_energy")
 ECAL_TIME_IMAGE = "EB_time"
 HCAL_IMAGES = ("HBHE_energy", "HBHE_energy_EB")
+# Those that end with the barrel, where windows of jets do not.
+BARREL_IMAGES = (ECAL_IMAGES[1], HCAL_IMAGES[1])
 
 # CMS's number of a subdetector, as stored in ``hit_sub_det`` → its name in branches of images.
 _SUBDETECTORS = {1: "BPIX", 3: "TIB", 5: "TOB"}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import awkward as ak
 import numpy as np
@@ -12,9 +11,14 @@ import uproot
 
 from e2egraph.errors import InputError
 from e2egraph.events import locations
+from e2egraph.events.locations import damage_named
 from e2egraph.events.schema import EventSource
+from e2egraph.events.sources.remote import RemoteSource
 
 HITS_TREE = "hits_tree"
+NOT_READABLE = "not a readable ROOT file"
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 # TFile header (ROOT, TFile class reference): "root", version, fBEGIN, fEND; 64-bit fEND from this version on.
 _LARGE_FILE_VERSION = 1_000_000
@@ -32,8 +36,8 @@ def open_tree(location: str) -> EventSource:
 
 def find_tree(location: str, names: Sequence[str], kind: str) -> uproot.TTree:
     """The first tree of ``names`` in a file, its numbers of entries checked; InputError naming what is there."""
-    with damage_named(location):
-        file = _open(location)
+    file = _open(location)
+    with damage_named(location, NOT_READABLE):
         keys = file.keys(cycle=False)
     found = next((name for name in names if name in keys), None)
     if found is None:
@@ -74,48 +78,28 @@ def read_branch(location: str, branch: uproot.TBranch, start: int, stop: int) ->
 
 
 def finite(location: str, name: str, values: ak.Array, start: int) -> ak.Array:
-    """``values`` (plain or one level deep) if no NaN or infinity is among them; else InputError naming the entry."""
+    """``values`` (plain or one level deep) if no NaN or infinity is among them, in single precision, in which shards
+    hold them; else InputError naming the entry."""
     flat = ak.to_numpy(ak.flatten(values, axis=None))
     if not np.issubdtype(flat.dtype, np.number):
         raise InputError(f"{location}: {name} holds no numbers ({flat.dtype}); give a file of the known format.")
-    if not np.isfinite(flat).all():
-        bad = ~np.isfinite(values)
+    if flat.dtype.kind == "f" and not (np.abs(flat) <= _LARGEST).all():
+        bad = ~(np.abs(values) <= _LARGEST)
         entry = start + int(ak.argmax(ak.any(bad, axis=1) if values.ndim > 1 else bad))
         raise InputError(f"{location}: {name} of entry {entry} holds NaN or infinite values; make the file again.")
     return values
 
 
-@contextmanager
-def damage_named(location: str, what: str = "not a readable ROOT file") -> Iterator[None]:
-    """Turn whatever the body raises on foreign or damaged bytes into an InputError naming the location."""
-    try:
-        yield
-    except InputError:
-        raise
-    except OSError as error:
-        if error.errno is not None:
-            raise locations.unreadable(location, error) from error
-        raise _damaged(location, what, error) from error
-    except Exception as error:  # uproot raises many kinds on damaged bytes, each meaning the same to the user
-        raise _damaged(location, what, error) from error
-
-
-def _damaged(location: str, what: str, error: BaseException) -> InputError:
-    if isinstance(error, ImportError):
-        return locations.unreadable(location, error)
-    return InputError(
-        f"{location}: {what} ({type(error).__name__}); it may be truncated or of another format: copy it again."
-    )
-
-
 def _open(location: str) -> uproot.ReadOnlyDirectory:
-    if not locations.is_remote(location):
-        path = locations.local_path(location)
-        with locations.open_binary(location) as file:
-            _check_header(location, file.read(100), path.stat().st_size)
-        location = str(path)
-    with damage_named(location):
-        return uproot.open(location)
+    if locations.is_remote(location):
+        with damage_named(location, NOT_READABLE):
+            return uproot.open(location, handler=RemoteSource)
+    path = locations.local_path(location)
+    with locations.open_binary(location) as file:
+        _check_header(location, file.read(100), path.stat().st_size)
+    with damage_named(location, NOT_READABLE):
+        # A path and a plain reader of files: names may hold ":" and "::", which uproot and fsspec give a meaning.
+        return uproot.open(path, handler=uproot.source.file.MultithreadedFileSource, use_threads=False)
 
 
 def _check_header(location: str, head: bytes, size: int) -> None:

@@ -16,7 +16,7 @@ from e2egraph.events.samples import Sample
 from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.registry import SourceOptions, node_form, open_source
 from e2egraph.events.sources.registry import check_alike as check_forms
-from e2egraph.graphs.building.caught import Failure, caught
+from e2egraph.graphs.building.caught import Failure, caught, known_file
 from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.building.duplicates import EventKeys, event_keys, identities, repeats
 from e2egraph.graphs.building.mapper import Mapper
@@ -24,6 +24,9 @@ from e2egraph.graphs.making.chunk import entries
 from e2egraph.graphs.storage.manifest import InputFile, SkippedFile
 from e2egraph.tasks.task import TaskConfig, import_extensions
 from e2egraph.tasks.truth import TruthSource, truth_source
+
+# Shards hold weights in single precision.
+_LEAST_WEIGHT, _LARGEST_WEIGHT = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -100,23 +103,34 @@ def check_classes(samples: Sequence[Sample], found: Sequence[Identified], skippe
 
 
 def weighted(samples: Sequence[Sample], found: Sequence[Identified]) -> list[InputFile]:
-    """The files with their event weights; InputError when too few are left for a sample's ``generated_events``, or the
-    generator's weights of a sample with a cross-section cancel."""
-    weights = [sum(entry.weights for entry in found if entry.number == number) for number in range(len(samples))]
-    files = [sum(entry.number == number for entry in found) for number in range(len(samples))]
-    for number, (sample, left) in enumerate(zip(samples, files, strict=True)):
-        if sample.generated is not None and left < len(sample.paths):
-            raise InputError(
-                f"sample '{sample.name}' ({sample.paths[0]}, …): {len(sample.paths) - left} bad files were "
-                "skipped, so its generated_events no longer fits; repair the files, or list the good ones alone with "
-                "their own number."
-            )
-        if sample.cross_section is not None and sample.generated is None and left and weights[number] <= 0:
-            raise InputError(
-                f"sample '{sample.name}' ({sample.paths[0]}, …): the generator's weights add up to "
-                f"{weights[number]:g}, by which its cross_section cannot be divided; give its events a weight instead."
-            )
-    return [replace(entry.file, weight=samples[entry.number].event_weight(weights[entry.number])) for entry in found]
+    """The files with their event weights; InputError when too few are left for a sample's ``generated_events``, the
+    generator's weights of a sample with a cross-section cancel, or a weight is 0 or infinite in single precision."""
+    weights = [_event_weight(sample, number, found) for number, sample in enumerate(samples)]
+    return [replace(entry.file, weight=weights[entry.number]) for entry in found]
+
+
+def _event_weight(sample: Sample, number: int, found: Sequence[Identified]) -> float:
+    members = [entry for entry in found if entry.number == number]
+    where, generated = f"sample '{sample.name}' ({sample.paths[0]}, …)", sum(entry.weights for entry in members)
+    if sample.generated is not None and len(members) < len(sample.paths):
+        raise InputError(
+            f"{where}: {len(sample.paths) - len(members)} bad files were skipped, so its generated_events no longer "
+            "fits; repair the files, or list the good ones alone with their own number."
+        )
+    if not members:
+        return 1.0  # of no event
+    if sample.cross_section is not None and sample.generated is None and generated <= 0:
+        raise InputError(
+            f"{where}: the generator's weights add up to {generated:g}, by which its cross_section cannot be divided; "
+            "give its events a weight instead."
+        )
+    weight = sample.event_weight(generated)
+    if not _LEAST_WEIGHT <= weight <= _LARGEST_WEIGHT:
+        raise InputError(
+            f"{where}: its events would weigh {weight:g} each, which single precision cannot hold; correct its "
+            "cross_section, generated_events or weight, or the luminosity."
+        )
+    return weight
 
 
 def check_alike(found: Sequence[Identified]) -> None:
@@ -188,6 +202,7 @@ def _check_same_content(found: Sequence[Identified]) -> None:
 
 
 def _identity(path: str, entry: int, options: SourceOptions) -> tuple[int, ...]:
-    source = open_source(path, options)
-    # Images give no keys, so that none of them is ever looked up here.
-    return () if isinstance(source, PointSource) else tuple(int(x[0]) for x in identities(source, entry, entry + 1))
+    with known_file(path):
+        source = open_source(path, options)
+        # Images give no keys, so that none of them is ever looked up here.
+        return () if isinstance(source, PointSource) else tuple(int(x[0]) for x in identities(source, entry, entry + 1))

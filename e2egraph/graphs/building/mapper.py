@@ -13,8 +13,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from e2egraph.errors import InputError
-from e2egraph.graphs.storage.shards import UnfinishedError
+from e2egraph.errors import InputError, UnfinishedError
 
 # ``map`` in the order of its items, wherever the work is done.
 Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]

@@ -11,11 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UnfinishedError
 from e2egraph.files import PARTIAL
 from e2egraph.graphs.making.chunk import Chunk, origin
 from e2egraph.graphs.storage.manifest import SkippedFile
-from e2egraph.graphs.storage.shards import UnfinishedError, open_shard, read_footer, write_error
+from e2egraph.graphs.storage.shards import open_shard, read_footer, write_error
 from e2egraph.tasks.task import TaskConfig
 
 PLAN_NAME = "plan.json"

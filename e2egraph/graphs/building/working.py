@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
-from e2egraph.graphs.building.caught import Failure, caught
+from e2egraph.graphs.building.caught import Failure, caught, known_file
 from e2egraph.graphs.building.cutflow import total
 from e2egraph.graphs.building.mapper import Mapper
 from e2egraph.graphs.building.planning import key_of
@@ -86,12 +86,14 @@ def check_selected(
 
 def _scan_one(chunk: Chunk, task: TaskConfig) -> Scan:
     import_extensions(task.extensions, f"task {task.name}")
-    return scan(chunk, task)
+    with known_file(chunk.input.path):
+        return scan(chunk, task)
 
 
 def _build_one(chunk: Chunk, task: TaskConfig, factors: dict[str, NDArray[np.float64]], folder: Path) -> None:
     import_extensions(task.extensions, f"task {task.name}")
-    build_shard(chunk, task, factors, folder)
+    with known_file(chunk.input.path):
+        build_shard(chunk, task, factors, folder)
 
 
 def _spectra(task: TaskConfig, chunks: list[Chunk], scans: list[Scan]) -> dict[str, NDArray[np.float64]]:

@@ -18,6 +18,8 @@ from e2egraph.tasks.objects.registry import kinds
 
 # Planes of the dense images that the field stores, float32 each.
 DENSE_PLANES = 8
+# Inputs that are named where only some lack something.
+SHOWN_FILES = 3
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,22 @@ def describe(inspection: Inspection) -> str:
         cells = " | ".join(f"{count.mean:.1f} ({count.percentile_90:.0f})" for count in found)
         lines.append(f"| {channel} | {cells} |")
     if manifest.missing:
-        lines += ["", "not in the inputs: " + "; ".join(manifest.missing)]
+        lines += ["", "not in the inputs", *(f"  {line}" for line in _missing(manifest))]
     return "\n".join(lines)
+
+
+def _missing(manifest: Manifest) -> list[str]:
+    """What inputs lack, each once, with those that lack it where not all do."""
+    lacking: dict[str, list[str]] = {}
+    for entry in manifest.missing:
+        path, _, name = entry.rpartition(": ")
+        lacking.setdefault(name, []).append(path)
+    files = len({entry.path for entry in manifest.inputs})
+    lines = []
+    for name, paths in sorted(lacking.items()):
+        named = ", ".join(paths[:SHOWN_FILES]) + (", …" if len(paths) > SHOWN_FILES else "")
+        lines.append(name if len(paths) == files else f"{name}: {len(paths)} of {files} files ({named})")
+    return lines
 
 
 def _node_counts(table: np.ndarray, manifest: Manifest) -> dict[str, NodeCounts]:

@@ -16,6 +16,7 @@ from e2egraph.config import as_dict, digest
 from e2egraph.errors import InputError
 from e2egraph.events.schema import EventSource, PointSource
 from e2egraph.events.sources.registry import Source, SourceOptions, open_source
+from e2egraph.events.whole import not_whole
 from e2egraph.graphs.building import cutflow
 from e2egraph.graphs.building.cutflow import Cutflow
 from e2egraph.graphs.building.hashing import hash_unit
@@ -105,7 +106,7 @@ def build_shard(chunk: Chunk, task: TaskConfig, factors: dict[str, NDArray[np.fl
             clouds.nodes[NEIGHBORS] = nearest_neighbors(clouds, task.inputs.neighbors)
         factor = weight_factors(clouds.jets, task.classes, factors, task.resampling)
         weight = chunk.input.weight * clouds.jets["gen_weight"] * factor
-        parts.append(_completed(clouds, task, plain, weight))
+        parts.append(_completed(clouds, task, plain, weight, chunk.input.path))
     clouds = concatenate(parts)
     path = folder / chunk.shard
     cutflow.check(str(path), flow.left, flow.removed, len(clouds))
@@ -203,14 +204,31 @@ def _no_nodes(objects: Objects) -> tuple[PointClouds, dict[str, int]]:
     raise AssertionError("a scan makes no nodes")
 
 
-def _completed(clouds: PointClouds, task: TaskConfig, plain: dict[str, str], weight: NDArray) -> PointClouds:
-    """The columns of a shard: with weight, split and targets."""
+def _completed(clouds: PointClouds, task: TaskConfig, plain: dict[str, str], weight: NDArray, path: str) -> PointClouds:
+    """The columns of a shard: with weight, split and targets. InputError, naming ``path`` and the column, for a number
+    that its type does not hold."""
     jets = clouds.jets
     jets["weight"] = weight
     jets["split"] = assign_split(task.split, jets["run"], jets["lumi"], jets["event"])
     jets |= {TARGET_PREFIX + name: jets[name] for name in task.target_names}
-    columns = {name: jets[name].astype(kind) for name, kind in plain.items()}
+    columns = {name: _typed(jets[name], kind, f"{path}: column {name}") for name, kind in plain.items()}
     return PointClouds(columns, clouds.nodes, clouds.offsets)
+
+
+def _typed(values: NDArray, kind: str, where: str) -> NDArray:
+    """``values`` in the type of their column, none of them cut off or made infinite."""
+    wanted = np.dtype(kind)
+    with np.errstate(over="ignore"):
+        made = values.astype(wanted)
+    if wanted.kind in "iu":
+        wrong = not_whole(values, wanted)
+    elif wanted.kind == "f":
+        wrong = np.isinf(made)
+    else:
+        return made
+    if wrong.any():
+        raise InputError(f"{where} would hold {values[wrong][0]}, which is beyond {wanted}; make the file again.")
+    return made
 
 
 def assign_split(split: Split, run: NDArray, lumi: NDArray, event: NDArray) -> NDArray[np.str_]:

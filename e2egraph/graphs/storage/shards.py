@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from e2egraph.errors import InputError
+from e2egraph import transient
+from e2egraph.errors import InputError, UnfinishedError
 from e2egraph.files import replacing
 from e2egraph.graphs.storage.columns import NEIGHBORS
 from e2egraph.graphs.storage.manifest import read_manifest
@@ -22,10 +23,6 @@ from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
 # A row group is what is read at once: so many objects, or fewer where these have many nodes.
 OBJECTS_PER_ROW_GROUP, NODES_PER_ROW_GROUP = 512, 1 << 20
 FOOTER_KEY = b"e2egraph"
-
-
-class UnfinishedError(InputError):
-    """Work stopped for a reason other than its input: a full disk, a dead worker. What was finished before stays."""
 
 
 def write_error(path: Path, error: OSError) -> UnfinishedError:
@@ -43,6 +40,8 @@ def write_shard(path: Path, clouds: PointClouds, schema: pa.Schema, footer: dict
 
     UnfinishedError, with nothing left of this shard, when it cannot be written.
     """
+    if clouds.offsets[-1] > np.iinfo(np.int32).max:
+        raise InputError(f"{path}: would hold {clouds.offsets[-1]} nodes, more than a shard can; lower inputs.cap.")
     schema = schema.with_metadata({FOOTER_KEY: json.dumps(footer).encode()})
     offsets = pa.array(clouds.offsets.astype(np.int32))
     arrays = []
@@ -73,8 +72,10 @@ def open_shard(path: Path) -> pq.ParquetFile:
     """Open a shard; InputError when it is not readable Parquet or not ours."""
     try:
         file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path}: not a readable shard ({_first_line(error)}); build the data set again.") from error
+    except (OSError, pa.ArrowInvalid, MemoryError) as error:
+        raise transient.unfinished(str(path), error) or InputError(
+            f"{path}: not a readable shard ({_first_line(error)}); build the data set again."
+        ) from error
     if FOOTER_KEY not in (file.schema_arrow.metadata or {}):
         raise InputError(f"{path}: not an e2egraph shard; give a data set made by build-graphs.")
     return file
@@ -90,8 +91,10 @@ def read_row_groups(file: pq.ParquetFile, groups: Sequence[int], columns: Sequen
     """Some row groups of a shard as flat arrays, all columns or those named; no Python work per jet."""
     try:
         table = file.read_row_groups(list(groups), columns=None if columns is None else list(columns))
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"damaged shard ({_first_line(error)}); build the data set again.") from error
+    except (OSError, pa.ArrowInvalid, MemoryError) as error:
+        raise transient.unfinished("its shard", error) or InputError(
+            f"damaged shard ({_first_line(error)}); build the data set again."
+        ) from error
     return from_table(table)
 
 

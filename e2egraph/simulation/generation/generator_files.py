@@ -1,13 +1,15 @@
-"""Files that a process's generator settings name: relative to the process YAML's folder, and read before any work."""
+"""Files that a process names: relative to its YAML's folder, and those of generator settings read before any work."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from e2egraph.errors import UsageError
+from e2egraph.textfile import decoded
 
 # Settings of Pythia that name a file to be read → what Pythia adds to that name. Files of parton densities are absolute
 # or Pythia's own, and those of its caches are written by itself.
@@ -37,18 +39,21 @@ def named_file(line: str) -> tuple[str, str | None]:
 
 
 def with_folder(process: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """A process's YAML content in which files that its generator section names, relative to ``folder``, are absolute.
+    """A process's YAML content in which files that its generator section and pile-up name, relative to ``folder``, are
+    absolute.
 
     What is not of the right type is left for ``validate`` to name. UsageError when Pythia cannot take such a path.
     """
-    generator = process.get("generator")
+    pile_up, generator = process.get("pile_up"), process.get("generator")
+    if isinstance(pile_up, dict) and str(pile_up.get("process")).endswith((".yaml", ".yml")):
+        process = {**process, "pile_up": {**pile_up, "process": str(_seen_from(folder, pile_up["process"]))}}
     if not isinstance(generator, dict):
         return dict(process)
     generator = dict(generator)
     if isinstance(lines := generator.get("settings"), list):
         generator["settings"] = [_absolute(line, folder) if isinstance(line, str) else line for line in lines]
     if _is_file_name(slha := generator.get("slha")):
-        generator["slha"] = str(folder.absolute() / slha)
+        generator["slha"] = str(_seen_from(folder, slha))
     return {**process, "generator": generator}
 
 
@@ -69,9 +74,9 @@ def with_contents(process: Mapping[str, Any], origin: str) -> dict[str, Any]:
     if not _is_file_name(slha := generator.get("slha")):
         return dict(process)
     try:
-        text = Path(slha).read_text(encoding="utf-8")
+        text = decoded(Path(slha).read_bytes())
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a text"
+        why = error.strerror if isinstance(error, OSError) else error.reason
         raise UsageError(f"{origin}: generator.slha {slha} cannot be read ({why}); correct the path.") from error
     return {**process, "generator": {**generator, "slha": text}}
 
@@ -80,12 +85,16 @@ def _absolute(line: str, folder: Path) -> str:
     name, file = named_file(line)
     if file is None or Path(file).is_absolute():
         return line
-    path = folder.absolute() / file
+    path = _seen_from(folder, file)
     if name == INCLUDE and not path.is_file():
         return line
     if any(character.isspace() for character in str(path)):
         raise UsageError(f"'{line}': Pythia takes no path with blanks, as {path} has; move the file.")
     return f"{name} = {path}"
+
+
+def _seen_from(folder: Path, file: str) -> Path:
+    return folder.absolute() / os.path.expanduser(file)  # noqa: PTH111 (a home that nobody has stays as it is)
 
 
 def _is_file_name(slha: object) -> TypeGuard[str]:

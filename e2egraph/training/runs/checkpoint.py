@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from e2egraph import transient
 from e2egraph.errors import InputError
 from e2egraph.files import replacing
 
@@ -55,7 +56,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """The content of a checkpoint, on the CPU; nothing in the file is executed.
 
     DamagedCheckpointError when the file is cut short, a checksum (CRC-32 of each record of the ZIP archive that it is)
-    does not fit, or it is something else; InputError when another version wrote it.
+    does not fit, or it is something else; InputError when another version wrote it, UnfinishedError when disk or memory
+    fail.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -67,7 +69,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         *(RuntimeError, OSError, KeyError, ValueError, AttributeError, EOFError),
         *(zipfile.BadZipFile, zipfile.LargeZipFile, pickle.UnpicklingError),
     ) as error:
-        raise DamagedCheckpointError(f"{path}: damaged checkpoint; train again.") from error
+        raise transient.unfinished(str(path), error) or DamagedCheckpointError(
+            f"{path}: damaged checkpoint; train again."
+        ) from error
     if wrote != FORMAT:
         raise InputError(
             f"{path}: made by another version (format {wrote or 'not given'}, not {FORMAT}); use that one, or train "

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from e2egraph import yamlfile
 from e2egraph.config import as_dict, validate
 from e2egraph.errors import InputError, UsageError
 from e2egraph.files import is_partial, write_text
@@ -33,7 +34,7 @@ CONFIG, ENVIRONMENT, METRICS, SUMMARY = "config.yaml", "environment.json", "metr
 CHECKPOINTS, TENSORBOARD, LOG, SERVICES = "checkpoints", "tensorboard", "train.log", "loggers.json"
 
 # What reading a configuration raises that is not what it should be.
-_DAMAGED = (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError, UsageError)
+_DAMAGED = (KeyError, TypeError, ValueError, AttributeError, UsageError)
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def read_run(folder: Path) -> RunInfo:
     if not path.is_file():
         raise InputError(f"{folder}: not a run ({CONFIG} is missing); give a folder made by 'e2egraph train'.")
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yamlfile.read(path)
         if "inputs" not in content["data_set"]:
             raise InputError(f"{path}: made by an earlier version, which did not keep a network's inputs; train again.")
         data = DataIdentity(**content["data_set"])

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from e2egraph.errors import InputError
+from e2egraph.transient import NO_MEMORY
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "bad_alloc", "alloc_failed")
 _NO_PEER = ("connection closed by peer", "connection reset", "connection refused", "gloo", "nccl", "process group")
 
 GO_ON = (
@@ -30,7 +30,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether ``error`` says that memory is full: Python's, a device's, or that of torch's allocator on the CPU."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY)
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in NO_MEMORY)
 
 
 @contextmanager

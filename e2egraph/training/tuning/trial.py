@@ -19,6 +19,7 @@ from e2egraph.training.train import train
 from e2egraph.training.tuning.ownership import alive
 from e2egraph.training.tuning.space import as_settings
 from e2egraph.training.tuning.study import Search, Study
+from e2egraph.transient import causes
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _train(study: Study, trial: optuna.Trial) -> Outcome:
     except optuna.TrialPruned:
         return Outcome(TrialState.PRUNED)
     except (InputError, UsageError) as error:
-        if isinstance(error.__cause__, OSError):
+        if any(isinstance(cause, OSError) for cause in causes(error)):
             raise
         return Outcome(TrialState.FAIL, reason=str(error))
     except (OSError, Stopped):

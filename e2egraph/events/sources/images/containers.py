@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.events import locations
+from e2egraph.events.locations import damage_named
 
 # Names of the image column in the files of the field (ntuples.md §3).
 IMAGE_COLUMNS = ("X_jets", "X_jet", "X", "all_jet")
@@ -66,7 +66,7 @@ class ParquetContainer:
 
     def __init__(self, location: str) -> None:
         self._location = location
-        with damage_named(location, "Parquet"):
+        with damage_named(location, "not a readable Parquet file"):
             source = locations.open_binary(location) if locations.is_remote(location) else _plain_file(location)
             # Files written with page checksums (few are) have them verified.
             self._file = pq.ParquetFile(source, page_checksum_verification=True)
@@ -85,7 +85,7 @@ class ParquetContainer:
 
     def column(self, name: str) -> NDArray:
         if name not in self._columns:
-            with damage_named(self._location, "Parquet"):
+            with damage_named(self._location, "not a readable Parquet file"):
                 values = self._file.read(columns=[name], use_threads=False)[name].combine_chunks()
                 array = _leaf(values, self._location, name)
             self._columns[name] = check_plain(self._location, name, array, self.n_jets)
@@ -95,7 +95,7 @@ class ParquetContainer:
         first = int(np.searchsorted(self._ends, start, side="right"))
         skip = start - (int(self._ends[first - 1]) if first else 0)
         groups = list(range(first, len(self._ends)))
-        with damage_named(self._location, "Parquet"):
+        with damage_named(self._location, "not a readable Parquet file"):
             tables = self._file.iter_batches(JETS_PER_STEP, groups, columns=[self._image], use_threads=False)
             for table in tables:
                 if skip >= len(table):
@@ -118,23 +118,6 @@ def check_plain(location: str, name: str, array: NDArray, n_jets: int) -> NDArra
         jet = int(np.argmax(~np.isfinite(array)))
         raise InputError(f"{location}: {name} of jet {jet} is NaN or infinite; make the file again.")
     return array
-
-
-@contextmanager
-def damage_named(location: str, kind: str) -> Iterator[None]:
-    """Turn whatever a library raises on foreign or damaged bytes into an InputError naming the location."""
-    try:
-        yield
-    except (InputError, GeneratorExit):
-        raise
-    except (FileNotFoundError, PermissionError, IsADirectoryError, ImportError) as error:
-        raise locations.unreadable(location, error) from error
-    except Exception as error:  # each library has its own kinds, all meaning the same to the user
-        reason = " ".join(str(error).split())[:100]
-        raise InputError(
-            f"{location}: not a readable {kind} file ({type(error).__name__}: {reason}); it may be truncated or "
-            "damaged: copy it again."
-        ) from error
 
 
 def _plain_file(location: str) -> Any:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.events import locations
-from e2egraph.events.sources.images.containers import IMAGE_COLUMNS, JETS_PER_STEP, check_plain, damage_named
+from e2egraph.events.locations import damage_named
+from e2egraph.events.sources.images.containers import IMAGE_COLUMNS, JETS_PER_STEP, check_plain
 
 
 class Hdf5Container:
@@ -19,7 +20,7 @@ class Hdf5Container:
 
     def __init__(self, location: str) -> None:
         self._location = location
-        with damage_named(location, "HDF5"):
+        with damage_named(location, "not a readable HDF5 file"):
             self._file = h5py.File(locations.open_binary(location), "r")
             found = {name: self._dataset(name) for name in self._file}
         self._data = {name: data for name, data in found.items() if data is not None}
@@ -37,13 +38,13 @@ class Hdf5Container:
                 f"{self._location}: {name} has shape {data.shape}, expected one number for each of {self.n_jets} jets; "
                 "make the file again."
             )
-        with damage_named(self._location, "HDF5"):
+        with damage_named(self._location, "not a readable HDF5 file"):
             array = data[()]
         return check_plain(self._location, name, array, self.n_jets)
 
     def batches(self, start: int) -> Iterator[NDArray]:
         for low in range(start, self.n_jets, JETS_PER_STEP):
-            with damage_named(self._location, "HDF5"):
+            with damage_named(self._location, "not a readable HDF5 file"):
                 yield self._images[low : min(low + JETS_PER_STEP, self.n_jets)]
 
     def _dataset(self, name: str) -> Any | None:

@@ -24,8 +24,14 @@ from e2egraph.events.sources.dense import MOST_HITS, not_counts
 from e2egraph.events.sources.images.containers import open_container
 from e2egraph.events.sources.images.layout import IGNORED, JET_COLUMNS, ImageLayout
 from e2egraph.events.sources.images.layout import planes as known_planes
+from e2egraph.events.whole import limits, not_whole
 
 VARIABLES = ("value", "d0", "dz", "d0_sig", "dz_sig", "time")
+# Jet quantities that are whole numbers → their type.
+_WHOLE = {
+    "seed_ieta": "int64", "seed_iphi": "int64", "truth_label": "int64", "run": "uint32", "lumi": "uint32",
+    "event": "uint64",
+}  # fmt: skip
 # A tower's energy is spread evenly over its crystals.
 SHARE = np.float32(CRYSTALS_PER_TOWER**2)
 
@@ -121,23 +127,29 @@ class ImageFile:
             yield "ecal.time", "plane ECAL_time"
 
     def _typed(self, quantity: str, name: str, values: NDArray, start: int) -> NDArray:
-        if quantity not in ("seed_ieta", "seed_iphi", "truth_label", "run", "lumi", "event"):
-            return values.astype(np.float32)
-        whole = values.astype(np.int64)
-        rows, columns = geometry.HCAL_ROWS, geometry.HCAL_COLUMNS
-        limit = {"seed_ieta": rows, "seed_iphi": columns}.get(quantity)
-        if limit is not None and self.layout.seed == "crystals":
-            whole, values = whole // CRYSTALS_PER_TOWER, values // CRYSTALS_PER_TOWER
-        wrong = whole != values
-        if limit is not None:
-            wrong |= (whole < 0) | (whole >= limit)
+        if quantity not in _WHOLE:
+            with np.errstate(over="ignore"):
+                single = values.astype(np.float32)
+            self._refuse(name, values, start, ~np.isfinite(single), "beyond single precision")
+            return single
+        kind = _WHOLE[quantity]
+        low, high = limits(values.dtype, kind)
+        self._refuse(name, values, start, not_whole(values, kind), f"no whole number from {low} to {high}")
+        whole = values.astype(kind)
+        size = {"seed_ieta": geometry.HCAL_ROWS, "seed_iphi": geometry.HCAL_COLUMNS}.get(quantity)
+        if size is None:
+            return whole
+        if self.layout.seed == "crystals":
+            whole //= CRYSTALS_PER_TOWER
+        among = f"no whole number from 0 to {size - 1} (for crystals, set seed: crystals in a preset)"
+        self._refuse(name, values, start, (whole < 0) | (whole >= size), among)
+        return whole
+
+    def _refuse(self, name: str, values: NDArray, start: int, wrong: NDArray[np.bool_], what: str) -> None:
+        """InputError naming the first jet of a column for which it is ``wrong``; ``start``: the number of the first."""
         if wrong.any():
             jet = int(np.argmax(wrong))
-            among = "" if limit is None else f" from 0 to {limit - 1} (for crystals, set seed: crystals in a preset)"
-            raise InputError(
-                f"{self.path}: {name} of jet {start + jet} is no whole number{among}; make the file again."
-            )
-        return whole
+            raise InputError(f"{self.path}: {name} of jet {start + jet} is {values[jet]}, {what}; make the file again.")
 
     def _batches(self, start: int, stop: int) -> Iterator[tuple[NDArray[np.float64], int]]:
         """Images [b, planes, size, size] of jets ``start:stop``, with the number of the first jet of each batch."""

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.events import locations
-from e2egraph.events.sources.images.containers import IMAGE_COLUMNS, JETS_PER_STEP, check_plain, damage_named
+from e2egraph.events.locations import damage_named
+from e2egraph.events.sources.images.containers import IMAGE_COLUMNS, JETS_PER_STEP, check_plain
 
 _GZIP_MAGIC = b"\x1f\x8b"
 # Far above any jet image (13 planes of 125×125 in float64 are 1.6 MB); a longer record is a damaged length.
@@ -82,7 +83,7 @@ class TFRecordContainer:
         return example[name]
 
     def _examples(self) -> Iterator[dict[str, NDArray]]:
-        with locations.open_binary(self._location) as raw, damage_named(self._location, "TFRecord"):
+        with locations.open_binary(self._location) as raw, damage_named(self._location, "not a readable TFRecord file"):
             compressed = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
             file = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if compressed else raw
