@@ -56,7 +56,7 @@ def find_config(kind: str, name: str) -> Path:
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file as a dictionary; UsageError when it is not one."""
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())}); correct the file.") from error
     if not isinstance(content, dict):

@@ -40,6 +40,7 @@ from e2egraph.evaluation.compare.paired import RESAMPLES
 from e2egraph.evaluation.metrics.figures import FIGURES
 from e2egraph.evaluation.pages.ablation_page import write_ablation_report
 from e2egraph.evaluation.pages.provenance import without_paths
+from e2egraph.folders import check_folder, names_in
 from e2egraph.training.recipe import what_decides
 
 # Opens a display of progress for a piece of work: its name → what to call with (done, total).
@@ -163,13 +164,8 @@ def _listed(seeds: tuple[int, ...]) -> str:
 
 def _check_output(output: Path) -> None:
     """InputError unless it is new, empty, or that of an earlier ablation."""
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: a file is in the way; choose another --output.")
-    if (
-        output.is_dir()
-        and any(output.iterdir())
-        and not ((output / RUNS).is_dir() or (output / ABLATION_NAME).is_file())
-    ):
+    check_folder(output)
+    if output.is_dir() and names_in(output) and not ((output / RUNS).is_dir() or (output / ABLATION_NAME).is_file()):
         raise InputError(f"{output}: holds other files and no ablation; choose another --output.")
 
 

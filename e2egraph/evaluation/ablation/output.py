@@ -14,7 +14,7 @@ from e2egraph.evaluation.compare.joined import join
 from e2egraph.evaluation.compare.paired import Contender
 from e2egraph.evaluation.compare.roc_overlay import OverlayBands, overlay_bands
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES
-from e2egraph.files import write_text
+from e2egraph.files import remove, write_text
 from e2egraph.plots.ablation import plot_costs, plot_inputs, plot_learning_curve
 from e2egraph.plots.roc_overlay import plot_roc_overlay
 from e2egraph.plots.style import label_of
@@ -59,7 +59,7 @@ def write_plots(output: Path, ablation: Ablation, runs: Sequence[FinishedRun], t
     for stem, paths in made.items():
         if paths is None:
             for suffix in (".png", ".pdf"):
-                (output / (stem + suffix)).unlink(missing_ok=True)
+                remove(output / (stem + suffix))
     return [path for paths in made.values() if paths is not None for path in paths]
 
 
