@@ -23,6 +23,7 @@ from e2egraph.commands.train import train
 from e2egraph.commands.tune import tune
 from e2egraph.errors import InputError, Stopped, UsageError
 from e2egraph.transient import memory_full
+from e2egraph.utf8 import use_utf8
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -55,6 +56,8 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code: 0 done, 1 bad input or failed work, 2 wrong usage."""
+    if arguments is None:
+        use_utf8()
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:

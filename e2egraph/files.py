@@ -3,42 +3,60 @@
 A reader sees the old content or the new, never a part; so does who starts again after a power cut. An exception inside
 leaves the old content and nothing else; a killed process leaves a file that ends in ``PARTIAL``. Every OSError passes
 through, for the caller to say what to do about it.
+
+A symbolic link is followed: the file it leads to is written and the link stays. What is there and is no file (a device,
+a pipe, a folder) is never replaced; ``check_file`` refuses it before the work begins. Text is UTF-8 in every locale.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from e2egraph.errors import InputError
+
 PARTIAL = ".partial"
+
+_KINDS = {
+    stat.S_IFDIR: "folder",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFSOCK: "socket",
+}
 
 
 @contextmanager
 def written_beside(path: Path, keep: Path | None = None) -> Iterator[Path]:
     """Give a path in the folder of ``path`` to write to, for what opens files by itself; renamed at the end.
 
-    The file that stood at ``path`` becomes ``keep``, if given.
+    The file that stood at ``path`` becomes ``keep``, if given. InputError: see ``destination``.
     """
+    path = destination(path)
     # The process in the name: two that write the same file never write into each other's.
     partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     try:
         yield partial
-        _flush(partial)
+        flush(partial)
         if keep is not None and path.exists():
             path.replace(keep)
-        partial.replace(path)
+        _put(partial, path)
     except BaseException:
         with suppress(OSError):  # the first error is the one to tell of
             partial.unlink()
         raise
     with suppress(OSError):  # file systems that cannot flush a folder keep its names in order by themselves
         # Without it a power cut may bring back the names of before.
-        _flush(path.parent)
+        flush(path.parent)
 
 
 @contextmanager
@@ -50,11 +68,50 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
 
 def write_text(path: Path, text: str) -> None:
     with written_beside(path) as partial:
-        partial.write_text(text)
+        # Bytes of a file's name that are no UTF-8 are written as they are.
+        partial.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def remove(path: Path) -> None:
+    """Remove the file that ``path`` leads to, if there is one; a link to it stays. InputError: see ``destination``."""
+    destination(path).unlink(missing_ok=True)
+
+
+def destination(path: Path) -> Path:
+    """The file that is written when ``path`` is: itself, or where a link leads, be it there or not.
+
+    InputError when something else than a file is there.
+    """
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        kind = stat.S_IFREG
+    if kind != stat.S_IFREG:
+        raise InputError(f"{path}: is a {_KINDS.get(kind, 'special file')}; give the name of a file to write.")
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def check_file(path: Path, option: str = "--output") -> None:
+    """InputError unless file ``path`` can be written, before the work that makes its content; nothing is changed.
+
+    Folders that are not there yet will have to be made. ``option``: what the user gave it with.
+    """
+    try:
+        check_room(destination(path).parent)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another {option}.") from error
+
+
+def check_room(folder: Path) -> None:
+    """OSError unless a file can be made in ``folder`` or, where that is missing, in the nearest folder above it."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def is_partial(name: str, of: str) -> bool:
@@ -62,10 +119,22 @@ def is_partial(name: str, of: str) -> bool:
     return re.fullmatch(rf"{re.escape(of)}\.\d+{re.escape(PARTIAL)}", name) is not None
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Bring a file's content, or a folder's names, from the system's memory to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _put(partial: Path, path: Path) -> None:
+    """Rename; a file that is a mount point of its own, as containers have them, can only be written over."""
+    try:
+        partial.replace(path)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        shutil.copyfile(partial, path)
+        flush(path)
+        partial.unlink()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from e2egraph.files import write_text
+from e2egraph.utf8 import use_utf8
 
 LARGEST = 3_000_000  # bytes: what a repository should hold of one
 
@@ -94,4 +95,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    use_utf8()
     main()

@@ -31,6 +31,7 @@ from e2egraph.simulation.generation.pileup import final_state
 from e2egraph.simulation.jets import cluster
 from e2egraph.simulation.response.response import DetectorConfig
 from e2egraph.simulation.simulate import EVENTS_PER_BATCH, Simulation, read_settings
+from e2egraph.utf8 import use_utf8
 
 SLICES = ("20-50", "50-90", "90-170", "170-350", "350-700")
 EDGES = (20.0, 25.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 130.0, 160.0, 200.0, 250.0, 300.0, 400.0, 500.0, 600.0)
@@ -145,4 +146,5 @@ def records(pairs: Sequence[Pairs]) -> list[Record]:
 
 
 if __name__ == "__main__":
+    use_utf8()
     main()

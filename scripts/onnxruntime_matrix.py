@@ -118,7 +118,7 @@ def score_in(version: str, bundles: list[Path], folder: Path) -> dict[str, Any]:
     words = [str(python), str(Path(__file__).resolve()), "--score", "--folder", str(folder), *map(str, bundles)]
     try:
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", *wanted], check=True, capture_output=True)
-        done = subprocess.run(words, check=True, capture_output=True, text=True)
+        done = subprocess.run(words, check=True, capture_output=True, text=True, encoding="utf-8")
     except subprocess.CalledProcessError as error:
         text = error.stderr if isinstance(error.stderr, str) else error.stderr.decode(errors="replace")
         return {"error": (text.strip().splitlines() or [f"exit code {error.returncode}"])[-1]}

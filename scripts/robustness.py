@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from e2egraph.benchmark.report import Record, write_report
+from e2egraph.utf8 import use_utf8
 
 # Name → settings of `e2egraph simulate`. Products of the shipped values (configs/detector.yaml), as said.
 VARIATIONS: dict[str, list[str]] = {
@@ -88,7 +89,7 @@ def make_data(folder: Path, settings: list[str], events: int, workers: int) -> P
 def evaluated(run: Path, data: Path, output: Path) -> dict[str, float]:
     if not (output / "metrics.json").is_file():
         e2egraph("evaluate", str(run), "--data", str(data), "--output", str(output), "--no-report")
-    report: dict[str, float] = json.loads((output / "metrics.json").read_text())
+    report: dict[str, float] = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
     return report
 
 
@@ -98,4 +99,5 @@ def e2egraph(*words: str) -> None:
 
 
 if __name__ == "__main__":
+    use_utf8()
     main()

@@ -75,7 +75,7 @@ def _build_file(task: TaskConfig, sample: Sample, path: str, folder: Path) -> in
     for chunk in plan([entry], options):
         build_shard(chunk, task, {}, folder)
         (folder / chunk.shard).unlink()
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise InputError("/proc/self/status: no VmHWM; peak memory is measured on Linux alone.")

@@ -88,7 +88,7 @@ def pareto_records(models: Sequence[Contender], cost: str = LATENCY) -> list[Rec
 
 def _records(path: Path) -> list[dict[str, Any]]:
     try:
-        records: list[dict[str, Any]] = json.loads(path.read_text())["records"]
+        records: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["records"]
         for record in records:
             float(record["value"]), record["case"], record["metric"], int(record["n"])
     except (OSError, ValueError, KeyError, TypeError) as error:

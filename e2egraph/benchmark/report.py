@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from e2egraph.files import write_json, write_text
+from e2egraph.folders import make_folder
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ def write_report(output: Path, command: str, records: Sequence[Record]) -> list[
     """Write ``output`` (JSON) and the same name with ``.md``; each next to its name first, then renamed."""
     report = {"machine": machine(), "command": command, "records": [asdict(record) for record in records]}
     table = output.with_suffix(".md")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     write_json(output, report)
     write_text(table, markdown(command, records))
     return [output, table]
@@ -81,7 +82,7 @@ def timed(function: Callable[[], T]) -> tuple[float, T]:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

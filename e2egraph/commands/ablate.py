@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from e2egraph.commands.console import FolderOrFile, done, example, progress, settings_option
+from e2egraph.commands.console import FolderOrFile, OutputFolder, done, example, progress, settings_option
 from e2egraph.errors import InputError, UsageError
 
 
@@ -18,7 +18,7 @@ from e2egraph.errors import InputError, UsageError
 @click.option("--data", required=True, type=FolderOrFile, help="Data set folder to learn from.")
 @click.option("--test-data", type=FolderOrFile, help="Data set whose test split is scored; --data by default.")
 @click.option("--models", required=True, metavar="NAME,…", help="Names in configs/models, or YAML files.")
-@click.option("--output", required=True, type=FolderOrFile, help="Folder to make; the same one goes on.")
+@click.option("--output", required=True, type=OutputFolder(), help="Folder to make; the same one goes on.")
 @click.option(
     "--rows",
     default="published",
@@ -114,5 +114,5 @@ def ablate(
     done(
         f"wrote {output}: {len(found.runs)} runs of {len(found.models)} models{missing}, "
         f"{', '.join(path.name for path in summary.written)}",
-        f"e2egraph export {output / found.runs[0].folder} --output exports/{found.runs[0].model}",
+        *("e2egraph", "export", output / found.runs[0].folder, "--output", f"exports/{found.runs[0].model}"),
     )

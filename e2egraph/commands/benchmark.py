@@ -9,7 +9,7 @@ from typing import Literal
 import click
 
 from e2egraph.benchmark.report import Record, write_report
-from e2egraph.commands.console import FolderOrFile, done, example, progress, settings_option
+from e2egraph.commands.console import FolderOrFile, OutputFile, done, example, progress, settings_option
 
 
 @click.group()
@@ -21,7 +21,9 @@ def benchmark() -> None:
 @benchmark.command()
 @click.option("--task", "task_name", default="top", show_default=True, help="Name in configs/tasks, or a YAML file.")
 @click.option("--sample", "samples", multiple=True, required=True, metavar="NAME=GLOB", help="Files of one class.")
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table next to it).")
+@click.option(
+    "--output", required=True, type=OutputFile(".md"), help="JSON file to write (a Markdown table next to it)."
+)
 @settings_option
 def build(task_name: str, samples: tuple[str, ...], output: Path, settings: tuple[str, ...]) -> None:
     """Rate of build-graphs with one worker and with two, and peak memory at two file sizes."""
@@ -48,7 +50,9 @@ def _numbers(context: click.Context, option: click.Parameter, value: str | None)
 
 @example("e2egraph benchmark infer --data data/top --model tracks-and-cells --model resnet15 --output infer.json")
 @benchmark.command()
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table next to it).")
+@click.option(
+    "--output", required=True, type=OutputFile(".md"), help="JSON file to write (a Markdown table next to it)."
+)
 @click.option("--data", type=FolderOrFile, help="Data set whose jets are scored; made jets by default.")
 @click.option("--model", "models", multiple=True, help="Untrained, by name or YAML file.  [default: all shipped]")
 @click.option("--bundle", "bundles", multiple=True, type=FolderOrFile, help="Exported model, also or instead.")
@@ -97,7 +101,9 @@ def infer(
 @example("e2egraph benchmark io --data data/top --output io.json")
 @benchmark.command()
 @click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table next to it).")
+@click.option(
+    "--output", required=True, type=OutputFile(".md"), help="JSON file to write (a Markdown table next to it)."
+)
 @click.option("--jets", default=512, show_default=True, type=click.IntRange(min=64), help="Jets of the image file.")
 @click.option("--steps", default=12, show_default=True, type=click.IntRange(min=1), help="Training steps timed.")
 @click.option(
@@ -115,7 +121,9 @@ def io(data: Path, output: Path, jets: int, steps: int, repeats: int, models: tu
 
 @example("e2egraph benchmark kernels --model gravnet --model window --output kernels.json")
 @benchmark.command()
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table next to it).")
+@click.option(
+    "--output", required=True, type=OutputFile(".md"), help="JSON file to write (a Markdown table next to it)."
+)
 @click.option("--model", "models", multiple=True, help="Graph network, by name or YAML file.  [default: all shipped]")
 @click.option("--nodes", multiple=True, type=click.IntRange(min=1), help="Nodes a jet.  [default: 256 … 16384]")
 @click.option("--total-nodes", type=click.IntRange(min=1), help="Nodes in a batch, at every size.  [default: 16384]")
@@ -148,7 +156,9 @@ def kernels(
 @benchmark.command()
 @click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
 @click.option("--model", required=True, help="Name in configs/models, or a YAML file.")
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table next to it).")
+@click.option(
+    "--output", required=True, type=OutputFile(".md"), help="JSON file to write (a Markdown table next to it)."
+)
 @click.option("--ranks", callback=_numbers, metavar="N,…", help="Numbers of processes, besides 1.  [default: 1,2]")
 @click.option("--batch-sizes", callback=_numbers, metavar="N,…", help="Train with each instead; AUC against size.")
 @click.option("--jets", type=click.IntRange(min=1), help="Jets timed a turn; weak: a rank.  [default: 24 batches]")
@@ -202,7 +212,9 @@ def scaling(
 @example("e2egraph benchmark train --data data/top --output train.json")
 @benchmark.command()
 @click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (a Markdown table next to it).")
+@click.option(
+    "--output", required=True, type=OutputFile(".md"), help="JSON file to write (a Markdown table next to it)."
+)
 @click.option("--model", "models", multiple=True, help="By name or YAML file.  [default: all shipped]")
 @click.option("--steps", default=8, show_default=True, type=click.IntRange(min=1), help="Steps timed in each turn.")
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns; the median counts.")
@@ -220,16 +232,19 @@ def train(data: Path, output: Path, models: tuple[str, ...], steps: int, repeats
 @benchmark.command()
 @click.argument("runs", nargs=-1, required=True, type=FolderOrFile)
 @click.option("--costs", multiple=True, required=True, type=FolderOrFile, help="JSON of benchmark train or infer.")
-@click.option("--output", required=True, type=FolderOrFile, help="JSON file to write (table and picture next to it).")
+@click.option(
+    "--output", required=True, type=OutputFile(".md", ".png", ".pdf"), help="JSON file to write (table, plots)."
+)
 def pareto(runs: tuple[Path, ...], costs: tuple[Path, ...], output: Path) -> None:
     """Quality of evaluated runs against their cost: table, picture, and the models that no other beats in both."""
     from e2egraph.benchmark.pareto import LATENCY, contenders, front, pareto_records
     from e2egraph.evaluation.compare.evaluated_run import read_evaluated
+    from e2egraph.folders import make_folder
     from e2egraph.plots.pareto import plot_pareto
     from e2egraph.plots.style import label_of
 
     models = contenders(runs, costs)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     label = label_of(read_evaluated(runs)[0].scores().jets["run"])
     plot_pareto(models, front(models, LATENCY), LATENCY, output.with_suffix(""), label)
     _finish(output, pareto_records(models))
@@ -238,5 +253,5 @@ def pareto(runs: tuple[Path, ...], costs: tuple[Path, ...], output: Path) -> Non
 def _finish(output: Path, records: list[Record]) -> None:
     command = " ".join(["e2egraph", *sys.argv[1:]])
     written = write_report(output, command, records)
-    click.echo(written[1].read_text())
-    done(f"wrote {', '.join(map(str, written))}", "e2egraph benchmark --help")
+    click.echo(written[1].read_text(encoding="utf-8"))
+    done(f"wrote {', '.join(map(str, written))}", "e2egraph", "benchmark", "--help")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from e2egraph.commands.console import FolderOrFile, done, example, progress, settings_option
+from e2egraph.commands.console import FolderOrFile, OutputFolder, done, example, progress, settings_option
 from e2egraph.errors import UsageError
 
 
@@ -21,7 +21,7 @@ from e2egraph.errors import UsageError
     help="Files (or @LIST) of one class or sample.",
 )
 @click.option("--samples", "sample_file", type=FolderOrFile, help="YAML of samples with cross-sections, instead.")
-@click.option("--output", required=True, type=FolderOrFile, help="Data set folder to make.")
+@click.option("--output", required=True, type=OutputFolder(), help="Data set folder to make.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Processes.")
 @click.option("--dask", metavar="ADDRESS", help="Work on this Dask scheduler (or that of a scheduler file).")
 @click.option("--skip-bad-files", is_flag=True, help="Leave damaged or unsuitable files out, and list them.")
@@ -71,7 +71,9 @@ def build_graphs(
         else read_samples(sample_file, task.classes, may_share=images, by_particle=by_particle)
     )
     with progress("build-graphs", None) as advance_to:
-        summary = build(task, samples, output, options=options, progress=advance_to)
+        summary = build(
+            task, samples, output, options=options, progress=advance_to, say=lambda line: click.echo(line, err=True)
+        )
     manifest = summary.manifest
     for name, flow in manifest.cutflow.items():
         click.echo(f"{name}: " + " → ".join(f"{step} {number}" for step, number in flow.items()))
@@ -84,5 +86,5 @@ def build_graphs(
     done(
         f"{'found complete' if summary.already_complete else 'wrote'}: {jets} jets in {len(manifest.shards)} shards, "
         f"{nodes / jets:.0f} nodes and {size / jets / 1000:.1f} kB a jet, to {output}{skipped}",
-        f"e2egraph train --model gravnet --data {output} --output runs/gravnet",
+        *("e2egraph", "train", "--model", "gravnet", "--data", output, "--output", "runs/gravnet"),
     )

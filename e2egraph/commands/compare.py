@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from e2egraph.commands.console import FolderOrFile, done, example
+from e2egraph.commands.console import FolderOrFile, OutputFile, done, example
 
 # Jets of each class that a bundle is timed on.
 JETS_TIMED = 64
@@ -22,8 +22,8 @@ JETS_TIMED = 64
 @click.option(
     "--resamples", type=click.IntRange(min=100), default=1000, show_default=True, help="Paired bootstrap resamples."
 )
-@click.option("--output", type=FolderOrFile, help="Write the tables to this Markdown file as well.")
-@click.option("--json", "json_file", type=FolderOrFile, help="Write all figures, errors and p-values to this file.")
+@click.option("--output", type=OutputFile(), help="Write the tables to this Markdown file as well.")
+@click.option("--json", "json_file", type=OutputFile(), help="Write all figures, errors and p-values to this file.")
 def compare(
     runs: tuple[Path, ...],
     data: Path | None,
@@ -42,10 +42,13 @@ def compare(
     from e2egraph.evaluation.compare.evaluated_run import read_evaluated
     from e2egraph.evaluation.compare.paired_runs import as_json, compare_paired, paired_note, paired_table
     from e2egraph.files import write_json, write_text
+    from e2egraph.folders import make_folder
     from e2egraph.graphs.storage.shards import first_jets
     from e2egraph.inference.latency import latency
     from e2egraph.training.runs.run_folder import read_run
 
+    if output is not None and json_file is not None and output.resolve() == json_file.resolve():
+        raise click.UsageError("--output and --json are one and the same file; give two.")
     times = {}
     if bundles is not None:
         jets = first_jets(data or Path(read_run(runs[0]).data.folder), JETS_TIMED)
@@ -77,8 +80,10 @@ def compare(
             text = f"{text}\n\n{differences}"
             content["paired"] = as_json(result)
     if output is not None:
+        make_folder(output.parent)
         write_text(output, text + "\n")
     if json_file is not None:
+        make_folder(json_file.parent)
         write_json(json_file, content)
     written = ", ".join(str(path) for path in (output, json_file) if path is not None)
-    done(f"compared {len(runs)} runs" + (f", wrote {written}" if written else ""), "e2egraph train --help")
+    done(f"compared {len(runs)} runs" + (f", wrote {written}" if written else ""), "e2egraph", "train", "--help")

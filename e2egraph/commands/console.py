@@ -2,14 +2,67 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
+from e2egraph.errors import UsageError
+from e2egraph.files import check_file
+from e2egraph.folders import check_folder
+
 FolderOrFile = click.Path(path_type=Path)
+PLOT_SUFFIXES = (".png", ".pdf")
 settings_option = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
+
+
+class _Output(click.ParamType):
+    """A path to write, looked at before any work is done."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Path:
+        return self.checked(Path(value), param.opts[0] if param is not None else "--output")
+
+    def checked(self, path: Path, option: str) -> Path:
+        raise NotImplementedError
+
+
+class OutputFolder(_Output):
+    """A folder to write, which can be written."""
+
+    def checked(self, path: Path, option: str) -> Path:
+        check_folder(path, option)
+        return path
+
+
+class OutputFile(_Output):
+    """A file to write, which can be written, and so can those of the same stem with ``suffixes`` next to it."""
+
+    def __init__(self, *suffixes: str) -> None:
+        self._suffixes = suffixes
+
+    def checked(self, path: Path, option: str) -> Path:
+        check_file(path, option)
+        if path.suffix in self._suffixes:
+            raise UsageError(f"{option} {path}: another file of that name is written next to it; give another name.")
+        for suffix in self._suffixes:
+            check_file(path.with_suffix(suffix), option)
+        return path
+
+
+class OutputPlot(_Output):
+    """A plot to write as PNG and PDF; gives their path without the suffix."""
+
+    def checked(self, path: Path, option: str) -> Path:
+        check_file(path, option)
+        stem = path.with_suffix("") if path.suffix in PLOT_SUFFIXES else path
+        for suffix in PLOT_SUFFIXES:
+            check_file(stem.with_name(stem.name + suffix), option)
+        return stem
 
 
 def example(text: str) -> Callable[[click.Command], click.Command]:
@@ -42,6 +95,11 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int, int], Non
         yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
-def done(what: str, then: str) -> None:
-    """The closing line: what was done and where it is, and the next command to try."""
-    click.echo(f"{what}; next: {then}")
+def command(*words: object) -> str:
+    """A command line for people to copy: each word as a shell takes it, ``…`` for what is left to them."""
+    return " ".join(shlex.quote(word.removesuffix("…")) + "…" * word.endswith("…") for word in map(str, words))
+
+
+def done(what: str, *then: object) -> None:
+    """The closing line: what was done and where it is, and the words of the next command to try."""
+    click.echo(f"{what}; next: {command(*then)}")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from e2egraph.commands.console import FolderOrFile, done, example, settings_option
+from e2egraph.commands.console import OutputFile, done, example, settings_option
 
 
 @example("e2egraph dump-events --task top --sample top=ttbar.root --sample qcd=qcd.root --output events.e2e")
 @click.command("dump-events")
 @click.option("--task", "task_name", required=True, help="Name in configs/tasks, or a YAML file.")
 @click.option("--sample", "sample_options", multiple=True, metavar="NAME=GLOB", help="Files (or @LIST) of one class.")
-@click.option("--output", required=True, type=FolderOrFile, help="Event file to write.")
+@click.option("--output", required=True, type=OutputFile(), help="Event file to write.")
 @click.option("--max-jets", type=click.IntRange(min=1), help="Jets of each class at most; all by default.")
 @click.option("--find-seeds", is_flag=True, help="Leave the jets' seeds out, for the reader to find.")
 @click.option("--trust-sample-names", is_flag=True, help="Label every jet by its sample, without truth matching.")
@@ -42,6 +42,7 @@ def dump_events(
     summary = dump(task, samples, output, max_jets=max_jets, seeds=not find_seeds)
     jets = ", ".join(f"{number} {name}" for name, number in summary.jets.items())
     done(
-        f"wrote {summary.events} events with jets ({jets}) to {summary.output}",
-        f"e2e_infer exports/gravnet {summary.output} (exports/cpp/README.md says how to build it)",
+        f"wrote {summary.events} events with jets ({jets}) to {summary.output}"
+        "; exports/cpp/README.md says how to build e2e_infer",
+        *("e2e_infer", "exports/gravnet", summary.output),
     )

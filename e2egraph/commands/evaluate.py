@@ -6,23 +6,34 @@ from pathlib import Path
 
 import click
 
-from e2egraph.commands.console import FolderOrFile, done, example
+from e2egraph.commands.console import FolderOrFile, OutputFolder, done, example, settings_option
 
 
 @example("e2egraph evaluate runs/gravnet --data data/top")
 @click.command()
 @click.argument("run", type=FolderOrFile)
 @click.option("--data", type=FolderOrFile, help="Data set folder; the run's own by default.")
-@click.option("--output", type=FolderOrFile, help="Folder for the results; the run's own by default.")
+@click.option("--output", type=OutputFolder(), help="Folder for the results; the run's own by default.")
 @click.option("--split", default="test", show_default=True, help="train, validation or test.")
 @click.option("--analysis", help="Expected significance: a name in configs/analyses (such as top) or a YAML file.")
 @click.option("--report/--no-report", default=True, show_default=True, help="Write report.html, a page of all of it.")
-def evaluate(run: Path, data: Path | None, output: Path | None, split: str, analysis: str | None, report: bool) -> None:
+@settings_option
+def evaluate(
+    run: Path,
+    data: Path | None,
+    output: Path | None,
+    split: str,
+    analysis: str | None,
+    report: bool,
+    settings: tuple[str, ...],
+) -> None:
     """Score a run's jets: metrics.json, scores.parquet, plots of ROC curve, scores and background mass after a cut.
 
     report.html shows all of it in one page for a browser, with some of the jets: the best, the worst and random ones.
 
     With --analysis also significance.json, .md and plots: the scores as a counting experiment, next to cuts.
+
+    --set data.evaluation_batch_size=16 (or data.pool_jets) needs less memory; what the run records stays.
 
     Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets; the one that finishes last writes
     the results. Where one was killed, the same command ends the work.
@@ -32,7 +43,14 @@ def evaluate(run: Path, data: Path | None, output: Path | None, split: str, anal
     from e2egraph.evaluation.significance.write import summary as significance_line
 
     summary = evaluate_share(
-        run, data, output, split=split, analysis=analysis, report=report, share=environment_share()
+        run,
+        data,
+        output,
+        split=split,
+        analysis=analysis,
+        report=report,
+        settings=settings,
+        share=environment_share(),
     )
     if summary is None:
         return
@@ -46,5 +64,5 @@ def evaluate(run: Path, data: Path | None, output: Path | None, split: str, anal
     done(
         f"wrote metrics.json, scores.parquet{', report.html' if report else ''} and plots of {summary.jets} {split} "
         f"jets to {summary.output}",
-        f"e2egraph export {run} --output exports/{run.name}",
+        *("e2egraph", "export", run, "--output", f"exports/{run.resolve().name}"),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from e2egraph.commands.console import FolderOrFile, done, example
+from e2egraph.commands.console import FolderOrFile, OutputFolder, done, example
 
 if TYPE_CHECKING:
     from e2egraph.export.bundle import Variant
@@ -19,11 +19,13 @@ JETS_OF_THE_PARITY_GATE = 32
 @example("e2egraph export runs/gravnet --output exports/gravnet --int8")
 @click.command()
 @click.argument("run", type=FolderOrFile)
-@click.option("--output", required=True, type=FolderOrFile, help="Bundle folder to make.")
+@click.option("--output", required=True, type=OutputFolder(), help="Bundle folder to make.")
 @click.option("--data", type=FolderOrFile, help="Data set whose jets the export checks on; the run's own by default.")
 @click.option("--fp16", is_flag=True, help="Add model-fp16.onnx: weights and their products in float16.")
 @click.option("--int8", is_flag=True, help="Add model-int8.onnx: the same in 8-bit integers, calibrated on --data.")
-@click.option("--triton", type=FolderOrFile, metavar="REPOSITORY", help="Triton model repository to lay it out in too.")
+@click.option(
+    "--triton", type=OutputFolder(), metavar="REPOSITORY", help="Triton model repository to lay it out in too."
+)
 def export(run: Path, output: Path, data: Path | None, fp16: bool, int8: bool, triton: Path | None) -> None:
     """Export a trained run to an ONNX bundle, if ONNX Runtime agrees with torch.
 
@@ -66,7 +68,7 @@ def export(run: Path, output: Path, data: Path | None, fp16: bool, int8: bool, t
     done(
         f"wrote {where}: outputs of torch and ONNX Runtime differ by {metadata.parity['largest_difference']:.1e} at "
         f"most over {metadata.parity['cases']} cases",
-        f"e2egraph predict {output} --data {folder} --output scores.parquet",
+        *("e2egraph", "predict", output, "--data", folder, "--output", "scores.parquet"),
     )
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from e2egraph.commands.console import FolderOrFile, done, example
+from e2egraph.commands.console import OutputPlot, done, example
+from e2egraph.folders import make_folder
 
 
 @example("e2egraph inspect data/top --plot jet.png --masses masses.png")
 @click.command()
 @click.argument("data", metavar="DATA|FILE")
-@click.option("--plot", type=FolderOrFile, help="Draw into this PNG (a PDF next to it).")
+@click.option("--plot", type=OutputPlot(), help="Draw into this PNG (a PDF next to it).")
 @click.option(
     "--view",
     type=click.Choice(["jet", "average", "spectra"]),
@@ -22,7 +23,7 @@ from e2egraph.commands.console import FolderOrFile, done, example
 )
 @click.option("--jet", type=click.IntRange(min=0), help="Number of the jet to draw; a typical signal jet by default.")
 @click.option("--entry", default=0, show_default=True, type=click.IntRange(min=0), help="Event of a file to draw.")
-@click.option("--masses", type=FolderOrFile, help="Draw the soft-drop mass of each class into this PNG.")
+@click.option("--masses", type=OutputPlot(), help="Draw the soft-drop mass of each class into this PNG.")
 @click.option("--image-channels", metavar="NAME,…", help="Planes of an image file, in its order.")
 @click.option(
     "--image-preset", metavar="NAME", help="Planes of an image file: a name in configs/images, or a YAML file."
@@ -44,23 +45,25 @@ def inspect(
     from e2egraph.graphs.inspecting.inspection import describe, inspect_data_set
 
     folder = Path(data)
+    for stem in filter(None, (plot, masses)):
+        make_folder(stem.parent)
     click.echo(describe(inspect_data_set(folder)))
     drawn = []
     if plot is not None:
         if view == "jet":
             from e2egraph.plots.jet_display import draw_jet
 
-            drawn += draw_jet(folder, plot.with_suffix(""), number=jet)
+            drawn += draw_jet(folder, plot, number=jet)
         else:
             from e2egraph.plots.data import draw_average_images, draw_spectra
 
-            drawn += (draw_average_images if view == "average" else draw_spectra)(folder, plot.with_suffix(""))
+            drawn += (draw_average_images if view == "average" else draw_spectra)(folder, plot)
     if masses is not None:
         from e2egraph.plots.data import plot_masses
 
-        drawn += plot_masses(folder, masses.with_suffix(""))
+        drawn += plot_masses(folder, masses)
     what = f"wrote {', '.join(map(str, drawn))}" if drawn else "nothing written"
-    done(what, f"e2egraph train --model gravnet --data {data} --output runs/gravnet")
+    done(what, "e2egraph", "train", "--model", "gravnet", "--data", data, "--output", "runs/gravnet")
 
 
 def _inspect_file(
@@ -68,6 +71,7 @@ def _inspect_file(
 ) -> None:
     from e2egraph.events.sources.registry import image_options
     from e2egraph.graphs.inspecting.file_inspection import describe_file, inspect_file
+    from e2egraph.graphs.inspecting.likely_build import likely_build
 
     options = image_options(image_channels, image_preset)
     click.echo(describe_file(inspect_file(path, options)))
@@ -75,5 +79,13 @@ def _inspect_file(
     if plot is not None:
         from e2egraph.plots.event_display import draw_event
 
-        what = f"wrote {', '.join(map(str, draw_event(path, plot.with_suffix(''), entry=entry, options=options)))}"
-    done(what, f"e2egraph build-graphs --task top --sample top={path} --sample qcd=… --output data/top")
+        make_folder(plot.parent)
+
+        what = f"wrote {', '.join(map(str, draw_event(path, plot, entry=entry, options=options)))}"
+    words = likely_build(path, options)
+    given = {"--image-channels": image_channels, "--image-preset": image_preset}
+    layout = [word for option, value in given.items() if value is not None for word in (option, value)]
+    if words is not None:
+        done(what, "e2egraph", "build-graphs", *words, *layout, "--output", f"data/{words[1]}")
+    else:
+        done(what, "e2egraph", "build-graphs", "--help")

@@ -80,7 +80,7 @@ def _metrics(run: RunInfo) -> dict[str, float]:
     found = {name: run.summary[name] for name in (first, *validation, *others) if name in run.summary}
     path = run.folder / "metrics.json"
     try:
-        report = json.loads(path.read_text()) if path.is_file() else {}
+        report = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: damaged; run 'e2egraph evaluate {run.folder}' again, or remove it.") from error
     trained_on = report.get("trained_on") if isinstance(report, dict) else None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from e2egraph.commands.console import FolderOrFile, done, example, progress, settings_option
+from e2egraph.commands.console import OutputFile, done, example, progress, settings_option
 
 
 @example("e2egraph simulate --process ttbar --events 2000 --seed 1 --output ttbar.root")
@@ -14,7 +14,7 @@ from e2egraph.commands.console import FolderOrFile, done, example, progress, set
 @click.option("--process", required=True, help="Name in configs/processes, or a YAML file.")
 @click.option("--events", required=True, type=click.IntRange(min=1), help="Number of events.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(1, 900_000_000), help="Random seed.")
-@click.option("--output", required=True, type=FolderOrFile, help="ROOT file to write.")
+@click.option("--output", required=True, type=OutputFile(), help="ROOT file to write.")
 @click.option("--images/--no-images", default=True, show_default=True, help="Write the dense images as well.")
 @settings_option
 def simulate(process: str, events: int, seed: int, output: Path, images: bool, settings: tuple[str, ...]) -> None:
@@ -34,5 +34,5 @@ def simulate(process: str, events: int, seed: int, output: Path, images: bool, s
     done(
         f"wrote {summary.events} events with {summary.jets} jets to {output} "
         f"({summary.events_per_second:.1f} events/s; parametric simulation, not CMS simulation)",
-        f"e2egraph build-graphs --task top --sample top={output} --sample qcd=… --output data/top",
+        *("e2egraph", "inspect", output),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from e2egraph.commands.console import FolderOrFile, done, example, settings_option
+from e2egraph.commands.console import FolderOrFile, OutputFolder, done, example, settings_option
 from e2egraph.errors import Stopped
 
 
@@ -15,7 +15,7 @@ from e2egraph.errors import Stopped
 @click.command()
 @click.option("--model", required=True, help="Name in configs/models, or a YAML file.")
 @click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
-@click.option("--output", required=True, type=FolderOrFile, help="Run folder to make.")
+@click.option("--output", required=True, type=OutputFolder(), help="Run folder to make.")
 @click.option("--recipe", default="published", show_default=True, help="Name in configs/recipes, or a YAML file.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Random seed.")
 @click.option("--restart", is_flag=True, help="Begin an unfinished run again instead of going on with it.")
@@ -42,5 +42,5 @@ def train(
         f"wrote {output}: {summary.model} with {summary.parameters} parameters, validation "
         f"{summary.best.words(summary.value)} at epoch {summary.best_epoch} of {summary.epochs}, "
         f"{summary.jets_per_second:.0f} training jets/s",
-        f"e2egraph evaluate {output}",
+        *("e2egraph", "evaluate", output),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from e2egraph.commands.console import FolderOrFile, done, example, progress, settings_option
+from e2egraph.commands.console import FolderOrFile, OutputFolder, done, example, progress, settings_option
 from e2egraph.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--model", required=True, help="Name in configs/models, or a YAML file.")
 @click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
 @click.option("--space", help="Name in configs/search, or a YAML file; the model's name by default.")
-@click.option("--output", required=True, type=FolderOrFile, help="Folder of the search; the same one goes on.")
+@click.option("--output", required=True, type=OutputFolder(), help="Folder of the search; the same one goes on.")
 @click.option("--trials", default=20, show_default=True, type=click.IntRange(min=1), help="Trials in all.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Trials at a time.")
 @click.option("--recipe", default="published", show_default=True, help="Name in configs/recipes, or a YAML file.")
@@ -88,5 +88,6 @@ def tune(
     done(
         f"{what}: {total} trials ({counts}){before}, best validation {summary.figure.words(summary.value)} in trial "
         f"{summary.best}",
-        f"e2egraph train --model {output}/model.yaml --recipe {output}/recipe.yaml --data {data} --output runs/best",
+        *("e2egraph", "train", "--model", output / "model.yaml", "--recipe", output / "recipe.yaml"),
+        *("--data", data, "--output", "runs/best"),
     )

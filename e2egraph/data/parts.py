@@ -19,6 +19,7 @@ from e2egraph.config import digest
 from e2egraph.data.scores import Scores, read_scores, write_scores
 from e2egraph.data.share import Share
 from e2egraph.errors import InputError
+from e2egraph.files import check_file
 
 PARTS = ".parts-"
 
@@ -26,32 +27,37 @@ PARTS = ".parts-"
 def scores_of_all(output: Path, key: Mapping[str, Any], share: Share, score: Callable[[], Scores]) -> Scores | None:
     """The scores of all processes, in the order of ranks, for the one that finishes last; None for the others.
 
-    ``score`` makes this process's; its ``about`` becomes ``{"parts": [that of each process]}``. Parts wait in a folder
+    The parts stay until ``remove_parts``, so that one who is killed before all is written goes on from them. ``score``
+    makes this process's; its ``about`` becomes ``{"parts": [that of each process]}``. Parts wait in a folder
     next to ``output``, whose name tells apart whatever differs in ``key`` (JSON: model, data set, split, …) or in the
     number of processes, so that only parts of the same work are ever joined. A part that is there already is taken as
-    it is. InputError when a part cannot be written or is damaged.
+    it is. InputError, before any work, when ``output`` cannot be written; when a part cannot be or is damaged.
     """
+    check_file(output)
     if share.world == 1:
         return joined([score()])
     folder = output.with_name(f"{output.name}{PARTS}{digest({**key, 'processes': share.world})[:16]}")
     paths = [folder / f"{rank}-of-{share.world}.parquet" for rank in range(share.world)]
     own = paths[share.rank]
+    _give_back(folder, share.rank)
     if not own.is_file():
         part = score()
         write_scores(own, part.jets, part.values, part.columns, part.about)
     if not all(path.is_file() for path in paths):
         return None
     # Whoever renames the folder joins: one process alone, although several may see all parts.
-    taken = folder.with_name(f"{folder.name}.{share.rank}-joins-{os.getpid()}")
+    taken = folder.with_name(f"{folder.name}{_joining(share.rank)}{os.getpid()}")
     try:
         folder.rename(taken)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InputError(f"{folder}: cannot be renamed ({error.strerror}); make its folder writable.") from error
-    everything = joined([read_scores(taken / path.name) for path in paths])
-    _remove_leftovers(output, folder)
-    return everything
+    try:
+        return joined([read_scores(taken / path.name) for path in paths])
+    except InputError:  # a damaged part would be met again
+        shutil.rmtree(taken, ignore_errors=True)
+        raise
 
 
 def joined(parts: list[Scores]) -> Scores:
@@ -64,8 +70,25 @@ def joined(parts: list[Scores]) -> Scores:
     )
 
 
-def _remove_leftovers(output: Path, running: Path) -> None:
-    """Remove all parts of ``output``, also of earlier work that never ended, but those now being written."""
-    for folder in output.parent.iterdir():
-        if folder.name.startswith(output.name + PARTS) and folder != running:
+def remove_parts(output: Path, share: Share) -> None:
+    """Once ``output`` is written: remove the parts it was joined from, and those of earlier work that never ended."""
+    if share.world == 1:
+        return
+    ours = f"{_joining(share.rank)}{os.getpid()}"
+    folders = [folder for folder in output.parent.iterdir() if folder.name.startswith(output.name + PARTS)]
+    # Others may have begun the same work again.
+    running = {folder.name.removesuffix(ours) for folder in folders if folder.name.endswith(ours)}
+    for folder in folders:
+        if folder.name not in running:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _give_back(folder: Path, rank: int) -> None:
+    """Take the parts again that this very process held when it was killed, between joining them and writing."""
+    for taken in folder.parent.iterdir() if folder.parent.is_dir() else ():
+        if taken.name.startswith(folder.name + _joining(rank)) and not folder.exists():
+            taken.rename(folder)
+
+
+def _joining(rank: int) -> str:
+    return f".{rank}-joins-"

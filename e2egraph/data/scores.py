@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from e2egraph import transient
 from e2egraph.errors import InputError
 from e2egraph.files import replacing
+from e2egraph.folders import make_folder
 from e2egraph.graphs.storage.columns import BEFORE, TARGET_PREFIX, arrow_schema, numpy_type
 from e2egraph.tasks.outputs import Outputs
 
@@ -115,7 +116,7 @@ def write_scores(
     arrays = [pa.array(column, field.type) for column, field in zip(written, schema, strict=True)]
     table = pa.Table.from_arrays(arrays, schema=schema.with_metadata(footer))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with replacing(path) as stream:
             pq.write_table(table, stream, compression="zstd")
     except OSError as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from e2egraph import __version__
 from e2egraph.config import as_dict
-from e2egraph.data.parts import PARTS
+from e2egraph.data.parts import PARTS, remove_parts
 from e2egraph.data.scores import target_columns, write_scores
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable
@@ -20,13 +21,15 @@ from e2egraph.evaluation.predictions import predict_all, read_for
 from e2egraph.evaluation.significance.evaluation import plan, planned_significance
 from e2egraph.evaluation.significance.results import Significance
 from e2egraph.evaluation.significance.write import remove_significance, write_significance
-from e2egraph.files import write_json
+from e2egraph.files import check_file, remove, write_json
+from e2egraph.folders import check_folder, make_folder, names_in
 from e2egraph.graphs.storage.manifest import Manifest, read_manifest
 from e2egraph.models.registry import parameter_count
 from e2egraph.tasks.objectives.description import difference
 from e2egraph.tasks.objectives.objective import stored
 from e2egraph.training.runs.environment import code_state
 from e2egraph.training.runs.load import load_run
+from e2egraph.training.runs.reading import read_with
 from e2egraph.training.runs.run_folder import CONFIG, RunInfo
 
 METRICS_NAME, SCORES_NAME = "metrics.json", "scores.parquet"
@@ -57,16 +60,20 @@ def evaluate(
     plots: bool = True,
     report: bool = True,
     analysis: str | None = None,
+    settings: Sequence[str] = (),
 ) -> EvaluationSummary:
     """Score a split with the run's best weights and write metrics, scores, plots and, with these, ``report.html``.
 
     ``data``: the data set the run was trained on, unless another with the same classes is given. ``output``: the run's
     own folder, unless another is given. ``analysis``: a counting experiment whose expected significance to add
-    (``significance.analysis``). InputError: not a run, data set missing, damaged or of other classes, an empty split,
-    signal or background missing from it, scores that are not finite, an output folder with other content; with an
-    analysis also as ``significance.evaluation``.
+    (``significance.analysis``). ``settings``: how jets are read (``reading.read_with``), for less memory. InputError:
+    not a run, data set missing, damaged or of other classes, an empty split, signal or background missing from it,
+    scores that are not finite, an output folder with other content or that cannot be written; with an analysis also as
+    ``significance.evaluation``.
     """
-    summary = evaluate_share(run, data, output, split=split, plots=plots, report=report, analysis=analysis)
+    summary = evaluate_share(
+        run, data, output, split=split, plots=plots, report=report, analysis=analysis, settings=settings
+    )
     assert summary is not None
     return summary
 
@@ -80,6 +87,7 @@ def evaluate_share(
     plots: bool = True,
     report: bool = True,
     analysis: str | None = None,
+    settings: Sequence[str] = (),
     share: Share = ALONE,
 ) -> EvaluationSummary | None:
     """``evaluate`` by several processes, which share the jets: the one that finishes last does all but the scoring.
@@ -87,6 +95,7 @@ def evaluate_share(
     None for the others.
     """
     network, info = load_run(run)
+    info = read_with(info, settings)
     folder = Path(info.data.folder) if data is None else data
     judge = evaluation_of(info.objective)
     check_same_objective(folder, read_manifest(folder), info)
@@ -102,10 +111,10 @@ def evaluate_share(
     expected = None if planned is None else planned_significance(planned, scores)
     parameters = parameter_count(network)
 
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     # Metrics are written last, so that they say the evaluation is whole; those of an earlier one are of other scores.
     for name in (METRICS_NAME, REPORT_NAME):
-        (target / name).unlink(missing_ok=True)
+        remove(target / name)
     about = {"model": info.model.name, "run": run.resolve().name, "data_set": table.manifest.digest, "split": split}
     write_scores(target / SCORES_NAME, scores.jets, scores.values, scores.columns, about)
     remove_significance(target)
@@ -123,6 +132,7 @@ def evaluate_share(
         expectation = None if planned is None or expected is None else (expected, planned.analysis)
         write_evaluation_report(target, content, network, info, table, numbers, scores, expectation)
     write_json(target / METRICS_NAME, content)
+    remove_parts(target / SCORES_NAME, share)
     return EvaluationSummary(
         output=target,
         model=info.model.name,
@@ -173,11 +183,12 @@ def _report(found: Measured, info: RunInfo, table: JetTable, split: str, paramet
 
 def _check_output(output: Path, run: Path) -> None:
     """An output folder is the run's own, new, empty, or that of an earlier evaluation, which may not be whole."""
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: a file is in the way; choose another --output.")
+    check_folder(output)
+    for name in (METRICS_NAME, SCORES_NAME, REPORT_NAME):
+        check_file(output / name)
     if not output.is_dir() or output.resolve() == run.resolve():
         return
-    if all(path.name.startswith(SCORES_NAME + PARTS) for path in output.iterdir()):
+    if all(name.startswith(SCORES_NAME + PARTS) for name in names_in(output)):
         return
     evaluated = (output / METRICS_NAME).is_file() or (output / SCORES_NAME).is_file()
     if not evaluated or (output / CONFIG).is_file():

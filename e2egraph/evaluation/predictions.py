@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from e2egraph.config import as_dict
 from e2egraph.data.fit import check_inputs
 from e2egraph.data.loader import evaluation_loader
 from e2egraph.data.options import DataOptions
-from e2egraph.data.parts import scores_of_all
+from e2egraph.data.parts import remove_parts, scores_of_all
 from e2egraph.data.scores import IDENTITY, Scores, output_columns, target_columns, write_scores
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
@@ -25,7 +26,8 @@ from e2egraph.tasks.objectives.objective import Objective
 from e2egraph.training.objectives.learning import make_learning
 from e2egraph.training.runs.checkpoint import BEST, SUFFIX
 from e2egraph.training.runs.load import load_run
-from e2egraph.training.runs.run_folder import CHECKPOINTS, CONFIG, RunInfo
+from e2egraph.training.runs.reading import read_with
+from e2egraph.training.runs.run_folder import CHECKPOINTS, RunInfo
 from e2egraph.training.steps.failures import is_out_of_memory
 
 
@@ -74,14 +76,15 @@ def predict_all(
 
     def score() -> Scores:
         try:
-            numbers, values = predict(network, info.objective, table, info.recipe.data, split, share)
+            numbers, values = predict(network, info.objective, table, info.reading, split, share)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            size, config = info.recipe.data.evaluation_batch_size, info.folder / CONFIG
+            size, pool = info.reading.evaluation_batch_size, info.reading.pool_jets
             raise InputError(
-                f"out of memory with batches of {size} jets; lower data.evaluation_batch_size (and on the machine "
-                f"itself data.pool_jets) in {config} and give the same command again."
+                f"out of memory with batches of {size} jets; give the same command with --set "
+                f"data.evaluation_batch_size={max(1, size // 2)} (and on the machine itself --set "
+                f"data.pool_jets={max(1, pool // 2)})."
             ) from error
         targets = [name for name in target_columns(info.objective.target_names) if name in table.columns]
         jets = {name: table.columns[name][numbers] for name in (*IDENTITY, *targets)}
@@ -90,13 +93,23 @@ def predict_all(
     return scores_of_all(output, key, share, score)
 
 
-def predict_run(run: Path, data: Path, output: Path, split: str | None = None, share: Share = ALONE) -> int | None:
+def predict_run(
+    run: Path,
+    data: Path,
+    output: Path,
+    split: str | None = None,
+    share: Share = ALONE,
+    *,
+    settings: Sequence[str] = (),
+) -> int | None:
     """Score a data set, or one split of it, with a run's best weights into ``scores.parquet`` form; number of jets.
 
-    Of several processes the one that finishes last writes the file, the others return None. InputError: not a run,
-    data set missing, damaged or one that the network cannot read (``read_for``), other classes, an empty split.
+    ``settings``: see ``reading.read_with``. Of several processes the one that finishes last writes the file, the others
+    return None. InputError: not a run, data set missing, damaged or one that the network cannot read (``read_for``),
+    other classes, an empty split.
     """
     network, info = load_run(run)
+    info = read_with(info, settings)
     manifest = read_manifest(data)
     check_classes(info, data, manifest)
     known = [name for name in info.objective.target_names if name in manifest.targets]
@@ -106,6 +119,7 @@ def predict_run(run: Path, data: Path, output: Path, split: str | None = None, s
         return None
     about = {"model": info.model.name, "run": run.resolve().name, "data_sha256": table.manifest.digest, "split": split}
     write_scores(output, scores.jets, scores.values, scores.columns, about)
+    remove_parts(output, share)
     return len(scores)
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
-from e2egraph.files import replacing
+from e2egraph.files import check_file, replacing
+from e2egraph.folders import make_folder
 
 MAGIC = b"E2EEVT01"
 
@@ -40,12 +41,11 @@ class EventFileWriter:
 
     def __init__(self, path: Path) -> None:
         """Begin the file; InputError when it cannot be written."""
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder; give --output the name of a file.")
+        check_file(path)
         self._path, self._events = path, 0
         self._closing = ExitStack()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             self._file = self._closing.enter_context(replacing(path))
         except OSError as error:
             raise self._failed(error) from error

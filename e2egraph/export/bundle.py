@@ -193,7 +193,7 @@ def variant_file(variant: str) -> str:
 
 def write_metadata(folder: Path, metadata: Metadata) -> None:
     """Write ``metadata.json`` into ``folder``."""
-    (folder / METADATA_FILE).write_text(json.dumps(asdict(metadata), indent=1) + "\n")
+    (folder / METADATA_FILE).write_text(json.dumps(asdict(metadata), indent=1) + "\n", encoding="utf-8")
 
 
 def read_metadata(folder: Path) -> Metadata:
@@ -224,7 +224,7 @@ def read_metadata(folder: Path) -> Metadata:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file of a bundle; InputError when it is not one."""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise transient.unfinished(str(path), error) or InputError(
             f"{path}: not readable as JSON; export the run again."

@@ -37,7 +37,7 @@ ABSOLUTE_POINTS = "η, φ [rad]"
 
 def write_card(folder: Path, metadata: Metadata) -> None:
     """Write ``README.md`` into ``folder``."""
-    (folder / CARD_FILE).write_text(card(metadata))
+    (folder / CARD_FILE).write_text(card(metadata), encoding="utf-8", errors="surrogateescape")
 
 
 def card(metadata: Metadata) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
@@ -23,6 +21,7 @@ from e2egraph.export.bundle import (
     BUNDLE_FILES,
     BUNDLE_SCHEMA_VERSION,
     CARD_FILE,
+    METADATA_FILE,
     MODEL_FILE,
     NODE_ORDER,
     VARIANTS,
@@ -38,6 +37,7 @@ from e2egraph.export.onnx import IR_VERSION, OPSET, describe, to_onnx
 from e2egraph.export.parity import check_parity
 from e2egraph.export.preprocess import preprocessing, write_preprocess
 from e2egraph.export.triton import triton_config, write_triton
+from e2egraph.folders import check_folder, filled, is_left, names_in
 from e2egraph.models.registry import parameter_count
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
@@ -141,39 +141,27 @@ def _properties(info: BundleInfo, outputs: Outputs) -> dict[str, str]:
 
 
 def _write(output: Path, files: Mapping[str, bytes], metadata: Metadata) -> None:
-    """Write all files into a folder next to ``output``, then put it in place."""
+    """Write all files, then let them take the place of those of an earlier bundle."""
     info, form = metadata.info, (metadata.inputs, metadata.outputs)
-    partial: Path | None = None
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
-        partial.chmod(0o755)
-        for name, content in files.items():
-            (partial / name).write_bytes(content)
-        write_preprocess(partial, preprocessing(*form, info.cap, metadata.uses_jet))
-        write_triton(partial, triton_config(info.model, *form, metadata.uses_jet))
-        write_metadata(partial, metadata)
-        write_card(partial, metadata)
-        if output.is_dir():  # an earlier bundle, or empty
-            before = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".old", dir=output.parent))
-            output.rename(before)
-            partial.rename(output)
-            shutil.rmtree(before)
-        else:
-            partial.rename(output)
+        with filled(output, OWN_FILES, last=METADATA_FILE) as folder:
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
+            write_preprocess(folder, preprocessing(*form, info.cap, metadata.uses_jet))
+            write_triton(folder, triton_config(info.model, *form, metadata.uses_jet))
+            write_metadata(folder, metadata)
+            write_card(folder, metadata)
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror}); choose another --output.") from error
-    finally:
-        if partial is not None and partial.is_dir():
-            shutil.rmtree(partial)
 
 
 def refuse_other_content(output: Path) -> None:
-    """InputError unless a bundle can be put at ``output``: nothing there, an empty folder, or an earlier bundle."""
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: is a file; choose another --output for the bundle.")
+    """InputError unless a bundle can be put at ``output``: nothing there, an empty folder, or an earlier bundle, whole
+    or what a killed export left of it."""
+    check_folder(output)
     if output.is_dir():
-        other = sorted(path.name for path in output.iterdir() if path.name not in OWN_FILES)
+        names = names_in(output)
+        other = [name for name in names if not is_left(name) and not (name in OWN_FILES and (output / name).is_file())]
         if other:
             raise InputError(f"{output}: holds other content ({other[0]}); choose an empty or new folder as --output.")
 

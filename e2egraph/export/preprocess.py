@@ -59,7 +59,7 @@ def preprocessing(inputs: Inputs, outputs: Outputs, cap: int, uses_jet: bool) ->
 
 def write_preprocess(folder: Path, content: dict[str, Any]) -> None:
     """Write ``preprocess.json`` into ``folder``."""
-    (folder / PREPROCESS_FILE).write_text(json.dumps(content, indent=1) + "\n")
+    (folder / PREPROCESS_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read_cap(folder: Path, inputs: Inputs, outputs: Outputs, uses_jet: bool) -> int:

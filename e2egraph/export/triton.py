@@ -8,6 +8,7 @@ from pathlib import Path
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import MODEL_FILE, TRITON_FILE, tensor_shapes
 from e2egraph.files import written_beside
+from e2egraph.folders import check_folder, make_folder
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 
@@ -38,8 +39,7 @@ def triton_config(name: str, inputs: Inputs, outputs: Outputs, uses_jet: bool) -
 
 def check_repository(repository: Path, name: str) -> None:
     """InputError unless model ``name`` can be put into ``repository``: nothing there, or one laid out before."""
-    if repository.exists() and not repository.is_dir():
-        raise InputError(f"{repository}: is a file; choose another folder as Triton's model repository.")
+    check_folder(repository, "--triton")
     folder = repository / name
     allowed = {folder / TRITON_FILE, folder / VERSION, folder / VERSION / MODEL_FILE}
     other = sorted(path for path in folder.rglob("*") if path not in allowed)
@@ -58,7 +58,7 @@ def lay_out(bundle: Path, repository: Path, name: str) -> Path:
     check_repository(repository, name)
     folder = repository / name
     try:
-        (folder / VERSION).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / VERSION)
         for source, target in (
             (bundle / MODEL_FILE, folder / VERSION / MODEL_FILE),
             (bundle / TRITON_FILE, folder / TRITON_FILE),
@@ -73,7 +73,7 @@ def lay_out(bundle: Path, repository: Path, name: str) -> Path:
 
 def write_triton(folder: Path, config: str) -> None:
     """Write ``config.pbtxt`` into ``folder``."""
-    (folder / TRITON_FILE).write_text(config)
+    (folder / TRITON_FILE).write_text(config, encoding="utf-8")
 
 
 def _tensor(kind: str, name: str, dims: str) -> str:

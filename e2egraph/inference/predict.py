@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from e2egraph import __version__
 from e2egraph.config import as_dict
 from e2egraph.data.padding import node_columns, pad
-from e2egraph.data.parts import scores_of_all
+from e2egraph.data.parts import remove_parts, scores_of_all
 from e2egraph.data.scores import IDENTITY, Scores, output_columns, target_columns, write_scores
 from e2egraph.data.share import ALONE, Share
 from e2egraph.errors import InputError, UsageError
@@ -125,6 +125,7 @@ def predict_share(
         where = f"split '{split}'" if split else "the data set"
         raise InputError(f"{data}: no jet in {where}; choose another split, or build the data set with more jets.")
     write_scores(output, scores.jets, scores.values, scores.columns, about)
+    remove_parts(output, share)
     parts = scores.about["parts"]
     cut, seconds = sum(part["jets_cut"] for part in parts), max(part["seconds"] for part in parts)
     return PredictSummary(output, len(scores), cut, seconds)

@@ -121,7 +121,7 @@ class Bundle:
         except Exception as error:  # ONNX Runtime's errors have no common class
             shape = f"{len(jets)} jets of {jets.mask.shape[1]} nodes"
             raise InputError(
-                f"{self.folder}: ONNX Runtime fails on {shape} ({_line(error)}); lower the batch size."
+                f"{self.folder}: ONNX Runtime fails on {shape} ({_line(error)}); lower --batch-size."
             ) from error
         return dict(zip(names, results, strict=True))
 

@@ -14,7 +14,7 @@ import uproot
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
-from e2egraph.files import written_beside
+from e2egraph.files import check_file, written_beside
 from e2egraph.simulation.response.images import IMAGE_SIZES
 
 TREE, CONFIGURATION = "fevt/RHTree", "fevt/configuration"
@@ -69,8 +69,7 @@ class RHTreeWriter:
         self._closing = ExitStack()
         if not path.parent.is_dir():
             raise InputError(f"{path}: the folder {path.parent} does not exist; create it or choose another --output.")
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder; give --output the name of a ROOT file.")
+        check_file(path)
         try:
             # Of LZ4, ZSTD and ZLIB the one that packs the mostly empty images tightest, and as fast as any (measured).
             partial = self._closing.enter_context(written_beside(path))

@@ -184,7 +184,7 @@ def _open(
     for watcher in watchers:
         if watcher is not log:
             closing.callback(watcher.close)
-    remarks = list(beginning.remarks)
+    remarks = [*([log.remark] if log.remark is not None else []), *beginning.remarks]
     if beginning.found and not goes_on:
         remarks.append(f"{output} holds an unfinished run: it begins again")
     for remark in remarks:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from e2egraph.data.parts import joined, scores_of_all
+from e2egraph.data.parts import joined, remove_parts, scores_of_all
 from e2egraph.data.scores import Scores, write_scores
 from e2egraph.data.share import ALONE, Share
 from e2egraph.errors import InputError
@@ -37,6 +37,7 @@ def test_whoever_ends_last_gets_all_scores_in_order(tmp_path, order, total):
     np.testing.assert_array_equal(last.values, some_scores(0, total).values)
     assert last.jets["target_mass"].tolist() == [2.0 * event for event in range(total)]
     assert sum(part["jets"] for part in last.about["parts"]) == total
+    remove_parts(output, Share(order[-1], 3))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -57,12 +58,36 @@ def test_after_a_killed_process_the_same_command_ends_the_work_and_scores_only_w
     assert len(run(output, 1)) == 10
 
 
+def test_who_is_killed_between_joining_and_writing_joins_again_without_scoring_again(tmp_path):
+    output = tmp_path / "scores.parquet"
+    assert run(output, 0) is run(output, 2) is None
+    assert len(run(output, 1)) == 10  # and is killed before the scores are written
+
+    def never():
+        raise AssertionError("scored again")
+
+    assert len(scores_of_all(output, KEY, Share(1, 3), never)) == 10
+    remove_parts(output, Share(1, 3))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_anything_is_scored(tmp_path):
+    def never():
+        raise AssertionError("scored")
+
+    for output in (tmp_path, tmp_path / "file" / "scores.parquet"):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(InputError, match=r"is a folder|cannot be written"):
+            scores_of_all(output, KEY, ALONE, never)
+
+
 def test_parts_of_other_work_are_never_joined_and_are_cleared_away(tmp_path):
     output = tmp_path / "scores[1].parquet"
     assert run(output, 1, world=2) is None
     assert run(output, 1, world=2, key=KEY | {"model": "b"}) is None
     assert run(output, 0) is run(output, 1) is None
     assert len(run(output, 0, world=2, key=KEY | {"model": "b"})) == 10
+    remove_parts(output, Share(0, 2))
     assert list(tmp_path.iterdir()) == []
 
 

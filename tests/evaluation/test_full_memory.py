@@ -2,7 +2,10 @@
 
 import pytest
 
+from e2egraph.cli import main
+from e2egraph.data.loader import evaluation_loader
 from e2egraph.errors import InputError
+from e2egraph.evaluation import predictions
 from e2egraph.evaluation.evaluate import evaluate
 from e2egraph.evaluation.predictions import predict_run
 from e2egraph.training.train import train
@@ -16,7 +19,8 @@ def test_full_memory_names_the_batch_size_and_the_same_command_then_succeeds(tmp
     run, scores = tmp_path / "run", tmp_path / "scores.parquet"
     settings = ("training.epochs=1", "training.loggers=[]", "data.evaluation_batch_size=32")
     train(write_fragile_model(tmp_path), data, run, settings=settings, progress=False)
-    remedy = r"out of memory with batches of 32 jets; lower data\.evaluation_batch_size .* in .*config\.yaml"
+    config = (run / "config.yaml").read_bytes()
+    remedy = r"out of memory with batches of 32 jets; give the same command with --set data\.evaluation_batch_size=16 "
     monkeypatch.setenv("FRAGILE", f"eval:2:{fault}")
     with pytest.raises(InputError, match=remedy):
         predict_run(run, data, scores)
@@ -25,8 +29,22 @@ def test_full_memory_names_the_batch_size_and_the_same_command_then_succeeds(tmp
         evaluate(run)
     assert not scores.exists()
     assert not (run / "metrics.json").exists()
-    config = run / "config.yaml"
-    config.write_text(config.read_text().replace("evaluation_batch_size: 32", "evaluation_batch_size: 8"))
     monkeypatch.delenv("FRAGILE")
-    assert predict_run(run, data, scores) == 100
-    assert evaluate(run, plots=False).jets > 0
+    sizes = []
+    monkeypatch.setattr(predictions, "evaluation_loader", lambda *given, **named: watched(sizes, *given, **named))
+    less = ("--set", "data.evaluation_batch_size=16", "--set", "data.pool_jets=64")
+    assert main(["predict", str(run), "--data", str(data), "--output", str(scores), *less]) == 0
+    assert main(["evaluate", str(run), "--no-report", *less]) == 0
+    assert main(["predict", str(run), "--data", str(data), "--output", str(scores), "--batch-size", "8"]) == 0
+    assert [max(each) for each in sizes] == [16, 16, 8]
+    assert (run / "config.yaml").read_bytes() == config
+    assert main(["evaluate", str(run), "--set", "data.nodes.cap=5"]) == 2
+    assert main(["evaluate", str(run), "--set", "data.pool_jets=none"]) == 2
+
+
+def watched(sizes, *given, **named):
+    """The loader's batches, whose sizes are noted."""
+    sizes.append([])
+    for batch in evaluation_loader(*given, **named):
+        sizes[-1].append(len(batch))
+        yield batch

@@ -88,5 +88,5 @@ def test_a_model_is_laid_out_as_triton_wants_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"2: not of a model laid out"):
         check_repository(repository, name)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="is a file"):
+    with pytest.raises(InputError, match="a file is in the way"):
         lay_out(bundle, tmp_path / "file", name)

@@ -291,7 +291,7 @@ def test_a_shard_that_cannot_be_read_now_is_not_called_damaged(plain, monkeypatc
 
 def test_an_output_that_cannot_be_written_is_refused(files, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"file/data\.partial: cannot be written \(Not a directory\)"):
+    with pytest.raises(InputError, match=r"file/data: cannot be written \(Not a directory\)"):
         build(task(), samples_of([files["qcd"]], [files["top"]]), tmp_path / "file" / "data")
 
 
@@ -319,7 +319,7 @@ def test_two_builds_do_not_work_in_one_folder(files, plain, tmp_path, monkeypatc
 
     def meanwhile(*arguments, **options):
         monkeypatch.setattr(build_module, "write_shards", real)
-        with pytest.raises(InputError, match="another build is at work there") as caught:
+        with pytest.raises(InputError, match="another build is at work in it") as caught:
             build(task(), given, tmp_path / "data")
         messages.append(caught.value)
         return real(*arguments, **options)

@@ -10,6 +10,7 @@ import pytest
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, UsageError
 from e2egraph.training.train import train
+from tests.training.fragile_model import write_fragile_model
 from tests.training.runs import assert_same_run, checkpoint
 
 SETTINGS = ("training.epochs=2", "training.batch_size=16", "training.checkpoint_steps=3", "data.pool_jets=64")
@@ -39,6 +40,25 @@ def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_jet(data, model, 
     kept = checkpoint(run)["resume"]
     assert kept["position"]["step"] == 9
     assert all(value.isfinite().all() for value in kept["learner"]["weights"].values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        (("data.training_jets=33",), ("--restart", "data.drop_remainder=true")),
+        (("data.training_jets=32", "training.accumulate=16"), ("training.accumulate=8",)),
+        (("training.batch_size=1",), ("--restart", "training.batch_size=16")),
+    ],
+)
+def test_one_jet_alone_before_a_batch_norm_is_told_with_what_mends_it(data, tmp_path, settings, remedy):
+    model, run = write_fragile_model(tmp_path, "FragileNorms"), tmp_path / "run"
+    settings = (*SETTINGS, "training.epochs=1", *settings)
+    with pytest.raises(InputError, match="a batch norm") as error:
+        train(model, data, run, settings=settings, progress=False)
+    for word in remedy:
+        assert word.partition("=")[0] in str(error.value)
+    settings = (*settings, *(word for word in remedy if "=" in word))
+    assert train(model, data, run, settings=settings, restart="--restart" in remedy, progress=False).epochs == 1
 
 
 def test_a_gradient_that_overflows_is_told_from_a_loss_that_does(data, model, tmp_path):

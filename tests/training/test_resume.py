@@ -1,5 +1,7 @@
 """A run that is stopped anywhere and started again ends with the bits of one that was not."""
 
+import errno
+import fcntl
 import json
 import os
 import shutil
@@ -340,6 +342,20 @@ def test_a_second_training_in_the_same_folder_is_refused(data, model, run):
                 train(model, data, run, settings=SETTINGS, seed=5, progress=False)
         finally:
             other.kill()
+
+
+def test_on_a_file_system_without_locks_a_training_goes_on_and_the_user_is_told(
+    data, model, whole, run, monkeypatch, capfd
+):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    train(model, data, run, settings=SETTINGS, seed=5)
+    assert_same_run(run, whole)
+    said = f"the file system of {run} has no locks; start no second training in this folder"
+    assert said in (run / "train.log").read_text()
+    assert "has no locks" in capfd.readouterr().err.replace("\n", " ")
 
 
 def test_random_numbers_go_on_where_they_were():

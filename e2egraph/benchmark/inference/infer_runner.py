@@ -53,8 +53,8 @@ def _timing(runner: Path, bundle: Path, events: Path, batch_size: int) -> dict[s
         words = [str(runner.resolve()), str(bundle), str(events), "--batch", str(batch_size), "--threads", "1"]
         words += ["--format", "json", "--output", str(output)]
         try:
-            subprocess.run(words, check=True, capture_output=True, text=True)
-            timing: dict[str, Any] = json.loads(output.read_text())["timing"]
+            subprocess.run(words, check=True, capture_output=True, text=True, encoding="utf-8", errors="replace")
+            timing: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))["timing"]
             _ = [timing[step][figure] for step in STEPS for figure in (*FIGURES, "jets")]
         except OSError as error:
             raise InputError(f"{runner}: cannot be run ({error.strerror}); build it as exports/cpp says.") from error

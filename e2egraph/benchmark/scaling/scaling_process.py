@@ -112,10 +112,10 @@ def main(arguments: Sequence[str]) -> int:
         with TemporaryDirectory() as folder:
             timing = run(read_turn(path), Path(folder))
     except (InputError, UsageError) as error:
-        path.with_suffix(ERROR_SUFFIX).write_text(str(error))
+        path.with_suffix(ERROR_SUFFIX).write_text(str(error), encoding="utf-8", errors="surrogateescape")
         return 1
     if timing is not None:
-        path.with_suffix(RESULT_SUFFIX).write_text(json.dumps(asdict(timing)))
+        path.with_suffix(RESULT_SUFFIX).write_text(json.dumps(asdict(timing)), encoding="utf-8")
     return 0
 
 

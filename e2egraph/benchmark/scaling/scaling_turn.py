@@ -62,20 +62,22 @@ def run_turn(turn: Turn) -> Timing:
     environment = os.environ | {"OMP_NUM_THREADS": str(turn.threads), "MKL_NUM_THREADS": str(turn.threads)}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "turn.json"
-        path.write_text(json.dumps(asdict(turn)))
+        path.write_text(json.dumps(asdict(turn)), encoding="utf-8")
         words = [sys.executable, *launcher, "-m", _PROCESS, str(path)]
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words, env=environment, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
+        )
         error, result = path.with_suffix(ERROR_SUFFIX), path.with_suffix(RESULT_SUFFIX)
         if error.exists():
-            raise InputError(f"ranks={turn.ranks}: {error.read_text()}")
+            raise InputError(f"ranks={turn.ranks}: {error.read_text(encoding='utf-8')}")
         if done.returncode or not result.exists():
             raise InputError(f"ranks={turn.ranks}: training failed ({_reason(done.stderr)}); try `e2egraph train`.")
-        return Timing(**json.loads(result.read_text()))
+        return Timing(**json.loads(result.read_text(encoding="utf-8")))
 
 
 def read_turn(path: Path) -> Turn:
     """The turn in a JSON file."""
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     return Turn(**{**content, "settings": tuple(content["settings"])})
 
 

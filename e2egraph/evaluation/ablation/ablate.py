@@ -39,6 +39,7 @@ from e2egraph.evaluation.compare.paired import RESAMPLES
 from e2egraph.evaluation.objectives.evaluation import evaluation_of
 from e2egraph.evaluation.pages.ablation_page import write_ablation_report
 from e2egraph.evaluation.pages.provenance import without_paths
+from e2egraph.folders import check_folder, names_in
 from e2egraph.tasks.objectives.description import meaning, signal_name
 from e2egraph.tasks.objectives.objective import stored
 from e2egraph.training.recipe import what_decides
@@ -171,13 +172,8 @@ def _listed(seeds: tuple[int, ...]) -> str:
 
 def _check_output(output: Path) -> None:
     """InputError unless it is new, empty, or that of an earlier ablation."""
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: a file is in the way; choose another --output.")
-    if (
-        output.is_dir()
-        and any(output.iterdir())
-        and not ((output / RUNS).is_dir() or (output / ABLATION_NAME).is_file())
-    ):
+    check_folder(output)
+    if output.is_dir() and names_in(output) and not ((output / RUNS).is_dir() or (output / ABLATION_NAME).is_file()):
         raise InputError(f"{output}: holds other files and no ablation; choose another --output.")
 
 

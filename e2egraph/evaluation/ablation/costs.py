@@ -113,7 +113,7 @@ def _digest(run: FinishedRun) -> str:
 
 def _kept(path: Path, asked: dict[str, str], test_data: str) -> MeasuredCosts | None:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         networks = content["networks"]
         if content["test_data"] != test_data or any(networks.get(name) != of for name, of in asked.items()):
             return None

@@ -12,7 +12,7 @@ from e2egraph.evaluation.ablation.runs import SPLIT, FinishedRun
 from e2egraph.evaluation.ablation.tables import tables
 from e2egraph.evaluation.compare.paired import Contender
 from e2egraph.evaluation.objectives.evaluation import ComparedFigure, Evaluation, Overlay
-from e2egraph.files import write_text
+from e2egraph.files import remove, write_text
 from e2egraph.plots.ablation import plot_costs, plot_inputs, plot_learning_curve
 from e2egraph.plots.style import label_of
 
@@ -67,7 +67,7 @@ def write_plots(
     for stem, paths in made.items():
         if paths is None:
             for suffix in (".png", ".pdf"):
-                (output / (stem + suffix)).unlink(missing_ok=True)
+                remove(output / (stem + suffix))
     return [path for paths in made.values() if paths is not None for path in paths]
 
 

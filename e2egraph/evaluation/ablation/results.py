@@ -294,7 +294,7 @@ def read_ablation(path: Path) -> Ablation:
     if not file.is_file():
         raise InputError(f"{file}: not there; make it with 'e2egraph ablate'.")
     try:
-        content = json.loads(file.read_text())
+        content = json.loads(file.read_text(encoding="utf-8"))
         version = content["schema_version"]
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise InputError(f"{file}: not what 'e2egraph ablate' writes; run it again with --report-only.") from error

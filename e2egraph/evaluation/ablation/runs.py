@@ -21,6 +21,7 @@ from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.tasks.objectives.description import difference
 from e2egraph.tasks.objectives.objective import stored
 from e2egraph.training.runs.history import VALIDATION
+from e2egraph.training.runs.reading import of_reading
 from e2egraph.training.runs.resume import RunIdentity, find_beginning
 from e2egraph.training.runs.run_folder import CONFIG, SUMMARY, DataIdentity, RunInfo, read_run
 from e2egraph.training.train import train
@@ -107,7 +108,7 @@ def make_runs(
                 train(run.model, data, folder, settings=run.settings, seed=run.seed, recipe=plan.request.recipe)
             if _evaluation(folder, test_digest) is None:
                 say(f"{title}: scoring the test jets")
-                evaluate(folder, test_data, split=SPLIT, plots=False, report=False)
+                evaluate(folder, test_data, split=SPLIT, plots=False, report=False, settings=of_reading(run.settings))
             finished.append(_finished(output, run, test_digest))
         except Stopped:
             raise

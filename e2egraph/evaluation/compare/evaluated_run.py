@@ -136,7 +136,7 @@ def _read_report(run: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: not there; run 'e2egraph evaluate {run}' first.")
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: damaged; evaluate the run again.") from error
     if not isinstance(content, dict) or not content.keys() >= _NEEDED:

@@ -28,6 +28,7 @@ from e2egraph.evaluation.objectives.evaluation import (
     ReportParts,
     ShownJets,
 )
+from e2egraph.files import remove
 from e2egraph.tasks.objectives.classification import Classification
 
 STRATA = ("signal", "background")
@@ -173,4 +174,4 @@ def remove_plots(folder: Path, stems: Sequence[str]) -> None:
     """Remove the plots of an earlier evaluation, so that none of other scores stays."""
     for stem in stems:
         for suffix in (".png", ".pdf"):
-            (folder / (stem + suffix)).unlink(missing_ok=True)
+            remove(folder / (stem + suffix))

@@ -52,7 +52,7 @@ def write_evaluation_report(
     ]
     data: dict[str, Any] = {}
     if shown is not None and shown.chosen:
-        data["jets"] = jet_data(network, info.recipe.data, table, numbers, scores, shown)
+        data["jets"] = jet_data(network, info.reading, table, numbers, scores, shown)
     if all_simulated(scores.jets["run"]):
         notes.append(SIMULATION_NOTE)
     own = replace(own, plots={**own.plots, **SIGNIFICANCE_PLOT})

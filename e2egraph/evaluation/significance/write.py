@@ -16,7 +16,7 @@ from e2egraph.evaluation.markdown import aligned
 from e2egraph.evaluation.significance.analysis import Analysis
 from e2egraph.evaluation.significance.formulas import FIVE_SIGMA, asimov_z
 from e2egraph.evaluation.significance.results import Counting, Discovery, Scan, Significance
-from e2egraph.files import write_json, write_text
+from e2egraph.files import remove, write_json, write_text
 
 SCHEMA_VERSION = 1
 STEM = "significance"
@@ -63,7 +63,7 @@ def statistical_z(scan: Scan) -> NDArray[np.float64]:
 def remove_significance(folder: Path) -> None:
     """Remove what an earlier evaluation wrote: it would belong to other scores than those next to it."""
     for suffix in (".json", ".md", ".png", ".pdf"):
-        (folder / (STEM + suffix)).unlink(missing_ok=True)
+        remove(folder / (STEM + suffix))
 
 
 def summary(result: Significance) -> str:

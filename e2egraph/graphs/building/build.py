@@ -1,12 +1,13 @@
 """``build-graphs``: input files → a data set folder, the same bytes wherever and however often interrupted it was made.
 
-The work goes on in ``OUTPUT.partial`` next to the output and is renamed once complete, so that the output exists whole
-or not at all. A killed build leaves that folder, and the same command goes on from it.
+The work goes on in ``OUTPUT.partial`` next to the output and is renamed once complete; in a folder that is there
+already it goes on in place, and the manifest comes last. Either way a data set is there whole or not at all, and the
+same command goes on from what a killed build leaves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from e2egraph.graphs.building.checks import check_samples, check_task
 from e2egraph.graphs.building.inputs import Identified, check_alike, check_classes, check_duplicates, identify, weighted
 from e2egraph.graphs.building.mapper import open_mapper
 from e2egraph.graphs.building.planning import BuildOptions, plan, without
-from e2egraph.graphs.building.staging import open_staging
+from e2egraph.graphs.building.staging import check_output, clear_up, open_staging
 from e2egraph.graphs.building.working import Progress, write_shards
 from e2egraph.graphs.storage.manifest import MANIFEST_NAME, Manifest, SkippedFile, read_manifest, write_manifest
 from e2egraph.graphs.storage.shards import write_error
@@ -43,23 +44,25 @@ def build(
     options: BuildOptions | None = None,
     workers: int = 1,
     progress: Progress | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> BuildSummary:
     """Build the data set of ``task`` from ``samples`` (one or more a class) in folder ``output``.
 
     InputError, with nothing left behind: an unreadable or unsuitable input, events given twice, a class of which no
     object is selected, a target that truth cannot give, or an output folder with other content. UnfinishedError, with
     finished shards left for the same command to go on from: a full disk, a dead worker. UsageError: a sample of no
-    class. ``workers`` stands for ``BuildOptions(workers=…)``.
+    class. ``workers`` stands for ``BuildOptions(workers=…)``; ``say`` gets remarks for the user.
     """
     options = options or BuildOptions(workers=workers)
     check_task(task)
     check_samples(task, samples)
+    check_output(output)
     with open_mapper(options.workers, options.dask) as run:
         found, skipped = identify(task, samples, options.source, run, skip_bad_files=options.skip_bad_files)
         if (manifest := _already_there(output, task, samples, found, skipped, options)) is not None:
             return BuildSummary(output, manifest, already_complete=True)
         check_alike(found)
-        with open_staging(output) as staging:
+        with open_staging(output, say) as staging:
             known = staging.skipped_before() if options.skip_bad_files else []
             found, skipped = without(found, skipped, known)
             while True:
@@ -92,15 +95,8 @@ def _already_there(
     options: BuildOptions,
 ) -> Manifest | None:
     """The manifest when ``output`` holds exactly this data set; InputError when it holds anything else."""
-    if not output.exists():
-        return None
-    if not output.is_dir():
-        raise InputError(f"{output}: is a file; choose another --output.")
-    if not any(output.iterdir()):
-        output.rmdir()
-        return None
     if not (output / MANIFEST_NAME).is_file():
-        raise InputError(f"{output}: the folder holds other things; choose a new or empty --output.")
+        return None
     manifest = read_manifest(output)
     left, all_skipped = without(found, skipped, manifest.skipped if options.skip_bad_files else [])
     same = manifest.configuration_sha256 == digest(task) and manifest.source == as_dict(options.source)
@@ -112,4 +108,5 @@ def _already_there(
             f"{output}: holds a data set of another configuration, version or input; choose another --output or "
             "remove that folder."
         )
+    clear_up(output)
     return manifest

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -15,11 +18,15 @@ from typing import Any
 
 from e2egraph.errors import InputError, UnfinishedError
 
-# ``map`` in the order of its items, wherever the work is done.
+# ``map`` in the order of its items, wherever the work is done. When one fails, no other is at work any longer once its
+# error is raised: what they write to may be removed.
 Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 # Seconds to wait for an answer of the Dask scheduler.
 PATIENCE = 10
+
+# Pieces of work given out for each that is worked on, so that nobody waits for the next.
+AHEAD = 2
 
 
 @contextmanager
@@ -43,7 +50,7 @@ def _process_mapper(workers: int) -> Iterator[Mapper]:
     # Fresh processes: forking one that has threads can hang.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=die_with_parent) as pool:
         try:
-            yield pool.map
+            yield partial(in_order, pool, lambda: AHEAD * workers)
         except BrokenProcessPool as error:
             raise UnfinishedError(
                 "a worker process died, most often for lack of memory; use fewer --workers and run the command again: "
@@ -52,6 +59,29 @@ def _process_mapper(workers: int) -> Iterator[Mapper]:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def in_order(
+    executor: Executor, at_most: Callable[[], int], function: Callable[[Any], Any], items: Sequence[Any]
+) -> Iterator[Any]:
+    """``map`` over an executor, as ``Mapper`` promises; ``at_most``: how many calls may be given out at a time.
+
+    No more are given out than are worked on soon: on a cluster what is given out cannot be taken back for certain.
+    """
+    waiting = deque(items)
+    running: set[Future] = set()
+    results: deque[Future] = deque()
+    while waiting or results:
+        while waiting and len(running) < at_most():
+            results.append(executor.submit(function, waiting.popleft()))
+            running.add(results[-1])
+        ended, running = wait_for(running, return_when=FIRST_COMPLETED)
+        if any(future.exception() is not None for future in ended):
+            wait_for(running)
+            # The first in the order of the items, as ``map`` would have met it.
+            next(future for future in results if future.exception() is not None).result()
+        while results and results[0].done():
+            yield results.popleft().result()
 
 
 def die_with_parent() -> None:
@@ -83,19 +113,18 @@ def _dask_mapper(address: str) -> Iterator[Mapper]:
             "or correct the address."
         ) from error
 
+    def threads() -> int:
+        return AHEAD * max(1, sum(client.nthreads().values()))
+
     def over_cluster(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        # Not pure: an input that was corrected since must be read again.
-        futures = client.map(function, list(items), pure=False)
         try:
-            for future in futures:
-                yield future.result()
+            # Not pure: an input that was corrected since must be read again.
+            yield from in_order(client.get_executor(pure=False), threads, function, items)
         except KilledWorker as error:
             raise UnfinishedError(
                 f"--dask {address}: a chunk's worker died again and again, most often for lack of memory; give the "
                 "workers more and run the command again: it goes on from the shards that are finished."
             ) from error
-        finally:
-            client.cancel(futures)
 
     with client:
         if not client.scheduler_info()["workers"]:

@@ -1,32 +1,42 @@
-"""``OUTPUT.partial``: where a build works until all is there. A killed build leaves it, the same command goes on."""
+"""Where a build works until all is there: ``OUTPUT.partial`` or, where the folder OUTPUT is there already, in itself.
+
+A killed build leaves that folder, and the same command goes on from it. A folder that was there is never renamed or
+removed: it may be a link, a mount point or the working folder.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from e2egraph.errors import InputError, UnfinishedError
-from e2egraph.files import PARTIAL
+from e2egraph.files import PARTIAL, write_text
+from e2egraph.folders import check_folder, make_folder, names_in, real
 from e2egraph.graphs.making.chunk import Chunk, origin
-from e2egraph.graphs.storage.manifest import SkippedFile
+from e2egraph.graphs.storage.manifest import MANIFEST_NAME, SkippedFile
 from e2egraph.graphs.storage.shards import open_shard, read_footer, write_error
+from e2egraph.locks import lock
 from e2egraph.tasks.task import TaskConfig
 
 PLAN_NAME = "plan.json"
 LOCK_NAME = "build.lock"
 
+# What a build writes; each also half made, as a killed process leaves it.
+_NAMES = "|".join((r"part-\d+\.parquet", *map(re.escape, (MANIFEST_NAME, PLAN_NAME, LOCK_NAME))))
+_OWN = re.compile(rf"({_NAMES})(\.\d+{re.escape(PARTIAL)})?")
+
 
 class Staging:
-    """The folder a build works in, held by this process alone."""
+    """The folder a build works in, held by this process alone. ``in_place``: it is the output itself."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, in_place: bool) -> None:
+        self.folder, self._in_place = folder, in_place
 
     def begin(self, task: TaskConfig, chunks: Sequence[Chunk], skipped: Sequence[SkippedFile]) -> None:
         """Keep the shards of an interrupted build of exactly this plan; clear anything else."""
@@ -36,13 +46,13 @@ class Staging:
         }
         plan = json.loads(json.dumps(plan))
         same = self._plan() == plan
-        for entry in self.folder.iterdir():
-            if entry.name == LOCK_NAME or (same and (entry.name == PLAN_NAME or entry.suffix == ".parquet")):
+        for name in names_in(self.folder):
+            if name in (LOCK_NAME, PLAN_NAME) or (same and name.endswith(".parquet")):
                 continue
-            entry.unlink()
+            (self.folder / name).unlink()
         if not same:
             try:
-                (self.folder / PLAN_NAME).write_text(json.dumps(plan))
+                write_text(self.folder / PLAN_NAME, json.dumps(plan))
             except OSError as error:
                 raise write_error(self.folder, error) from error
 
@@ -64,47 +74,91 @@ class Staging:
         return all(footer.get(name) == value for name, value in expected.items())
 
     def finish(self, output: Path) -> None:
-        """Rename the complete data set to its place."""
-        for entry in [self.folder / PLAN_NAME, self.folder / LOCK_NAME, *self.folder.glob(f"*{PARTIAL}")]:
-            entry.unlink(missing_ok=True)
-        self.folder.replace(output)
+        """Put the complete data set in its place."""
+        if not self._in_place:
+            self.folder.replace(real(output))
+        # Last, so that what a kill leaves before is known as a build's, and after as a complete data set.
+        clear_up(output)
+
+    def remove(self) -> None:
+        """Remove all that the build made, what says that it is a build's last."""
+        with suppress(OSError):  # what is removed it for is the one to tell of
+            names = names_in(self.folder)
+            for name in sorted(names, key=(PLAN_NAME, LOCK_NAME).__contains__):
+                (self.folder / name).unlink()
 
     def _plan(self) -> dict[str, Any]:
         try:
-            plan = json.loads((self.folder / PLAN_NAME).read_text())
+            plan = json.loads((self.folder / PLAN_NAME).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return plan if isinstance(plan, dict) else {}
 
 
-@contextmanager
-def open_staging(output: Path) -> Iterator[Staging]:
-    """Hold ``OUTPUT.partial``. An InputError inside removes it, so that nothing half-made stays; a UnfinishedError, an
-    interruption or anything unforeseen leaves it for the next run.
+def check_output(output: Path) -> None:
+    """InputError unless a data set can be put in folder ``output``: new, empty, or that of a build, whole or not."""
+    check_folder(output)
+    if output.is_dir() and not (output / MANIFEST_NAME).is_file() and not _of_a_build(names_in(output)):
+        raise InputError(f"{output}: the folder holds other things; choose a new or empty --output.")
 
-    InputError: another build holds it, or it has other content; UnfinishedError: it cannot be made.
+
+def clear_up(folder: Path) -> None:
+    """Remove what a build needs no longer next to its complete data set; OSError passes over."""
+    for name in names_in(folder):
+        if name in (PLAN_NAME, LOCK_NAME) or (_OWN.fullmatch(name) and name.endswith(PARTIAL)):
+            with suppress(OSError):
+                (folder / name).unlink()
+
+
+@contextmanager
+def open_staging(output: Path, say: Callable[[str], None] = lambda line: None) -> Iterator[Staging]:
+    """Hold the folder to work in. An InputError inside removes what was made, so that nothing half-made stays; a
+    UnfinishedError, an interruption or anything unforeseen leaves it for the next run.
+
+    ``say``: gets a remark where the file system has no locks. InputError: another build holds it, or it has other
+    content; UnfinishedError: it cannot be made.
     """
-    folder = output.with_name(output.name + PARTIAL)
-    own = {PLAN_NAME, LOCK_NAME}
+    in_place = output.is_dir()
+    folder = output if in_place else real(output).with_name(real(output).name + PARTIAL)
     try:
-        if folder.exists() and not own & {entry.name for entry in folder.iterdir()} and any(folder.iterdir()):
+        if folder.exists() and not _of_a_build(names_in(folder)):
             raise InputError(f"{folder}: in the way of the build and not its own; remove that folder.")
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK_NAME).open("w")
+        make_folder(folder)
+        held = (folder / LOCK_NAME).open("w", encoding="utf-8")
     except OSError as error:
         raise UnfinishedError(f"{folder}: cannot be written ({error.strerror}); choose another --output.") from error
-    with lock:
-        try:
-            # The system frees the lock with the process, killed or not.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(f"{folder}: another build is at work there; wait for it or end it.") from error
-        try:
-            yield Staging(folder)
-        except UnfinishedError:
-            if not any(folder.glob("*.parquet")):
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
-        except InputError:
-            shutil.rmtree(folder)
-            raise
+    try:
+        with held:
+            if (remark := lock(held, folder, "build")) is not None:
+                say(remark)
+            ended = in_place and (folder / MANIFEST_NAME).exists()
+            if ended or not _is_there(folder / LOCK_NAME, held.fileno()):
+                raise UnfinishedError(f"{output}: another build has ended there just now; give the command again.")
+            staging = Staging(folder, in_place=in_place)
+            try:
+                yield staging
+            except UnfinishedError:
+                if not any(folder.glob("*.parquet")):
+                    staging.remove()
+                raise
+            except InputError:
+                staging.remove()
+                raise
+    finally:
+        # Once the lock is closed: network file systems keep the name of a file that is open.
+        if not in_place:
+            with suppress(OSError):  # shards stay in it, for the next run
+                folder.rmdir()
+
+
+def _of_a_build(names: Sequence[str]) -> bool:
+    """Whether a folder that holds ``names`` is empty or one that a build works in."""
+    return not names or (all(map(_OWN.fullmatch, names)) and not {PLAN_NAME, LOCK_NAME}.isdisjoint(names))
+
+
+def _is_there(path: Path, descriptor: int) -> bool:
+    """Whether ``path`` still is the open file: who held it before may have removed it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from e2egraph import transient
 from e2egraph.errors import InputError
 from e2egraph.files import replacing
+from e2egraph.folders import make_folder
 
 # Version of what the files hold; reading refuses any other.
 FORMAT = 1
@@ -42,7 +43,7 @@ def write_checkpoint(path: Path, content: dict[str, Any], keep: Path | None = No
     stream = io.BytesIO()
     torch.save({"format": FORMAT, **content}, stream)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with replacing(path, keep) as file:
             file.write(stream.getbuffer())
     except OSError as error:

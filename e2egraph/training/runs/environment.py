@@ -80,7 +80,10 @@ def _changes() -> str:
 
 def _git(checkout: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], cwd=checkout, capture_output=True, text=True, check=True, timeout=20)
+        done = subprocess.run(
+            ["git", *arguments], cwd=checkout, capture_output=True, check=True, timeout=20,
+            encoding="utf-8", errors="surrogateescape",
+        )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
@@ -96,7 +99,7 @@ def _version(package: str) -> str | None:
 def _processor() -> str:
     """The processor's name: Linux tells it in /proc/cpuinfo only."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     except OSError:

@@ -17,10 +17,12 @@ from typing import Any
 
 import yaml
 
-from e2egraph import yamlfile
+from e2egraph import folders, yamlfile
 from e2egraph.config import as_dict, validate
+from e2egraph.data.options import DataOptions
 from e2egraph.errors import InputError, UsageError
 from e2egraph.files import is_partial, write_text
+from e2egraph.folders import check_folder, names_in
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.models.registry import ModelConfig
 from e2egraph.tasks.inputs import Inputs, read_inputs, stored
@@ -67,7 +69,8 @@ class DataIdentity:
 class RunInfo:
     """What a run's files say. ``summary``: the content of ``summary.json``, empty while the run is not finished.
 
-    ``objective``: what was learnt; ``inputs``: what the network reads.
+    ``objective``: what was learnt; ``inputs``: what the network reads; ``reading``: how objects are read to be scored,
+    as in the recipe unless asked for otherwise (``reading.read_with``).
     """
 
     folder: Path
@@ -79,6 +82,7 @@ class RunInfo:
     inputs: Inputs
     summary: dict[str, Any]
     environment: dict[str, Any]
+    reading: DataOptions
 
     @property
     def outputs(self) -> Outputs:
@@ -102,12 +106,11 @@ def holds_unfinished_run(folder: Path) -> bool:
 
     InputError when the folder holds a finished run or anything that is not a run, or when a file is in the way.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: a file is in the way; choose another --output.")
+    check_folder(folder)
     if (folder / SUMMARY).is_file():
         raise InputError(f"{folder}: already holds a finished run; choose another --output, or remove the folder.")
     unfinished = (folder / CONFIG).is_file()
-    if folder.is_dir() and not unfinished and not all(_is_first(path.name) for path in folder.iterdir()):
+    if folder.is_dir() and not unfinished and not all(map(_is_first, names_in(folder))):
         raise InputError(f"{folder}: holds other files and is no run; choose another --output.")
     return unfinished
 
@@ -120,8 +123,8 @@ def _is_first(name: str) -> bool:
 def make_folder(folder: Path) -> None:
     """Make the folder of a run; InputError when that cannot be done or nothing can be written there."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / LOG).open("a"):
+        folders.make_folder(folder)
+        with (folder / LOG).open("a", encoding="utf-8"):
             pass
     except OSError as error:
         raise InputError(
@@ -132,8 +135,8 @@ def make_folder(folder: Path) -> None:
 
 def clear(folder: Path) -> None:
     """Remove what an unfinished run wrote, but its log, to begin again."""
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
+    for name in (CHECKPOINTS, TENSORBOARD):
+        shutil.rmtree(folders.real(folder / name), ignore_errors=True)
     for name in (METRICS, ENVIRONMENT, SERVICES, *(path.name for path in folder.glob("diverged*.json"))):
         (folder / name).unlink(missing_ok=True)
     for path in folder.glob("code-*.patch"):
@@ -172,7 +175,7 @@ def read_run(folder: Path) -> RunInfo:
     except _DAMAGED as error:
         raise _damaged(path, error) from error
     summary, environment = (read_json(folder / name) for name in (SUMMARY, ENVIRONMENT))
-    return RunInfo(folder, model, recipe, seed, data, objective, inputs, summary, environment)
+    return RunInfo(folder, model, recipe, seed, data, objective, inputs, summary, environment, recipe.data)
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
@@ -185,7 +188,7 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: damaged; train again.") from error
     return dict(content)

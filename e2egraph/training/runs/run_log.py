@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from e2egraph.errors import InputError
+from e2egraph.locks import lock
 from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.runs.history import EpochRow
 from e2egraph.training.runs.run_folder import LOG
@@ -19,21 +19,18 @@ from e2egraph.training.steps.watchers import Watcher
 class RunLog(Watcher):
     """Appends to ``train.log`` of run folder ``folder`` and holds a lock on it, freed whenever the process ends.
 
-    ``best``: the figure that is written besides the losses. InputError when another training holds the lock.
+    ``best``: the figure that is written besides the losses. ``remark``: for the user, where there are no locks.
+    InputError when another training holds the lock.
     """
 
     def __init__(self, folder: Path, best: Best) -> None:
         self._best = best
-        self._file = (folder / LOG).open("a")
+        self._file = (folder / LOG).open("a", encoding="utf-8")
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            self.remark = lock(self._file, folder, "training")
+        except InputError:
             self._file.close()
-            raise InputError(
-                f"{folder}: another training is at work in it; wait for it, or choose another --output."
-            ) from error
-        except OSError:
-            self.on_message("this file system has no locks; start no second training in this folder")
+            raise
 
     def on_start(self, step: int) -> None:
         self.on_message(f"goes on after step {step}" if step else "begins")

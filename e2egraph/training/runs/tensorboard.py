@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from e2egraph.folders import make_folder
 from e2egraph.training.runs.history import EpochRow
 from e2egraph.training.runs.run_folder import TENSORBOARD
 from e2egraph.training.steps.watchers import StepReport, Watcher
@@ -30,7 +31,7 @@ class TensorBoardLog(Watcher):
         from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto import event_pb2
 
-        self._folder.mkdir(exist_ok=True)
+        make_folder(self._folder)
         self._writer = EventsWriter(str(self._folder / "events"), f".{step}")
         if step:
             # Tells TensorBoard to forget points after this one, written by a process that was killed.

@@ -11,6 +11,7 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from e2egraph.data.batch import JetBatch
+from e2egraph.errors import InputError
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.training.objectives.learning import Learning
 from e2egraph.training.parts import split_batch
@@ -19,6 +20,9 @@ from e2egraph.training.steps.augmentation import reflect, reflection_signs
 from e2egraph.training.steps.ema import WeightAverage
 from e2egraph.training.steps.epoch_metrics import EpochScores
 from e2egraph.training.steps.optimizer import make_optimizer
+
+# What torch says where a batch norm cannot tell a spread.
+_ONE_IN_A_NORM = "more than 1 value per channel"
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,12 @@ class Learner:
         for number, part in enumerate(parts):
             apart = world > 1 and number < len(parts) - 1
             with self._fabric.no_backward_sync(self._model) if apart else nullcontext():
-                output = self._model(*part.inputs).float()
+                try:
+                    output = self._model(*part.inputs).float()
+                except ValueError as error:
+                    if len(part) > 1 or _ONE_IN_A_NORM not in str(error):
+                        raise
+                    raise InputError(self._one_jet(batch.global_size, len(parts))) from error
                 minimised, loss = self._learning.loss(output, part)
                 weight = part.weight * self._class_weights[:, part.label]
                 # Gradients are averaged over the processes.
@@ -131,6 +140,16 @@ class Learner:
             return moved
         signs, one = reflection_signs(batch.number.numpy(), self._seed, epoch), torch.ones(len(batch))
         return reflect(moved, self._inputs, signs[0] if eta else one, signs[1] if phi else one)
+
+    def _one_jet(self, jets: int, parts: int) -> str:
+        """What to do where one jet alone comes to a batch norm over jets, from a batch of ``jets`` in ``parts``."""
+        if jets < self._options.batch_size:
+            remedy = "leave the smaller last batch of an epoch out with --restart --set data.drop_remainder=true"
+        elif parts > 1:
+            remedy = "lower training.accumulate"
+        else:
+            remedy = "raise training.batch_size with --restart"
+        return f"a network that normalises over jets (a batch norm) got one jet alone to learn from; {remedy}."
 
     def _clip(self) -> Tensor | None:
         half = self._options.precision == "16-mixed"

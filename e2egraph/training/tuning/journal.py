@@ -76,7 +76,12 @@ def locked(path: Path) -> Iterator[None]:
     The lock of a process that died holding it is broken by Optuna after 30 seconds.
     """
     lock = JournalFileSymlinkLock(str(path.absolute()))
-    lock.acquire()
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be locked ({error.strerror}); choose an --output on a file system with symbolic links."
+        ) from error
     try:
         yield
     finally:

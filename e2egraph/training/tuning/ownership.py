@@ -41,7 +41,7 @@ def current_owner(attempts: int = 1) -> Owner:
 def read_owner(folder: Path) -> Owner | None:
     """The owner of a trial's folder; None when nobody owns it."""
     try:
-        return Owner(**json.loads(owner_file(folder).read_text()))
+        return Owner(**json.loads(owner_file(folder).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return None
 
@@ -107,7 +107,7 @@ def _host() -> str:
 def _started(process: int) -> str:
     """When a process of this machine started, in the kernel's ticks (elsewhere only 'running'); '' when it is gone."""
     try:
-        status = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         # proc(5): field 3 is the state (Z: dead, not yet collected), field 22 the start time.
         return "" if status[0] in "ZX" else status[19]
     except (OSError, IndexError):

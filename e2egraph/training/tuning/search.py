@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from e2egraph.config import as_dict, digest, read_yaml
 from e2egraph.errors import InputError, UsageError
 from e2egraph.files import write_text
+from e2egraph.folders import check_folder, make_folder, names_in
 from e2egraph.models.registry import load_model_config
 from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.datamodule import JetDataModule
@@ -204,12 +205,11 @@ def _most_epochs(space: Space, recipe: Recipe) -> int:
 def _open_folder(search: Search, description: dict[str, Any]) -> str:
     """Make the folder of a search, or find it again; returns the study's name, its own in the storage."""
     output = search.output
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: a file is in the way; choose another --output.")
+    check_folder(output)
     ours = {"trials", "trials.lock"}
-    if output.is_dir() and not (output / DESCRIPTION).is_file() and {path.name for path in output.iterdir()} - ours:
+    if output.is_dir() and not (output / DESCRIPTION).is_file() and set(names_in(output)) - ours:
         raise InputError(f"{output}: holds other files and is no search; choose another --output.")
-    (output / "trials").mkdir(parents=True, exist_ok=True)
+    make_folder(output / "trials")
     with search.locked():
         path = output / DESCRIPTION
         if not path.is_file():

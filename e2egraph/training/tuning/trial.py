@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from e2egraph.errors import InputError, Stopped, UsageError
+from e2egraph.folders import real
 from e2egraph.training.recipe import load_recipe, split_settings
 from e2egraph.training.runs.history import VALIDATION, EpochRow
 from e2egraph.training.runs.run_folder import CHECKPOINTS, SUMMARY
@@ -57,7 +58,7 @@ def run_trial(study: Study, trial: optuna.Trial) -> None:
         outcome = _train(study, trial)
         if outcome.state is TrialState.PRUNED:
             # The figures stay, weights that nobody will use do not.
-            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+            shutil.rmtree(real(folder / CHECKPOINTS), ignore_errors=True)
         study.record(trial.number, outcome.state, outcome.value, outcome.reason)
 
 
@@ -68,7 +69,7 @@ def _train(study: Study, trial: optuna.Trial) -> Outcome:
     settings = [*search.settings, *as_settings(search.space.values(trial.params))]
     try:
         if (folder / SUMMARY).is_file():  # its process died between training and recording
-            value = float(json.loads((folder / SUMMARY).read_text())[VALIDATION + search.best.name])
+            value = float(json.loads((folder / SUMMARY).read_text(encoding="utf-8"))[VALIDATION + search.best.name])
         else:
             epochs = load_recipe(search.recipe, split_settings(settings)[1]).training.epochs
             value = train(

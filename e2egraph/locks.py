@@ -1,0 +1,32 @@
+"""Locks on a file, so that two commands never work in one folder. The system frees them with their process.
+
+Some file systems (network ones, mostly) have none: the work goes on there, and the user is told.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+from pathlib import Path
+from typing import IO
+
+from e2egraph.errors import InputError
+
+# NFS may say either.
+_TAKEN = (errno.EAGAIN, errno.EACCES)
+
+
+def lock(file: IO, folder: Path, work: str) -> str | None:
+    """Lock ``file``, open for writing in ``folder``, until it is closed, for some ``work`` such as "training".
+
+    A remark for the user where the file system has no locks, else None. InputError when another process holds it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            raise InputError(
+                f"{folder}: another {work} is at work in it; wait for it or end it, or choose another --output."
+            ) from error
+        return f"the file system of {folder} has no locks; start no second {work} in this folder"
+    return None
