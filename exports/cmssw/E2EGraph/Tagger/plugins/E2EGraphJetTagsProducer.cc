@@ -47,10 +47,10 @@ struct Substructure {
   std::array<const char*, 2> quantities;
 };
 
-constexpr std::array<Substructure, 4> substructure{{{"softDropMass", {"softdrop_mass", ""}},
-                                                    {"tau1", {"tau21", ""}},
-                                                    {"tau2", {"tau21", "tau32"}},
-                                                    {"tau3", {"tau32", ""}}}};
+constexpr std::array<Substructure, 4> substructure{{{"softDropMass", {{"softdrop_mass", ""}}},
+                                                    {"tau1", {{"tau21", ""}}},
+                                                    {"tau2", {{"tau21", "tau32"}}},
+                                                    {"tau3", {{"tau32", ""}}}}};
 
 // Whether the bundle's network reads a quantity made from this value map.
 bool is_read(const Substructure& source, const e2egraph::Bundle& bundle) {
