@@ -56,9 +56,10 @@ def predict(
 
         if batch_size is not None:
             settings = (*settings, f"data.evaluation_batch_size={batch_size}")
-        jets = predict_run(model, data, output, split, share, settings=settings)
-        if jets is not None:
-            done(f"wrote scores of {jets} jets to {output}", *next_command)
+        scores = predict_run(model, data, output, split, share, settings=settings)
+        if scores is not None:
+            unseen = _unseen(int((~scores.scored).sum()))
+            done(f"wrote scores of {len(scores)} jets{unseen} to {output}", *next_command)
         return
     if settings:
         raise click.UsageError("--set: a bundle has no settings; give --batch-size for less memory, or the run.")
@@ -79,7 +80,13 @@ def predict(
     if summary is None:
         return
     cut = f", {summary.jets_cut} of them cut to the model's nodes" if summary.jets_cut else ""
+    cut += _unseen(summary.jets_without_nodes)
     done(f"wrote scores of {summary.jets} jets{cut} to {output} ({summary.jets_per_second:.0f} jets/s)", *next_command)
+
+
+def _unseen(jets: int) -> str:
+    """What is said of jets without nodes."""
+    return f", {jets} of them without nodes (score −1, prediction NaN)" if jets else ""
 
 
 def _fair_threads() -> int:

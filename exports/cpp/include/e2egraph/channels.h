@@ -26,7 +26,7 @@ constexpr std::size_t number(Channel channel) { return static_cast<std::size_t>(
 enum class Collection : std::uint8_t { tracks, hits, ecal, hcal };
 
 inline std::optional<Collection> collection_of(std::string_view name) {
-  constexpr std::array<std::string_view, 4> names{"tracks", "hits", "ecal", "hcal"};
+  constexpr std::array<std::string_view, 4> names{{"tracks", "hits", "ecal", "hcal"}};
   for (std::size_t i = 0; i < names.size(); ++i)
     if (names[i] == name)
       return static_cast<Collection>(i);

@@ -19,7 +19,7 @@
 
 namespace e2egraph {
 
-inline constexpr std::array<char, 8> event_file_magic{'E', '2', 'E', 'E', 'V', 'T', '0', '1'};
+inline constexpr std::array<char, 8> event_file_magic{{'E', '2', 'E', 'E', 'V', 'T', '0', '1'}};
 
 class EventFile {
 public:
@@ -73,7 +73,7 @@ public:
 private:
   static constexpr std::uint64_t head_bytes = 40;
   // Columns of tracks, hits, ecal, hcal and jets; each value has four bytes.
-  static constexpr std::array<std::uint32_t, 5> columns{8, 4, 4, 3, 11};
+  static constexpr std::array<std::uint32_t, 5> columns{{8, 4, 4, 3, 11}};
 
   [[noreturn]] void fail(const std::string& what) const {
     throw InputError(path_ + ": " + what + "; it is truncated or damaged: dump the events again.");

@@ -12,7 +12,7 @@ namespace e2egraph {
 namespace detail {
 
 // FIPS 180-4, section 4.2.2: fractional parts of the cube roots of the first 64 primes.
-inline constexpr std::array<std::uint32_t, 64> sha256_constants{
+inline constexpr std::array<std::uint32_t, 64> sha256_constants{{
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -20,7 +20,7 @@ inline constexpr std::array<std::uint32_t, 64> sha256_constants{
     0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
     0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2}};
 
 inline std::uint32_t rotate(std::uint32_t x, unsigned by) { return (x >> by) | (x << (32 - by)); }
 
@@ -42,7 +42,7 @@ inline void sha256_block(std::array<std::uint32_t, 8>& hash, const unsigned char
     const std::uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
     h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
   }
-  const std::array<std::uint32_t, 8> sums{a, b, c, d, e, f, g, h};
+  const std::array<std::uint32_t, 8> sums{{a, b, c, d, e, f, g, h}};
   for (std::size_t i = 0; i < 8; ++i)
     hash[i] += sums[i];
 }
@@ -53,7 +53,7 @@ inline void sha256_block(std::array<std::uint32_t, 8>& hash, const unsigned char
 inline std::string sha256(const std::string& content) {
   // Section 5.3.3: fractional parts of the square roots of the first eight primes.
   std::array<std::uint32_t, 8> hash{
-      0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+      {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
   const std::size_t whole = content.size() / 64 * 64;
   for (std::size_t at = 0; at < whole; at += 64)
     detail::sha256_block(hash, reinterpret_cast<const unsigned char*>(content.data()) + at);

@@ -14,7 +14,7 @@ namespace e2egraph::cmssw {
 // |eta| where the HCAL endcap's towers 18 … 28 begin, and where the last ends (CMS HCAL TDR, CERN/LHCC 97-31;
 // MLAnalyzer, RecHitAnalyzer.h, eta_bins_HBHE).
 inline constexpr std::array<double, 12> endcap_tower_edges{
-    1.479, 1.566, 1.653, 1.740, 1.830, 1.930, 2.043, 2.172, 2.322, 2.500, 2.650, 3.000};
+    {1.479, 1.566, 1.653, 1.740, 1.830, 1.930, 2.043, 2.172, 2.322, 2.500, 2.650, 3.000}};
 
 // As MLAnalyzer's ECAL_energy: five rows of equal width in eta a tower, EE+ from row 225 up, EE- from row 54 down. None
 // outside 1.479 <= |eta| < 3.
