@@ -23,11 +23,33 @@ JETS_OF_THE_PARITY_GATE = 32
 @click.option("--data", type=FolderOrFile, help="Data set whose jets the export checks on; the run's own by default.")
 @click.option("--fp16", is_flag=True, help="Add model-fp16.onnx: weights and their products in float16.")
 @click.option("--int8", is_flag=True, help="Add model-int8.onnx: the same in 8-bit integers, calibrated on --data.")
+@click.option(
+    "--track-direction",
+    type=click.Choice(["ecal_point", "ecal_momentum", "vertex"]),
+    help="Where η and φ of the tracks of the training files were taken (MLAnalyzer: ecal_momentum); recorded.",
+)
+@click.option(
+    "--seed-depth",
+    type=click.IntRange(0, 7),
+    help="HCAL depth that their seeds were sought in (MLAnalyzer: 1), 0: depths summed; recorded.",
+)
 @click.option("--triton", type=FolderOrFile, metavar="REPOSITORY", help="Triton model repository to lay it out in too.")
-def export(run: Path, output: Path, data: Path | None, fp16: bool, int8: bool, triton: Path | None) -> None:
+def export(
+    run: Path,
+    output: Path,
+    data: Path | None,
+    fp16: bool,
+    int8: bool,
+    track_direction: str | None,
+    seed_depth: int | None,
+    triton: Path | None,
+) -> None:
     """Export a trained run to an ONNX bundle, if ONNX Runtime agrees with torch.
 
     Variants are measured on jets of the test split: shift of the outputs, AUC or error, CPU time and size.
+
+    How the training files were read goes into the bundle, and CMSSW's producer reads events the same way: known of
+    files by e2egraph simulate, to be said of others.
     """
     from e2egraph.commands.run_description import describe_run
     from e2egraph.data.padding import pad
@@ -54,7 +76,7 @@ def export(run: Path, output: Path, data: Path | None, fp16: bool, int8: bool, t
         model,
         about.inputs,
         about.outputs,
-        info=describe_run(about, folder, jets),
+        info=describe_run(about, folder, jets, track_direction, seed_depth),
         sample=pad(select_nodes(jets, selection, about.inputs.numbers), about.inputs),
         output=output,
         variants=variants,
@@ -62,6 +84,19 @@ def export(run: Path, output: Path, data: Path | None, fp16: bool, int8: bool, t
     )
     for name, variant in metadata.variants.items():
         click.echo(_line(name, variant))
+    unknown = [
+        f"--{option}"
+        for option, value in (
+            ("track-direction", metadata.info.track_direction),
+            ("seed-depth", metadata.info.seed_depth),
+        )
+        if value is None
+    ]
+    if unknown:
+        click.echo(
+            f"Note: how the training files were read is not recorded; give {' and '.join(unknown)}, or tell CMSSW's "
+            "producer."
+        )
     where = f"{output} and {lay_out(output, triton, about.model.name)}" if triton is not None else str(output)
     done(
         f"wrote {where}: outputs of torch and ONNX Runtime differ by {metadata.parity['largest_difference']:.1e} at "

@@ -11,24 +11,38 @@ from typing import Any
 from e2egraph.config import as_dict
 from e2egraph.errors import InputError, UsageError
 from e2egraph.export.bundle import DEFAULT_CAP, BundleInfo
-from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.graphs.storage.manifest import Manifest, read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.models.registry import ModelConfig, load_model_config
+from e2egraph.simulation.writer import CONFIGURATION
 from e2egraph.training.runs.history import VALIDATION
 from e2egraph.training.runs.run_folder import RunInfo
+
+# How ``e2egraph simulate`` makes its tracks and seeds.
+SIMULATED_DIRECTION, SIMULATED_DEPTH = "ecal_point", 0
 
 # Of summary.json, with the validation figures after the first.
 SUMMARY_METRICS = ("best_epoch", "training_jets", "jets_per_second")
 
 
-def describe_run(run: RunInfo, data: Path, jets: PointClouds) -> BundleInfo:
+def describe_run(
+    run: RunInfo,
+    data: Path,
+    jets: PointClouds,
+    track_direction: str | None = None,
+    seed_depth: int | None = None,
+) -> BundleInfo:
     """What a bundle says of a run whose jets look like ``jets``, some of those in ``data``.
 
     Jets are counted where ``data`` is what the run was trained on; the figures of ``e2egraph evaluate`` are taken where
-    the run's folder holds them.
+    the run's folder holds them. ``track_direction``, ``seed_depth``: as ``BundleInfo``; where they are not given, those
+    of ``e2egraph simulate`` if it made all files that the run was trained on (and they are still there), else None.
     """
     from e2egraph.data.simulated import all_simulated
 
+    if None in (track_direction, seed_depth) and _trained_on_simulation(run, data):
+        track_direction = SIMULATED_DIRECTION if track_direction is None else track_direction
+        seed_depth = SIMULATED_DEPTH if seed_depth is None else seed_depth
     return BundleInfo(
         model=run.model.name,
         model_config=as_dict(run.model),
@@ -40,7 +54,38 @@ def describe_run(run: RunInfo, data: Path, jets: PointClouds) -> BundleInfo:
         metrics=_metrics(run),
         training=_training(run, data),
         simulated=all_simulated(jets.jets["run"]) if len(jets) else None,
+        track_direction=track_direction,
+        seed_depth=seed_depth,
     )
+
+
+def _trained_on_simulation(run: RunInfo, data: Path) -> bool:
+    """Whether ``all_made_by_simulate`` of the run's training data, in ``data`` or where it was."""
+    for folder in dict.fromkeys((data, Path(run.data.folder))):
+        try:
+            manifest = read_manifest(folder)
+        except InputError:
+            continue
+        if manifest.digest == run.data.digest:
+            return all_made_by_simulate(manifest)
+    return False
+
+
+def all_made_by_simulate(manifest: Manifest) -> bool:
+    """Whether every input file of a data set is there and was made by ``e2egraph simulate``.
+
+    Its files have the run number that CMS gives to all simulation, so that a jet alone does not tell.
+    """
+    import uproot
+
+    def made(path: str) -> bool:
+        try:
+            with uproot.open(path) as file:
+                return CONFIGURATION in file
+        except Exception:  # moved, remote, or not of ROOT: uproot's errors have no common class
+            return False
+
+    return bool(manifest.inputs) and all(made(entry.path) for entry in manifest.inputs)
 
 
 def _training(run: RunInfo, data: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from e2egraph.detector.geometry import ECAL_RADIUS, HCAL_RADIUS
@@ -89,15 +90,31 @@ def hit_channels() -> tuple[Channel, ...]:
     return tuple(row for row in channels().values() if row.collection == "hits")
 
 
-# JINST 3 (2008) S08004 §3.1: mean radii of the pixel (2008 detector) and inner strip layers, in cm. BPIX4 exists in
-# the Phase-1 detector only (CMS-TDR-011, 16.0 cm). Subdetectors as stored in ntuples: 1 BPIX, 3 TIB, 5 TOB (a header
-# comment of the producer swaps TOB and TID).
+# Mean radii of the layers of barrel pixels [cm]: of the detector before 2017 (CMS, JINST 3 (2008) S08004, §3.1), which
+# had three, and of the Phase-1 detector since (CMS-TDR-011; 29, 68, 109 and 160 mm).
+BEFORE_2017 = {"BPIX1": 4.4, "BPIX2": 7.3, "BPIX3": 10.2}
+PHASE_1 = {"BPIX1": 2.9, "BPIX2": 6.8, "BPIX3": 10.9, "BPIX4": 16.0}
+
+
+def pixel_detector(radii: Mapping[str, float]) -> str | None:
+    """Which detector the radii [cm] of layers of barrel pixels are of, in words; None where they are of neither."""
+    layers = {name: radius for name, radius in radii.items() if name in BEFORE_2017}
+    if not layers:
+        return None
+    for words, known in (("the pixel detector before 2017", BEFORE_2017), ("the Phase-1 pixel detector", PHASE_1)):
+        if all(known[name] == radius for name, radius in layers.items()):
+            return words
+    return None
+
+
+# JINST 3 (2008) S08004 §3.1: mean radii of the inner strip layers. Subdetectors as stored in ntuples: 1 BPIX, 3 TIB,
+# 5 TOB (a header comment of the producer swaps TOB and TID). Radii count where hits come as images: see phase1.py.
 for _row in (
     Channel("TRACK", 0, "tracks", ECAL_RADIUS, energy=True),
-    Channel("BPIX1", 1, "hits", 4.4, cms=(1, 1)),
-    Channel("BPIX2", 2, "hits", 7.3, cms=(1, 2)),
-    Channel("BPIX3", 3, "hits", 10.2, cms=(1, 3)),
-    Channel("BPIX4", 4, "hits", 16.0, cms=(1, 4)),
+    Channel("BPIX1", 1, "hits", BEFORE_2017["BPIX1"], cms=(1, 1)),
+    Channel("BPIX2", 2, "hits", BEFORE_2017["BPIX2"], cms=(1, 2)),
+    Channel("BPIX3", 3, "hits", BEFORE_2017["BPIX3"], cms=(1, 3)),
+    Channel("BPIX4", 4, "hits", PHASE_1["BPIX4"], cms=(1, 4)),
     Channel("TIB1", 5, "hits", 25.5, cms=(3, 1)),
     Channel("TIB2", 6, "hits", 33.9, cms=(3, 2)),
     Channel("TOB1", 7, "hits", 60.8, cms=(5, 1)),

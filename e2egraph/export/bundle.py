@@ -37,6 +37,16 @@ BUNDLE_SCHEMA_VERSION = 2
 # Nodes that a model reads at most where nothing else is said.
 DEFAULT_CAP = 4096
 
+# Where eta and phi of a track were taken: of the point where it meets the ECAL's surface, of its momentum there, or of
+# its momentum at the vertex.
+TRACK_DIRECTIONS = ("ecal_point", "ecal_momentum", "vertex")
+
+# The last HCAL depth of CMS.
+DEEPEST = 7
+
+# Name of the tensor of probabilities in bundles whose heads do not name it.
+FORMER_TENSOR = "softmax"
+
 NODE_ORDER = "channel, then falling value, then deta, then dphi"
 
 Shapes = dict[str, list[str | int]]
@@ -51,7 +61,9 @@ class BundleInfo:
     trained on and is to be given; ``cap``: how many of these at most, the first ones, never more than
     ``node_selection.cap``; ``dataset_sha256``: the manifest's digest; ``metrics``: as measured, by name; ``training``:
     recipe, seed and whatever else identifies the run; ``simulated``: whether the training objects were (None: not
-    known).
+    known). How the training files were read, where files can differ (None: not known): ``track_direction`` (of
+    ``TRACK_DIRECTIONS``) and ``seed_depth``, the HCAL depth whose energies competed for an object's seed, 0 for towers
+    summed over depths.
     """
 
     model: str
@@ -64,6 +76,8 @@ class BundleInfo:
     metrics: dict[str, float] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     simulated: bool | None = None
+    track_direction: str | None = None
+    seed_depth: int | None = None
 
     def __post_init__(self) -> None:
         if self.node_selection.cap is not None:
@@ -240,7 +254,7 @@ def _metadata(content: Mapping[str, Any], path: Path) -> Metadata:
         about["node_selection"] = validate(NodeSelection, about["node_selection"], f"{path}, info.node_selection")
         values["info"] = BundleInfo(**about)
         values["inputs"] = read_inputs(content["inputs"], f"{path}, inputs")
-        values["outputs"] = validate(Outputs, content["outputs"], f"{path}, outputs")
+        values["outputs"] = _outputs(content["outputs"], f"{path}, outputs")
         values["variants"] = {name: _variant(found) for name, found in dict(content["variants"]).items()}
         metadata = Metadata(**values)
         _check(metadata)
@@ -250,6 +264,11 @@ def _metadata(content: Mapping[str, Any], path: Path) -> Metadata:
         raise InputError(message if str(path) in message else f"{path}, {message}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: damaged ({type(error).__name__}: {error}); export the run again.") from error
+
+
+def _outputs(content: Mapping[str, Any], origin: str) -> Outputs:
+    heads = [{"tensor": FORMER_TENSOR} | head if head["activation"] == "softmax" else head for head in content["heads"]]
+    return validate(Outputs, {**content, "heads": heads}, origin)
 
 
 def _variant(content: Mapping[str, Any]) -> Variant:
@@ -268,5 +287,9 @@ def _check(metadata: Metadata) -> None:
     unknown = [name for name in dict.fromkeys(named) if name not in metadata.inputs.channel_names]
     if unknown:
         raise ValueError(f"channels {', '.join(unknown)} of the nodes are not among the inputs")
+    if info.track_direction not in (None, *TRACK_DIRECTIONS):
+        raise ValueError(f"info.track_direction is {info.track_direction}")
+    if info.seed_depth is not None and info.seed_depth not in range(DEEPEST + 1):
+        raise ValueError(f"info.seed_depth is {info.seed_depth}")
     if info.signal is not None and info.signal not in info.classes:
         raise ValueError(f"signal {info.signal} is not among the classes")

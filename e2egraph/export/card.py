@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from e2egraph.detector.channels import pixel_detector
 from e2egraph.export.bundle import CARD_FILE, MODEL_FILE, Metadata, Shift
 from e2egraph.export.parity import TOLERANCE
 from e2egraph.export.preprocess import variables_of
@@ -27,6 +28,7 @@ MEANING = {
     "features": "raw node variables and the one-hot channel",
     "mask": "1 for a node, 0 for padding",
     "jet": "quantities of the object",
+    "scores": "class probabilities",
     "softmax": "class probabilities",
     "logits": "scores before softmax",
     "prediction": "in physical units",
@@ -149,9 +151,36 @@ def _inputs(metadata: Metadata) -> list[str]:
         "All float32, raw physical quantities (GeV, cm, rad): the network scales them itself.",
         f"Nodes lie in {region.describe()}. They are ordered by {metadata.node_order}; the first {info.cap} are read.",
         f"Nodes of the task: {in_words(info.task_selection)}. Selected of them: {selected}.",
+        *_reading(metadata),
         *([f"Objects selected: {cuts}."] if cuts else []),
         f"Outputs: {', '.join(shapes)}.",
     ]
+
+
+# Words for ``bundle.TRACK_DIRECTIONS``.
+DIRECTIONS = {
+    "ecal_point": "of the point where it meets the ECAL's surface",
+    "ecal_momentum": "of its momentum where it meets the ECAL",
+    "vertex": "of its momentum at the vertex",
+}
+
+
+def _reading(metadata: Metadata) -> list[str]:
+    """How the training files were read, and the radii of layers of hits."""
+    info, lines = metadata.info, []
+    unknown = "not recorded (CMSSW's producer must be told)"
+    taken = DIRECTIONS.get(info.track_direction or "", unknown)
+    depth = unknown if info.seed_depth is None else f"depth {info.seed_depth}" if info.seed_depth else "depths summed"
+    lines.append(f"Read in training: η and φ of a track {taken}; towers that compete for the seed: {depth}.")
+    radii = {layer.name: layer.radius for layer in metadata.inputs.channels if layer.collection == "hits"}
+    if radii:
+        listed = ", ".join(f"{name} {radius:g}" for name, radius in radii.items())
+        detector = pixel_detector(radii)
+        lines.append(
+            f"Radii of the layers of hits, where hits come as images [cm]: {listed}"
+            + (f" (BPIX1–3: {detector})." if detector else ".")
+        )
+    return lines
 
 
 def _checked(metadata: Metadata) -> list[str]:
@@ -214,7 +243,8 @@ def _limits(metadata: Metadata) -> list[str]:
         "## Limits",
         "",
         "- Outputs mean what they say only for objects selected, with nodes selected and ordered, as above.",
-        f"- Nodes beyond the first {info.cap} are not seen. An object without nodes gets a finite number of no use.",
+        f"- Nodes beyond the first {info.cap} are not seen. An object without nodes gets score −1 for every class and "
+        "NaN for every prediction.",
     ]
     for head in metadata.outputs.heads:
         if head.activation == "softmax":

@@ -36,7 +36,7 @@ from e2egraph.export.bundle import (
 from e2egraph.export.card import write_card
 from e2egraph.export.onnx import IR_VERSION, OPSET, describe, to_onnx
 from e2egraph.export.parity import check_parity
-from e2egraph.export.preprocess import preprocessing, write_preprocess
+from e2egraph.export.preprocess import check_names, preprocessing, write_preprocess
 from e2egraph.export.triton import triton_config, write_triton
 from e2egraph.models.registry import parameter_count
 from e2egraph.tasks.inputs import Inputs
@@ -65,10 +65,12 @@ def export_model(
     ``inputs``, ``outputs``: what it was made for. ``sample``: real jets for the gate, padded in the order of ``inputs``
     (some tens are enough; None: artificial jets alone). ``variants``: names of ``bundle.VARIANTS``, made and measured
     with ``jets``. An earlier bundle at ``output`` is replaced. InputError, and nothing written: the folder holds
-    anything else, the network cannot be expressed in ONNX, the gate fails, or a variant cannot be made.
+    anything else, outputs or inputs have names that CMSSW cannot tell apart, the network cannot be expressed in ONNX,
+    the gate fails, or a variant cannot be made.
     """
     refuse_other_content(output)
     uses_jet = bool(getattr(model, "uses_jet", False))
+    check_names(inputs, outputs, uses_jet)
     proto = to_onnx(model, inputs, outputs)
     describe(proto, _properties(info, outputs))
     content = proto.SerializeToString()

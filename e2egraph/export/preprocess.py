@@ -8,6 +8,9 @@ CMSSW hands ONNX Runtime no empty tensors.
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,9 @@ from e2egraph.tasks.outputs import Outputs
 
 # deep_helpers.cc replaces anything beyond ±1e32 before it clamps, so that these bounds never act.
 BOUND = 1e32
+
+# The key of the classes' labels: a parameter of that name takes them.
+FLAVOURS = "flav_names"
 
 IDENTITY: dict[str, float] = {
     "median": 0.0,
@@ -42,10 +48,14 @@ def variables_of(inputs: Inputs) -> dict[str, tuple[str, ...]]:
 def preprocessing(inputs: Inputs, outputs: Outputs, cap: int, uses_jet: bool) -> dict[str, Any]:
     """The content of ``preprocess.json`` for a model that takes up to ``cap`` nodes of an object.
 
-    Outputs are the probabilities and the quantities in physical units, not the logits.
+    Outputs are the probabilities and the quantities in physical units, not the logits. Where the first of them are
+    probabilities, ``flav_names`` lists the labels of the classes in their order, as CMSSW's producer asks for them.
     """
     names, variables = list(input_shapes(inputs, uses_jet)), variables_of(inputs)
     content: dict[str, Any] = {"input_names": names, "output_names": first_tensors(outputs)}
+    first = outputs.heads[0]
+    if first.activation == "softmax":
+        content[FLAVOURS] = [product_label(name) for name in first.columns]
     for name in names:
         shortest, longest = (1, 1) if name == "jet" else (1, cap)
         content[name] = {
@@ -55,6 +65,35 @@ def preprocessing(inputs: Inputs, outputs: Outputs, cap: int, uses_jet: bool) ->
             "max_length": longest,
         }
     return content
+
+
+def product_label(name: str) -> str:
+    """A class or quantity as CMSSW's products may be called: its letters and digits."""
+    return re.sub("[^A-Za-z0-9]", "", name)
+
+
+def check_names(inputs: Inputs, outputs: Outputs, uses_jet: bool) -> None:
+    """InputError when CMSSW could not tell two outputs, or two variables of the inputs, apart by their names."""
+    columns = [column for head in outputs.heads for column in head.columns]
+    labels = [product_label(column) for column in columns]
+    for column, label in zip(columns, labels, strict=True):
+        if not label:
+            raise InputError(
+                f"output '{column}' has neither letters nor digits, of which CMSSW makes its name; rename it."
+            )
+    if (again := _repeated(labels)) is not None:
+        same = ", ".join(f"'{column}'" for column, label in zip(columns, labels, strict=True) if label == again)
+        raise InputError(f"outputs {same} would all be called '{again}' in CMSSW; give one of them another name.")
+    variables = variables_of(inputs)
+    names = [name for group in input_shapes(inputs, uses_jet) for name in variables[group]]
+    if (again := _repeated(names)) is not None:
+        raise InputError(
+            f"two inputs have a variable '{again}', which CMSSW finds by its name alone; give one another name."
+        )
+
+
+def _repeated(names: Iterable[str]) -> str | None:
+    return next((name for name, number in Counter(names).items() if number > 1), None)
 
 
 def write_preprocess(folder: Path, content: dict[str, Any]) -> None:
@@ -72,6 +111,10 @@ def read_cap(folder: Path, inputs: Inputs, outputs: Outputs, uses_jet: bool) -> 
     content = read_json(path)
     points = content.get("points")
     longest = points.get("max_length") if isinstance(points, dict) else None
-    if not isinstance(longest, int) or longest < 1 or content != preprocessing(inputs, outputs, longest, uses_jet):
+    cap = longest if isinstance(longest, int) and longest >= 1 else None
+    expected = {} if cap is None else preprocessing(inputs, outputs, cap, uses_jet)
+    if FLAVOURS not in content:  # a bundle of before it was listed
+        expected.pop(FLAVOURS, None)
+    if cap is None or content != expected:
         raise InputError(f"{path}: not as e2egraph export writes it; export the run again.")
-    return longest
+    return cap

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from e2egraph.errors import InputError
-from e2egraph.export.bundle import MODEL_FILE, TRITON_FILE, tensor_shapes
+from e2egraph.export.bundle import MODEL_FILE, TRITON_FILE, first_tensors, tensor_shapes
 from e2egraph.files import written_beside
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
@@ -20,16 +20,22 @@ MAX_DELAY_MICROSECONDS = 500
 
 
 def triton_config(name: str, inputs: Inputs, outputs: Outputs, uses_jet: bool) -> str:
-    """The model configuration in protobuf text form; dimensions are without the batch, −1 where they vary."""
+    """The model configuration in protobuf text form; dimensions are without the batch, −1 where they vary.
+
+    Of each head the tensor that is asked for alone, ``scores`` of a classification: clients that take whatever output
+    comes first would else get logits.
+    """
     blocks = [
         f"# Place as REPOSITORY/{name}/config.pbtxt, with model.onnx in REPOSITORY/{name}/1/.",
         f'name: "{name}"',
         'platform: "onnxruntime_onnx"',
         f"max_batch_size: {MAX_BATCH}",
     ]
-    tensors = tensor_shapes(inputs, outputs, uses_jet)
-    for kind in ("input", "output"):
-        for tensor, shape in tensors[f"{kind}s"].items():
+    shapes = tensor_shapes(inputs, outputs, uses_jet)
+    given = {"input": list(shapes["inputs"]), "output": first_tensors(outputs)}
+    for kind, names in given.items():
+        for tensor in names:
+            shape = shapes[f"{kind}s"][tensor]
             dims = ", ".join("-1" if isinstance(size, str) else str(size) for size in shape[1:])
             blocks.append(_tensor(kind, tensor, dims))
     blocks.append(f"dynamic_batching {{\n  max_queue_delay_microseconds: {MAX_DELAY_MICROSECONDS}\n}}")

@@ -12,7 +12,7 @@ Level = Literal["object", "node"]
 Activation = Literal["softmax", "none"]
 
 # Tensors of an exported model by the activation of its head: the activated one first, which CMSSW's producers take.
-TENSORS: dict[Activation, tuple[str, ...]] = {"softmax": ("softmax", "logits"), "none": ("prediction",)}
+TENSORS: dict[Activation, tuple[str, ...]] = {"softmax": ("scores", "logits"), "none": ("prediction",)}
 
 
 @configuration
@@ -21,6 +21,7 @@ class Head:
 
     ``columns``: their names. ``level``: one row for each object or for each node. ``activation``: ``softmax`` turns raw
     columns into probabilities; ``none``: they are what is asked for. ``units``: of each column, empty for none.
+    ``tensor``: name of the first tensor of an exported model that holds them, that of ``TENSORS`` where not given.
     A network's raw number r means ``offset + scale · r``: fixed constants, part of the network and of what is exported.
     """
 
@@ -31,6 +32,13 @@ class Head:
     units: tuple[str, ...] = ()
     offset: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+    tensor: str = ""
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if not self.tensor:
+            object.__setattr__(self, "tensor", TENSORS[self.activation][0])
+        return self
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
@@ -45,7 +53,7 @@ class Head:
     @property
     def tensors(self) -> tuple[str, ...]:
         """Names of this head's tensors in an exported model."""
-        return TENSORS[self.activation]
+        return (self.tensor, *TENSORS[self.activation][1:])
 
     @property
     def scaled(self) -> bool:

@@ -10,6 +10,7 @@ import torch
 
 from e2egraph.cli import main
 from e2egraph.data.padding import pad
+from e2egraph.export.bundle import read_metadata
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.shards import first_jets, open_shard, read_row_groups
 from e2egraph.models.image.rasterize import Rasterize
@@ -81,6 +82,9 @@ def test_the_exported_model_gives_the_scores_of_the_run(run, trained, bundle, da
     code, out, _ = run("predict", bundle, *words)
     assert code == 0
     assert "next: " in out
+    # Known of files by e2egraph simulate.
+    about = read_metadata(bundle).info
+    assert (about.track_direction, about.seed_depth) == ("ecal_point", 0)
     of_run, of_bundle = pq.read_table(trained / "scores.parquet"), pq.read_table(tmp_path / "scores.parquet")
     for name in ("run", "lumi", "event", "jet", "label"):
         assert of_run[name].equals(of_bundle[name])
@@ -101,7 +105,7 @@ def test_the_bundle_runs_in_plain_onnx_runtime_on_channels_first_input(bundle, d
     }
     session = onnxruntime.InferenceSession(bundle / "model.onnx", providers=["CPUExecutionProvider"])
     assert {entry.name: entry.type for entry in session.get_inputs()} == dict.fromkeys(feeds, "tensor(float)")
-    softmax, logits = session.run(["softmax", "logits"], {k: np.ascontiguousarray(v) for k, v in feeds.items()})
+    softmax, logits = session.run(["scores", "logits"], {k: np.ascontiguousarray(v) for k, v in feeds.items()})
     np.testing.assert_allclose(softmax.sum(axis=1), 1.0, atol=1e-5)
     exponential = np.exp(logits - logits.max(axis=1, keepdims=True))
     np.testing.assert_allclose(softmax, exponential / exponential.sum(axis=1, keepdims=True), atol=1e-5)

@@ -48,7 +48,7 @@ def one_file_serves_every_number_of_nodes(run: Path, bundle: Path) -> None:
     for n in NODES:
         for kind in ("random", "lattice"):
             jets = made_jets(kind, 3 if n <= 100 else 1, n, np.random.default_rng(n), about.inputs)
-            softmax, logits = session.run(["softmax", "logits"], feeds(jets, uses_jet))
+            softmax, logits = session.run(["scores", "logits"], feeds(jets, uses_jet))
             with torch.no_grad():
                 expected = model(*(torch.from_numpy(a) for a in (jets.points, jets.features, jets.mask, jets.jet)))
             assert expected.isfinite().all()

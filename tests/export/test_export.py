@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,11 +19,13 @@ from e2egraph.config import digest
 from e2egraph.data.padding import pad
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import BUNDLE_FILES, read_metadata
+from e2egraph.export.card import card
 from e2egraph.export.made_jets import made_jets
 from e2egraph.export.onnx import check_form, to_onnx
 from e2egraph.export.preprocess import preprocessing, read_cap
+from e2egraph.tasks.outputs import class_outputs
 from tests.all_inputs import INPUTS, TWO_CLASSES
-from tests.export.bundles import JetLinear, Linear, export, export_small, info, small_model
+from tests.export.bundles import REDUCED, JetLinear, Linear, export, export_small, info, small_model
 from tests.toy_dataset import toy_clouds
 
 
@@ -50,11 +53,11 @@ def test_one_file_serves_every_batch_and_every_number_of_nodes(exported: SimpleN
                 "features": jets.features.transpose(0, 2, 1),
                 "mask": jets.mask[:, None, :].astype(np.float32),
             }
-            softmax, logits = runtime.run(["softmax", "logits"], feeds)
+            scores, logits = runtime.run(["scores", "logits"], feeds)
             with torch.no_grad():
                 expected = exported.model(*map(torch.from_numpy, (jets.points, jets.features, jets.mask, jets.jet)))
             np.testing.assert_allclose(logits, expected.numpy(), atol=1e-5)
-            np.testing.assert_allclose(softmax, expected.softmax(1).numpy(), atol=1e-5)
+            np.testing.assert_allclose(scores, expected.softmax(1).numpy(), atol=1e-5)
 
 
 def test_the_file_is_what_old_runtimes_read(exported: SimpleNamespace) -> None:
@@ -70,7 +73,7 @@ def test_the_file_is_what_old_runtimes_read(exported: SimpleNamespace) -> None:
     }
     outputs = {o.name: (o.type, o.shape) for o in session(exported.folder).get_outputs()}
     assert outputs == {
-        "softmax": ("tensor(float)", ["batch", 2]),
+        "scores": ("tensor(float)", ["batch", 2]),
         "logits": ("tensor(float)", ["batch", 2]),
     }
 
@@ -122,7 +125,7 @@ def test_metadata_holds_inputs_and_outputs_whole(exported: SimpleNamespace) -> N
     }  # fmt: skip
     assert (content["inputs"]["region"]["rows"], content["inputs"]["region"]["centre"]) == (125, "tower")
     assert content["outputs"]["heads"][0]["columns"] == ["qcd", "top"]
-    assert content["tensors"]["outputs"] == {"softmax": ["batch", 2], "logits": ["batch", 2]}
+    assert content["tensors"]["outputs"] == {"scores": ["batch", 2], "logits": ["batch", 2]}
     assert content["info"]["cap"] == 300
 
 
@@ -173,7 +176,8 @@ def test_inputs_made_as_cmssw_makes_them_give_torchs_scores(exported: SimpleName
 
 def test_preprocessing_has_every_key_that_cmssw_requires(exported: SimpleNamespace) -> None:
     content = json.loads((exported.folder / "preprocess.json").read_text())
-    assert content["output_names"] == ["softmax"]
+    assert content["output_names"] == ["scores"]
+    assert content["flav_names"] == ["qcd", "top"]
     for group in content["input_names"]:
         assert {"var_names", "var_infos", "min_length", "max_length"} == set(content[group])
         assert list(content[group]["var_infos"]) == content[group]["var_names"]
@@ -181,7 +185,7 @@ def test_preprocessing_has_every_key_that_cmssw_requires(exported: SimpleNamespa
             assert {"median", "norm_factor", "replace_inf_value", "lower_bound", "upper_bound"} <= set(variable)
 
 
-def test_triton_is_told_the_tensors_of_the_model(exported: SimpleNamespace) -> None:
+def test_triton_is_told_the_inputs_of_the_model_and_its_scores_alone(exported: SimpleNamespace) -> None:
     text = (exported.folder / "config.pbtxt").read_text()
     assert f'name: "{exported.name}"' in text
     assert 'platform: "onnxruntime_onnx"' in text
@@ -191,8 +195,10 @@ def test_triton_is_told_the_tensors_of_the_model(exported: SimpleNamespace) -> N
     expected = [
         (tensor.name, "TYPE_FP32", ", ".join(str(d) if isinstance(d, int) else "-1" for d in tensor.shape[1:]))
         for tensor in (*runtime.get_inputs(), *runtime.get_outputs())
+        if tensor.name != "logits"
     ]
     assert found == expected
+    assert text.count("output [") == 1 and found[-1][0] == "scores"
 
 
 def test_exporting_leaves_the_model_as_it_was(tmp_path: Path) -> None:
@@ -292,6 +298,62 @@ def test_an_output_that_is_a_file_or_cannot_be_made_is_refused(tmp_path: Path) -
         export(Linear(), tmp_path / "file")
     with pytest.raises(InputError, match="cannot be written"):
         export(Linear(), tmp_path / "file" / "bundle")
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (("top_b", "topb", "qcd"), r"outputs 'top_b', 'topb' would all be called 'topb' in CMSSW; give one"),
+        (("qcd", "±"), r"output '±' has neither letters nor digits"),
+    ],
+)
+def test_classes_whose_names_cmssw_could_not_tell_apart_are_refused(
+    classes: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        export(Linear(len(classes)), tmp_path / "bundle", outputs=class_outputs(classes))
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_inputs_with_a_variable_of_one_name_are_refused(tmp_path: Path) -> None:
+    """CMSSW's TagInfos hold variables of all inputs by name alone."""
+    inputs = replace(REDUCED, object=(replace(REDUCED.object[0], name="charge"),))
+    with pytest.raises(InputError, match="two inputs have a variable 'charge'"):
+        export(JetLinear(inputs), tmp_path / "bundle", inputs=inputs)
+
+
+def test_how_training_files_were_read_is_recorded_and_checked(tmp_path: Path) -> None:
+    export(Linear(), tmp_path / "bundle", info(track_direction="vertex", seed_depth=2))
+    about = read_metadata(tmp_path / "bundle").info
+    assert (about.track_direction, about.seed_depth) == ("vertex", 2)
+    text = (tmp_path / "bundle" / "README.md").read_text()
+    assert "η and φ of a track of its momentum at the vertex; towers that compete for the seed: depth 2." in text
+    for name, value in (("track_direction", "moon"), ("seed_depth", 8), ("seed_depth", "1")):
+        content = json.loads((tmp_path / "bundle" / "metadata.json").read_text())
+        content["info"][name] = value
+        (tmp_path / "bundle" / "metadata.json").write_text(json.dumps(content))
+        with pytest.raises(InputError, match=f"info.{name} is {value}"):
+            read_metadata(tmp_path / "bundle")
+        content["info"][name] = None
+        (tmp_path / "bundle" / "metadata.json").write_text(json.dumps(content))
+
+
+def test_bundles_that_do_not_yet_name_tensors_classes_and_reading_are_read(tmp_path: Path) -> None:
+    """As they were exported before, with probabilities called softmax."""
+    bundle = tmp_path / "bundle"
+    export(Linear(), bundle)
+    content = json.loads((bundle / "metadata.json").read_text())
+    del content["info"]["track_direction"], content["info"]["seed_depth"], content["outputs"]["heads"][0]["tensor"]
+    content["tensors"]["outputs"] = {"softmax": ["batch", 2], "logits": ["batch", 2]}
+    (bundle / "metadata.json").write_text(json.dumps(content))
+    preprocess = json.loads((bundle / "preprocess.json").read_text())
+    del preprocess["flav_names"]
+    (bundle / "preprocess.json").write_text(json.dumps(preprocess | {"output_names": ["softmax"]}))
+    metadata = read_metadata(bundle)
+    assert metadata.outputs.heads[0].tensors == ("softmax", "logits")
+    assert (metadata.info.track_direction, metadata.info.seed_depth) == (None, None)
+    assert read_cap(bundle, metadata.inputs, metadata.outputs, False) == 300
+    assert "not recorded (CMSSW's producer must be told)" in card(metadata)
 
 
 def test_operator_sets_that_cmssw_lacks_are_refused() -> None:

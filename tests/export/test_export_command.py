@@ -24,6 +24,7 @@ def test_a_run_of_two_heads_becomes_a_bundle_that_scores_as_the_run_does(
     triton = tmp_path / "triton"
     assert main(["export", str(run), "--output", str(bundle), "--fp16", "--triton", str(triton)]) == 0
     said = capsys.readouterr().out
+    assert "is not recorded; give --track-direction and --seed-depth, or tell CMSSW's producer." in said
     assert "gen_mass: " in said
     assert f"next: e2egraph predict {bundle} --data {data} --output scores.parquet" in said
     metadata = read_metadata(bundle)

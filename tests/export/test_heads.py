@@ -69,7 +69,7 @@ def test_every_head_has_its_tensors_and_gives_what_torch_gives(exported: SimpleN
     for head in exported.outputs.heads:
         part = values[:, exported.outputs.slices[head.name]]
         expected |= (
-            {"softmax": part.softmax(1), "logits": part} if head.activation == "softmax" else {"prediction": part}
+            {"scores": part.softmax(1), "logits": part} if head.activation == "softmax" else {"prediction": part}
         )
     found = Bundle.open(exported.folder, threads=1).outputs(jets)
     assert list(found) == list(expected)
@@ -83,7 +83,7 @@ def test_every_head_has_its_tensors_and_gives_what_torch_gives(exported: SimpleN
 def test_predictions_are_in_gev(exported: SimpleNamespace) -> None:
     bundle, jets = Bundle.open(exported.folder, threads=1), pad(both_classes(5, 1), exported.inputs)
     if exported.objective is CLASSES:
-        with pytest.raises(ValueError, match="gives softmax, logits, and no prediction"):
+        with pytest.raises(ValueError, match="gives scores, logits, and no prediction"):
             bundle.predictions(jets)
         return
     predictions = bundle.predictions(jets)
@@ -95,7 +95,7 @@ def test_predictions_are_in_gev(exported: SimpleNamespace) -> None:
     column = exported.outputs.slices["regression"].start
     np.testing.assert_allclose(predictions[:, 0], 100.0 + 50.0 * raw[:, column].detach().numpy(), rtol=1e-5)
     if exported.objective is MASS_AND_PT:
-        with pytest.raises(ValueError, match="gives prediction, and no softmax"):
+        with pytest.raises(ValueError, match="gives prediction, and no scores"):
             bundle.probabilities(jets)
 
 
@@ -110,6 +110,7 @@ def test_what_is_written_is_read_back(exported: SimpleNamespace) -> None:
 def test_cmssw_and_triton_are_told_of_every_head(exported: SimpleNamespace) -> None:
     preprocess = json.loads((exported.folder / "preprocess.json").read_text())
     assert preprocess["output_names"] == [head.tensors[0] for head in exported.outputs.heads]
+    assert preprocess.get("flav_names", []) == ([] if exported.objective is MASS_AND_PT else ["qcd", "top"])
     assert preprocess["features"]["var_names"] == list(exported.inputs.feature_names)
     text = (exported.folder / "config.pbtxt").read_text()
     found = re.findall(r'name: "(\w+)"\s+data_type: TYPE_FP32\s+dims: \[ ([-\d, ]+) \]', text)
@@ -117,6 +118,7 @@ def test_cmssw_and_triton_are_told_of_every_head(exported: SimpleNamespace) -> N
     assert dict(found) == {
         name: ", ".join("-1" if isinstance(size, str) else str(size) for size in shape[1:])
         for name, shape in shapes.items()
+        if name != "logits"
     }
 
 
@@ -131,7 +133,7 @@ def test_the_card_names_quantities_and_units(exported: SimpleNamespace) -> None:
         assert not re.search(r"classifier|AUC|signal|probabilit|logits", about_data)
         assert "drawn to its middle" in text
     else:
-        assert "`softmax`, `logits`: qcd, top (signal is top)" in text
+        assert "`scores`, `logits`: qcd, top (signal is top)" in text
         assert "calibrate them" in text
     assert ("`prediction`: gen_mass [GeV]." in text) == (exported.objective is CLASS_AND_MASS)
 

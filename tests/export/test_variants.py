@@ -173,5 +173,5 @@ def test_inputs_of_variants_are_those_of_the_model(exported: SimpleNamespace) ->
     for variant in VARIANTS:
         session = Bundle.open(exported.folder, 1, variant).session
         assert [tensor.name for tensor in session.get_inputs()] == names
-        (softmax,) = session.run(["softmax"], feeds(pad(exported.compared, INPUTS), False))
-        assert softmax.dtype == np.float32
+        (scores,) = session.run(["scores"], feeds(pad(exported.compared, INPUTS), False))
+        assert scores.dtype == np.float32

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 
 from e2egraph.cli import main
+from e2egraph.commands.run_description import SIMULATED_DEPTH, SIMULATED_DIRECTION
 from e2egraph.config import as_dict, digest, validate
 from e2egraph.data.scores import read_scores
 from e2egraph.evaluation.metrics.roc import roc_curve
@@ -64,13 +68,28 @@ def test_it_reads_nineteen_features_and_says_which_task_made_its_nodes(name: str
     bundle = Bundle.open(FOLDER / name, threads=1)
     metadata = bundle.metadata
     assert metadata.inputs == INPUTS
-    assert metadata.outputs == TWO_CLASSES
+    # Named before exported models called them scores.
+    (head,) = metadata.outputs.heads
+    assert head.tensors == ("softmax", "logits")
+    assert replace(head, tensor="scores") == TWO_CLASSES.heads[0]
     task = make_task(metadata.info.configuration, name)
     assert as_dict(task) == metadata.info.configuration
     assert task.inputs == load_task("top").inputs
     assert task.objective == load_task("top").objective
     assert (bundle.cap, metadata.info.signal) == (4096, "top")
     assert metadata.configuration_sha256 == digest(metadata.info.configuration)
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_it_says_how_the_simulation_that_it_was_trained_on_was_read(name: str) -> None:
+    info = read_metadata(FOLDER / name).info
+    assert (info.track_direction, info.seed_depth) == (SIMULATED_DIRECTION, SIMULATED_DEPTH) == ("ecal_point", 0)
+    text = (FOLDER / name / "README.md").read_text()
+    assert "of the point where it meets the ECAL's surface; towers that compete for the seed: depths summed" in text
+    assert "BPIX1 4.4, BPIX2 7.3, BPIX3 10.2" in text and "the pixel detector before 2017" in text
+    assert json.loads((FOLDER / name / "preprocess.json").read_text())["flav_names"] == ["qcd", "top"]
+    # The name is that of the model's tensor, or Triton refuses it.
+    assert re.findall(r'output \[\s+\{\s+name: "(\w+)"', (FOLDER / name / "config.pbtxt").read_text()) == ["softmax"]
 
 
 @pytest.mark.parametrize("name", BUNDLES)

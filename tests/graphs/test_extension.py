@@ -2,6 +2,7 @@
 
 import sys
 
+import awkward as ak
 import numpy as np
 import pytest
 
@@ -43,6 +44,28 @@ def add():
     azimuth = Variable(name="azimuth", unit="rad", description="φ of a hit")
     variable_table.register(NodeVariable(azimuth, {"hits": lambda hits: np.arctan2(hits["y"], hits["x"])}))
     return layer
+
+
+def test_a_task_can_have_the_barrel_pixels_of_the_phase_1_detector(tables, monkeypatch, tmp_path):
+    """Where hits come as images, which hold no radius; hits of their own keep theirs."""
+    monkeypatch.delitem(sys.modules, "e2egraph.detector.phase1", raising=False)
+    deposits = rhtree_files.random_deposits(6, 1)
+    images = rhtree_files.write(tmp_path / "images.root", deposits, without=rhtree_files.VECTOR_PREFIXES)
+
+    def radii():
+        hits = open_source(images).read(0, 6, ["hits"]).hits
+        found = hits[hits.channel == int(Channel.BPIX1)]
+        return np.unique(np.round(np.hypot(ak.to_numpy(ak.flatten(found.x)), ak.to_numpy(ak.flatten(found.y))), 3))
+
+    usual = load_task("top").network_inputs
+    assert radii() == pytest.approx([4.4])
+    newer = load_task("top", ["extensions=[e2egraph.detector.phase1]"]).network_inputs
+    assert radii() == pytest.approx([2.9])
+    assert [known.radius for known in newer.channels][1:4] == [2.9, 6.8, 10.9]
+    assert newer.numbers == usual.numbers
+    for inputs, words in ((usual, "the pixel detector before 2017"), (newer, "the Phase-1 pixel detector")):
+        assert channel_table.pixel_detector({known.name: known.radius for known in inputs.channels}) == words
+    assert channel_table.pixel_detector({"BPIX1": 3.0}) is None and channel_table.pixel_detector({"TIB1": 3.0}) is None
 
 
 def relabelled(path, seed):

@@ -110,7 +110,7 @@ def test_heads_stand_side_by_side():
     mass = Head(name="mass", columns=("gen_mass", "gen_pt"), units=("GeV", "GeV"), offset=(200.0, 0.0))
     outputs = Outputs(heads=(class_outputs(("a", "b", "c")).heads[0], mass))
     assert outputs.size == 5 and outputs.slices == {"class": slice(0, 3), "mass": slice(3, 5)}
-    assert outputs.tensors == {"softmax": 3, "logits": 3, "prediction": 2}
+    assert outputs.tensors == {"scores": 3, "logits": 3, "prediction": 2}
     assert outputs.offset == (0, 0, 0, 200, 0) and outputs.scale == (1, 1, 1, 1, 1)
     assert mass.scaled and not outputs.heads[0].scaled
     with pytest.raises(ValueError, match="two heads would give tensors of one name"):
