@@ -43,9 +43,10 @@ def predict(
             raise click.UsageError("--variant: a run has none; export it with --fp16 or --int8 and give the bundle.")
         from e2egraph.evaluation.predictions import predict_run
 
-        jets = predict_run(model, data, output, split, share)
-        if jets is not None:
-            done(f"wrote scores of {jets} jets to {output}", next_command)
+        scores = predict_run(model, data, output, split, share)
+        if scores is not None:
+            unseen = _unseen(int((~scores.scored).sum()))
+            done(f"wrote scores of {len(scores)} jets{unseen} to {output}", next_command)
         return
     from e2egraph.inference.predict import predict_share
 
@@ -64,7 +65,13 @@ def predict(
     if summary is None:
         return
     cut = f", {summary.jets_cut} of them cut to the model's nodes" if summary.jets_cut else ""
+    cut += _unseen(summary.jets_without_nodes)
     done(f"wrote scores of {summary.jets} jets{cut} to {output} ({summary.jets_per_second:.0f} jets/s)", next_command)
+
+
+def _unseen(jets: int) -> str:
+    """What is said of jets without nodes."""
+    return f", {jets} of them without nodes (score −1, prediction NaN)" if jets else ""
 
 
 def _fair_threads() -> int:

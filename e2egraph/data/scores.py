@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.files import replacing
-from e2egraph.graphs.storage.columns import BEFORE, TARGET_PREFIX, arrow_schema, numpy_type
+from e2egraph.graphs.storage.columns import AFTER, BEFORE, TARGET_PREFIX, arrow_schema, numpy_type
 from e2egraph.tasks.outputs import Outputs
 
 # The columns that say which object a row is, in order; the outputs follow them, then the targets.
@@ -26,6 +26,12 @@ IDENTITY = tuple(BEFORE)
 
 # Probabilities of classes; quantities in physical units.
 SCORE_PREFIX, PREDICTED_PREFIX = "score_", "predicted_"
+
+# What an object gets of which the network has seen nothing, as it has no nodes: no class is probable.
+NO_SCORE, NO_PREDICTION = -1.0, float("nan")
+
+# Column of the nodes of each object that the network has seen.
+NODES = "n_nodes"
 
 ABOUT_KEY = b"e2egraph.scores"
 
@@ -44,10 +50,15 @@ def target_columns(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(TARGET_PREFIX + name for name in names)
 
 
+def without_nodes(columns: Sequence[str]) -> NDArray[np.float32]:
+    """What an object without nodes gets in each of ``columns`` (``output_columns``), [C]."""
+    return np.array([NO_SCORE if name.startswith(SCORE_PREFIX) else NO_PREDICTION for name in columns], np.float32)
+
+
 @dataclass(frozen=True)
 class Scores:
-    """``jets``: identity or target column → [J]; ``values`` [J, C] float32 in the order of ``columns``, as the file
-    names them."""
+    """``jets``: identity or target column, or ``NODES`` → [J]; ``values`` [J, C] float32 in the order of ``columns``,
+    as the file names them."""
 
     jets: dict[str, NDArray]
     values: NDArray[np.float32]
@@ -56,6 +67,15 @@ class Scores:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def take(self, keep: NDArray) -> Scores:
+        """The objects at ``keep`` (mask [J] or indices)."""
+        return replace(self, jets={name: column[keep] for name, column in self.jets.items()}, values=self.values[keep])
+
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        """Which objects the network has seen anything of, [J]; the others have ``without_nodes``."""
+        return self.jets[NODES] > 0 if NODES in self.jets else np.ones(len(self), bool)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -93,13 +113,15 @@ def write_scores(
     """Write scores next to ``path`` and rename: whole or not at all.
 
     ``jets`` holds at least the columns of ``IDENTITY``, each [J]; ``target_NAME`` is written for each
-    ``predicted_NAME`` where it is there. ``values`` [J, C]: of ``columns`` (``output_columns``). ``about`` (JSON) goes
-    into the file's footer. Raises InputError when a value is not finite, ValueError when shapes disagree.
+    ``predicted_NAME`` where it is there, and so is ``NODES``. ``values`` [J, C]: of ``columns`` (``output_columns``).
+    ``about`` (JSON) goes into the file's footer. Raises InputError when a value of an object with nodes is not finite,
+    ValueError when shapes disagree.
     """
     values = np.asarray(values)
     if values.ndim != 2 or values.shape[1] != len(columns):
         raise ValueError(f"values of shape {values.shape} for {len(columns)} columns")
-    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    seen = np.asarray(jets[NODES]) > 0 if NODES in jets else np.True_
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=1) & seen)
     if len(bad):
         run, lumi, event = (int(jets[name][bad[0]]) for name in ("run", "lumi", "event"))
         raise InputError(
@@ -107,8 +129,9 @@ def write_scores(
             f"run {run}, lumi {lumi}, event {event}); check these jets and the model, then predict again."
         )
     targets = [name for name in target_columns(_without(PREDICTED_PREFIX, columns)) if name in jets]
-    schema = arrow_schema({**BEFORE, **dict.fromkeys((*columns, *targets), "float32")}, {})
-    written = [np.asarray(jets[name]).astype(numpy_type(name)) for name in IDENTITY]
+    identity = {**BEFORE, **({NODES: AFTER[NODES]} if NODES in jets else {})}
+    schema = arrow_schema({**identity, **dict.fromkeys((*columns, *targets), "float32")}, {})
+    written = [np.asarray(jets[name]).astype(numpy_type(name)) for name in identity]
     written += [np.ascontiguousarray(column, np.float32) for column in (*values.T, *(jets[name] for name in targets))]
     footer = {ABOUT_KEY: json.dumps(dict(about or {}), sort_keys=True).encode()}
     arrays = [pa.array(column, field.type) for column, field in zip(written, schema, strict=True)]
@@ -136,7 +159,8 @@ def read_scores(path: Path) -> Scores:
         absent = ", ".join(missing) or f"{SCORE_PREFIX}CLASS or {PREDICTED_PREFIX}TARGET"
         raise InputError(f"{path}: not a scores file (no column {absent}); give a file made by evaluate or predict.")
     targets = [name for name in table.column_names if name.startswith(TARGET_PREFIX)]
-    jets = {name: table[name].to_numpy().astype(numpy_type(name)) for name in IDENTITY}
+    names = (*IDENTITY, *(name for name in (NODES,) if name in table.column_names))
+    jets = {name: table[name].to_numpy().astype(numpy_type(name)) for name in names}
     jets |= {name: table[name].to_numpy() for name in targets}
     values = np.stack([table[name].to_numpy() for name in columns], axis=1).astype(np.float32)
     about = json.loads((table.schema.metadata or {}).get(ABOUT_KEY, b"{}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,9 @@ def evaluate(
     own folder, unless another is given. ``analysis``: a counting experiment whose expected significance to add
     (``significance.analysis``). InputError: not a run, data set missing, damaged or of other classes, an empty split,
     signal or background missing from it, scores that are not finite, an output folder with other content; with an
-    analysis also as ``significance.evaluation``.
+    analysis also as ``significance.evaluation``. Jets without nodes stand in ``scores.parquet`` as
+    ``scores.without_nodes`` and are counted; no figure is of them. An analysis expects them too, with the lowest score
+    of all.
     """
     summary = evaluate_share(run, data, output, split=split, plots=plots, report=report, analysis=analysis)
     assert summary is not None
@@ -96,8 +98,12 @@ def evaluate_share(
     scores = predict_all(network, info, table, target / SCORES_NAME, split, share)
     if scores is None:
         return None
-    numbers = table.jets_of(split)
-    found = judge.measure(scores, {name: table.columns[name][numbers] for name in judge.quantities})
+    judged = scores.take(scores.scored)
+    if len(judged) == 0:
+        raise InputError(f"{folder}: no jet of split '{split}' has a node that {run} reads; give another data set.")
+    numbers = table.jets_of(split)[scores.scored]
+    found = judge.measure(judged, {name: table.columns[name][numbers] for name in judge.quantities})
+    found = _counted(found, len(scores) - len(judged))
     expected = None if planned is None else planned_significance(planned, scores)
     parameters = parameter_count(network)
 
@@ -114,13 +120,13 @@ def evaluate_share(
     if plots:
         from e2egraph.plots.style import label_of
 
-        judge.plots(found, scores, info.model.name, target, label_of(scores.jets["run"]))
+        judge.plots(found, judged, info.model.name, target, label_of(scores.jets["run"]))
     content = _report(found, info, table, split, parameters)
     if plots and report:
         from e2egraph.evaluation.pages.evaluation_page import write_evaluation_report
 
         expectation = None if planned is None or expected is None else (expected, planned.analysis)
-        write_evaluation_report(target, content, network, info, table, numbers, scores, expectation)
+        write_evaluation_report(target, content, network, info, table, numbers, judged, expectation)
     write_json(target / METRICS_NAME, content)
     return EvaluationSummary(
         output=target,
@@ -133,6 +139,15 @@ def evaluate_share(
         limits=found.limits,
         significance=expected,
     )
+
+
+def _counted(found: Measured, unseen: int) -> Measured:
+    """The same with the number of jets that have no nodes, and a word on them where there are any."""
+    limits = found.limits
+    if unseen:
+        limits = (*limits, f"{unseen} jets have no nodes: they have no score, and no figure is of them")
+    content = {**found.content, "limits": list(limits), "jets_without_nodes": unseen}
+    return replace(found, content=content, limits=limits)
 
 
 def check_same_objective(folder: Path, table: JetTable, info: RunInfo) -> None:

@@ -15,7 +15,15 @@ from e2egraph.config import as_dict
 from e2egraph.data.loader import evaluation_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.parts import scores_of_all
-from e2egraph.data.scores import IDENTITY, Scores, output_columns, target_columns, write_scores
+from e2egraph.data.scores import (
+    IDENTITY,
+    NODES,
+    Scores,
+    output_columns,
+    target_columns,
+    without_nodes,
+    write_scores,
+)
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
@@ -36,10 +44,12 @@ def predict(
     options: DataOptions,
     split: str | None,
     share: Share = ALONE,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Numbers [J] of a split's jets (all for None) in data set order, and what the network gives for them [J, C].
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+    """Numbers [J] of a split's jets (all for None) in data set order, what the network gives for them [J, C], and how
+    many nodes each has [J].
 
-    Probabilities for heads of classes, physical units for others. ``share``: an unbroken stretch of the split, perhaps
+    Probabilities for heads of classes, physical units for others, and ``scores.without_nodes`` for jets without nodes,
+    whatever the network makes of nothing. ``share``: an unbroken stretch of the split, perhaps
     without a jet. Nothing is read back from the device before the end. InputError when the split is empty or a shard
     damaged.
     """
@@ -47,13 +57,16 @@ def predict(
     network = network.to(device).eval()
     learning = make_learning(objective)
     numbers, scores = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, objective.outputs.size, device=device)]
+    n_nodes = [torch.empty(0, dtype=torch.int64)]
     with torch.inference_mode():
         for batch in evaluation_loader(table, options, split, pin=device.type == "cuda", share=share):
             numbers.append(batch.number)
+            n_nodes.append(batch.mask.sum(1))
             scores.append(learning.activate(network(*batch.to(device, non_blocking=True).inputs)))
-    all_numbers, all_scores = torch.cat(numbers).numpy(), torch.cat(scores).cpu().numpy()
+    all_numbers, counts, all_scores = (torch.cat(parts).cpu().numpy() for parts in (numbers, n_nodes, scores))
+    all_scores[counts == 0] = without_nodes(output_columns(objective.outputs))
     order = np.argsort(all_numbers)
-    return all_numbers[order], all_scores[order]
+    return all_numbers[order], all_scores[order], counts[order]
 
 
 def predict_all(
@@ -74,7 +87,7 @@ def predict_all(
 
     def score() -> Scores:
         try:
-            numbers, values = predict(network, info.objective, table, info.recipe.data, split, share)
+            numbers, values, n_nodes = predict(network, info.objective, table, info.recipe.data, split, share)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -85,13 +98,13 @@ def predict_all(
             ) from error
         targets = [name for name in target_columns(info.objective.target_names) if name in table.columns]
         jets = {name: table.columns[name][numbers] for name in (*IDENTITY, *targets)}
-        return Scores(jets, values, output_columns(info.outputs), {})
+        return Scores(jets | {NODES: n_nodes}, values, output_columns(info.outputs), {})
 
     return scores_of_all(output, key, share, score)
 
 
-def predict_run(run: Path, data: Path, output: Path, split: str | None = None, share: Share = ALONE) -> int | None:
-    """Score a data set, or one split of it, with a run's best weights into ``scores.parquet`` form; number of jets.
+def predict_run(run: Path, data: Path, output: Path, split: str | None = None, share: Share = ALONE) -> Scores | None:
+    """Score a data set, or one split of it, with a run's best weights into ``scores.parquet`` form.
 
     Of several processes the one that finishes last writes the file, the others return None. InputError: not a run,
     data set missing, damaged or one that the network cannot read (``check_readable``), an empty split.
@@ -106,7 +119,7 @@ def predict_run(run: Path, data: Path, output: Path, split: str | None = None, s
         return None
     about = {"model": info.model.name, "run": run.resolve().name, "data_sha256": table.manifest.digest, "split": split}
     write_scores(output, scores.jets, scores.values, scores.columns, about)
-    return len(scores)
+    return scores
 
 
 def check_readable(info: RunInfo, folder: Path, manifest: Manifest) -> None:

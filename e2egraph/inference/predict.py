@@ -15,7 +15,7 @@ from e2egraph import __version__
 from e2egraph.config import as_dict
 from e2egraph.data.padding import node_columns, pad
 from e2egraph.data.parts import scores_of_all
-from e2egraph.data.scores import IDENTITY, Scores, output_columns, target_columns, write_scores
+from e2egraph.data.scores import IDENTITY, NODES, Scores, output_columns, target_columns, write_scores
 from e2egraph.data.share import ALONE, Share
 from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.storage.columns import SPLITS, numpy_type
@@ -32,7 +32,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class PredictSummary:
-    """``jets`` scored into ``output``; ``jets_cut`` of them had more nodes than the model reads.
+    """``jets`` scored into ``output``; ``jets_cut`` of them had more nodes than the model reads, ``jets_without_nodes``
+    had none and got no score (``scores.without_nodes``).
 
     ``seconds``: time of selecting nodes, padding and ONNX Runtime, without reading and writing files; of several
     processes the longest.
@@ -42,6 +43,7 @@ class PredictSummary:
     jets: int
     jets_cut: int
     seconds: float
+    jets_without_nodes: int = 0
 
     @property
     def jets_per_second(self) -> float:
@@ -127,7 +129,7 @@ def predict_share(
     write_scores(output, scores.jets, scores.values, scores.columns, about)
     parts = scores.about["parts"]
     cut, seconds = sum(part["jets_cut"] for part in parts), max(part["seconds"] for part in parts)
-    return PredictSummary(output, len(scores), cut, seconds)
+    return PredictSummary(output, len(scores), cut, seconds, int((~scores.scored).sum()))
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,7 @@ def _scores(reader: _Reader, share: Share, split: str | None, batch_size: int, p
     columns = output_columns(reader.bundle.metadata.outputs)
     jets = {name: [np.empty(0, numpy_type(name))] for name in IDENTITY}
     jets |= {name: [np.empty(0, np.float32)] for name in reader.targets}
+    n_nodes = [np.empty(0, np.int64)]
     values = [np.empty((0, len(columns)), np.float32)]
     cut, seconds, done = 0, 0.0, 0
     for clouds in _stretch(reader, first, last):
@@ -186,13 +189,14 @@ def _scores(reader: _Reader, share: Share, split: str | None, batch_size: int, p
         start = time.perf_counter()
         clouds = reader.select(clouds)
         values.append(_values(reader, clouds, batch_size))
+        n_nodes.append(np.minimum(clouds.counts, reader.bundle.cap))
         seconds += time.perf_counter() - start
         cut += int((clouds.jets["nodes_cut"] > 0).sum())
         for name in jets:
             jets[name].append(clouds.jets[name])
         if progress is not None:
             progress(done, last - first)
-    whole = {name: np.concatenate(parts) for name, parts in jets.items()}
+    whole = {name: np.concatenate(parts) for name, parts in jets.items()} | {NODES: np.concatenate(n_nodes)}
     return Scores(whole, np.concatenate(values), columns, {"jets_cut": cut, "seconds": seconds})
 
 

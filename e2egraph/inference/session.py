@@ -13,8 +13,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from e2egraph.data.padding import DenseArrays
+from e2egraph.data.scores import NO_PREDICTION, NO_SCORE
 from e2egraph.errors import InputError, UsageError
-from e2egraph.export.bundle import MODEL_FILE, VARIANTS, Metadata, first_tensors, read_metadata
+from e2egraph.export.bundle import MODEL_FILE, VARIANTS, Metadata, class_head, first_tensors, read_metadata
 from e2egraph.export.one_thread import ORT_FATAL
 from e2egraph.export.preprocess import read_cap
 from e2egraph.graphs.making.nodeselection import select_nodes
@@ -95,15 +96,19 @@ class Bundle:
         return inputs | ({"jet": np.ascontiguousarray(jets.jet[:, :, None])} if self.metadata.uses_jet else {})
 
     def probabilities(self, jets: DenseArrays) -> Float32s:
-        """Class probabilities [B, C] of padded jets (B may be 0); ValueError where there are none."""
-        return self._one("softmax", jets)
+        """Class probabilities [B, C] of padded jets (B may be 0), −1 for one without nodes; ValueError where there are
+        none."""
+        head = class_head(self.metadata.outputs)
+        return self._one("scores" if head is None else head.tensor, jets)
 
     def logits(self, jets: DenseArrays) -> Float32s:
-        """Scores before softmax [B, C] of padded jets (B may be 0); ValueError where there are none."""
+        """Scores before softmax [B, C] of padded jets (B may be 0), NaN for one without nodes; ValueError where there
+        are none."""
         return self._one("logits", jets)
 
     def predictions(self, jets: DenseArrays) -> Float32s:
-        """Predicted quantities [B, T] of padded jets (B may be 0), with units; ValueError where there are none."""
+        """Predicted quantities [B, T] of padded jets (B may be 0), with units, NaN for one without nodes; ValueError
+        where there are none."""
         return self._one("prediction", jets)
 
     def values(self, jets: DenseArrays) -> Float32s:
@@ -112,7 +117,10 @@ class Bundle:
         return np.concatenate(list(found.values()), axis=1)
 
     def outputs(self, jets: DenseArrays, tensors: Sequence[str] | None = None) -> dict[str, Float32s]:
-        """Tensor → [B, columns] of padded jets (B may be 0): all of the model's outputs, or those named."""
+        """Tensor → [B, columns] of padded jets (B may be 0): all of the model's outputs, or those named.
+
+        A jet without nodes has probability −1 and NaN for all else.
+        """
         columns = self.metadata.outputs.tensors
         names = list(columns if tensors is None else tensors)
         if len(jets) == 0:
@@ -124,7 +132,11 @@ class Bundle:
             raise InputError(
                 f"{self.folder}: ONNX Runtime fails on {shape} ({_line(error)}); lower the batch size."
             ) from error
-        return dict(zip(names, results, strict=True))
+        found = dict(zip(names, results, strict=True))
+        head, empty = class_head(self.metadata.outputs), ~jets.mask.any(axis=1)
+        for name, values in found.items():
+            values[empty] = NO_SCORE if head is not None and name == head.tensor else NO_PREDICTION
+        return found
 
     def _one(self, name: str, jets: DenseArrays) -> Float32s:
         if name not in self.metadata.outputs.tensors:

@@ -18,7 +18,7 @@ def test_scores_come_back_as_written_in_the_documented_columns(tmp_path, jets):
     columns = ["score_a", "score_b", "score_c"]
     path = write_scores(tmp_path / "new" / "scores.parquet", jets, probabilities, columns, {"model": "m"})
     table = pq.read_table(path)
-    assert table.column_names == [*IDENTITY, *columns]
+    assert table.column_names == [*IDENTITY, "n_nodes", *columns]
     assert {str(table.schema.field(f"score_{name}").type) for name in "abc"} == {"float"}
     scores = read_scores(path)
     np.testing.assert_array_equal(scores.probabilities, probabilities)
@@ -37,7 +37,7 @@ def test_quantities_come_back_with_their_targets_next_to_the_probabilities_of_cl
     jets["target_gen_mass"][2] = np.nan  # not every class has every quantity
     path = write_scores(tmp_path / "scores.parquet", jets, values, columns)
     assert pq.read_table(path).column_names == [
-        *(*IDENTITY, "score_qcd", "score_top", "predicted_gen_mass", "predicted_gen_eta"),
+        *(*IDENTITY, "n_nodes", "score_qcd", "score_top", "predicted_gen_mass", "predicted_gen_eta"),
         "target_gen_mass",
     ]
     scores = read_scores(path)

@@ -7,12 +7,13 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from e2egraph.data.padding import pad
-from e2egraph.data.scores import read_scores
+from e2egraph.data.scores import read_scores, write_scores
 from e2egraph.data.share import Share
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation import evaluate as module
 from e2egraph.evaluation.compare.comparison import compare, markdown_table
+from e2egraph.evaluation.compare.joined import aligned
 from e2egraph.evaluation.evaluate import evaluate, evaluate_share
 from e2egraph.graphs.storage.pointclouds import concatenate
 from e2egraph.graphs.storage.shards import open_shard, read_row_groups
@@ -52,7 +53,10 @@ def test_an_evaluation_writes_metrics_scores_and_plots_into_the_run(run, data):
     assert report["auc_error"] > 0
     assert 0 <= report["signal_efficiency_at_1pct_mistag"] <= 1
     assert report["signal_efficiency_at_1pct_mistag_error"] >= 0
-    assert report["jets"] == len(read_table(data).jets_of("test"))
+    table = read_table(data)
+    n_nodes = table.columns["n_nodes"][table.jets_of("test")]
+    assert report["jets"] == (n_nodes > 0).sum()
+    assert report["jets_without_nodes"] == (n_nodes == 0).sum() > 0
     assert report["parameters"] == sum(p.numel() for p in load_run(run)[0].parameters())
     assert report["data_set"]["digest"] == read_table(data).manifest.digest
     assert (report["model"], report["split"], report["run"]) == ("tiny", "test", "tiny")
@@ -74,10 +78,35 @@ def test_the_scores_are_the_networks_for_each_jet_in_data_set_order(run, data):
     with torch.no_grad():
         inputs = [torch.from_numpy(x) for x in (dense.points, dense.features, dense.mask, dense.jet)]
         expected = load_run(run)[0](*inputs).softmax(1).numpy()
+    seen = clouds.counts > 0
+    assert 0 < (~seen).sum() < len(seen)
+    expected[~seen] = -1.0
     np.testing.assert_allclose(scores.probabilities, expected, atol=1e-5)
     assert scores.classes == ("qcd", "top")
     auc = json.loads((run / "metrics.json").read_text())["auc"]
-    assert auc == pytest.approx(roc_auc_score(scores.jets["label"], scores.probabilities[:, 1]))
+    assert auc == pytest.approx(roc_auc_score(scores.jets["label"][seen], scores.probabilities[seen, 1]))
+
+
+def test_jets_without_nodes_are_counted_and_no_figure_is_of_them(run, tmp_path):
+    """Scores of -1 would pull the calibration below 0, and whatever the network makes of nothing is no score."""
+    summary = evaluate(run)
+    scores = read_scores(run / "scores.parquet")
+    unseen = int((~scores.scored).sum())
+    assert unseen > 0 and (scores.probabilities[~scores.scored] == -1).all()
+    assert f"{unseen} jets have no nodes: they have no score, and no figure is of them" in summary.limits
+    assert summary.metrics["jets"] + unseen == len(scores) == summary.jets
+    assert sum(one["jets"] for one in summary.metrics["bins"]["jet_pt"]) == len(scores) - unseen
+    # Of two runs the jets are compared that both have seen, here those of one of them less the first ten.
+    blind = shutil.copytree(run, tmp_path / "blind")
+    n_nodes = scores.jets["n_nodes"].copy()
+    n_nodes[:10] = 0
+    values = np.where((n_nodes > 0)[:, None], scores.values, np.float32(-1))
+    about = scores.about
+    write_scores(blind / "scores.parquet", {**scores.jets, "n_nodes": n_nodes}, values, scores.columns, about)
+    one, other = aligned([read_scores(run / "scores.parquet"), read_scores(blind / "scores.parquet")], ["a", "b"])
+    assert len(one) == len(other) == (n_nodes > 0).sum() < len(scores) - unseen
+    np.testing.assert_array_equal(one.values, other.values)
+    assert (one.probabilities >= 0).all()
 
 
 def test_of_several_processes_the_last_writes_the_evaluation_of_all_jets_into_a_folder_of_its_own(run, tmp_path):
@@ -93,7 +122,8 @@ def test_of_several_processes_the_last_writes_the_evaluation_of_all_jets_into_a_
 def test_another_split_data_set_and_output_can_be_given(run, tmp_path):
     other = write_toy_dataset(tmp_path / "other", 100, seed=9, nodes=(0, 30))
     summary = evaluate(run, other, tmp_path / "out", split="train", plots=False)
-    assert summary.metrics["jets"] == summary.jets == len(read_table(other).jets_of("train"))
+    assert summary.jets == len(read_table(other).jets_of("train"))
+    assert summary.metrics["jets"] + summary.metrics["jets_without_nodes"] == summary.jets
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"metrics.json", "scores.parquet"}
     evaluate(run, other, tmp_path / "out", split="test", plots=False)
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["split"] == "test"

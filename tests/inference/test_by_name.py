@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from e2egraph.cli import main
 from e2egraph.data.padding import pad
 from e2egraph.data.scores import IDENTITY, read_scores
 from e2egraph.graphs.making.nodeselection import select_nodes
@@ -48,7 +49,7 @@ def test_scores_hold_what_every_head_gives_with_the_targets(
     classes = [] if objective == "regression" else ["score_qcd", "score_top"]
     columns = [*classes, *(f"predicted_{name}" for name in targets)]
     table = pq.read_table(output)
-    assert table.column_names == [*IDENTITY, *columns, *(f"target_{name}" for name in targets)]
+    assert table.column_names == [*IDENTITY, "n_nodes", *columns, *(f"target_{name}" for name in targets)]
     clouds = all_jets(folder)
     jets = pad(clouds, inputs)
     with torch.no_grad():
@@ -159,10 +160,29 @@ def test_nodes_are_those_of_the_task_and_of_these_what_the_run_selected(
     jets = pad(selected, REDUCED)
     with torch.no_grad():
         expected = model(*map(torch.from_numpy, (jets.points, jets.features, jets.mask, jets.jet))).softmax(1)
+    expected[~jets.mask.any(1)] = -1.0
     np.testing.assert_allclose(read_scores(tmp_path / "s.parquet").probabilities, expected.numpy(), atol=1e-5)
     tracks = select_nodes(clouds, NodeSelection(channels=["TRACK"]), numbers).counts > 3
     beyond = select_nodes(task, replace(own, cap=None), numbers).counts > 12
     assert summary.jets_cut == (tracks | beyond).sum() > 0
+
+
+def test_objects_without_nodes_have_score_minus_one_and_no_prediction_and_are_counted(
+    data_of: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nearest = NodeSelection(channels=["TRACK"], radius=0.2)
+    bundle, _ = bundle_of(tmp_path / "bundle", "joint", REDUCED, node_selection=nearest)
+    output = tmp_path / "s.parquet"
+    assert main(["predict", str(bundle), "--data", str(data_of("joint")), "--output", str(output)]) == 0
+    scores = read_scores(output)
+    selected = select_nodes(all_jets(data_of("joint")), nearest, REDUCED.numbers)
+    assert scores.scored.tolist() == (selected.counts > 0).tolist()
+    empty = ~scores.scored
+    assert 0 < empty.sum() < 60
+    assert (scores.probabilities[empty] == -1).all() and np.isnan(scores.predictions[empty]).all()
+    assert (scores.probabilities[~empty] >= 0).all() and np.isfinite(scores.predictions[~empty]).all()
+    said = f"60 jets, {empty.sum()} of them without nodes (score −1, prediction NaN)"
+    assert said in " ".join(capsys.readouterr().out.split())
 
 
 def test_latency_is_measured_for_any_heads(bundles: Callable) -> None:

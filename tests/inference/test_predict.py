@@ -56,12 +56,15 @@ def test_every_jet_is_scored_once_in_data_set_order_as_torch_scores_it(trained, 
     assert summary.jets == len(clouds) == 130
     assert summary.jets_cut == 0
     table = pq.read_table(tmp_path / "scores.parquet")
-    assert table.column_names == [*IDENTITY, "score_qcd", "score_top"]
-    for name in IDENTITY:
+    assert table.column_names == [*IDENTITY, "n_nodes", "score_qcd", "score_top"]
+    for name in (*IDENTITY, "n_nodes"):
         assert table[name].to_pylist() == clouds.jets[name].tolist()
     jets = pad(clouds, INPUTS)
     with torch.no_grad():
         expected = model(*map(torch.from_numpy, (jets.points, jets.features, jets.mask, jets.jet))).softmax(1)
+    # Not what the network makes of nothing.
+    expected[clouds.counts == 0] = -1.0
+    assert summary.jets_without_nodes == (clouds.counts == 0).sum() > 0
     scores = np.stack([table["score_qcd"].to_numpy(), table["score_top"].to_numpy()], axis=1)
     np.testing.assert_allclose(scores, expected.numpy(), atol=1e-5)
 
@@ -115,7 +118,12 @@ def test_a_bundle_reads_the_nodes_that_its_selection_names(tmp_path: Path) -> No
     with torch.no_grad():
         arrays = (jets.points, jets.features, jets.mask, jets.jet)
         expected = model(*map(torch.from_numpy, arrays)).softmax(1)
-    np.testing.assert_allclose(read_scores(tmp_path / "scores.parquet").probabilities, expected.numpy(), atol=1e-5)
+    expected[~jets.mask.any(1)] = -1.0
+    scores = read_scores(tmp_path / "scores.parquet")
+    np.testing.assert_allclose(scores.probabilities, expected.numpy(), atol=1e-5)
+    np.testing.assert_array_equal(scores.jets["n_nodes"], jets.mask.sum(1))
+    np.testing.assert_array_equal(scores.scored, jets.mask.any(1))
+    assert summary.jets_without_nodes == (~scores.scored).sum() > (clouds.counts == 0).sum()
 
 
 def test_progress_ends_at_all_jets(trained, data: Path, tmp_path: Path) -> None:

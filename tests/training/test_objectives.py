@@ -93,7 +93,7 @@ def test_a_regression_begins_with_predictions_near_the_offset(folder, model, tmp
 
 def test_predictions_are_in_the_unit_of_the_target_and_stand_next_to_it(folder, tmp_path):
     data, run = folder / "regression-data", folder / "regression"
-    assert predict_run(run, data, tmp_path / "scores.parquet", "validation") > 0
+    assert len(predict_run(run, data, tmp_path / "scores.parquet", "validation")) > 0
     scores = read_scores(tmp_path / "scores.parquet")
     assert scores.columns == ("predicted_gen_mass", "predicted_gen_pt")
     assert (scores.targets, scores.classes) == (("gen_mass", "gen_pt"), ())
@@ -105,7 +105,7 @@ def test_predictions_are_in_the_unit_of_the_target_and_stand_next_to_it(folder, 
 
 def test_a_quantity_is_predicted_for_a_data_set_that_does_not_have_it(folder, tmp_path):
     data = write_toy_dataset(tmp_path / "data", 40, nodes=(0, 5), classes=("z", "w"), signal="w")
-    assert predict_run(folder / "regression", data, tmp_path / "scores.parquet") == 40
+    assert len(predict_run(folder / "regression", data, tmp_path / "scores.parquet")) == 40
     scores = read_scores(tmp_path / "scores.parquet")
     assert scores.predictions.shape == (40, 2)
     assert not [name for name in scores.jets if name.startswith("target_")]

@@ -99,7 +99,7 @@ def test_the_kept_weights_give_the_validation_auc_they_were_kept_for(finished, d
     output, summary = finished
     table = read_table(data)
     network, info = load_run(output)
-    numbers, scores = predict(network, info.objective, table, DataOptions(), "validation")
+    numbers, scores, _ = predict(network, info.objective, table, DataOptions(), "validation")
     assert roc_auc_score(table.columns["label"][numbers] == 1, scores[:, 1]) == pytest.approx(summary.validation["auc"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,8 @@ def join(scores: Sequence[Scores], names: Sequence[str], signal: str) -> JoinedS
 
 
 def aligned(scores: Sequence[Scores], names: Sequence[str]) -> list[Scores]:
-    """Every one of ``scores`` with its objects in the order of the first; ``names`` say whose they are.
+    """Every one of ``scores`` with its objects in the order of the first, those alone that all networks have seen
+    nodes of; ``names`` say whose they are.
 
     InputError: other classes or quantities, other jets (with their number), a jet twice in files of different order, a
     jet with another label, weight or target.
@@ -78,9 +79,11 @@ def aligned(scores: Sequence[Scores], names: Sequence[str]) -> list[Scores]:
                     f"{name}: {other} of {len(first)} jets have another {quantity} than in {names[0]}; evaluate both "
                     "on one data set."
                 )
-        jets = {column: values[order] for column, values in own.jets.items()}
-        result.append(replace(own, jets=jets, values=own.values[order]))
-    return result
+        result.append(own.take(order))
+    scored = np.logical_and.reduce([own.scored for own in result])
+    if not scored.any():
+        raise InputError(f"{', '.join(names)}: no jet has nodes for all of them; compare runs of common inputs.")
+    return result if scored.all() else [own.take(scored) for own in result]
 
 
 def equal_as_none(weight: NDArray) -> NDArray[np.float64] | None:
