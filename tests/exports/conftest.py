@@ -85,6 +85,8 @@ def about(name: str, task: TaskConfig, selection: NodeSelection | None = None) -
         configuration=as_dict(task),
         node_selection=selection or NodeSelection(),
         cap=task.inputs.cap,
+        track_direction="ecal_momentum",
+        seed_depth=1,
     )
 
 

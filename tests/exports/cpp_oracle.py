@@ -16,7 +16,7 @@ from tests.exports.cpp_events import JET, Collections, record, write_events
 from tests.exports.cpp_files import Inferred, assert_same_nodes, infer
 
 # Tensor of a model → what its columns begin with in the runner's CSV.
-PREFIXES = {"softmax": "score", "logits": "logit", "prediction": "predicted"}
+PREFIXES = {"scores": "score", "logits": "logit", "prediction": "predicted"}
 
 
 def python_jets(bundle: Bundle, events: list[Collections]) -> PointClouds:

@@ -47,7 +47,7 @@ def flipped(bundle: Path) -> None:
 
 
 def three_classes(content: dict[str, Any]) -> None:
-    content["tensors"]["outputs"] = {"softmax": ["batch", 3], "logits": ["batch", 3]}
+    content["tensors"]["outputs"] = {"scores": ["batch", 3], "logits": ["batch", 3]}
 
 
 def shorter_features(content: dict[str, Any]) -> None:

@@ -19,7 +19,8 @@ from e2egraph.detector.geometry import HCAL_COLUMNS, HCAL_ROWS, signed_tower_iet
 from e2egraph.inference.session import Bundle
 from e2egraph.simulation.jets import seed_towers
 from e2egraph.tasks.nodeselection import NodeSelection
-from tests.exports.conftest import variant
+from tests.export.bundles import CLASS_AND_MASS
+from tests.exports.conftest import bundle_for, made_up_task, variant
 from tests.exports.cpp_build import build_program, made_once
 from tests.exports.cpp_events import awkward_event, with_values, write_events
 from tests.exports.cpp_files import assert_same_nodes, infer
@@ -63,6 +64,30 @@ def test_more_nodes_than_the_cap_are_cut_and_counted(runner, jet_linear, tmp_pat
     assert clouds.counts.tolist() == [50] * len(SEEDS)
     found = infer(runner, jet_linear, tmp_path / "events.e2e", tmp_path)
     assert [int(row["nodes_cut"]) for row in found.rows.values()] == clouds.jets["nodes_cut"].tolist()
+
+
+def test_jets_without_nodes_have_score_minus_one_and_are_counted(runner, tmp_path):
+    """No hits of BPIX1 in the first event; the second has one of them. Python is the oracle for the others."""
+    bundle = bundle_for(made_up_task(CLASS_AND_MASS, channels=["BPIX1"]), tmp_path / "bundle")
+    full = awkward_event(np.random.default_rng(3), 200, SEEDS)
+    bare = with_values(full, "hits", channel=np.int32(5))
+    events = write_events(tmp_path / "events.e2e", [bare, full])
+    found = infer(runner, bundle, events, tmp_path, "--batch", "3")
+    without = [int(row["n_nodes"]) == 0 for row in found.rows.values()]
+    assert without[: len(SEEDS)] == [True] * len(SEEDS)
+    assert without.count(False) > 1
+    for row, empty in zip(found.rows.values(), without, strict=True):
+        assert row["cut"] == "none"
+        assert (row["score_qcd"], row["score_top"]) == ("-1", "-1") if empty else float(row["score_top"]) >= 0
+        assert [np.isnan(float(row[name])) for name in ("logit_top", "predicted_gen_mass")] == [empty] * 2
+    assert f"{without.count(False)} jets scored, 0 outside the bundle's jet selection" in found.errors
+    assert f", {without.count(True)} without nodes (score -1, prediction nan)\n" in found.errors
+    compare(runner, bundle, [bare, full], tmp_path)
+    words = [runner, bundle, events, "--format", "json"]
+    entries = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)["jets"]
+    for entry, empty in zip(entries, without, strict=True):
+        if empty:
+            assert (entry["probabilities"], entry["logits"], entry["predictions"]) == ([-1, -1], [None, None], [None])
 
 
 def test_batches_and_threads_change_no_score(runner, jet_linear, tmp_path):

@@ -49,9 +49,12 @@ std::vector<Scored> make_jets(const e2egraph::Tagger& tagger, const std::vector<
 
 void score(const e2egraph::Tagger& tagger, std::vector<Scored>& jets, const Options& options, Timing& timing) {
   std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < jets.size(); ++i)
-    if (jets[i].jet.cut == e2egraph::Cut::none)
+  for (std::size_t i = 0; i < jets.size(); ++i) {
+    if (jets[i].without_nodes())
+      jets[i].scores = e2egraph::scores_without_nodes(tagger.bundle().metadata.outputs);
+    else if (jets[i].jet.cut == e2egraph::Cut::none)
       order.push_back(i);
+  }
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return jets[a].jet.nodes.size() < jets[b].jet.nodes.size();
   });
@@ -89,7 +92,7 @@ void run(const Options& options) {
   if (csv)
     output.write(csv_head(parts));
   Timing timing;
-  std::size_t total = 0, cut = 0;
+  std::size_t total = 0, cut = 0, without_nodes = 0;
   const std::size_t wanted = batches_a_load * static_cast<std::size_t>(options.batch) *
                              static_cast<std::size_t>(options.threads);
   for (auto events = load(file, wanted); !events.empty(); events = load(file, wanted)) {
@@ -101,6 +104,7 @@ void run(const Options& options) {
       for (const Scored& jet : jets) {
         ++total;
         cut += jet.jet.cut != e2egraph::Cut::none;
+        without_nodes += jet.without_nodes();
         if (csv)
           output.write(csv_line(jet, parts));
         else
@@ -120,7 +124,10 @@ void run(const Options& options) {
   output.finish();
   if (nodes)
     nodes->finish();
-  std::cerr << total - cut << " jets scored, " << cut << " outside the bundle's jet selection\n" << timing.table();
+  std::cerr << total - cut - without_nodes << " jets scored, " << cut << " outside the bundle's jet selection";
+  if (without_nodes > 0)
+    std::cerr << ", " << without_nodes << " without nodes (score -1, prediction nan)";
+  std::cerr << "\n" << timing.table();
 }
 
 }  // namespace runner

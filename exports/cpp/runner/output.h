@@ -26,6 +26,9 @@ struct Scored {
   std::uint64_t event = 0;
   e2egraph::Jet jet;
   e2egraph::Scores scores;
+
+  // Passed the selection, but has nothing that the network could look at.
+  bool without_nodes() const { return jet.cut == e2egraph::Cut::none && jet.nodes.empty(); }
 };
 
 // Standard output, or a file. InputError: it cannot be written.

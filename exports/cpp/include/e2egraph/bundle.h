@@ -95,6 +95,11 @@ private:
       asked.push_back(tensor.first);
     if (preprocessing.outputs != asked)
       fail("its output_names are not those of metadata.json");
+    std::vector<std::string> labels;
+    for (const std::string& name : classes())
+      labels.push_back(product_label(name));
+    if (!preprocessing.labels.empty() && preprocessing.labels != labels)
+      fail("its flav_names are not the classes of metadata.json in its order");
     for (InputGroup& group : preprocessing.inputs)
       add(std::move(group));
     if (metadata.uses_jet)

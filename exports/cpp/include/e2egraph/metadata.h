@@ -14,6 +14,7 @@
 #include "e2egraph/inputs.h"
 #include "e2egraph/json.h"
 #include "e2egraph/outputs.h"
+#include "e2egraph/reading.h"
 #include "e2egraph/selection.h"
 
 namespace e2egraph {
@@ -35,6 +36,7 @@ struct Metadata {
   ModelFile model_file;
   // Forms with smaller weights (fp16, int8), by name.
   std::map<std::string, ModelFile> variants;
+  Reading reading;
   JetSelection jets;
   NodeDefinition nodes;
   // Of the nodes so made, those that the network is given.
@@ -157,6 +159,7 @@ inline Metadata read_metadata(const std::string& path) {
   result.inputs = detail::read_inputs(root.at("inputs"), result.uses_jet);
   result.outputs = detail::read_outputs(root.at("outputs"));
   detail::check_output_tensors(root.at("tensors").at("outputs"), result.outputs);
+  result.reading = detail::read_reading(info);
   result.model_file = {"model.onnx", root.at("model_sha256").string()};
   result.variants = detail::read_variants(root.at("variants"));
   result.nodes = detail::read_nodes(task.at("inputs"), result.inputs);

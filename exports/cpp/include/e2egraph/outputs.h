@@ -3,6 +3,7 @@
 #define E2EGRAPH_OUTPUTS_H
 
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,15 +13,29 @@
 
 namespace e2egraph {
 
+// The probability of each class, and the prediction, of a jet that has none.
+inline constexpr float no_score = -1.0F, no_prediction = std::numeric_limits<float>::quiet_NaN();
+
+// A name as CMSSW's products may have it: its letters and digits.
+inline std::string product_label(const std::string& name) {
+  std::string label;
+  for (const char c : name)
+    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
+      label += c;
+  return label;
+}
+
 // Columns that belong together: probabilities of classes, or quantities in physical units (empty for none).
 struct Head {
   std::string name;
   std::vector<std::string> columns, units;
   bool of_classes = false;
+  // The tensor of the model that holds what is asked for.
+  std::string tensor;
 
   // Tensors of the model that hold it, the one that is asked for first.
   std::vector<std::string> tensors() const {
-    return of_classes ? std::vector<std::string>{"softmax", "logits"} : std::vector<std::string>{"prediction"};
+    return of_classes ? std::vector<std::string>{tensor, "logits"} : std::vector<std::string>{tensor};
   }
 };
 
@@ -70,6 +85,8 @@ inline Head read_head(const JsonValue& json) {
   if (activation != "softmax" && activation != "none")
     json.at("activation").wrong("softmax or none");
   head.of_classes = activation == "softmax";
+  // Bundles that do not name it call it by its activation.
+  head.tensor = json.is_set("tensor") ? json.at("tensor").string() : head.of_classes ? "softmax" : "prediction";
   head.units = json.at("units").strings();
   if (head.units.empty())
     head.units.resize(head.columns.size());

@@ -72,10 +72,11 @@ inline InputGroup read_group(const std::string& name, const JsonValue& json) {
 
 }  // namespace detail
 
-// The inputs in the order of input_names, and the outputs that are asked for.
+// The inputs in the order of input_names, and the outputs that are asked for. `labels`: of the classes, in the order of
+// the first output (flav_names); empty where they are not listed.
 struct Preprocessing {
   std::vector<InputGroup> inputs;
-  std::vector<std::string> outputs;
+  std::vector<std::string> outputs, labels;
 };
 
 // InputError: unreadable, a key missing or of the wrong type.
@@ -84,6 +85,8 @@ inline Preprocessing read_preprocess(const std::string& path) {
   const JsonValue root = file.root();
   Preprocessing result;
   result.outputs = root.at("output_names").strings();
+  if (root.has("flav_names"))
+    result.labels = root.at("flav_names").strings();
   for (const std::string& name : root.at("input_names").strings())
     result.inputs.push_back(detail::read_group(name, root.at(name)));
   return result;

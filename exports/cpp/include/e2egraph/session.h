@@ -20,6 +20,7 @@
 #include "e2egraph/bundle.h"
 #include "e2egraph/error.h"
 #include "e2egraph/file.h"
+#include "e2egraph/outputs.h"
 #include "e2egraph/sha256.h"
 #include "e2egraph/tensors.h"
 
@@ -30,6 +31,18 @@ namespace e2egraph {
 struct Scores {
   std::vector<float> probabilities, logits, predictions;
 };
+
+// What a jet without nodes gets, of which the network has seen nothing.
+inline Scores scores_without_nodes(const Outputs& outputs) {
+  Scores scores;
+  if (const Head* head = outputs.classes()) {
+    scores.probabilities.assign(head->columns.size(), no_score);
+    scores.logits.assign(head->columns.size(), no_prediction);
+  }
+  if (const Head* head = outputs.quantities())
+    scores.predictions.assign(head->columns.size(), no_prediction);
+  return scores;
+}
 
 class Session {
 public:
@@ -129,7 +142,7 @@ private:
   }
 
   static std::vector<float>& part_of(Scores& scores, const std::string& tensor) {
-    return tensor == "softmax" ? scores.probabilities : tensor == "logits" ? scores.logits : scores.predictions;
+    return tensor == "logits" ? scores.logits : tensor == "prediction" ? scores.predictions : scores.probabilities;
   }
 
   std::vector<float> row(const Ort::Value& output, std::size_t jet, std::size_t jets, std::size_t columns) const {

@@ -2,7 +2,9 @@
 #ifndef E2EGRAPH_TAGGER_H
 #define E2EGRAPH_TAGGER_H
 
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "e2egraph/bundle.h"
@@ -28,15 +30,26 @@ public:
     return result;
   }
 
-  // Scores in the order of `jets`, all of which must have passed the selection (cut is none). One batch, padded to its
-  // longest jet: jets of similar length together cost least. May be called from several threads at once.
+  // Scores in the order of `jets`, all of which must have passed the selection (cut is none); for a jet without nodes
+  // scores_without_nodes. One batch, padded to its longest jet: jets of similar length together cost least. May be
+  // called from several threads at once.
   std::vector<Scores> scores(const std::vector<const Jet*>& jets) const {
-    if (jets.empty())
-      return {};
-    Tensors tensors = make_tensors(bundle_, jets);
-    return session_.run(tensors);
+    std::vector<Scores> result(jets.size(), scores_without_nodes(bundle_.metadata.outputs));
+    std::vector<const Jet*> with_nodes;
+    for (const Jet* jet : jets)
+      if (!jet->nodes.empty())
+        with_nodes.push_back(jet);
+    if (with_nodes.empty())
+      return result;
+    Tensors tensors = make_tensors(bundle_, with_nodes);
+    std::vector<Scores> found = session_.run(tensors);
+    for (std::size_t i = 0, next = 0; i < jets.size(); ++i)
+      if (!jets[i]->nodes.empty())
+        result[i] = std::move(found[next++]);
+    return result;
   }
 
+  // Scores of tensors that hold jets with nodes alone.
   std::vector<Scores> run(Tensors& tensors) const { return session_.run(tensors); }
 
 private:

@@ -23,6 +23,24 @@ struct Tensors {
   std::vector<std::vector<std::int64_t>> shapes;
 };
 
+// Every entry that a jet has of one row of an input, raw: of its nodes, or the one of the jet itself.
+inline std::vector<float> raw_values(const NodeVariable& row, const Jet& jet) {
+  std::vector<float> values;
+  values.reserve(jet.nodes.size());
+  for (std::size_t i = 0; i < jet.nodes.size(); ++i) {
+    const Node& node = jet.nodes[i];
+    if (row.kind == NodeVariable::Kind::member)
+      values.push_back(node.*row.member);
+    else if (row.kind == NodeVariable::Kind::extra)
+      values.push_back(jet.extra[row.extra * jet.nodes.size() + i]);
+    else
+      values.push_back(row.kind == NodeVariable::Kind::one || node.channel == row.channel ? 1.0F : 0.0F);
+  }
+  return values;
+}
+
+inline std::vector<float> raw_values(float JetAxis::*quantity, const Jet& jet) { return {jet.axis.*quantity}; }
+
 namespace detail {
 
 // One row: the value of each of `taken` entries, scaled, then `pad` to the length.

@@ -2,6 +2,7 @@
 #ifndef E2EGraph_Tagger_EventReader_h
 #define E2EGraph_Tagger_EventReader_h
 
+#include <cstddef>
 #include <map>
 #include <utility>
 #include <vector>
@@ -31,21 +32,26 @@
 #include "MagneticField/Engine/interface/MagneticField.h"
 #include "MagneticField/Records/interface/IdealMagneticFieldRecord.h"
 #include "e2egraph/events.h"
+#include "e2egraph/metadata.h"
+#include "e2egraph/reading.h"
 #include "e2egraph/seed.h"
 #include "e2egraph/selection.h"
 
 namespace e2egraph::cmssw {
 
-// What is in an event, without its jets; and the towers that a jet's seed is sought among.
+// What is in an event, without its jets; and the towers that a jet's seed is sought among. not_finite: deposits that
+// held NaN or infinite values and were left out, or whose time alone did and was set to 0.
 struct Deposits {
   Event event;
   TowerImage seed_towers;
+  std::size_t not_finite = 0;
 };
 
-// Consumes the collections that the channels of `nodes` need, and the HBHE hits, which seeds need in any case.
+// Consumes the collections that the channels of the bundle need, and the HBHE hits, which seeds need in any case.
 class EventReader {
 public:
-  EventReader(const edm::ParameterSet& config, const NodeDefinition& nodes, edm::ConsumesCollector collector);
+  // cms::Exception: a setting contradicts the bundle, or is needed where that does not say it.
+  EventReader(const edm::ParameterSet& config, const Metadata& metadata, edm::ConsumesCollector& collector);
 
   static void describe(edm::ParameterSetDescription& description);
 
@@ -56,21 +62,22 @@ private:
   using Cells = std::map<std::pair<int, int>, double>;
 
   void read_tracks(const edm::Event& event, const edm::EventSetup& setup, const reco::Vertex& pv,
-                   std::vector<Track>& tracks) const;
+                   Deposits& deposits) const;
   void read_hits(const edm::Event& event, const edm::EventSetup& setup, const reco::Vertex& pv,
-                 std::vector<Hit>& hits) const;
-  void read_crystals(const edm::Event& event, const edm::EventSetup& setup, std::vector<Crystal>& crystals) const;
+                 Deposits& deposits) const;
+  void read_crystals(const edm::Event& event, const edm::EventSetup& setup, Deposits& deposits) const;
   template <typename Collection>
   void add_hits(const Collection& collection, const TrackerGeometry& geometry, const TrackerTopology& topology,
-                const reco::Vertex& pv, std::vector<Hit>& hits) const;
+                const reco::Vertex& pv, Deposits& deposits) const;
   // Whether a channel of hits is wanted whose subdetector is `first` … `last`.
   bool wants_hits(int first, int last) const;
   static void add_tower(const HcalDetId& id, double energy, Cells& cells);
-  static std::vector<Tower> towers(const Cells& cells);
+  static std::vector<Tower> towers(const Cells& cells, std::size_t& not_finite);
 
   NodeDefinition nodes_;
-  bool wants_pixels_, wants_strips_, track_momentum_direction_;
-  int seed_depth_;
+  bool wants_pixels_, wants_strips_;
+  TrackDirection track_direction_ = TrackDirection::ecal_point;
+  int seed_depth_ = 0;
   edm::EDGetTokenT<reco::VertexCollection> vertices_;
   edm::EDGetTokenT<reco::TrackCollection> tracks_;
   edm::EDGetTokenT<SiPixelRecHitCollection> pixel_hits_;

@@ -21,11 +21,13 @@ e2eGraphJetTags = cms.EDProducer(  # noqa: N816
     tracks=cms.InputTag("generalTracks"),
     pixelHits=cms.InputTag("siPixelRecHits"),
     stripHits=cms.VInputTag("siStripMatchedRecHits:rphiRecHit", "siStripMatchedRecHits:stereoRecHit"),
-    matchedStripHits=cms.VInputTag("siStripMatchedRecHits:matchedRecHit"),
+    # A matched hit is made of an rphi and a stereo hit, which count already.
+    matchedStripHits=cms.VInputTag(),
     ebHits=cms.InputTag("reducedEcalRecHitsEB"),
     eeHits=cms.InputTag("reducedEcalRecHitsEE"),
     hbheHits=cms.InputTag("hbhereco"),
-    # These two as in the files that the bundle was trained on; as they stand, those of MLAnalyzer.
-    trackMomentumDirection=cms.bool(True),
-    seedDepth=cms.int32(1),
+    # As the bundle says that its training files were read. To be set where it does not say: ecal_point, ecal_momentum
+    # (MLAnalyzer) or vertex; 0 for towers summed over depths, or a depth (MLAnalyzer: 1).
+    trackDirection=cms.string(""),
+    seedDepth=cms.int32(-1),
 )

@@ -33,7 +33,7 @@ public:
     return Handle<T>(product->get());
   }
   template <typename T>
-  void put(std::unique_ptr<T> product, const std::string& instance) {
+  void put(std::unique_ptr<T> product, const std::string& instance = "") {
     products_["module:" + instance] = std::shared_ptr<T>(std::move(product));
   }
   template <typename T>

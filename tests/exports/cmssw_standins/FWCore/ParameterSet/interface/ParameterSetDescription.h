@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "FWCore/ParameterSet/interface/FileInPath.h"
+#include "FWCore/Utilities/interface/FileInPath.h"
 #include "FWCore/Utilities/interface/InputTag.h"
 
 namespace edm {

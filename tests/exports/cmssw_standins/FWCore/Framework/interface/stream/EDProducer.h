@@ -30,7 +30,7 @@ protected:
     return EDGetTokenT<T>(tag.encode());
   }
   template <typename T>
-  void produces(const std::string& instance) {
+  void produces(const std::string& instance = "") {
     if (instance.find('_') != std::string::npos || !instances_.insert(instance).second)
       throw cms::Exception("Product") << "the instance name '" << instance << "' cannot be had";
   }
