@@ -321,7 +321,7 @@ def test_an_output_that_is_a_file_or_cannot_be_made_is_refused(tmp_path: Path) -
     ("classes", "message"),
     [
         (("top_b", "topb", "qcd"), r"outputs 'top_b', 'topb' would all be called 'topb' in CMSSW; give one"),
-        (("qcd", "±"), r"output '±' has no letters or digits"),
+        (("qcd", "±"), r"output '±' has neither letters nor digits"),
     ],
 )
 def test_classes_whose_names_cmssw_could_not_tell_apart_are_refused(

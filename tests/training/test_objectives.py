@@ -53,7 +53,7 @@ def folder(tmp_path_factory, model):
     """Data sets and runs of both objectives."""
     folder = tmp_path_factory.mktemp("objectives")
     for name, objective in (("regression", REGRESSION), ("joint", JOINT)):
-        write_toy_dataset(folder / f"{name}-data", 400, nodes=(0, 5), objective=objective)
+        write_toy_dataset(folder / f"{name}-data", 400, nodes=(1, 5), objective=objective)
         train(model, folder / f"{name}-data", folder / name, settings=SETTINGS, progress=False)
     return folder
 
