@@ -115,7 +115,12 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
         "tensors.outputs.logits",
     ),
     "other outputs than the model's": (
-        edited(METADATA, lambda c: (c["outputs"]["heads"][0].update(columns=["a", "b", "c"]), three_classes(c))),
+        lambda bundle: (
+            edited(METADATA, lambda c: (c["outputs"]["heads"][0].update(columns=["a", "b", "c"]), three_classes(c)))(
+                bundle
+            ),
+            edited(PREPROCESS, lambda c: c.update(flav_names=["a", "b", "c"]))(bundle),
+        ),
         "model.onnx",
     ),
     "other inputs than the model's": (
