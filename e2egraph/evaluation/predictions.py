@@ -51,9 +51,9 @@ def predict(
     many nodes each has [J].
 
     Probabilities for heads of classes, physical units for others, and ``scores.without_nodes`` for jets without nodes,
-    whatever the network makes of nothing. ``share``: an unbroken stretch of the split, perhaps
-    without a jet. Nothing is read back from the device before the end. InputError when the split is empty or a shard
-    damaged.
+    whatever the network makes of nothing (figures of a training's epochs count these jets as well). ``share``: an
+    unbroken stretch of the split, perhaps without a jet. Nothing is read back from the device before the end.
+    InputError when the split is empty or a shard damaged.
     """
     device = _device(share)
     network = network.to(device).eval()

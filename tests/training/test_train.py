@@ -24,7 +24,7 @@ FAST = ("training.epochs=4", "training.batch_size=16", "training.learning_rate=0
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return write_toy_dataset(tmp_path_factory.mktemp("toy") / "data", 300, nodes=(0, 40))
+    return write_toy_dataset(tmp_path_factory.mktemp("toy") / "data", 300, nodes=(1, 40))
 
 
 @pytest.fixture(scope="module")
