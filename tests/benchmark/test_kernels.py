@@ -83,7 +83,9 @@ def test_the_named_networks_are_measured_alone_beside_full_attention():
 
 def test_networks_that_differ_in_merging_alone_are_measured_once(tmp_path):
     text = (configs_folder() / "models" / "gravnet.yaml").read_text()
-    (tmp_path / "merged.yaml").write_text(text.replace("name: gravnet", "name: merged") + "  merge: [1, 4]\n")
+    merged = text.replace("name: gravnet", "name: merged").replace("  merge: []\n", "  merge: [1, 4]\n")
+    assert "[1, 4]" in merged
+    (tmp_path / "merged.yaml").write_text(merged)
     names = [config.name for config in kernel_configs(["gravnet", str(tmp_path / "merged.yaml")], 8, 1)]
     assert names == ["transformer", "gravnet"]
 

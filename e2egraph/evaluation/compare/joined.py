@@ -21,13 +21,15 @@ KEY = ("run", "lumi", "event", "jet")
 class JoinedScores:
     """``scores`` [S, J]: the signal probabilities of S taggers on the same jets; ``names`` [S].
 
-    ``is_signal`` [J]; ``weight`` [J], None where all weights are equal.
+    ``is_signal`` [J]; ``weight`` [J], None where all weights are equal. ``places`` [J]: where the jets stand in the
+    first file of scores, None where that is not known.
     """
 
     names: tuple[str, ...]
     is_signal: NDArray[np.bool_]
     weight: NDArray[np.float64] | None
     scores: NDArray[np.float64]
+    places: NDArray[np.int64] | None = None
 
 
 def join(scores: Sequence[Scores], names: Sequence[str], signal: str) -> JoinedScores:
@@ -35,7 +37,8 @@ def join(scores: Sequence[Scores], names: Sequence[str], signal: str) -> JoinedS
 
     ``signal``: the class whose probability counts. InputError as ``aligned`` and, for each of them, ``metrics.check``.
     """
-    first, *_ = in_order = aligned(scores, names)
+    in_order, places = _aligned(scores, names)
+    first = in_order[0]
     if signal not in first.classes:
         raise InputError(f"{names[0]}: no class '{signal}' among {', '.join(first.classes)}; give runs of one task.")
     column = first.classes.index(signal)
@@ -48,7 +51,7 @@ def join(scores: Sequence[Scores], names: Sequence[str], signal: str) -> JoinedS
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         rows.append(row)
-    return JoinedScores(tuple(names), is_signal, equal_as_none(weight), np.stack(rows))
+    return JoinedScores(tuple(names), is_signal, equal_as_none(weight), np.stack(rows), places)
 
 
 def aligned(scores: Sequence[Scores], names: Sequence[str]) -> list[Scores]:
@@ -58,6 +61,11 @@ def aligned(scores: Sequence[Scores], names: Sequence[str]) -> list[Scores]:
     InputError: other classes or quantities, other jets (with their number), a jet twice in files of different order, a
     jet with another label, weight or target.
     """
+    return _aligned(scores, names)[0]
+
+
+def _aligned(scores: Sequence[Scores], names: Sequence[str]) -> tuple[list[Scores], NDArray[np.int64]]:
+    """``aligned``, and the places of its jets in the first of ``scores``."""
     first = scores[0]
     result = []
     for own, name in zip(scores, names, strict=True):
@@ -83,7 +91,8 @@ def aligned(scores: Sequence[Scores], names: Sequence[str]) -> list[Scores]:
     scored = np.logical_and.reduce([own.scored for own in result])
     if not scored.any():
         raise InputError(f"{', '.join(names)}: no jet has nodes for all of them; compare runs of common inputs.")
-    return result if scored.all() else [own.take(scored) for own in result]
+    kept = np.flatnonzero(scored)
+    return result if scored.all() else [own.take(kept) for own in result], kept
 
 
 def equal_as_none(weight: NDArray) -> NDArray[np.float64] | None:
