@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ PLOT_SUFFIXES = (".png", ".pdf")
 settings_option = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
 
 
-class _Output(click.ParamType):
+class _Output(click.ParamType, ABC):
     """A path to write, looked at before any work is done."""
 
     name = "path"
@@ -27,8 +28,9 @@ class _Output(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Path:
         return self.checked(Path(value), param.opts[0] if param is not None else "--output")
 
+    @abstractmethod
     def checked(self, path: Path, option: str) -> Path:
-        raise NotImplementedError
+        """The path as the command takes it; InputError or UsageError unless it can be written."""
 
 
 class OutputFolder(_Output):

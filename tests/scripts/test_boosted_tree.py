@@ -1,9 +1,6 @@
 """The boosted tree's variables against a loop over jets; and that `compare` takes it as one more run."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.evaluated_run import read_evaluated
+from tests.scripts import loading
 from tests.toy_dataset import write_toy_dataset
 
 RADIUS = 0.4
@@ -20,14 +18,8 @@ RADIUS = 0.4
 
 @pytest.fixture(scope="module")
 def script():
-    path = Path(__file__).parents[2] / "scripts" / "boosted_tree.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    # Its dataclasses look their module up there.
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[path.stem]
+    with loading.script("boosted_tree") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,18 @@
 """Matching of simulated to particle jets, against a loop over pairs; and the figures of the bins."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import awkward as ak
 import numpy as np
 import pytest
+
+from tests.scripts import loading
 
 RADIUS = 0.4
 
 
 @pytest.fixture(scope="module")
 def script():
-    path = Path(__file__).parents[2] / "scripts" / "jet_energy_scale.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    # Its dataclasses look their module up there.
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[path.stem]
+    with loading.script("jet_energy_scale") as module:
+        yield module
 
 
 def random_jets(rng, counts, near=None):
