@@ -24,6 +24,7 @@ from e2egraph.tasks.task import TaskConfig, load_task, make_task
 from e2egraph.tasks.variables import NodeVariable, Scale, Variable
 from tests.all_inputs import INPUTS
 from tests.export.bundles import CLASSES, JetLinear, export, two_layers
+from tests.exports.cmssw_program import PLUGINS, STANDINS
 from tests.exports.cpp_build import CPP, SANITIZERS, build_program, build_runner, fetch_dependencies, made_once
 
 # Made-up jets: of any pT and anywhere in η, nearly to the image's edge.
@@ -148,3 +149,14 @@ def own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     as_measured = {"tracks": lambda tracks: tracks["d0"] * np.float32(1e4), "ecal": "ieta"}
     variable_table.register(NodeVariable(raw, as_measured))
     variable_table.register(NodeVariable(Variable(name="broken", unit="", description="1"), {"tracks": 1.0}))
+
+
+@pytest.fixture(scope="session")
+def cmssw_run(tmp_path_factory: pytest.TempPathFactory, cpp_dependencies: Path) -> Path:
+    """cmssw_run.cc with the package's sources, every warning an error."""
+    source = Path(__file__).with_name("cmssw_run.cc")
+    sources = [str(path) for path in sorted(PLUGINS.glob("*.cc"))]
+    flags = (f"-I{PLUGINS}", f"-I{STANDINS}", f"-I{source.parent}", *sources)
+    return made_once(
+        tmp_path_factory, "cmssw_run", lambda output: build_program(source, output, cpp_dependencies, *flags)
+    )
