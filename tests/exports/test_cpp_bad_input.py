@@ -114,6 +114,7 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
         edited(METADATA, lambda c: c["tensors"]["outputs"].update(logits=["batch", 3])),
         "tensors.outputs.logits",
     ),
+    "classes in another order": (edited(PREPROCESS, lambda c: c["flav_names"].reverse()), "preprocess.json"),
     "other outputs than the model's": (
         lambda bundle: (
             edited(METADATA, lambda c: (c["outputs"]["heads"][0].update(columns=["a", "b", "c"]), three_classes(c)))(
