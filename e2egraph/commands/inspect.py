@@ -51,15 +51,15 @@ def inspect(
     drawn = []
     if plot is not None:
         if view == "jet":
-            from e2egraph.plots.jet_display import draw_jet
+            from e2egraph.plots.displays.jet_display import draw_jet
 
             drawn += draw_jet(folder, plot, number=jet)
         else:
-            from e2egraph.plots.data import draw_average_images, draw_spectra
+            from e2egraph.plots.displays.data_set import draw_average_images, draw_spectra
 
             drawn += (draw_average_images if view == "average" else draw_spectra)(folder, plot)
     if masses is not None:
-        from e2egraph.plots.data import plot_masses
+        from e2egraph.plots.displays.data_set import plot_masses
 
         drawn += plot_masses(folder, masses)
     what = f"wrote {', '.join(map(str, drawn))}" if drawn else "nothing written"
@@ -77,7 +77,7 @@ def _inspect_file(
     click.echo(describe_file(inspect_file(path, options)))
     what = "nothing written"
     if plot is not None:
-        from e2egraph.plots.event_display import draw_event
+        from e2egraph.plots.displays.event_display import draw_event
 
         make_folder(plot.parent)
 

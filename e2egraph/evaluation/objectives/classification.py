@@ -82,10 +82,10 @@ class ClassificationEvaluation(Evaluation):
         return Measured({**found.content, **about}, found, line, tuple(found.content["limits"]), STRATA)
 
     def plots(self, measured: Measured, scores: Scores, model: str, folder: Path, label: str) -> None:
-        from e2egraph.plots.bins import plot_bins
-        from e2egraph.plots.roc import plot_roc
-        from e2egraph.plots.scores import plot_scores
-        from e2egraph.plots.sculpting import plot_sculpting
+        from e2egraph.plots.classification.bins import plot_bins
+        from e2egraph.plots.classification.roc import plot_roc
+        from e2egraph.plots.classification.scores import plot_scores
+        from e2egraph.plots.classification.sculpting import plot_sculpting
 
         classes, signal = self.objective.class_names, self.objective.signal
         number, weight = classes.index(signal), scores.jets["weight"]
@@ -126,7 +126,7 @@ class ClassificationEvaluation(Evaluation):
 
     def plot_overlays(self, panels: Sequence[Overlay], stem: Path, label: str) -> list[Path]:
         """ROC curves with their bands, and ratios to the reference's."""
-        from e2egraph.plots.roc_overlay import plot_roc_overlay
+        from e2egraph.plots.classification.roc_overlay import plot_roc_overlay
 
         drawn = []
         for panel in panels:

@@ -43,7 +43,7 @@ def write_significance(
     """
     write_text(folder / f"{STEM}.md", markdown(result, analysis, simulated=all_simulated(runs)))
     if plots:
-        from e2egraph.plots.significance import plot_significance
+        from e2egraph.plots.classification.significance import plot_significance
         from e2egraph.plots.style import label_of
 
         plot_significance(result, statistical_z(result.scan), FIVE_SIGMA, folder / STEM, label_of(runs))

@@ -13,8 +13,8 @@ from e2egraph.evaluation.compare.binned_paired import binned_paired, binned_tabl
 from e2egraph.evaluation.compare.joined import JoinedScores
 from e2egraph.evaluation.compare.paired import Contender, paired
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY
-from e2egraph.plots import binned_paired as binned_paired_plot
-from e2egraph.plots.binned_paired import plot_differences
+from e2egraph.plots.classification import binned_paired as binned_paired_plot
+from e2egraph.plots.classification.binned_paired import plot_differences
 from tests.toy_dataset import write_toy_dataset
 
 JETS = 4000

@@ -4,7 +4,7 @@ from scipy.spatial.distance import jensenshannon
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.sculpting import divergence, mass_sculpting
-from e2egraph.plots.sculpting import plot_sculpting
+from e2egraph.plots.classification.sculpting import plot_sculpting
 
 
 def background(jets=4000, seed=0, pull=1.0):

@@ -11,7 +11,7 @@ from e2egraph.evaluation.significance.counting import Jets, thresholds, yields_a
 from e2egraph.evaluation.significance.formulas import FIVE_SIGMA, asimov_z, exact_z
 from e2egraph.evaluation.significance.scan import significance
 from e2egraph.evaluation.significance.write import statistical_z
-from e2egraph.plots.significance import plot_significance
+from e2egraph.plots.classification.significance import plot_significance
 
 ANALYSIS = Analysis(
     title="test",

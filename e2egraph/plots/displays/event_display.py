@@ -16,7 +16,7 @@ from e2egraph.detector.geometry import ECAL_RADIUS, HCAL_RADIUS
 from e2egraph.errors import InputError
 from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.registry import SourceOptions, open_source
-from e2egraph.plots.jet_display import COLOURS
+from e2egraph.plots.displays.jet_display import COLOURS
 from e2egraph.plots.style import figure_style, label_of, save
 
 # Length of a calorimeter bar [cm] for each GeV½: areas of showers stay comparable from 1 to 1000 GeV.

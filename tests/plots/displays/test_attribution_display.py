@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from e2egraph.detector.channels import Channel, channels
-from e2egraph.plots import attribution_display
-from e2egraph.plots.attribution_display import draw_attribution, plot_channel_attribution
+from e2egraph.plots.displays import attribution_display
+from e2egraph.plots.displays.attribution_display import draw_attribution, plot_channel_attribution
 from tests.toy_dataset import toy_clouds, toy_task
 
 NODES = 40

@@ -7,11 +7,11 @@ from matplotlib.image import imread
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bins import binned_metrics
 from e2egraph.evaluation.metrics.roc_band import roc_band
-from e2egraph.plots.bins import plot_bins
-from e2egraph.plots.data import plot_masses
-from e2egraph.plots.jet_display import draw_jet
-from e2egraph.plots.roc import plot_roc
-from e2egraph.plots.scores import plot_scores
+from e2egraph.plots.classification.bins import plot_bins
+from e2egraph.plots.classification.roc import plot_roc
+from e2egraph.plots.classification.scores import plot_scores
+from e2egraph.plots.displays.data_set import plot_masses
+from e2egraph.plots.displays.jet_display import draw_jet
 from e2egraph.plots.style import label_of
 from tests.toy_dataset import write_toy_dataset
 
