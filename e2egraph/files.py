@@ -17,7 +17,7 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -104,6 +104,21 @@ def check_file(path: Path, option: str = "--output") -> None:
         check_room(destination(path).parent)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another {option}.") from error
+
+
+def check_not_read(path: Path, read: Iterable[str | Path]) -> None:
+    """InputError when file ``path``, about to be written, is one of those ``read``, under whatever name or link.
+
+    Names of files that are not there are passed over.
+    """
+    try:
+        written = path.stat()
+    except OSError:
+        return  # nothing is there to be lost
+    for file in map(Path, read):
+        with suppress(OSError):
+            if os.path.samestat(written, file.stat()):
+                raise InputError(f"{path}: is to be read too, as {file}; give another name for what is written.")
 
 
 def check_room(folder: Path) -> None:

@@ -33,6 +33,7 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation.evaluate import METRICS_NAME, SCORES_NAME
 from e2egraph.evaluation.objectives.evaluation import evaluation_of
 from e2egraph.files import write_json
+from e2egraph.folders import check_folder, make_folder
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.objectives.classification import Classification
 from e2egraph.tasks.objectives.objective import stored
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     try:
+        check_folder(options.output)
         chosen, value = fit(options.data, options.output, options.radius, options.training_jets, options.seed)
     except InputError as error:
         parser.exit(1, f"boosted_tree.py: {error}\n")
@@ -124,7 +126,7 @@ def fit(data: Path, output: Path, radius: float, limit: int | None, seed: int) -
     about = {"model": "boosted tree", "run": output.resolve().name, "data_set": table.manifest.digest, "split": "test"}
     scores = Scores(jets, probabilities.astype(np.float32), output_columns(objective.outputs), about)
     found = judge.measure(scores, {name: table.columns[name][splits["test"]] for name in judge.quantities})
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     write_scores(output / SCORES_NAME, scores.jets, scores.values, scores.columns, about)
     content = {
         **found.content,

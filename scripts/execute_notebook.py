@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from e2egraph.files import write_text
+from e2egraph.errors import InputError
+from e2egraph.files import check_file, write_text
 from e2egraph.utf8 import use_utf8
 
 LARGEST = 3_000_000  # bytes: what a repository should hold of one
@@ -91,6 +92,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="where to write it; over the notebook itself by default")
     parser.add_argument("--timeout", type=int, default=3600, help="seconds a cell may take")
     arguments = parser.parse_args()
+    try:
+        check_file(arguments.output or arguments.notebook)
+    except InputError as error:
+        parser.exit(1, f"execute_notebook.py: {error}\n")
     execute(arguments.notebook, arguments.output or arguments.notebook, arguments.timeout)
 
 

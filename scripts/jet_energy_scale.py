@@ -23,8 +23,10 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from e2egraph.benchmark.report import Record, write_report
+from e2egraph.benchmark.report import Record, report_paths, write_report
 from e2egraph.detector.geometry import Floats, Integers
+from e2egraph.errors import InputError
+from e2egraph.files import check_file
 from e2egraph.simulation.generation.candidates import Candidates
 from e2egraph.simulation.generation.generator import Generated
 from e2egraph.simulation.generation.pileup import final_state
@@ -62,6 +64,11 @@ def main() -> None:
     parser.add_argument("--uncorrected", action="store_true", help="leave out the energy scale, to measure one")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
+    try:
+        for path in report_paths(options.output):
+            check_file(path)
+    except InputError as error:
+        parser.exit(1, f"jet_energy_scale.py: {error}\n")
     settings = [f"detector.jets.radius={options.radius}", f"detector.jets.min_pt={SIMULATED_MIN_PT}"]
     if options.uncorrected:
         settings.append("detector.jets.energy_scale=1.0")

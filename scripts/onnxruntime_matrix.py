@@ -42,6 +42,14 @@ def main() -> int:
     if arguments.score:
         print(json.dumps(score(arguments.bundles, arguments.folder)))
         return 0
+    # Not at the top: where --score is run, e2egraph is not installed.
+    from e2egraph.errors import InputError
+    from e2egraph.folders import check_folder
+
+    try:
+        check_folder(arguments.folder, "--folder")
+    except InputError as error:
+        parser.exit(1, f"onnxruntime_matrix.py: {error}\n")
     return compare(arguments.bundles, arguments.folder, arguments.versions.split(","))
 
 

@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from e2egraph.benchmark.report import Record, write_report
+from e2egraph.errors import InputError
+from e2egraph.folders import check_folder
 from e2egraph.utf8 import use_utf8
 
 # Name → settings of `e2egraph simulate`. Products of the shipped values (configs/detector.yaml), as said.
@@ -47,6 +49,10 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=3000, help="ttbar events of each variation")
     parser.add_argument("--workers", type=int, default=2, help="samples simulated at a time")
     options = parser.parse_args()
+    try:
+        check_folder(options.output)
+    except InputError as error:
+        parser.exit(1, f"robustness.py: {error}\n")
     records = []
     for name, settings in VARIATIONS.items():
         folder = options.output / name.replace(" ", "_").replace("%", "pc").replace(",", "")

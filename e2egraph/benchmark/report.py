@@ -34,11 +34,16 @@ class Record:
 def write_report(output: Path, command: str, records: Sequence[Record]) -> list[Path]:
     """Write ``output`` (JSON) and the same name with ``.md``; each next to its name first, then renamed."""
     report = {"machine": machine(), "command": command, "records": [asdict(record) for record in records]}
-    table = output.with_suffix(".md")
+    paths = report_paths(output)
     make_folder(output.parent)
-    write_json(output, report)
-    write_text(table, markdown(command, records))
-    return [output, table]
+    write_json(paths[0], report)
+    write_text(paths[1], markdown(command, records))
+    return paths
+
+
+def report_paths(output: Path) -> list[Path]:
+    """What ``write_report`` writes: the JSON and the table."""
+    return [output, output.with_suffix(".md")]
 
 
 def markdown(command: str, records: Sequence[Record]) -> str:

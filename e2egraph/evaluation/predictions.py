@@ -29,13 +29,14 @@ from e2egraph.data.scores import (
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
-from e2egraph.graphs.storage.manifest import Manifest, read_manifest, sha256_of
+from e2egraph.files import check_not_read
+from e2egraph.graphs.storage.manifest import Manifest, files_of, read_manifest, sha256_of
 from e2egraph.tasks.objectives.objective import Objective
 from e2egraph.training.objectives.learning import make_learning
 from e2egraph.training.runs.checkpoint import BEST, SUFFIX
 from e2egraph.training.runs.load import load_run
 from e2egraph.training.runs.reading import read_with
-from e2egraph.training.runs.run_folder import CHECKPOINTS, RunInfo
+from e2egraph.training.runs.run_folder import CHECKPOINTS, CONFIG, RunInfo
 from e2egraph.training.steps.failures import is_out_of_memory
 
 
@@ -125,6 +126,7 @@ def predict_run(
     info = read_with(info, settings)
     manifest = read_manifest(data)
     check_classes(info, data, manifest)
+    check_not_read(output, (*files_of(data, manifest), run / CONFIG, run / CHECKPOINTS / f"{BEST}{SUFFIX}"))
     known = [name for name in info.objective.target_names if name in manifest.targets]
     table = read_for(info, data, target_columns(known))
     scores = predict_all(network, info, table, output, split, share)

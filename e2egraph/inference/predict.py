@@ -18,8 +18,9 @@ from e2egraph.data.parts import remove_parts, scores_of_all
 from e2egraph.data.scores import IDENTITY, NODES, Scores, output_columns, target_columns, write_scores
 from e2egraph.data.share import ALONE, Share
 from e2egraph.errors import InputError, UsageError
+from e2egraph.files import check_not_read
 from e2egraph.graphs.storage.columns import SPLITS, numpy_type
-from e2egraph.graphs.storage.manifest import Manifest, read_manifest, verify_shards
+from e2egraph.graphs.storage.manifest import Manifest, files_of, read_manifest, verify_shards
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from e2egraph.inference.batches import batches_by_length
@@ -106,6 +107,7 @@ def predict_share(
     opened = Bundle.open(bundle, threads, variant)
     manifest = read_manifest(data)
     check_fit(opened, data, manifest)
+    check_not_read(output, (*files_of(data, manifest), *bundle.iterdir()))
     verify_shards(data, manifest)
     about = {
         "bundle_sha256": opened.sha256,

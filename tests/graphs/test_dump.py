@@ -135,3 +135,13 @@ def test_a_file_of_images_is_refused(tmp_path, capsys):
     words = [f"--sample={name}={path}" for name in ("top", "qcd")]
     assert main(["dump-events", "--task", "top", *words, "--output", str(tmp_path / "e"), "--set", "name=x"]) == 1
     assert str(path) in capsys.readouterr().err
+
+
+def test_an_output_that_is_an_input_too_is_refused_and_stays(samples, tmp_path):
+    path = samples[1].paths[0]
+    content = path.read_bytes()
+    (tmp_path / "link").symlink_to(path)
+    for output in (path, path.parent / ".." / path.parent.name / path.name, tmp_path / "link"):
+        with pytest.raises(InputError, match=r"top\.root: is to be read too|link: is to be read too"):
+            dump_events(TASK, samples, output)
+        assert path.read_bytes() == content

@@ -49,6 +49,14 @@ def all_jets(data: Path) -> PointClouds:
     return concatenate(parts)
 
 
+def test_scores_never_take_the_place_of_what_they_are_made_of(trained, data: Path) -> None:
+    before = {path: path.read_bytes() for folder in (data, trained[0]) for path in folder.iterdir() if path.is_file()}
+    for path in before:
+        with pytest.raises(InputError, match="is to be read too"):
+            predict_dataset(trained[0], data, path, threads=1)
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_every_jet_is_scored_once_in_data_set_order_as_torch_scores_it(trained, data: Path, tmp_path: Path) -> None:
     bundle, model = trained
     summary = predict_dataset(bundle, data, tmp_path / "scores.parquet", batch_size=16, threads=1)

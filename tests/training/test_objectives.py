@@ -106,6 +106,14 @@ def test_predictions_are_in_the_unit_of_the_target_and_stand_next_to_it(folder, 
     )
 
 
+def test_scores_never_take_the_place_of_the_data_or_the_run(folder):
+    data, run = folder / "regression-data", folder / "regression"
+    for path in (data / "manifest.json", next(data.glob("*.parquet")), run / "config.yaml"):
+        with pytest.raises(InputError, match="is to be read too"):
+            predict_run(run, data, path)
+        assert path.stat().st_size > 0
+
+
 def test_a_quantity_is_predicted_for_a_data_set_that_does_not_have_it(folder, tmp_path):
     data = write_toy_dataset(tmp_path / "data", 40, nodes=(0, 5), classes=("z", "w"), signal="w")
     assert len(predict_run(folder / "regression", data, tmp_path / "scores.parquet")) == 40

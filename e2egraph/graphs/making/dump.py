@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
+from e2egraph.events import locations
 from e2egraph.events.eventfile import COLLECTIONS, EventFileWriter
 from e2egraph.events.samples import Sample
 from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.registry import open_source
+from e2egraph.files import check_not_read
 from e2egraph.graphs.building.checks import check_samples, check_source
 from e2egraph.graphs.making.chunk import EVENTS_PER_STEP
 from e2egraph.tasks.objects.objects import Objects
@@ -59,6 +61,8 @@ def dump_events(
     if task.object.kind != "jet":
         raise InputError(f"task '{task.name}': event files hold jets, not objects of kind {task.object.kind}.")
     check_samples(task, samples)
+    paths = [str(path) for sample in samples for path in sample.paths]
+    check_not_read(output, (locations.local_path(path) for path in paths if not locations.is_remote(path)))
     jets = dict.fromkeys(task.classes, 0)
     events = 0
     with EventFileWriter(output) as file:

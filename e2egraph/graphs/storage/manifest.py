@@ -168,6 +168,11 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def files_of(folder: Path, manifest: Manifest) -> list[Path]:
+    """The files of a data set: the manifest and all shards."""
+    return [folder / MANIFEST_NAME, *(folder / shard.name for shard in manifest.shards)]
+
+
 def verify_shards(folder: Path, manifest: Manifest) -> None:
     """Compare every shard with its SHA-256; InputError names the first that was altered."""
     for shard in manifest.shards:

@@ -1,0 +1,37 @@
+"""Every script looks at its output before any work, as every command does (tests/e2e/test_outputs.py)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+# Script → the words before its output.
+WORDS = {
+    "boosted_tree": ["data", "--output"],
+    "execute_notebook": ["notebook.ipynb", "--output"],
+    "jet_energy_scale": ["--output"],
+    "onnxruntime_matrix": ["bundle", "--folder"],
+    "robustness": ["run", "--output"],
+}
+
+
+def test_every_script_is_among_them():
+    assert {path.stem for path in SCRIPTS.glob("*.py")} == set(WORDS)
+
+
+@pytest.mark.parametrize("script", WORDS)
+def test_what_is_no_file_and_no_folder_is_refused_before_any_work_and_stays(script, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    words = [sys.executable, str(SCRIPTS / f"{script}.py"), *WORDS[script], "pipe"]
+    # None of the inputs is there: the output is looked at first.
+    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"{script}.py: pipe: ")
+    assert "pipe" in ended.stderr.splitlines()[-1]
+    assert len(ended.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+    assert (tmp_path / "pipe").is_fifo()
