@@ -19,7 +19,7 @@ from e2egraph.data.scores import IDENTITY, NODES, Scores, output_columns, target
 from e2egraph.data.share import ALONE, Share
 from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.storage.columns import SPLITS, numpy_type
-from e2egraph.graphs.storage.manifest import Manifest, read_manifest, verify_shards
+from e2egraph.graphs.storage.manifest import Manifest, read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from e2egraph.inference.batches import batches_by_length
@@ -106,7 +106,6 @@ def predict_share(
     opened = Bundle.open(bundle, threads, variant)
     manifest = read_manifest(data)
     check_fit(opened, data, manifest)
-    verify_shards(data, manifest)
     about = {
         "bundle_sha256": opened.sha256,
         "data_sha256": manifest.digest,

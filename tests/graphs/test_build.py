@@ -14,7 +14,7 @@ from e2egraph.events.samples import Sample
 from e2egraph.graphs.building.build import build
 from e2egraph.graphs.making import chunk as chunk_module
 from e2egraph.graphs.storage.columns import node_types, object_types
-from e2egraph.graphs.storage.manifest import read_manifest, verify_shards
+from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.shards import open_shard, read_footer, read_row_groups
 from e2egraph.tasks.task import load_task
 from tests import rhtree_files
@@ -51,7 +51,7 @@ def data_set(samples, task, tmp_path_factory):
 
 
 def content(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
 
 
 def read_all(summary):
@@ -128,7 +128,6 @@ def test_jet_quantities_come_from_their_branches(data_set, files):
 
 def test_the_manifest_tells_inputs_configuration_and_hashes(data_set, samples, task):
     manifest = read_manifest(data_set.output)
-    verify_shards(data_set.output, manifest)
     assert [entry.path for entry in manifest.inputs] == [str(p) for sample in samples for p in sample.paths]
     assert manifest.configuration["inputs"]["neighbors"] == 3
     assert any("jets.truth_label" in line for line in manifest.missing)
@@ -239,7 +238,7 @@ def test_a_flipped_bit_is_found_by_its_checksum(copy):
     damaged[len(damaged) // 2] ^= 1
     shard.write_bytes(bytes(damaged))
     with pytest.raises(InputError, match=r"part-00001\.parquet: .*SHA-256 differs"):
-        verify_shards(copy, read_manifest(copy))
+        read_manifest(copy)
 
 
 def test_a_manifest_of_another_version_or_damaged_is_refused(copy, samples, task):
