@@ -84,7 +84,7 @@ class Generator:
         self._origin = origin
         self._pythia = _pythia8mc().Pythia("", False)
         with _slha_file(config.slha) as slha:
-            for line in _settings(config, seed, slha):
+            for line in pythia_settings(config, seed, slha):
                 if not self._pythia.readString(line):
                     raise UsageError(
                         f"{origin}: Pythia does not know the setting '{line}'; correct generator.settings."
@@ -165,7 +165,8 @@ def _slha_file(text: str | None) -> Iterator[str | None]:
         yield file.name
 
 
-def _settings(config: GeneratorConfig, seed: int, slha: str | None) -> Sequence[str]:
+def pythia_settings(config: GeneratorConfig, seed: int, slha: str | None) -> Sequence[str]:
+    """The lines that Pythia is started with; ``slha``: file with the configuration's SLHA text."""
     lines = [
         "Print:quiet = on",
         "SLHA:verbose = 0",
