@@ -34,7 +34,8 @@ def run_version(folder: Path, code: str, arguments: Sequence[str], cache: Path) 
     ``cache``: stands for the user's cache folder. InputError with the last line it wrote when it fails.
     """
     environment = {**os.environ, "PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(cache), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", code, *arguments]
+    # -P: the package of the working folder would come first otherwise.
+    command = [sys.executable, "-P", "-c", code, *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]

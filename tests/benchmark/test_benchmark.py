@@ -13,7 +13,9 @@ from e2egraph.benchmark.report import Record, write_report
 from e2egraph.benchmark.scaling import cores
 from e2egraph.benchmark.scaling.cores import one_core
 from e2egraph.benchmark.storage import dense_parquet
+from e2egraph.benchmark.versions import run_version
 from e2egraph.cli import main
+from e2egraph.errors import InputError
 from tests.graphs.builds import SETTINGS, ntuple
 from tests.toy_dataset import write_toy_dataset
 
@@ -146,6 +148,17 @@ def test_benchmark_build_against_another_version_compares_content_and_cpu(tmp_pa
     this, other = (found[f"{case} version", "cpu_us_per_event"] for case in ("this", "other"))
     assert found["this version", "cpu_us_per_event_over_other_version"] == pytest.approx(this / other)
     assert found["this version", "same_bytes"] == 1
+
+
+def test_the_other_version_is_the_one_that_runs(tmp_path, monkeypatch):
+    for name in ("one", "other"):
+        (tmp_path / name / "e2egraph").mkdir(parents=True)
+        (tmp_path / name / "e2egraph" / "__init__.py").write_text(f"NAME = {name!r}")
+    monkeypatch.chdir(tmp_path / "one")
+    code = "import json, e2egraph; print(json.dumps({'name': e2egraph.NAME}))"
+    assert run_version(tmp_path / "other", code, [], tmp_path)["name"] == "other"
+    with pytest.raises(InputError, match=r"other: the measured code failed \(NameError.*no_name"):
+        run_version(tmp_path / "other", "no_name", [], tmp_path)
 
 
 def test_a_folder_without_another_version_is_refused(tmp_path, capsys):
