@@ -1,4 +1,4 @@
-"""``benchmark simulate``: how long it takes to begin, with an empty cache and with a kept pool, and CPU an event."""
+"""``benchmark simulate``: how long it takes to begin, with an empty cache and with a kept start, and CPU an event."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def benchmark_simulate(
     against: Path | None = None,
     progress: Progress | None = None,
 ) -> list[Record]:
-    """Start the simulation of ``process`` with an empty cache, and again with what that run has kept.
+    """Start the simulation of ``process`` with an empty cache, and another seed of it with what that run has kept.
 
     ``against``: folder of another version, which takes turns with this one. Each of ``repeats`` turns begins with an
     empty cache and the next seed. InputError when one of them fails.
@@ -70,14 +70,14 @@ def benchmark_simulate(
     for turn in range(repeats):
         for place, (case, folder) in enumerate(folders.items()):
             with tempfile.TemporaryDirectory() as cache:
-                for into, number in ((cold, 0), (kept, events)):
-                    arguments = [process, str(seed + turn), str(number)]
+                for into, first, number in ((cold, seed, 0), (kept, seed + repeats, events)):
+                    arguments = [process, str(first + turn), str(number)]
                     for metric, value in run_version(folder, _CODE, arguments, Path(cache)).items():
                         into.setdefault(metric, {}).setdefault(case, []).append(value)
             if progress is not None:
                 progress(turn * len(folders) + place + 1, repeats * len(folders))
     records = []
-    for name, found, what in (("cold", cold, "empty cache"), ("kept", kept, "second run of a seed")):
+    for name, found, what in (("cold", cold, "empty cache"), ("kept", kept, "second run, another seed")):
         for metric, values in found.items():
             starting = metric.startswith("startup")
             label, note = (f"{name}_{metric}", f"{_NOTES[metric]}, {what}") if starting else (metric, _NOTES[metric])

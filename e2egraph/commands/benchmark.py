@@ -63,7 +63,7 @@ def build(
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns; the median counts.")
 @click.option("--against", type=FolderOrFile, help="Folder of another version, which takes turns with this one.")
 def simulate(process: str, output: Path, events: int, seed: int, repeats: int, against: Path | None) -> None:
-    """Time until simulate begins, with an empty cache and with a kept pool of pile-up, and CPU time an event."""
+    """Time until simulate begins, with an empty cache and in a second run, and CPU time an event."""
     from e2egraph.benchmark.simulate import benchmark_simulate
 
     with progress("benchmark simulate", None) as advance_to:

@@ -17,8 +17,7 @@ from e2egraph.errors import UsageError
 from e2egraph.simulation.batch import respond
 from e2egraph.simulation.generation.generator import Generated, Generator
 from e2egraph.simulation.generation.generator_files import with_contents, with_folder
-from e2egraph.simulation.generation.pileup import draw_collisions, final_state, overlay
-from e2egraph.simulation.generation.poolcache import pool_of
+from e2egraph.simulation.generation.pileup import draw_collisions, final_state, make_pool, overlay
 from e2egraph.simulation.generation.process import ProcessConfig
 from e2egraph.simulation.generation.truth import gen_record
 from e2egraph.simulation.response.images import dense_images
@@ -86,7 +85,7 @@ class Simulation:
     """Events of one process in one detector, batch by batch: a seeded Pythia and the pile-up pool."""
 
     def __init__(self, config: SimulationConfig, seed: int, origin: str) -> None:
-        """Start Pythia and fill the pool, or find one kept; ``origin`` names the process in errors.
+        """Start Pythia and fill the pool; ``origin`` names the process in errors.
 
         Raises UsageError on a wrong pile-up process or setting, InputError when Pythia is missing or refuses to start.
         """
@@ -96,10 +95,9 @@ class Simulation:
         self._generator = Generator(config.process.generator, seeds[_HARD], origin)
         self._pool = None
         if pile_up is not None:
-            settings = config.process.pile_up
-            self._pool = pool_of(
-                pile_up.generator, seeds[_POOL], settings.pool_events, config.detector.acceptance, settings.process
-            )
+            generator = Generator(pile_up.generator, seeds[_POOL], config.process.pile_up.process)
+            events = generator.generate(config.process.pile_up.pool_events)
+            self._pool = make_pool(events, config.detector.acceptance)
 
     def batch(self, number: int, size: int) -> tuple[Generated, dict[str, dict[str, NDArray]]]:
         """The next ``size`` events: as generated, and what ``respond`` gives of them.
