@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -30,3 +35,24 @@ def lock(file: IO, folder: Path, work: str) -> str | None:
             ) from error
         return f"the file system of {folder} has no locks; start no second {work} in this folder"
     return None
+
+
+@contextmanager
+def one_at_a_time(work: str) -> Iterator[None]:
+    """Hold up other processes of this user and machine that would do the same ``work`` until this one has done it.
+
+    They should look then whether it is left to do. Where no lock can be had, nobody waits.
+    """
+    name = f"e2egraph-{os.getuid()}-{hashlib.sha256(work.encode(errors='surrogateescape')).hexdigest()[:16]}.lock"
+    path, descriptor = Path(tempfile.gettempdir()) / name, None
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            # Those that wait for it get it all the same, one after another.
+            with suppress(OSError):
+                path.unlink()
+            os.close(descriptor)

@@ -16,9 +16,10 @@ from e2egraph import __version__
 from e2egraph.config import as_dict, digest
 from e2egraph.detector.channels import Channel, channels
 from e2egraph.graphs.storage.columns import SPLITS, TARGET_PREFIX, task_schema
-from e2egraph.graphs.storage.manifest import SCHEMA_VERSION, Manifest, Shard, sha256_of, write_manifest
+from e2egraph.graphs.storage.manifest import SCHEMA_VERSION, Manifest, Shard, write_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.graphs.storage.shards import write_shard
+from e2egraph.graphs.storage.verification import sha256_of
 from e2egraph.tasks.task import TaskConfig, make_task
 
 CHANNEL_NAMES = ("TRACK", "BPIX1", "BPIX2", "BPIX3", "ECAL", "HCAL")

@@ -1,7 +1,9 @@
-"""``benchmark build``: rate of building point clouds with one and with two workers, and peak memory by file size."""
+"""``benchmark build``: rate of building point clouds with one and with two workers, peak memory by file size, and CPU
+an event next to another version's."""
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -10,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from e2egraph.benchmark.report import Record, timed
+from e2egraph.benchmark.versions import THIS, ratio_records, run_version, versions
 from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.samples import Sample
@@ -57,6 +60,56 @@ def benchmark_build(task: TaskConfig, samples: Sequence[Sample], *, progress: Pr
             records.append(Record("1 worker", _size(path), "peak_resident_bytes", peak, "B", note))
             advance(len(WORKERS) + number + 1, runs)
     return records
+
+
+# Run in a process of its own. What is imported before the build is not counted.
+_CODE = """
+import json, resource, sys
+from pathlib import Path
+from e2egraph.events.samples import parse_samples
+from e2egraph.graphs.building.build import build
+from e2egraph.tasks.task import load_task
+
+content = json.loads(sys.argv[1])
+task = load_task(content["task"], content["settings"])
+before = resource.getrusage(resource.RUSAGE_SELF)
+found = build(task, parse_samples(content["samples"], task.classes), Path(content["output"])).manifest
+after = resource.getrusage(resource.RUSAGE_SELF)
+seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+events = sum(entry.events for entry in found.inputs)
+print(json.dumps({"us": 1e6 * seconds / events, "events": events, "digest": found.digest}))
+"""
+
+
+def benchmark_against(
+    task: str,
+    settings: Sequence[str],
+    samples: Sequence[str],
+    against: Path,
+    *,
+    repeats: int = 3,
+    progress: Progress | None = None,
+) -> list[Record]:
+    """CPU an event of this version and of that in folder ``against``, by turns, each in a process of its own.
+
+    ``samples``: as ``--sample`` takes them. The last record says whether both wrote the same shards, byte for byte.
+    """
+    folders = versions(against)
+    values: dict[str, list[float]] = {case: [] for case in folders}
+    digests: set[str] = set()
+    events = 0
+    for turn in range(repeats):
+        for place, (case, folder) in enumerate(folders.items()):
+            with tempfile.TemporaryDirectory() as output:
+                content = {"task": task, "settings": [*settings], "samples": [*samples], "output": f"{output}/data"}
+                found = run_version(folder, _CODE, [json.dumps(content)], Path(output) / "cache")
+            values[case].append(found["us"])
+            digests.add(found["digest"])
+            events = found["events"]
+            if progress is not None:
+                progress(turn * len(folders) + place + 1, repeats * len(folders))
+    records = ratio_records("cpu_us_per_event", values, "us", events, "all steps but imports")
+    return [*records, Record(THIS, events, "same_bytes", float(len(digests) == 1), "", "shards of both versions")]
 
 
 def _build(task: TaskConfig, samples: Sequence[Sample], output: Path, workers: int) -> BuildSummary:

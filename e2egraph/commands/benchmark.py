@@ -24,16 +24,52 @@ def benchmark() -> None:
 @click.option(
     "--output", required=True, type=OutputFile(".md"), help="JSON file to write (a Markdown table next to it)."
 )
+@click.option("--against", type=FolderOrFile, help="Folder of another version: CPU an event of both, by turns.")
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns of --against.")
 @settings_option
-def build(task_name: str, samples: tuple[str, ...], output: Path, settings: tuple[str, ...]) -> None:
-    """Rate of build-graphs with one worker and with two, and peak memory at two file sizes."""
-    from e2egraph.benchmark.build import benchmark_build
+def build(
+    task_name: str,
+    samples: tuple[str, ...],
+    output: Path,
+    against: Path | None,
+    repeats: int,
+    settings: tuple[str, ...],
+) -> None:
+    """Rate of build-graphs with one worker and with two, and peak memory at two file sizes.
+
+    With --against, also CPU time an event next to that of another checkout of e2egraph.
+    """
+    from e2egraph.benchmark.build import benchmark_against, benchmark_build
     from e2egraph.events.samples import parse_samples
     from e2egraph.tasks.task import load_task
 
     task = load_task(task_name, settings)
     with progress("benchmark build", None) as advance_to:
         records = benchmark_build(task, parse_samples(samples, task.classes), progress=advance_to)
+    if against is not None:
+        with progress("benchmark build", None) as advance_to:
+            records += benchmark_against(task_name, settings, samples, against, repeats=repeats, progress=advance_to)
+    _finish(output, records)
+
+
+@example("e2egraph benchmark simulate --process ttbar --output simulate.json")
+@benchmark.command()
+@click.option("--process", default="ttbar", show_default=True, help="Name in configs/processes, or a YAML file.")
+@click.option(
+    "--output", required=True, type=OutputFile(".md"), help="JSON file to write (a Markdown table next to it)."
+)
+@click.option("--events", default=100, show_default=True, type=click.IntRange(min=1), help="Events timed in a turn.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Of the first turn.")
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns; the median counts.")
+@click.option("--against", type=FolderOrFile, help="Folder of another version, which takes turns with this one.")
+def simulate(process: str, output: Path, events: int, seed: int, repeats: int, against: Path | None) -> None:
+    """Time until simulate begins, with an empty cache and in a second run, and CPU time an event."""
+    from e2egraph.benchmark.simulate import benchmark_simulate
+
+    with progress("benchmark simulate", None) as advance_to:
+        records = benchmark_simulate(
+            process, events=events, seed=seed, repeats=repeats, against=against, progress=advance_to
+        )
     _finish(output, records)
 
 

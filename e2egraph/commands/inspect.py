@@ -24,6 +24,7 @@ from e2egraph.folders import make_folder
 @click.option("--jet", type=click.IntRange(min=0), help="Number of the jet to draw; a typical signal jet by default.")
 @click.option("--entry", default=0, show_default=True, type=click.IntRange(min=0), help="Event of a file to draw.")
 @click.option("--masses", type=OutputPlot(), help="Draw the soft-drop mass of each class into this PNG.")
+@click.option("--verify", is_flag=True, help="Hash every shard of a data set again, whether or not it has changed.")
 @click.option("--image-channels", metavar="NAME,…", help="Planes of an image file, in its order.")
 @click.option(
     "--image-preset", metavar="NAME", help="Planes of an image file: a name in configs/images, or a YAML file."
@@ -35,11 +36,14 @@ def inspect(
     jet: int | None,
     entry: int,
     masses: Path | None,
+    verify: bool,
     image_channels: str | None,
     image_preset: str | None,
 ) -> None:
     """Check a data set and tell what it holds; or tell what is recognised in an input file."""
     if not Path(data).is_dir() and not (Path(data).suffix == "" and not Path(data).exists()):
+        if verify:
+            raise click.UsageError("--verify: only a data set has hashes; leave it out.")
         _inspect_file(data, plot, entry, image_channels, image_preset)
         return
     from e2egraph.graphs.inspecting.inspection import describe, inspect_data_set
@@ -47,7 +51,7 @@ def inspect(
     folder = Path(data)
     for stem in filter(None, (plot, masses)):
         make_folder(stem.parent)
-    click.echo(describe(inspect_data_set(folder)))
+    click.echo(describe(inspect_data_set(folder, verify=verify)))
     drawn = []
     if plot is not None:
         if view == "jet":

@@ -30,7 +30,8 @@ from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.files import check_not_read
-from e2egraph.graphs.storage.manifest import Manifest, files_of, read_manifest, sha256_of
+from e2egraph.graphs.storage.manifest import Manifest, files_of, read_manifest
+from e2egraph.graphs.storage.verification import sha256_of
 from e2egraph.tasks.objectives.objective import Objective
 from e2egraph.training.objectives.learning import make_learning
 from e2egraph.training.runs.checkpoint import BEST, SUFFIX

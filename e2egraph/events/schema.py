@@ -51,11 +51,12 @@ class EventSource(Protocol):
 
     ``path``: a local path or a URL, as given. ``recognised``: field of the record → branches it is read from.
     ``kinds``: collection of deposits → whether it is read from ``objects`` or ``images``, and what part of the detector
-    these cover where it is not all.
+    these cover where it is not all. ``events_at_once``: as many events as are well read in one call.
     """
 
     path: str
     n_events: int
+    events_at_once: int
     missing: Missing
     recognised: dict[str, str]
     kinds: dict[str, str]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import awkward as ak
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
@@ -26,17 +25,25 @@ def limits(given: np.dtype, kind: DTypeLike) -> tuple[int, int]:
     return max(int(wanted.min), -exact), min(int(wanted.max), exact)
 
 
-def check_whole(location: str, name: str, values: ak.Array, start: int, kind: DTypeLike) -> ak.Array:
-    """``values`` (numbers, plain or one level deep, of the entries from ``start`` on) if all are whole numbers of type
-    ``kind``; else InputError naming the entry."""
-    flat = ak.to_numpy(ak.flatten(values, axis=None))
-    wrong = not_whole(flat, kind)
+def check_whole(
+    location: str, name: str, values: NDArray, start: int, kind: DTypeLike, counts: NDArray[np.int64] | None = None
+) -> None:
+    """InputError, naming the entry, unless all of ``values`` are whole numbers of type ``kind``.
+
+    They belong to the entries from ``start`` on: one each, or as many as ``counts`` says.
+    """
+    if values.dtype.kind in "iu" and np.can_cast(values.dtype, kind):
+        return
+    wrong = not_whole(values, kind)
     if wrong.any():
         place = int(np.argmax(wrong))
-        entry = place if values.ndim == 1 else int(np.searchsorted(np.cumsum(ak.num(values)), place, side="right"))
-        low, high = limits(flat.dtype, kind)
+        low, high = limits(values.dtype, kind)
         raise InputError(
-            f"{location}: {name} of entry {start + entry} is {flat[place]}, no whole number from {low} to {high}; make "
-            "the file again."
+            f"{location}: {name} of entry {start + entry_of(place, counts)} is {values[place]}, no whole number from "
+            f"{low} to {high}; make the file again."
         )
-    return values
+
+
+def entry_of(place: int, counts: NDArray[np.int64] | None) -> int:
+    """Which entry the value at ``place`` belongs to: one has a value each, or as many as ``counts`` says."""
+    return place if counts is None else int(np.searchsorted(np.cumsum(counts), place, side="right"))

@@ -15,7 +15,7 @@ from typing import Any
 from e2egraph import transient
 from e2egraph.config import validate
 from e2egraph.errors import InputError, UsageError
-from e2egraph.graphs.storage.manifest import sha256_of
+from e2egraph.graphs.storage.verification import sha256_of
 from e2egraph.tasks.inputs import POINT_NAMES, Inputs, read_inputs
 from e2egraph.tasks.nodeselection import NodeSelection, of_task
 from e2egraph.tasks.objectives.description import Stored, class_names, signal_name

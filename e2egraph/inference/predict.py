@@ -20,7 +20,7 @@ from e2egraph.data.share import ALONE, Share
 from e2egraph.errors import InputError, UsageError
 from e2egraph.files import check_not_read
 from e2egraph.graphs.storage.columns import SPLITS, numpy_type
-from e2egraph.graphs.storage.manifest import Manifest, files_of, read_manifest, verify_shards
+from e2egraph.graphs.storage.manifest import Manifest, files_of, read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from e2egraph.inference.batches import batches_by_length
@@ -108,7 +108,6 @@ def predict_share(
     manifest = read_manifest(data)
     check_fit(opened, data, manifest)
     check_not_read(output, (*files_of(data, manifest), *bundle.iterdir()))
-    verify_shards(data, manifest)
     about = {
         "bundle_sha256": opened.sha256,
         "data_sha256": manifest.digest,

@@ -19,8 +19,8 @@ from e2egraph.export.bundle import MODEL_FILE, VARIANTS, Metadata, class_head, f
 from e2egraph.export.one_thread import ORT_FATAL
 from e2egraph.export.preprocess import read_cap
 from e2egraph.graphs.making.nodeselection import select_nodes
-from e2egraph.graphs.storage.manifest import sha256_of
 from e2egraph.graphs.storage.pointclouds import PointClouds
+from e2egraph.graphs.storage.verification import sha256_of
 from e2egraph.tasks.inputs import Inputs
 
 Float32s = NDArray[np.float32]

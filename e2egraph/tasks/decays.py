@@ -113,11 +113,10 @@ class Matches:
 
 def read_record(gen: ak.Array) -> Record:
     """The generator records of a chunk; InputError when a mother points outside its event."""
-    import awkward as ak  # not needed by trainings, which read this module as well
+    from e2egraph.events.flat import flat as flat_columns  # imports Awkward, which trainings do not need
 
-    count = ak.to_numpy(ak.num(gen)).astype(np.int64)
-    first = np.concatenate([[0], np.cumsum(count)])[:-1].astype(np.int64)
-    flat = {field: ak.to_numpy(ak.flatten(gen[field])) for field in gen.fields}
+    particles = flat_columns(gen)
+    count, first, flat = particles.counts, particles.offsets[:-1], particles.columns
     pdg_id = flat["pdg_id"].astype(np.int64)
     owner = np.repeat(first, count)
     mother = flat["mother"].astype(np.int64)

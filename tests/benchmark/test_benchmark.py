@@ -13,7 +13,9 @@ from e2egraph.benchmark.report import Record, write_report
 from e2egraph.benchmark.scaling import cores
 from e2egraph.benchmark.scaling.cores import one_core
 from e2egraph.benchmark.storage import dense_parquet
+from e2egraph.benchmark.versions import run_version
 from e2egraph.cli import main
+from e2egraph.errors import InputError
 from tests.graphs.builds import SETTINGS, ntuple
 from tests.toy_dataset import write_toy_dataset
 
@@ -110,7 +112,7 @@ def test_benchmark_io_compares_the_same_jets_both_ways(tmp_path, capsys):
     assert 0 <= found["resnet15", "data_wait_share"] < 1
 
 
-@pytest.mark.parametrize("what", ["build", "io", "kernels", "train"])
+@pytest.mark.parametrize("what", ["build", "io", "kernels", "simulate", "train"])
 def test_the_help_of_every_benchmark_has_an_example(what, capsys):
     assert main(["benchmark", what, "--help"]) == 0
     assert f"e2egraph benchmark {what} " in capsys.readouterr().out.split("Example:")[1]
@@ -134,3 +136,55 @@ def test_benchmark_build_measures_both_numbers_of_workers_and_two_file_sizes(tmp
     peaks = [r for r in json.loads((tmp_path / "build.json").read_text())["records"] if "peak" in r["metric"]]
     assert [peak["n"] for peak in peaks] == [small.stat().st_size, large.stat().st_size]
     assert all(peak["value"] > 50e6 for peak in peaks)
+
+
+def test_benchmark_build_against_another_version_compares_content_and_cpu(tmp_path):
+    files = [ntuple(tmp_path / f"{name}.root", seed, 10) for seed, name in enumerate(("qcd", "top"))]
+    words = ["--sample", f"qcd={files[0]}", "--sample", f"top={files[1]}", "--output", str(tmp_path / "build.json")]
+    words += [word for setting in SETTINGS for word in ("--set", setting)]
+    here = str(Path(__file__).parents[2])
+    assert main(["benchmark", "build", *words, "--against", here, "--repeats", "1"]) == 0
+    found = figures(tmp_path / "build.json")
+    this, other = (found[f"{case} version", "cpu_us_per_event"] for case in ("this", "other"))
+    assert found["this version", "cpu_us_per_event_over_other_version"] == pytest.approx(this / other)
+    assert found["this version", "same_bytes"] == 1
+
+
+def test_the_other_version_is_the_one_that_runs(tmp_path, monkeypatch):
+    for name in ("one", "other"):
+        (tmp_path / name / "e2egraph").mkdir(parents=True)
+        (tmp_path / name / "e2egraph" / "__init__.py").write_text(f"NAME = {name!r}")
+    monkeypatch.chdir(tmp_path / "one")
+    code = "import json, e2egraph; print(json.dumps({'name': e2egraph.NAME}))"
+    assert run_version(tmp_path / "other", code, [], tmp_path)["name"] == "other"
+    with pytest.raises(InputError, match=r"other: the measured code failed \(NameError.*no_name"):
+        run_version(tmp_path / "other", "no_name", [], tmp_path)
+
+
+def test_a_folder_without_another_version_is_refused(tmp_path, capsys):
+    words = ["--against", str(tmp_path), "--output", str(tmp_path / "simulate.json")]
+    assert main(["benchmark", "simulate", *words]) == 1
+    assert "no package e2egraph in it" in capsys.readouterr().err
+
+
+def test_benchmark_simulate_begins_with_an_empty_cache_and_with_a_kept_pool(tmp_path):
+    process = tmp_path / "short.yaml"
+    process.write_text(
+        "title: short\ngenerator:\n  pt_hat_minimum: 100\n  settings: ['HardQCD:all = on', 'PartonLevel:MPI = off']\n"
+        "pile_up: {mean: 1, pool_events: 2, process: pile_up.yaml}\n"
+    )
+    (tmp_path / "pile_up.yaml").write_text(
+        "title: pile-up\ngenerator:\n  settings: ['HardQCD:all = on', 'PartonLevel:MPI = off']\n"
+    )
+    words = ["--process", str(process), "--events", "3", "--repeats", "1", "--output", str(tmp_path / "simulate.json")]
+    assert main(["benchmark", "simulate", *words]) == 0
+    found = figures(tmp_path / "simulate.json")
+    assert {metric for _, metric in found} == {
+        "cold_startup_seconds",
+        "cold_startup_cpu_seconds",
+        "kept_startup_seconds",
+        "kept_startup_cpu_seconds",
+        "cpu_ms_per_event",
+        "jets_cpu_ms_per_event",
+    }
+    assert 0 < found["this version", "jets_cpu_ms_per_event"] < found["this version", "cpu_ms_per_event"]

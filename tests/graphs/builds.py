@@ -76,7 +76,7 @@ def task(*settings: str):
 
 def content(folder: Path) -> dict[str, bytes]:
     """Name → bytes of every file of a data set."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
 
 
 def node_task(channels: Sequence[str], *, region: Mapping[str, Any] | None = None, **inputs: Any) -> TaskConfig:

@@ -11,10 +11,13 @@ import pytest
 from e2egraph.detector import geometry
 from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
+from e2egraph.events.sources import roottree
+from e2egraph.events.sources.registry import open_source
+from e2egraph.events.sources.rhtree import RHTreeFile
 from e2egraph.graphs.building.build import build
 from e2egraph.graphs.making import chunk as chunk_module
 from e2egraph.graphs.storage.columns import node_types, object_types
-from e2egraph.graphs.storage.manifest import read_manifest, verify_shards
+from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.shards import open_shard, read_footer, read_row_groups
 from e2egraph.tasks.task import load_task
 from tests import rhtree_files
@@ -51,7 +54,7 @@ def data_set(samples, task, tmp_path_factory):
 
 
 def content(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
 
 
 def read_all(summary):
@@ -128,13 +131,33 @@ def test_jet_quantities_come_from_their_branches(data_set, files):
 
 def test_the_manifest_tells_inputs_configuration_and_hashes(data_set, samples, task):
     manifest = read_manifest(data_set.output)
-    verify_shards(data_set.output, manifest)
     assert [entry.path for entry in manifest.inputs] == [str(p) for sample in samples for p in sample.paths]
     assert manifest.configuration["inputs"]["neighbors"] == 3
     assert any("jets.truth_label" in line for line in manifest.missing)
     footer = read_footer(open_shard(data_set.output / manifest.shards[0].name))
     assert footer["configuration_sha256"] == manifest.configuration_sha256
     assert footer["input"]["sha256"] == manifest.inputs[0].sha256
+
+
+def test_events_are_read_in_few_calls_that_hold_few_bytes(data_set, samples, task, tmp_path, monkeypatch):
+    calls, real = [], RHTreeFile.read
+
+    def read(source, start, stop, collections):
+        if "hits" in collections:
+            calls.append((start, stop))
+        return real(source, start, stop, collections)
+
+    monkeypatch.setattr(RHTreeFile, "read", read)
+    monkeypatch.setattr(chunk_module, "EVENTS_PER_STEP", 10)
+    whole = build(task, samples, tmp_path / "whole")
+    assert set(calls) == {(0, 60), (0, 30)}  # files of so many events
+    source = open_source(samples[0].paths[0])
+    monkeypatch.setattr(roottree, "BYTES_AT_ONCE", roottree.BYTES_AT_ONCE * 25 // source.events_at_once)
+    calls.clear()
+    little = build(task, samples, tmp_path / "little")
+    assert max(stop - start for start, stop in calls) <= 30
+    assert len(calls) > len(samples)
+    assert content(whole.output) == content(little.output) == content(data_set.output)
 
 
 def test_two_processes_and_small_reading_steps_give_the_same_bytes(data_set, samples, task, tmp_path, monkeypatch):
@@ -239,7 +262,7 @@ def test_a_flipped_bit_is_found_by_its_checksum(copy):
     damaged[len(damaged) // 2] ^= 1
     shard.write_bytes(bytes(damaged))
     with pytest.raises(InputError, match=r"part-00001\.parquet: .*SHA-256 differs"):
-        verify_shards(copy, read_manifest(copy))
+        read_manifest(copy)
 
 
 def test_a_manifest_of_another_version_or_damaged_is_refused(copy, samples, task):

@@ -194,3 +194,14 @@ def test_a_jet_without_any_deposit_has_no_node(events, jets):
         nothing = ak.with_field(nothing, events[name][:, :0], name)
     clouds = build(nothing, jets)
     assert clouds.counts.tolist() == [0] * len(jets)
+
+
+@pytest.mark.parametrize("first", [0, 1 << 24])
+def test_the_canonical_order_is_that_of_a_sort_by_five_keys(first):
+    rng = np.random.default_rng(9)
+    owner = first + rng.integers(0, 4, 4000)
+    few = np.array([-1.5, -0.0, 0.0, 1e-42, -1e-42, 0.1, 3e38, -3e38], np.float32)
+    nodes = {name: rng.choice(few, 4000) for name in ("value", "deta", "dphi")}
+    nodes["channel"] = rng.choice(np.array([0, 1, 200, 255], np.uint8), 4000)
+    expected = np.lexsort((nodes["dphi"], nodes["deta"], -nodes["value"], nodes["channel"], owner))
+    np.testing.assert_array_equal(canonical_order(owner, nodes), expected)

@@ -7,7 +7,7 @@ import pytest
 
 from e2egraph.detector.geometry import HCAL_COLUMNS, HCAL_ROWS, hcal_column, hcal_row
 from e2egraph.simulation.generation.candidates import Candidates
-from e2egraph.simulation.jets import cluster, n_subjettiness, seed_towers
+from e2egraph.simulation.jets import Constituents, cluster, n_subjettiness, seed_towers, softdrop_masses
 from tests.simulation.particle_gun import detector
 
 CONFIG = detector("jets.energy_scale=1", "jets.min_pt=100").jets
@@ -36,6 +36,11 @@ def classic(event):
     return sequence, fastjet.sorted_by_pt(sequence.inclusive_jets(100.0))
 
 
+def particles_of_jets(seed):
+    _sequence, jets = classic(event_of(seed))
+    return [list(jet.constituents()) for jet in jets]
+
+
 def wrapped(phi):
     return np.mod(phi + np.pi, 2 * np.pi) - np.pi
 
@@ -50,6 +55,11 @@ def test_jets_are_those_of_the_classic_interface():
         np.testing.assert_allclose(jets.eta[here], [jet.eta() for jet in expected], rtol=1e-9)
         np.testing.assert_allclose(jets.mass[here], [jet.m() for jet in expected], rtol=1e-6)
         np.testing.assert_allclose(wrapped(jets.phi[here]), [wrapped(jet.phi()) for jet in expected], rtol=1e-9)
+
+
+def constituents_of(jets):
+    momenta = [(p.px(), p.py(), p.pz(), p.E()) for jet in jets for p in jet]
+    return Constituents(np.array([len(jet) for jet in jets]), np.array(momenta).T)
 
 
 def soft_drop(constituents, zcut, radius, beta):
@@ -78,10 +88,34 @@ def test_soft_drop_undoes_the_clustering_until_a_hard_splitting(beta):
     np.testing.assert_allclose(jets.softdrop_mass, masses, rtol=1e-6)
 
 
+@pytest.mark.parametrize("beta", [0.0, 1.0])
+def test_soft_drop_masses_are_those_of_fastjets_own_grooming_to_the_last_bit(beta):
+    config = detector(f"jets.softdrop_beta={beta}").jets
+    jets = [jet for seed in range(30, 36) for jet in particles_of_jets(seed)]
+    jets += [jet[:size] for jet in jets[:2] for size in (1, 2, 3)]
+    record = [[{"px": p.px(), "py": p.py(), "pz": p.pz(), "E": p.E()} for p in jet] for jet in jets]
+    tree = fastjet.ClusterSequence(ak.Array(record), fastjet.JetDefinition(fastjet.cambridge_algorithm, 10.0))
+    groomed = tree.exclusive_jets_softdrop_grooming(
+        1, beta=beta, symmetry_cut=config.softdrop_zcut, R0=config.radius
+    ).msoftdrop
+    expected = np.maximum(np.nan_to_num(ak.to_numpy(groomed)), 0.0)
+    np.testing.assert_array_equal(softdrop_masses(constituents_of(jets), config), expected)
+
+
+def test_jets_with_fewer_particles_than_axes_change_nothing_of_the_others():
+    jets = particles_of_jets(22)
+    small = [jets[0][:1], jets[0], jets[1][:2], jets[1]]
+    together = n_subjettiness(constituents_of(small), 0.8)
+    alone = np.concatenate([n_subjettiness(constituents_of([jet]), 0.8) for jet in small], axis=1)
+    np.testing.assert_array_equal(together, alone)
+    assert (together[:, [1, 3]] > 0).all()
+    assert together[1, 0] == together[2, 2] == 0 < together[0, 2]
+
+
 def test_n_subjettiness_is_the_pt_weighted_distance_to_the_nearest_kt_axis():
     _sequence, found = classic(event_of(21))
     constituents = list(found[0].constituents())
-    array = ak.Array([[{"px": p.px(), "py": p.py(), "pz": p.pz(), "E": p.E()} for p in constituents]])
+    taus = n_subjettiness(constituents_of([constituents]), 0.8)
     for number in (1, 2, 3):
         tree = fastjet.ClusterSequence(constituents, fastjet.JetDefinition(fastjet.kt_algorithm, 10.0))
         axes = tree.exclusive_jets(number)
@@ -89,7 +123,7 @@ def test_n_subjettiness_is_the_pt_weighted_distance_to_the_nearest_kt_axis():
             p.pt() * min(np.hypot(p.eta() - a.eta(), wrapped(p.phi() - a.phi())) for a in axes) for p in constituents
         )
         bottom = 0.8 * sum(p.pt() for p in constituents)
-        assert n_subjettiness(array, number, 0.8)[0] == pytest.approx(top / bottom, rel=1e-6)
+        assert taus[number - 1, 0] == pytest.approx(top / bottom, rel=1e-6)
 
 
 def test_jets_of_one_or_two_particles_have_no_structure_and_no_mass():

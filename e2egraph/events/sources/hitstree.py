@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from e2egraph.detector import geometry
 from e2egraph.detector.helix import GEV_PER_TESLA_CM, Helices, perigee, position, to_barrel
 from e2egraph.errors import InputError
+from e2egraph.events.flat import Flat, flat_branch
 from e2egraph.events.schema import Missing
 from e2egraph.events.sources import roottree
 from e2egraph.events.sources.rhtree import with_channel
@@ -93,7 +94,9 @@ class HitsTreeFile:
         if tree is None:
             tree = roottree.find_tree(self.path, (roottree.HITS_TREE,), "a file of Open Data record 12220")
         self._branches, missing = _find(list(tree.branches))
-        self.n_events = roottree.check_entries(self.path, tree, list(self._branches.values()))
+        branches = list(self._branches.values())
+        self.n_events = roottree.check_entries(self.path, tree, branches)
+        self.events_at_once = roottree.events_at_once(branches)
         self.missing = Missing(missing)
         self.recognised = {field: branch.name for field, branch in self._branches.items()}
         self.kinds = {name: "objects" for name in ("tracks", "hits") if name not in missing}
@@ -116,29 +119,30 @@ class HitsTreeFile:
                 fields[name] = getattr(self, f"_read_{name}")(start, stop)
         return ak.zip(fields, depth_limit=1)
 
-    def _vectors(self, collection: str, start: int, stop: int) -> ak.Array:
-        arrays = {}
+    def _vectors(self, collection: str, start: int, stop: int) -> Flat:
+        columns: dict[str, NDArray] = {}
+        counts: dict[str, NDArray[np.int64]] = {}
         for field in BRANCHES[collection]:
             branch = self._branches[f"{collection}.{field}"]
             array = roottree.read_branch(self.path, branch, start, stop)
             if array.ndim != 2:
                 raise InputError(f"{self.path}: {branch.name} is no vector; give a file of Open Data record 12220.")
-            arrays[field] = roottree.finite(self.path, branch.name, array, start)
+            values, counts[field] = flat_branch(array)
+            columns[field] = roottree.finite(self.path, branch.name, values, start, counts[field])
             if field in WHOLE.get(collection, {}):
-                check_whole(self.path, branch.name, array, start, WHOLE[collection][field])
-        first = next(iter(arrays))
-        for field, array in arrays.items():
-            if ak.any(ak.num(array) != ak.num(arrays[first])):
+                check_whole(self.path, branch.name, values, start, WHOLE[collection][field], counts[field])
+        first = next(iter(columns))
+        for field, number in counts.items():
+            if not np.array_equal(number, counts[first]):
                 names = (self._branches[f"{collection}.{name}"].name for name in (field, first))
                 raise InputError(f"{self.path}: {' and '.join(names)} differ in length; copy the file again.")
-        return ak.zip(arrays)
+        return Flat(counts[first], columns)
 
     def _read_id(self, start: int, stop: int) -> dict[str, ak.Array]:
         gen = self._vectors("gen", start, stop)
-        counts = ak.to_numpy(ak.num(gen))
-        record = np.stack([ak.to_numpy(ak.flatten(gen[name])).astype(">f4") for name in BRANCHES["gen"]], axis=1)
+        record = np.stack([gen.columns[name].astype(">f4") for name in BRANCHES["gen"]], axis=1)
         zeros = np.zeros(stop - start, np.uint32)
-        parts = np.split(record, np.cumsum(counts)[:-1])
+        parts = np.split(record, np.cumsum(gen.counts)[:-1])
         numbers = [int.from_bytes(hashlib.blake2b(part.tobytes(), digest_size=8).digest(), "big") for part in parts]
         columns = {
             "run": zeros,
@@ -153,9 +157,9 @@ class HitsTreeFile:
         if self._last is not None and self._last[0] == (start, stop):
             return self._last[1]
         tracks = self._vectors("tracks", start, stop)
-        flat = {name: ak.to_numpy(ak.flatten(tracks[name])).astype(np.float64) for name in tracks.fields}
+        flat = {name: values.astype(np.float64) for name, values in tracks.columns.items()}
         flat["dz_err"] = flat["dsz_err"] * np.cosh(flat["eta"])
-        helix, counts = helices_of(flat), ak.to_numpy(ak.num(tracks)).astype(np.int64)
+        helix, counts = helices_of(flat), tracks.counts
         vertices, found = np.zeros((len(counts), 3)), np.zeros(len(counts), np.uint16)
         for event, (end, count) in enumerate(zip(np.cumsum(counts), counts, strict=True)):
             of = np.arange(end - count, end)
@@ -187,25 +191,23 @@ class HitsTreeFile:
             record[f"{name}_sig"] = np.where(error > 0, record[name] / np.where(error > 0, error, 1), 0)
         record["charge"] = flat["charge"]
         with np.errstate(over="ignore"):
-            made = ak.zip({name: values.astype(np.float32) for name, values in record.items()})
-        kept = ak.unflatten(made, counts)[ak.unflatten(np.isfinite(eta), counts)]
-        for name in record:
-            roottree.finite(self.path, f"the tracks' {name}", kept[name], start)
-        return kept
+            made = Flat(counts, {name: values.astype(np.float32) for name, values in record.items()})
+        kept = made.take(np.isfinite(eta))
+        for name, values in kept.columns.items():
+            roottree.finite(self.path, f"the tracks' {name}", values, start, kept.counts)
+        return kept.record()
 
     def _read_hits(self, start: int, stop: int) -> ak.Array:
         hits = with_channel(self._vectors("hits", start, stop))
         if "tracks" in self.missing:
-            return hits
-        vertices = self._tracking(start, stop).vertices
-        for axis, name in enumerate("xyz"):
-            moved = ak.values_astype(hits[name] - vertices[:, axis], np.float32)
-            hits = ak.with_field(hits, moved, name)
-        return hits
+            return hits.record()
+        vertices = np.repeat(self._tracking(start, stop).vertices, hits.counts, axis=0)
+        moved = {name: (hits.columns[name] - vertices[:, axis]).astype(np.float32) for axis, name in enumerate("xyz")}
+        return hits.with_columns(moved).record()
 
     def _read_jets(self, start: int, stop: int) -> ak.Array:
         """Generator jets; those beyond the tower image get its outermost row, which the seed cut of a task rejects."""
-        jets = _with_directions(self._vectors("jets", start, stop))
+        jets = _with_directions(self._vectors("jets", start, stop).record())
         rows = np.clip(geometry.hcal_row(ak.to_numpy(ak.flatten(jets.eta))), 0, geometry.HCAL_ROWS - 1)
         columns = geometry.hcal_column(ak.to_numpy(ak.flatten(jets.phi)))
         counts = ak.num(jets)
@@ -214,7 +216,7 @@ class HitsTreeFile:
         return jets[["pt", "eta", "phi", "mass", "seed_ieta", "seed_iphi"]]
 
     def _read_gen(self, start: int, stop: int) -> ak.Array:
-        gen = _with_directions(self._vectors("gen", start, stop))
+        gen = _with_directions(self._vectors("gen", start, stop).record())
         return gen[["pdg_id", "pt", "eta", "phi", "mass"]]
 
 

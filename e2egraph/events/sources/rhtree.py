@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from e2egraph.detector import geometry
 from e2egraph.detector.channels import hit_channels
 from e2egraph.errors import InputError
+from e2egraph.events.flat import Flat, flat_branch
 from e2egraph.events.schema import Missing
 from e2egraph.events.sources import dense, roottree
 from e2egraph.events.sources.rhtree_branches import (
@@ -26,7 +27,7 @@ from e2egraph.events.sources.rhtree_branches import (
     WHOLE,
     find_branches,
 )
-from e2egraph.events.whole import check_whole
+from e2egraph.events.whole import check_whole, entry_of
 
 CRYSTALS = geometry.ECAL_ROWS * geometry.ECAL_COLUMNS
 BARREL_CRYSTALS = geometry.BARREL_ROWS * geometry.ECAL_COLUMNS
@@ -35,6 +36,8 @@ BARREL_TOWERS = geometry.HCAL_BARREL_ROWS * geometry.HCAL_COLUMNS
 
 # Code of a hit in a layer that has no channel, such as the endcaps (FPIX, TID, TEC): none of a channel's numbers.
 NO_CHANNEL = -1
+# Largest subdetector and layer that CMS counts to, by far.
+LARGEST_CMS = 63
 
 
 class RHTreeFile:
@@ -47,12 +50,14 @@ class RHTreeFile:
         self.missing = Missing(self._found.missing)
         self.recognised = self._found.used
         names = {name for branches in self.recognised.values() for name in branches.split(" and ")}
-        self.n_events = roottree.check_entries(self.path, self._tree, [self._tree[name] for name in sorted(names)])
+        branches = [self._tree[name] for name in sorted(names)]
+        self.n_events = roottree.check_entries(self.path, self._tree, branches)
+        self.events_at_once = roottree.events_at_once(branches)
         self.kinds = {name: self._kind(name) for name in ("tracks", "hits", "ecal", "hcal") if name not in self.missing}
 
     def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:
         """Events ``start:stop`` with the named collections; InputError when the file cannot fill one of them."""
-        fields: dict[str, ak.Array] = {}
+        fields: dict[str, ak.Array | NDArray] = {}
         for name in collections:
             if name in self.missing:
                 raise InputError(
@@ -77,32 +82,34 @@ class RHTreeFile:
     def _array(self, branch: str, start: int, stop: int) -> ak.Array:
         return roottree.read_branch(self.path, self._tree[branch], start, stop)
 
-    def _plain(self, branch: str, start: int, stop: int) -> ak.Array:
+    def _plain(self, branch: str, start: int, stop: int) -> NDArray:
         """A branch of one finite number an event."""
         array = self._array(branch, start, stop)
         if array.ndim != 1:
             raise InputError(f"{self.path}: {branch} is no plain number an event; give an MLAnalyzer ntuple.")
-        return roottree.finite(self.path, branch, array, start)
+        return roottree.finite(self.path, branch, ak.to_numpy(array), start)
 
-    def _vectors(self, collection: str, start: int, stop: int, extra: Collection[str] = ()) -> ak.Array:
-        """Records of one collection from its per-object branches, all of the same length and finite.
+    def _vectors(self, collection: str, start: int, stop: int, extra: Collection[str] = ()) -> Flat:
+        """One collection from its per-object branches, all of the same length and finite.
 
         ``extra`` branches come along under their own names.
         """
         branches = self._found.vectors[collection] | {name: name for name in extra}
-        arrays = {field: self._array(branch, start, stop) for field, branch in branches.items()}
         first = next(iter(branches))
-        for field, array in arrays.items():
+        counts: NDArray[np.int64] | None = None
+        columns: dict[str, NDArray] = {}
+        for field, branch in branches.items():
+            array = self._array(branch, start, stop)
             if array.ndim != 2:
-                raise InputError(f"{self.path}: {branches[field]} is no vector; give an MLAnalyzer ntuple.")
-            if ak.any(ak.num(array) != ak.num(arrays[first])):
-                raise InputError(
-                    f"{self.path}: {branches[field]} and {branches[first]} differ in length; make the file again."
-                )
-            roottree.finite(self.path, branches[field], array, start)
+                raise InputError(f"{self.path}: {branch} is no vector; give an MLAnalyzer ntuple.")
+            values, number = flat_branch(array)
+            counts = number if counts is None else counts
+            if not np.array_equal(number, counts):
+                raise InputError(f"{self.path}: {branch} and {branches[first]} differ in length; make the file again.")
+            columns[field] = roottree.finite(self.path, branch, values, start, counts)
             if field in WHOLE.get(collection, {}):
-                check_whole(self.path, branches[field], array, start, WHOLE[collection][field])
-        return ak.zip(arrays)
+                check_whole(self.path, branch, values, start, WHOLE[collection][field], counts)
+        return Flat(np.empty(0, np.int64) if counts is None else counts, columns)
 
     def _dense(self, branches: dict[str, str], length: int, start: int, stop: int) -> dict[str, NDArray[np.float32]]:
         return {
@@ -110,7 +117,7 @@ class RHTreeFile:
             for field, branch in branches.items()
         }
 
-    def _read_id(self, start: int, stop: int) -> dict[str, ak.Array]:
+    def _read_id(self, start: int, stop: int) -> dict[str, NDArray]:
         """Run, lumi and event numbers, as the file has them."""
         branches = self._found.vectors["id"]
         numbers = {field: self._plain(branch, start, stop) for field, branch in branches.items()}
@@ -126,39 +133,45 @@ class RHTreeFile:
         origin = np.zeros(stop - start, np.float32)
         if "pv" not in self._found.vectors:
             return ak.zip({"x": origin, "y": origin, "z": origin})
-        vertices = ak.firsts(self._vectors("pv", start, stop))
-        return ak.zip({name: ak.fill_none(vertices[name], 0.0) for name in ("x", "y", "z")})
+        vertices = self._vectors("pv", start, stop)
+        there = vertices.counts > 0
+        first = {name: np.zeros(stop - start) for name in ("x", "y", "z")}
+        for name, column in first.items():
+            column[there] = vertices.columns[name][vertices.offsets[:-1][there]]
+        return ak.zip(first)
 
-    def _n_pv(self, start: int, stop: int) -> ak.Array:
+    def _n_pv(self, start: int, stop: int) -> NDArray[np.uint16]:
         """Good vertices of each event: a number, or (``goodvertices`` of the tops and taus) a vector of one number."""
-        if self._found.n_pv is None:
-            return ak.Array(np.zeros(stop - start, np.uint16))
-        number = self._array(self._found.n_pv, start, stop)
-        if number.ndim > 1:
-            number = ak.fill_none(ak.firsts(number), 0)
-        number = roottree.finite(self.path, self._found.n_pv, number, start)
-        return ak.values_astype(check_whole(self.path, self._found.n_pv, number, start, N_PV_TYPE), np.uint16)
+        branch = self._found.n_pv
+        if branch is None:
+            return np.zeros(stop - start, np.uint16)
+        array = self._array(branch, start, stop)
+        if array.ndim > 1:
+            array = ak.fill_none(ak.firsts(array), 0)
+        number = roottree.finite(self.path, branch, ak.to_numpy(array), start)
+        check_whole(self.path, branch, number, start, N_PV_TYPE)
+        return number.astype(np.uint16)
 
-    def _gen_weight(self, start: int, stop: int) -> ak.Array:
+    def _gen_weight(self, start: int, stop: int) -> NDArray[np.float64]:
         """What each event counts for by its generator: 1 in a file that does not say."""
         branch = self._found.gen_weight
         if branch is None:
-            return ak.Array(np.ones(stop - start))
-        return ak.values_astype(self._plain(branch, start, stop), np.float64)
+            return np.ones(stop - start)
+        return self._plain(branch, start, stop).astype(np.float64)
 
     def _read_tracks(self, start: int, stop: int) -> ak.Array:
         if "tracks" not in self._found.vectors:
             return self._stepwise(start, stop, self._tracks_of_images)
         tracks = self._vectors("tracks", start, stop)
+        significances: dict[str, NDArray] = {}
         for name in ("d0", "dz"):
-            error = tracks[f"{name}_err"]
+            error = tracks.columns[f"{name}_err"].astype(np.float64)
             with np.errstate(over="ignore"):
-                ratio = ak.where(error > 0, tracks[name] / ak.where(error > 0, error, 1), 0)
-                significance = ak.values_astype(ratio, np.float32)
-            branch = self._found.vectors["tracks"][name]
-            roottree.finite(self.path, f"{branch} over its error", significance, start)
-            tracks = ak.with_field(tracks, significance, f"{name}_sig")
-        return tracks
+                ratio = np.where(error > 0, tracks.columns[name] / np.where(error > 0, error, 1), 0)
+                significance = ratio.astype(np.float32)
+            branch = f"{self._found.vectors['tracks'][name]} over its error"
+            significances[f"{name}_sig"] = roottree.finite(self.path, branch, significance, start, tracks.counts)
+        return tracks.with_columns(significances).record()
 
     def _tracks_of_images(self, start: int, stop: int) -> ak.Array:
         images = self._dense(self._found.track_images, CRYSTALS, start, stop)
@@ -167,7 +180,7 @@ class RHTreeFile:
     def _read_hits(self, start: int, stop: int) -> ak.Array:
         if "hits" not in self._found.vectors:
             return self._stepwise(start, stop, self._hits_of_images)
-        return with_channel(self._vectors("hits", start, stop))
+        return with_channel(self._vectors("hits", start, stop)).record()
 
     def _hits_of_images(self, start: int, stop: int) -> ak.Array:
         images = self._found.hit_images
@@ -178,7 +191,7 @@ class RHTreeFile:
 
     def _read_ecal(self, start: int, stop: int) -> ak.Array:
         if "ecal" in self._found.vectors:
-            return self._in_range(self._vectors("ecal", start, stop), "ecal", start)
+            return self._in_range(self._vectors("ecal", start, stop), "ecal", start).record()
         return self._stepwise(start, stop, self._ecal_of_images)
 
     def _ecal_of_images(self, start: int, stop: int) -> ak.Array:
@@ -197,7 +210,7 @@ class RHTreeFile:
 
     def _read_hcal(self, start: int, stop: int) -> ak.Array:
         if "hcal" in self._found.vectors:
-            return self._in_range(self._vectors("hcal", start, stop), "hcal", start)
+            return self._in_range(self._vectors("hcal", start, stop), "hcal", start).record()
         return self._stepwise(start, stop, self._hcal_of_images)
 
     def _hcal_of_images(self, start: int, stop: int) -> ak.Array:
@@ -216,22 +229,21 @@ class RHTreeFile:
         derived = self._found.derived
         extra = {branch for branches in derived.values() for branch in branches} - {"jetSeed_iphi"}
         jets = self._in_range(self._vectors("jets", start, stop, sorted(extra)), "jets", start, prefix="seed_")
+        of, made = jets.columns, dict[str, NDArray]()
         if "phi" in derived and derived["phi"] == ("jet_Px", "jet_Py"):
-            phi = np.arctan2(jets.jet_Py, jets.jet_Px)
-            jets = ak.with_field(jets, ak.values_astype(phi, np.float32), "phi")
+            made["phi"] = np.arctan2(of["jet_Py"], of["jet_Px"]).astype(np.float32)
         elif "phi" in derived:
-            column = geometry.centre_crystal(ak.to_numpy(ak.flatten(jets.seed_iphi)))
-            phi = geometry.ecal_phi(column).astype(np.float32)
-            jets = ak.with_field(jets, ak.unflatten(phi, ak.num(jets)), "phi")
+            made["phi"] = geometry.ecal_phi(geometry.centre_crystal(of["seed_iphi"])).astype(np.float32)
         if "mass" in derived:
-            squared = jets.jet_Energy**2 - (jets.pt * np.cosh(jets.eta)) ** 2
-            jets = ak.with_field(jets, ak.values_astype(np.sqrt(np.maximum(squared, 0)), np.float32), "mass")
-        return jets[[name for name in VECTORS["jets"] if name in jets.fields]]
+            squared = of["jet_Energy"] ** 2 - (of["pt"] * np.cosh(of["eta"])) ** 2
+            made["mass"] = np.sqrt(np.maximum(squared, 0)).astype(np.float32)
+        of = {**of, **made}
+        return Flat(jets.counts, {name: of[name] for name in VECTORS["jets"] if name in of}).record()
 
     def _read_gen(self, start: int, stop: int) -> ak.Array:
-        return self._vectors("gen", start, stop)
+        return self._vectors("gen", start, stop).record()
 
-    def _in_range(self, cells: ak.Array, collection: str, start: int, prefix: str = "") -> ak.Array:
+    def _in_range(self, cells: Flat, collection: str, start: int, prefix: str = "") -> Flat:
         """``cells`` if every row and column is one of the detector's; else InputError naming branch and entry."""
         rows, columns = (
             (geometry.ECAL_ROWS, geometry.ECAL_COLUMNS)
@@ -239,10 +251,10 @@ class RHTreeFile:
             else (geometry.HCAL_ROWS, geometry.HCAL_COLUMNS)
         )
         for field, size in (("ieta", rows), ("iphi", columns)):
-            values = cells[prefix + field]
-            wrong = (values < 0) | (values >= size)
-            if ak.any(wrong):
-                entry = start + int(ak.argmax(ak.any(wrong, axis=1)))
+            values = cells.columns[prefix + field]
+            if values.min(initial=0) < 0 or values.max(initial=0) >= size:
+                wrong = (values < 0) | (values >= size)
+                entry = start + entry_of(int(np.argmax(wrong)), cells.counts)
                 branch = self._found.vectors[collection][prefix + field]
                 raise InputError(
                     f"{self.path}: {branch} of entry {entry} is outside 0…{size - 1}; make the file again."
@@ -256,16 +268,28 @@ class RHTreeFile:
         return ak.concatenate([read(low, high) for low, high in pairwise(edges)])
 
 
-def with_channel(hits: ak.Array) -> ak.Array:
+def with_channel(hits: Flat) -> Flat:
     """Hits of the layers that are channels, with ``channel`` in place of subdetector and layer."""
-    flat = {name: ak.to_numpy(ak.flatten(hits[name])) for name in hits.fields}
-    subdetector, layer = flat["subdetector"], flat["layer"]
-    code = np.full(len(layer), NO_CHANNEL, np.int16)
+    subdetector, layer = hits.columns["subdetector"], hits.columns["layer"]
+    # CMS's numbers are small: the code of a pair is looked up in a table.
+    codes = np.full((LARGEST_CMS + 1) ** 2, NO_CHANNEL, np.int16)
+    others = []
     for channel in hit_channels():
-        if channel.cms is not None:
-            code[(subdetector == channel.cms[0]) & (layer == channel.cms[1])] = channel
-    kept = code != NO_CHANNEL
-    number = ak.to_numpy(ak.num(hits))
-    left = np.bincount(np.repeat(np.arange(len(number)), number)[kept], minlength=len(number))
-    columns = {name: flat[name][kept] for name in ("x", "y", "z")} | {"channel": code[kept].astype(np.uint8)}
-    return ak.zip({name: ak.unflatten(values, left) for name, values in columns.items()})
+        if channel.cms is None:
+            continue
+        if min(channel.cms) >= 0 and max(channel.cms) <= LARGEST_CMS:
+            codes[channel.cms[0] * (LARGEST_CMS + 1) + channel.cms[1]] = channel
+        else:
+            others.append((channel, channel.cms))
+    pair = subdetector.astype(np.intp) * (LARGEST_CMS + 1)
+    pair += layer.astype(np.intp)
+    small = all(values.min(initial=0) >= 0 and values.max(initial=0) <= LARGEST_CMS for values in (subdetector, layer))
+    if small:
+        code = codes.take(pair)
+    else:
+        known = (subdetector >= 0) & (subdetector <= LARGEST_CMS) & (layer >= 0) & (layer <= LARGEST_CMS)
+        code = np.where(known, codes.take(np.where(known, pair, 0)), NO_CHANNEL)
+        for channel, (wanted, number) in others:
+            code[(subdetector == wanted) & (layer == number)] = channel
+    places = {name: hits.columns[name] for name in ("x", "y", "z")}
+    return Flat(hits.counts, {**places, "channel": code.astype(np.uint8)}).take(code != NO_CHANNEL)

@@ -8,12 +8,17 @@ from collections.abc import Sequence
 import awkward as ak
 import numpy as np
 import uproot
+from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.locations import damage_named
 from e2egraph.events.schema import EventSource
 from e2egraph.events.sources.remote import RemoteSource
+from e2egraph.events.whole import entry_of
+
+# Branches are read in one go for as many events as these bytes hold, unpacked: little memory, few calls.
+BYTES_AT_ONCE = 64 << 20
 
 HITS_TREE = "hits_tree"
 NOT_READABLE = "not a readable ROOT file"
@@ -65,6 +70,13 @@ def check_entries(location: str, tree: uproot.TTree, branches: Sequence[uproot.T
     return entries
 
 
+def events_at_once(branches: Sequence[uproot.TBranch]) -> int:
+    """How many events of ``branches`` fill ``BYTES_AT_ONCE``, at least 1."""
+    entries = max((int(branch.num_entries) for branch in branches), default=0)
+    size = sum(int(branch.uncompressed_bytes) for branch in branches)
+    return max(1, BYTES_AT_ONCE * entries // max(1, size))
+
+
 def read_branch(location: str, branch: uproot.TBranch, start: int, stop: int) -> ak.Array:
     """One branch of entries ``start:stop``; InputError names file and branch when its bytes cannot be read."""
     with damage_named(location, f"branch {branch.name} cannot be read"):
@@ -77,16 +89,19 @@ def read_branch(location: str, branch: uproot.TBranch, start: int, stop: int) ->
         return array
 
 
-def finite(location: str, name: str, values: ak.Array, start: int) -> ak.Array:
-    """``values`` (plain or one level deep) if no NaN or infinity is among them, in single precision, in which shards
-    hold them; else InputError naming the entry."""
-    flat = ak.to_numpy(ak.flatten(values, axis=None))
-    if not np.issubdtype(flat.dtype, np.number):
-        raise InputError(f"{location}: {name} holds no numbers ({flat.dtype}); give a file of the known format.")
-    if flat.dtype.kind == "f" and not (np.abs(flat) <= _LARGEST).all():
-        bad = ~(np.abs(values) <= _LARGEST)
-        entry = start + int(ak.argmax(ak.any(bad, axis=1) if values.ndim > 1 else bad))
-        raise InputError(f"{location}: {name} of entry {entry} holds NaN or infinite values; make the file again.")
+def finite(location: str, name: str, values: NDArray, start: int, counts: NDArray[np.int64] | None = None) -> NDArray:
+    """``values`` if no NaN or infinity is among them, in single precision, in which shards hold them; else InputError
+    naming the entry.
+
+    They belong to the entries from ``start`` on: one each, or as many as ``counts`` says.
+    """
+    if not np.issubdtype(values.dtype, np.number):
+        raise InputError(f"{location}: {name} holds no numbers ({values.dtype}); give a file of the known format.")
+    if values.dtype.kind == "f":
+        good = np.isfinite(values) if values.dtype.itemsize <= 4 else np.abs(values) <= _LARGEST
+        if not good.all():
+            entry = start + entry_of(int(np.argmin(good)), counts)
+            raise InputError(f"{location}: {name} of entry {entry} holds NaN or infinite values; make the file again.")
     return values
 
 

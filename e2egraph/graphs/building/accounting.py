@@ -17,8 +17,9 @@ from e2egraph.graphs.building.planning import BuildOptions
 from e2egraph.graphs.building.working import check_selected
 from e2egraph.graphs.making.chunk import Chunk
 from e2egraph.graphs.storage.columns import SPLITS
-from e2egraph.graphs.storage.manifest import SCHEMA_VERSION, InputFile, Manifest, Shard, SkippedFile, sha256_of
+from e2egraph.graphs.storage.manifest import SCHEMA_VERSION, InputFile, Manifest, Shard, SkippedFile
 from e2egraph.graphs.storage.shards import open_shard, read_footer
+from e2egraph.graphs.storage.verification import sha256_of
 from e2egraph.tasks.task import TaskConfig
 
 

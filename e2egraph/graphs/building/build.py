@@ -24,6 +24,7 @@ from e2egraph.graphs.building.staging import check_output, clear_up, open_stagin
 from e2egraph.graphs.building.working import Progress, write_shards
 from e2egraph.graphs.storage.manifest import MANIFEST_NAME, Manifest, SkippedFile, read_manifest, write_manifest
 from e2egraph.graphs.storage.shards import write_error
+from e2egraph.graphs.storage.verification import keep_verified, settled_before, sha256_of
 from e2egraph.tasks.task import TaskConfig
 
 
@@ -77,12 +78,14 @@ def build(
                 if not bad:
                     break
                 found, skipped = without(found, skipped, bad)
+            limit = settled_before(staging.folder)
             manifest = account(task, found, inputs, chunks, skipped, duplicates, staging.folder, options)
             try:
-                write_manifest(staging.folder, manifest)
+                manifest_sha256 = sha256_of(write_manifest(staging.folder, manifest))
                 staging.finish(output)
             except OSError as error:
                 raise write_error(output, error) from error
+            keep_verified(output, manifest.hashes, manifest_sha256, limit)
     return BuildSummary(output, manifest, already_complete=False)
 
 

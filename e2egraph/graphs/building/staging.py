@@ -21,6 +21,7 @@ from e2egraph.folders import check_folder, make_folder, names_in, real
 from e2egraph.graphs.making.chunk import Chunk, origin
 from e2egraph.graphs.storage.manifest import MANIFEST_NAME, SkippedFile
 from e2egraph.graphs.storage.shards import open_shard, read_footer, write_error
+from e2egraph.graphs.storage.verification import STAMP_PREFIX
 from e2egraph.locks import lock
 from e2egraph.tasks.task import TaskConfig
 
@@ -29,7 +30,7 @@ LOCK_NAME = "build.lock"
 
 # What a build writes; each also half made, as a killed process leaves it.
 _NAMES = "|".join((r"part-\d+\.parquet", *map(re.escape, (MANIFEST_NAME, PLAN_NAME, LOCK_NAME))))
-_OWN = re.compile(rf"({_NAMES})(\.\d+{re.escape(PARTIAL)})?")
+_OWN = re.compile(rf"({_NAMES})(\.\d+{re.escape(PARTIAL)})?|{re.escape(STAMP_PREFIX)}.+")
 
 
 class Staging:
@@ -153,6 +154,8 @@ def open_staging(output: Path, say: Callable[[str], None] = lambda line: None) -
 
 def _of_a_build(names: Sequence[str]) -> bool:
     """Whether a folder that holds ``names`` is empty or one that a build works in."""
+    # A stamp is hidden, so that who empties the folder leaves it.
+    names = [name for name in names if not name.startswith(STAMP_PREFIX)]
     return not names or (all(map(_OWN.fullmatch, names)) and not {PLAN_NAME, LOCK_NAME}.isdisjoint(names))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from e2egraph.detector.channels import LARGEST_NUMBER
 from e2egraph.graphs.making.nodeselection import built_with
 from e2egraph.graphs.storage.columns import TARGET_PREFIX
-from e2egraph.graphs.storage.manifest import Manifest, read_manifest, verify_shards
+from e2egraph.graphs.storage.manifest import Manifest, read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.graphs.storage.shards import open_shard, read_row_groups
 from e2egraph.tasks.nodeselection import in_words
@@ -54,10 +54,12 @@ class Inspection:
     spectra: dict[str, dict[str, Spectrum]]
 
 
-def inspect_data_set(folder: Path) -> Inspection:
-    """Read a whole data set, row group by row group; InputError when a checksum or anything else does not fit."""
-    manifest = read_manifest(folder)
-    verify_shards(folder, manifest)
+def inspect_data_set(folder: Path, *, verify: bool = False) -> Inspection:
+    """Read a whole data set, row group by row group; InputError when a checksum or anything else does not fit.
+
+    ``verify``: hash every shard, also those that have not changed since they were last hashed.
+    """
+    manifest = read_manifest(folder, anew=verify)
     spectra = spectra_of(manifest)
     plain = ["label", "nodes_cut", "weight", *spectra]
     tables: list[np.ndarray] = []

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from e2egraph import __version__
 from e2egraph.config import as_dict, digest
 from e2egraph.errors import InputError
-from e2egraph.events.schema import EventSource, PointSource
+from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.registry import Source, SourceOptions, open_source
 from e2egraph.events.whole import not_whole
 from e2egraph.graphs.building import cutflow
@@ -153,12 +153,7 @@ def _selected(
     source = open_source(chunk.input.path, chunk.options)
     truth = truth_source(task.truth, chunk.input.of_class, source)
     axis = task.object_kind.axis
-    for start in range(chunk.start, chunk.stop, EVENTS_PER_STEP):
-        stop = min(start + EVENTS_PER_STEP, chunk.stop)
-        if isinstance(source, PointSource):
-            events, objects, cuts, make = _read_images(source, start, stop, task, deposits)
-        else:
-            events, objects, cuts, make = _read_events(source, start, stop, task, truth, deposits)
+    for events, objects, cuts, make in _steps(source, chunk, task, truth, deposits):
         flow.enter(len(events), len(objects))
         left = np.ones(len(objects), bool)
         for name, cut in cuts.items():
@@ -174,22 +169,37 @@ def _selected(
         yield objects.take(flow.cut("truth", np.ones(len(objects), bool), true)), make
 
 
-def _read_events(
-    source: EventSource, start: int, stop: int, task: TaskConfig, truth: TruthSource, deposits: tuple[str, ...]
-) -> tuple[ak.Array, Objects, dict[str, NDArray[np.bool_]], NodeMaker]:
+_Step = tuple[ak.Array, Objects, dict[str, NDArray[np.bool_]], NodeMaker]
+
+
+def _steps(
+    source: Source, chunk: Chunk, task: TaskConfig, truth: TruthSource, deposits: tuple[str, ...]
+) -> Iterator[_Step]:
+    """The chunk's events step by step: with all their objects, the cuts on these, and what makes nodes of them."""
+    if isinstance(source, PointSource):
+        for start, stop in _cut(chunk.start, chunk.stop, EVENTS_PER_STEP):
+            yield _read_images(source, start, stop, task, deposits)
+        return
     kind = task.object_kind
     collections = dict.fromkeys(["id", "pv", *kind.collections, *deposits, *(["gen"] if truth == "generator" else [])])
-    events = source.read(start, stop, list(collections))
-    objects = kind.find(events, task.object)
-    weight = np.asarray(events["gen_weight"], np.float64)
-    objects = objects.with_columns({"gen_weight": weight[objects.event]})
-    return events, objects, kind.cuts(objects, task.object), partial(make_nodes, events, task=task)
+    # Few calls to read, as their cost hardly depends on how much is read: several whole steps, where memory allows.
+    at_once = EVENTS_PER_STEP * max(1, source.events_at_once // EVENTS_PER_STEP)
+    for start, stop in _cut(chunk.start, chunk.stop, at_once):
+        block = source.read(start, stop, list(collections))
+        for low, high in _cut(0, stop - start, EVENTS_PER_STEP):
+            events = block[low:high]
+            objects = kind.find(events, task.object)
+            weight = np.asarray(events["gen_weight"], np.float64)
+            objects = objects.with_columns({"gen_weight": weight[objects.event]})
+            yield events, objects, kind.cuts(objects, task.object), partial(make_nodes, events, task=task)
 
 
-def _read_images(
-    source: PointSource, start: int, stop: int, task: TaskConfig, deposits: tuple[str, ...]
-) -> tuple[ak.Array, Objects, dict[str, NDArray[np.bool_]], NodeMaker]:
-    """As ``_read_events``; every object is an event of its own."""
+def _cut(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
+    return ((low, min(low + size, stop)) for low in range(start, stop, size))
+
+
+def _read_images(source: PointSource, start: int, stop: int, task: TaskConfig, deposits: tuple[str, ...]) -> _Step:
+    """A step of an image file: every object is an event of its own."""
     make: NodeMaker = _no_nodes
     if deposits:
         points = source.read(start, stop)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from e2egraph.errors import InputError, UsageError
 from e2egraph.files import write_json
 from e2egraph.graphs.storage.columns import object_types
+from e2egraph.graphs.storage.verification import verify_shards
 from e2egraph.tasks.inputs import Inputs, read_inputs
 from e2egraph.tasks.objectives.objective import Objective, make_objective
 from e2egraph.tasks.objects.registry import kinds
@@ -19,9 +20,6 @@ from e2egraph.tasks.task import import_extensions
 
 MANIFEST_NAME = "manifest.json"
 SCHEMA_VERSION = 2
-
-# (path, inode, size, time of change) of a shard → the SHA-256 that this process found.
-_hashed: dict[tuple[str, int, int, int], str] = {}
 
 
 @dataclass(frozen=True)
@@ -112,15 +110,14 @@ class Manifest:
         return tuple(object_types(kinds()[self.configuration["object"]["kind"]], self.targets))
 
     @property
+    def hashes(self) -> dict[str, str]:
+        """Shard → its SHA-256."""
+        return {shard.name: shard.sha256 for shard in self.shards}
+
+    @property
     def digest(self) -> str:
         """SHA-256 over the shards' own hashes: identifies the data set's content."""
         return sha256("\n".join(f"{shard.name} {shard.sha256}" for shard in self.shards).encode()).hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, read in blocks."""
-    with path.open("rb") as stream:
-        return file_digest(stream, "sha256").hexdigest()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
@@ -130,10 +127,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
     return path
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path, *, anew: bool = False) -> Manifest:
     """Read and check a data set: its manifest, and presence, size and SHA-256 of its shards; else InputError.
 
-    A process hashes a shard once, as long as the file's size and time of change stay the same.
+    A shard is hashed once on a machine, as long as the file does not change (``verification``); ``anew``: in any case.
     """
     path = folder / MANIFEST_NAME
     if not folder.is_dir():
@@ -141,7 +138,8 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise InputError(f"{folder}: not a complete data set ({MANIFEST_NAME} is missing); run build-graphs again.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        written = path.read_bytes()
+        content = json.loads(written.decode("utf-8"))
         version = content["schema_version"]
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: damaged manifest; build the data set again.") from error
@@ -164,22 +162,10 @@ def read_manifest(folder: Path) -> Manifest:
             raise InputError(f"{file}: shard missing from the data set; build it again.")
         if file.stat().st_size != shard.size:
             raise InputError(f"{file}: shard altered after the build (size differs); build the data set again.")
-    verify_shards(folder, manifest)
+    verify_shards(folder, manifest.hashes, sha256(written).hexdigest(), anew=anew)
     return manifest
 
 
 def files_of(folder: Path, manifest: Manifest) -> list[Path]:
     """The files of a data set: the manifest and all shards."""
     return [folder / MANIFEST_NAME, *(folder / shard.name for shard in manifest.shards)]
-
-
-def verify_shards(folder: Path, manifest: Manifest) -> None:
-    """Compare every shard with its SHA-256; InputError names the first that was altered."""
-    for shard in manifest.shards:
-        path = folder / shard.name
-        state = path.stat()
-        seen = (str(path.absolute()), state.st_ino, state.st_size, state.st_mtime_ns)
-        if _hashed.get(seen) != shard.sha256:
-            _hashed[seen] = sha256_of(path)
-        if _hashed[seen] != shard.sha256:
-            raise InputError(f"{path}: shard altered after the build (SHA-256 differs); build the data set again.")

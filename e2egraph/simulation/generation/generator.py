@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from e2egraph.detector.geometry import Booleans, Floats, Integers
 from e2egraph.errors import InputError, UsageError
 from e2egraph.simulation.generation.process import GeneratorConfig
+from e2egraph.simulation.generation.startcache import kept_start
 
 # Particles decay inside this cylinder alone (just within the ECAL, JINST 3 (2008) S08004 §4), so that those flying
 # further meet the calorimeter as they are [mm].
@@ -84,14 +85,23 @@ class Generator:
         self._origin = origin
         self._pythia = _pythia8mc().Pythia("", False)
         with _slha_file(config.slha) as slha:
-            for line in _settings(config, seed, slha):
-                if not self._pythia.readString(line):
-                    raise UsageError(
-                        f"{origin}: Pythia does not know the setting '{line}'; correct generator.settings."
+            lines = _settings(config, slha)
+            self._tell([*lines, f"Random:seed = {1 + seed % MAX_PYTHIA_SEED}"])
+            # SLHA stands in a file, whose name says nothing of what it holds.
+            with kept_start(self._pythia, config.settings, lines) if slha is None else nullcontext(()) as kept:
+                self._tell(kept)
+                if not self._pythia.init():
+                    raise InputError(
+                        f"{origin}: Pythia cannot start with these settings; correct the generator section."
                     )
-            if not self._pythia.init():
-                raise InputError(f"{origin}: Pythia cannot start with these settings; correct the generator section.")
         self._known: dict[int, tuple[float, bool]] = {}
+
+    def _tell(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            if not self._pythia.readString(line):
+                raise UsageError(
+                    f"{self._origin}: Pythia does not know the setting '{line}'; correct generator.settings."
+                )
 
     def generate(self, events: int) -> Generated:
         """The next ``events`` events; those that Pythia itself gives up on are replaced by further ones."""
@@ -165,12 +175,12 @@ def _slha_file(text: str | None) -> Iterator[str | None]:
         yield file.name
 
 
-def _settings(config: GeneratorConfig, seed: int, slha: str | None) -> Sequence[str]:
+def _settings(config: GeneratorConfig, slha: str | None) -> list[str]:
+    """The lines that Pythia is started with, but its seed; ``slha``: file with the configuration's SLHA text."""
     lines = [
         "Print:quiet = on",
         "SLHA:verbose = 0",
         "Random:setSeed = on",
-        f"Random:seed = {1 + seed % MAX_PYTHIA_SEED}",
         f"Beams:eCM = {config.energy}",
         "ParticleDecays:limitCylinder = on",
         f"ParticleDecays:xyMax = {DECAY_RADIUS}",

@@ -36,10 +36,11 @@ def find(events: ak.Array, config: JetConfig) -> Objects:
 
     τ21 and τ32 are ratios of the stored τN, 0 where the denominator is; fields that the file lacks are 0.
     """
-    import awkward as ak  # not needed by trainings, which read this module as well
+    from e2egraph.events.flat import flat as flat_columns  # imports Awkward, which trainings do not need
 
-    event, columns = identity_columns(events, ak.to_numpy(ak.num(events.jets)))
-    flat = {field: ak.to_numpy(ak.flatten(events.jets[field])) for field in events.jets.fields}
+    jets = flat_columns(events.jets)
+    event, columns = identity_columns(events, jets.counts)
+    flat = jets.columns
     zeros = np.zeros(len(event), np.float32)
     columns |= {f"jet_{name}": flat[name] for name in ("pt", "eta", "phi", "mass")}
     columns |= {name: flat[name].astype(np.int64) for name in ("seed_ieta", "seed_iphi")}

@@ -9,7 +9,7 @@ from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.baseline import KNOTS, baseline
 from e2egraph.evaluation.metrics.roc import roc_curve
-from e2egraph.graphs.storage.manifest import sha256_of
+from e2egraph.graphs.storage.verification import sha256_of
 from tests.toy_dataset import write_toy_dataset
 
 
