@@ -14,7 +14,7 @@ from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.graphs.storage.columns import node_types
 from e2egraph.graphs.storage.pointclouds import concatenate
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.toy_dataset import write_toy_dataset
 
@@ -32,7 +32,7 @@ def table(tmp_path_factory) -> JetTable:
 def everything(table):
     """All jets read without the loader."""
     files = [open_shard(table.folder / shard.name) for shard in table.manifest.shards]
-    return concatenate([read_row_groups(file, range(file.num_row_groups)) for file in files])
+    return concatenate([file.read() for file in files])
 
 
 @pytest.mark.parametrize("split", ["train", "test", None])

@@ -18,7 +18,7 @@ from e2egraph.tasks.objects.registry import kinds
 from e2egraph.tasks.task import import_extensions
 
 MANIFEST_NAME = "manifest.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # (path, inode, size, time of change) of a shard → the SHA-256 that this process found.
 _hashed: dict[tuple[str, int, int, int], str] = {}
