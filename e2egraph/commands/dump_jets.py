@@ -19,7 +19,7 @@ def dump_jets(data: Path, output: Path) -> None:
 
     All columns, in the order of the data set. e2egraph itself reads DATA alone.
     """
-    from e2egraph.data.list_files import dump_jets as dump
+    from e2egraph.graphs.storage.lists import dump_jets as dump
 
     with progress("Writing jets", None) as advance:
         files = dump(data, output, advance)

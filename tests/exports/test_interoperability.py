@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from e2egraph.data.list_files import dump_jets
 
 from e2egraph.detector.channels import Channel
 from e2egraph.graphs.storage.columns import task_schema
+from e2egraph.graphs.storage.lists import dump_jets
 from e2egraph.tasks.task import load_task
 from tests.toy_dataset import write_toy_dataset
 

@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from e2egraph.data.list_files import dump_jets
 from e2egraph.errors import InputError
 from e2egraph.graphs.storage import shards
 from e2egraph.graphs.storage.columns import arrow_schema, task_schema
+from e2egraph.graphs.storage.lists import dump_jets
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
 from e2egraph.graphs.storage.shards import open_shard, write_shard
 from tests.toy_dataset import toy_clouds, toy_task, write_toy_dataset
