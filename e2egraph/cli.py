@@ -14,6 +14,7 @@ from e2egraph.commands.benchmark import benchmark
 from e2egraph.commands.build_graphs import build_graphs
 from e2egraph.commands.compare import compare
 from e2egraph.commands.dump_events import dump_events
+from e2egraph.commands.dump_jets import dump_jets
 from e2egraph.commands.evaluate import evaluate
 from e2egraph.commands.export import export
 from e2egraph.commands.inspect import inspect
@@ -49,6 +50,7 @@ for command in (
     export,
     predict,
     dump_events,
+    dump_jets,
     benchmark,
 ):
     cli.add_command(command)

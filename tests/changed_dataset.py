@@ -7,8 +7,11 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import numpy as np
+
+from e2egraph.graphs.storage.columns import arrow_schema
+from e2egraph.graphs.storage.pointclouds import PointClouds
+from e2egraph.graphs.storage.shards import open_shard, write_shard
 
 
 def with_more(folder: Path, to: Path, package: str | None = None) -> Path:
@@ -18,18 +21,15 @@ def with_more(folder: Path, to: Path, package: str | None = None) -> Path:
     """
     own = {"deta": 0.1, "dphi": 0.2, "channel": 77, "rho": 500.0, "value": 30.0}
 
-    def longer(table: pa.Table) -> pa.Table:
-        arrays = {}
-        for field in table.schema:
-            column = table[field.name]
-            if pa.types.is_list(field.type):
-                column = pa.array([[*jet, own.get(field.name, 0.0)] for jet in column.to_pylist()], field.type)
-            arrays[field.name] = column
-        arrays["muon_quality"] = pa.array(
-            [[1.5] * len(jet) for jet in arrays["rho"].to_pylist()], pa.list_(pa.float32())
-        )
-        arrays["n_nodes"] = pa.array([count + 1 for count in table["n_nodes"].to_pylist()], table["n_nodes"].type)
-        return pa.table(arrays)
+    def longer(clouds: PointClouds) -> PointClouds:
+        ends = clouds.offsets[1:]
+        nodes = {
+            name: np.insert(column, ends, own.get(name, 0.0)).astype(column.dtype)
+            for name, column in clouds.nodes.items()
+        }
+        nodes["muon_quality"] = np.full(len(nodes["rho"]), 1.5, np.float32)
+        jets = {**clouds.jets, "n_nodes": clouds.jets["n_nodes"] + 1}
+        return PointClouds(jets, nodes, clouds.offsets + np.arange(len(clouds.offsets)))
 
     manifest = _rewritten(folder, to, longer)
     known = manifest["network_inputs"]
@@ -46,11 +46,8 @@ def with_more(folder: Path, to: Path, package: str | None = None) -> Path:
 def with_other_numbers(folder: Path, to: Path) -> Path:
     """The same data set with every channel's number 100 higher."""
 
-    def renumbered(table: pa.Table) -> pa.Table:
-        at = table.schema.get_field_index("channel")
-        field = table.schema.field(at)
-        numbers = [[number + 100 for number in jet] for jet in table["channel"].to_pylist()]
-        return table.set_column(at, field, pa.array(numbers, field.type))
+    def renumbered(clouds: PointClouds) -> PointClouds:
+        return PointClouds(clouds.jets, {**clouds.nodes, "channel": clouds.nodes["channel"] + 100}, clouds.offsets)
 
     manifest = _rewritten(folder, to, renumbered)
     for channel in manifest["network_inputs"]["channels"]:
@@ -59,13 +56,24 @@ def with_other_numbers(folder: Path, to: Path) -> Path:
     return to
 
 
-def _rewritten(folder: Path, to: Path, change: Callable[[pa.Table], pa.Table]) -> dict:
+def rewrite(shard: Path, to: Path, change: Callable[[PointClouds], PointClouds]) -> None:
+    """Write a shard again, with other content, to ``to``."""
+    with open_shard(shard) as file:
+        clouds, footer = change(file.read()), file.footer
+    kinds = {
+        name: "U10" if column.dtype.kind == "U" else str(column.dtype)
+        for name, column in (*clouds.jets.items(), *clouds.nodes.items())
+    }
+    objects, nodes = ({name: kinds[name] for name in columns} for columns in (clouds.jets, clouds.nodes))
+    write_shard(to, clouds, arrow_schema(objects, nodes), footer)
+
+
+def _rewritten(folder: Path, to: Path, change: Callable[[PointClouds], PointClouds]) -> dict:
     """Writes changed shards into ``to``; the manifest that fits them, which is not written yet."""
     to.mkdir()
     manifest: dict = json.loads((folder / "manifest.json").read_text())
     for shard in manifest["shards"]:
-        table = pq.read_table(folder / shard["name"])
-        pq.write_table(change(table).replace_schema_metadata(table.schema.metadata), to / shard["name"])
+        rewrite(folder / shard["name"], to / shard["name"], change)
         content = (to / shard["name"]).read_bytes()
         shard |= {"size": len(content), "sha256": sha256(content).hexdigest()}
     return manifest

@@ -78,10 +78,9 @@ def benchmark_train(
     with torch_threads(threads) as used:
         for setting in settings:
             cases = [_case(config, manifest, setting) for config in configs]
-            pin = setting.device == "cuda"
             with setting.active():
                 for repeat, case in product(range(repeats), cases):
-                    loader = training_loader(table, DataOptions(), BATCH_SIZE, seed=1, epoch=repeat, pin=pin)
+                    loader = training_loader(table, DataOptions(), BATCH_SIZE, seed=1, epoch=repeat).to(setting.device)
                     case.turns.append(time_steps(case.model, case.optimizer, loader, steps, setting))
                     done += 1
                     if progress is not None:

@@ -145,13 +145,24 @@ def infer(
 @click.option(
     "--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Readings; the median counts."
 )
-@click.option("--model", "models", multiple=True, default=("resnet15", "gravnet"), show_default=True, help="To train.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    default=("resnet15", "gravnet", "tracks-and-cells-small"),
+    show_default=True,
+    help="To train.",
+)
 def io(data: Path, output: Path, jets: int, steps: int, repeats: int, models: tuple[str, ...]) -> None:
-    """Bytes a jet, reading rate and waiting for data, against dense image files."""
+    """Bytes a jet, reading rate and waiting for data, against dense image files, HDF5, Parquet with lists and (where it
+    is installed) weaver-core."""
     from e2egraph.benchmark.storage.io import benchmark_io
 
     with progress("benchmark io", None) as advance_to:
-        records = benchmark_io(data, jets=jets, steps=steps, networks=models, repeats=repeats, progress=advance_to)
+        records = benchmark_io(
+            data, jets=jets, steps=steps, networks=models, repeats=repeats, progress=advance_to,
+            say=lambda line: click.echo(line, err=True),
+        )  # fmt: skip
     _finish(output, records)
 
 

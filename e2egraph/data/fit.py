@@ -51,7 +51,7 @@ def _columns(data: Path, manifest: Manifest) -> list[str]:
     if not manifest.shards:
         raise InputError(f"{data}: holds no shard; build it from events that pass the task's cuts.")
     with open_shard(data / manifest.shards[0].name) as file:
-        return list(file.schema_arrow.names)
+        return list(file.names)
 
 
 def _require(names: Iterable[str], held: Iterable[str], what: str, data: Path, reader: Path) -> None:

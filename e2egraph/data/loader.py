@@ -1,18 +1,22 @@
-"""Shards → batches: whole row groups into flat arrays, gathered and padded without Python work per jet."""
+"""Shards → batches: blocks of shards into a row for each node, from which batches are copied jet by jet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.batch import JetBatch, RaggedBatch
 from e2egraph.data.options import DataOptions
-from e2egraph.data.padding import node_columns, pad
+from e2egraph.data.padding import node_columns
 from e2egraph.data.prefetch import Prefetch
+from e2egraph.data.rows import JetRows
 from e2egraph.data.sampler import EpochPlan, OwnPool, evaluation_plan, own_pools, training_plan
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable
@@ -25,14 +29,17 @@ from e2egraph.tasks.nodeselection import NodeSelection
 Integers = NDArray[np.int64]
 
 
-class JetLoader:
+B = TypeVar("B", JetBatch, RaggedBatch)
+
+
+class _Loader(Generic[B]):
     """Iterates over the batches of one epoch plan from batch ``start`` on, ``share`` of each; may be iterated again.
 
-    A background thread reads the next pool of row groups and makes batches ahead, so memory holds a few pools and
-    batches however large the data set is. A thread and no worker processes: decompressing and gathering whole arrays
-    release Python's lock, one thread keeps well ahead of a network, and neither is anything copied between processes
-    nor does each hold a pool of its own. Jets hold the nodes of ``options.nodes``. ``wait_seconds`` is the time
-    spent waiting for batches so far.
+    ``options.reading_threads`` threads read the next pool of row groups, and one makes batches ahead, so memory holds
+    two pools and a few batches however large the data set is. Threads and no worker processes: reading and copying
+    whole arrays release Python's lock, and neither is anything copied between processes nor does each hold a pool of
+    its own. Batches are the same however many threads there are. Jets hold the nodes of ``options.nodes``.
+    ``wait_seconds`` is the time spent waiting for batches so far.
     """
 
     def __init__(
@@ -41,57 +48,63 @@ class JetLoader:
         plan: EpochPlan,
         options: DataOptions,
         targets: Sequence[str] = (),
-        pin: bool = False,
         share: Share = ALONE,
         start: int = 0,
     ) -> None:
         self.plan, self._share, self._start = plan, share, start
-        self._table, self._options, self._targets, self._pin = table, options, tuple(targets), pin
-        self._inputs = table.inputs
-        self._prefetch = Prefetch(self._batches, options.prefetch_batches)
+        self._table, self._options, self._targets = table, options, tuple(targets)
+        self._prefetch: Prefetch[B] = Prefetch(self._batches, options.prefetch_batches)
 
     def __len__(self) -> int:
         return max(0, len(self.plan) - self._start)
 
-    def __iter__(self) -> Iterator[JetBatch]:
+    def __iter__(self) -> Iterator[B]:
         return iter(self._prefetch)
 
     @property
     def wait_seconds(self) -> float:
         return self._prefetch.wait_seconds
 
-    def _batches(self) -> Iterator[JetBatch]:
-        columns = columns_for(self._inputs, self._targets)
+    def _made(self, rows: JetRows, places: Integers) -> B:
+        raise NotImplementedError
+
+    def _batches(self) -> Iterator[B]:
         pools = own_pools(self.plan, self._table, self._share, self._start)
         if not pools:
             return
-        planned = np.sort(np.concatenate([part for pool in pools for part, _ in pool.parts]))
-        with ThreadPoolExecutor(1, "read-pool") as reader:
-
-            def read(pool: OwnPool) -> Future[tuple[Integers, PointClouds]]:
-                return reader.submit(read_jets, self._table, pool.groups, planned, columns, self._options.nodes)
-
-            ahead = [read(pool) for pool in pools[:1]]
-            numbers, clouds = np.empty(0, np.int64), None
-            for position, pool in enumerate(pools):
-                new_numbers, new_clouds = ahead.pop().result()
-                for following in pools[position + 1 : position + 2]:
-                    ahead.append(read(following))
-                clouds = new_clouds if clouds is None else concatenate([clouds, new_clouds])
-                numbers = np.concatenate([numbers, new_numbers])
-                del new_clouds
-                rank = np.argsort(numbers)
-                used = np.zeros(len(numbers), bool)
+        with closing(read_pools(self._table, self._options, self._targets, pools)) as read:
+            for pool, rows in zip(pools, read, strict=True):
+                order = np.argsort(rows.numbers)
                 for part, size in pool.parts:
-                    place = rank[np.searchsorted(numbers, part, sorter=rank)]
-                    used[place] = True
-                    batch = self._batch(clouds.take(place), part)
+                    places = order[np.searchsorted(rows.numbers, part, sorter=order)]
+                    batch = self._made(rows, places)
                     yield batch if len(part) == size else replace(batch, step_jets=size)
-                numbers, clouds = numbers[~used], clouds.take(~used)
 
-    def _batch(self, clouds: PointClouds, numbers: Integers) -> JetBatch:
-        batch = JetBatch.from_arrays(pad(clouds, self._inputs, self._targets), numbers)
-        return batch.pin_memory() if self._pin else batch
+
+class JetLoader(_Loader[JetBatch]):
+    """A loader of padded batches."""
+
+    def _made(self, rows: JetRows, places: Integers) -> JetBatch:
+        return JetBatch.from_arrays(rows.padded(places), rows.numbers[places])
+
+    def ragged(self) -> RaggedLoader:
+        """The same batches, to be padded on an accelerator."""
+        return RaggedLoader(self._table, self.plan, self._options, self._targets, self._share, self._start)
+
+    def to(self, device: torch.device | str) -> AnyLoader:
+        """The loader whose batches are best moved to ``device``."""
+        return self if torch.device(device).type == "cpu" else self.ragged()
+
+
+class RaggedLoader(_Loader[RaggedBatch]):
+    """A loader of batches that are padded where they are moved to; in page-locked memory where there is a GPU."""
+
+    def _made(self, rows: JetRows, places: Integers) -> RaggedBatch:
+        batch = RaggedBatch.from_rows(rows.take(places))
+        return batch.pin_memory() if torch.cuda.is_available() else batch
+
+
+AnyLoader = JetLoader | RaggedLoader
 
 
 def training_loader(
@@ -102,7 +115,6 @@ def training_loader(
     seed: int,
     epoch: int,
     targets: Sequence[str] = (),
-    pin: bool = False,
     share: Share = ALONE,
     start: int = 0,
 ) -> JetLoader:
@@ -125,7 +137,7 @@ def training_loader(
         sizes=table.node_counts(options.nodes),
         processes=share.world,
     )
-    return JetLoader(table, plan, options, targets, pin, share, start)
+    return JetLoader(table, plan, options, targets, share, start)
 
 
 def evaluation_loader(
@@ -134,7 +146,6 @@ def evaluation_loader(
     split: str | None,
     *,
     targets: Sequence[str] = (),
-    pin: bool = False,
     share: Share = ALONE,
 ) -> JetLoader:
     """A split (all jets for None) in a fixed order; ``JetBatch.number`` says which jets a batch holds.
@@ -151,7 +162,7 @@ def evaluation_loader(
         pool_jets=options.pool_jets,
         sizes=table.node_counts(options.nodes),
     )
-    return JetLoader(table, plan, options, targets, pin)
+    return JetLoader(table, plan, options, targets)
 
 
 def columns_for(inputs: Inputs, targets: Sequence[str] = ()) -> list[str]:
@@ -163,9 +174,10 @@ def columns_for(inputs: Inputs, targets: Sequence[str] = ()) -> list[str]:
 def read_jets(
     table: JetTable, groups: Integers, wanted: Integers, columns: list[str], selection: NodeSelection | None = None
 ) -> tuple[Integers, PointClouds]:
-    """The jets of row groups ``groups`` (at least one) that are in ``wanted`` (sorted): their numbers and nodes.
+    """The jets of blocks ``groups`` (at least one) that are in ``wanted`` (sorted): their numbers and nodes.
 
-    All nodes of the task that the table is read for, or of these those of ``selection``.
+    All nodes of the task that the table is read for, or of these those of ``selection``. Nodes of splits that no wanted
+    jet is of are not read, where all of a block are of one split.
     """
     selection = selection or NodeSelection()
     # A selection may decide by a column that no network reads.
@@ -173,7 +185,61 @@ def read_jets(
     chosen, parts = [], []
     for group in groups.tolist():
         first, last = np.searchsorted(wanted, table.group_first[group : group + 2])
-        chosen.append(wanted[first:last])
-        jets = table.read_group(group, columns).take(wanted[first:last] - table.group_first[group])
+        own = wanted[first:last]
+        held = np.arange(*table.group_first[group : group + 2])
+        split_of = table.columns["split"][held]
+        splits = split_of[own - held[0]]
+        split = str(splits[0]) if len(own) and (splits == splits[0]).all() else None
+        jets = table.read_group(group, columns, split)
+        if split is not None:
+            held = held[split_of == split]
+        if len(held) != len(own):
+            jets = jets.take(np.searchsorted(held, own))
+        chosen.append(own)
         parts.append(table.select(jets, selection))
-    return np.concatenate(chosen), concatenate(parts)
+    return np.concatenate(chosen), concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def read_pools(
+    table: JetTable, options: DataOptions, targets: Sequence[str], pools: Sequence[OwnPool]
+) -> Generator[JetRows, None, None]:
+    """The jets in memory for each pool in turn: those that earlier ones left, and those of its blocks.
+
+    While one pool is used, the next is read. InputError: a shard is damaged, or holds a channel that is no input.
+    """
+    inputs, columns = table.inputs, columns_for(table.inputs, targets)
+    planned = np.sort(np.concatenate([part for pool in pools for part, _ in pool.parts]))
+    sizes = table.node_counts(options.nodes)
+    executor = ThreadPoolExecutor(options.reading_threads, "read-pool")
+
+    def fill(rows: JetRows, first: int, group: int, own: Integers) -> None:
+        rows.fill(first, read_jets(table, np.array([group]), own, columns, options.nodes)[1], targets)
+
+    def begin(pool: OwnPool, left: Integers) -> tuple[JetRows, list[Future[None]]]:
+        bounds = [np.searchsorted(planned, table.group_first[group : group + 2]) for group in pool.groups.tolist()]
+        own = [planned[first:last] for first, last in bounds]
+        numbers = np.concatenate([left, *own])
+        rows = JetRows.empty(inputs, len(targets), numbers, sizes[numbers])
+        firsts = len(left) + np.cumsum([0, *map(len, own)])
+        jobs = zip(firsts.tolist(), pool.groups.tolist(), own, strict=False)
+        return rows, [executor.submit(fill, rows, *job) for job in jobs]
+
+    try:
+        left = np.empty(0, np.int64)
+        before: JetRows | None = None
+        ahead = begin(pools[0], left)
+        for position, pool in enumerate(pools):
+            rows, futures = ahead
+            for future in futures:
+                future.result()
+            if before is not None:
+                rows.copy(0, before, np.flatnonzero(np.isin(before.numbers, left)))
+                before = None
+            used = np.concatenate([part for part, _ in pool.parts]) if pool.parts else np.empty(0, np.int64)
+            left = rows.numbers[~np.isin(rows.numbers, used)]
+            if position + 1 < len(pools):
+                ahead = begin(pools[position + 1], left)
+            yield rows
+            before = rows
+    finally:
+        executor.shutdown(cancel_futures=True)

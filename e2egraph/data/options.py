@@ -15,15 +15,16 @@ Positive = Annotated[int, Field(ge=1)]
 @configuration
 class DataOptions:
     """``pool_jets``: jets in memory at a time (twice that while the next pool is read). ``bucket_batches``: so many
-    batches are sorted by number of nodes together. ``prefetch_batches``: batches made ahead. ``nodes``: which nodes
-    of the data set are used. ``evaluation_batch_size``: jets a batch where nothing is learnt. ``drop_remainder``: leave
-    out a smaller last batch when training. ``training_jets``: learn from so many jets of the training split, for
-    learning curves.
+    batches are sorted by number of nodes together. ``prefetch_batches``: batches made ahead.
+    ``reading_threads``: threads that read; batches are the same with any number. ``nodes``: which nodes of the data set
+    are used. ``evaluation_batch_size``: jets a batch where nothing is learnt. ``drop_remainder``: leave out a smaller
+    last batch when training. ``training_jets``: learn from so many jets of the training split, for learning curves.
     """
 
     pool_jets: Positive = 4096
     bucket_batches: Positive = 16
     prefetch_batches: Positive = 4
+    reading_threads: Positive = 2
     nodes: NodeSelection = Field(default_factory=NodeSelection)
     evaluation_batch_size: Positive = 64
     drop_remainder: bool = False

@@ -95,18 +95,26 @@ def pad(clouds: PointClouds, inputs: Inputs, targets: Sequence[str] = (), n_node
     )
 
 
-def _set_channel(features: Float32s, rows: NDArray, channel: NDArray, inputs: Inputs) -> None:
-    flag = np.full(LARGEST_NUMBER + 1, -1)
+def channel_places(channel: NDArray, inputs: Inputs) -> NDArray[np.int16]:
+    """The place of every node's channel (as shards store it, [S]) among ``inputs.channels``, [S].
+
+    InputError when it is none of them.
+    """
+    place = np.full(LARGEST_NUMBER + 1, -1, np.int16)
     for position, known in enumerate(inputs.channels):
-        flag[known.number] = len(inputs.variables) + position
-    column = flag[channel]
-    if column.min(initial=0) < 0:
-        number = int(channel[column < 0][0])
+        place[known.number] = position
+    found = place[channel]
+    if found.min(initial=0) < 0:
+        number = int(channel[found < 0][0])
         raise InputError(
             f"nodes of channel {number} are none of the inputs {', '.join(inputs.channel_names)}; choose the channels "
             "with data.nodes.channels."
         )
-    features[rows, column] = 1.0
+    return found
+
+
+def _set_channel(features: Float32s, rows: NDArray, channel: NDArray, inputs: Inputs) -> None:
+    features[rows, len(inputs.variables) + channel_places(channel, inputs)] = 1.0
 
 
 def _columns(clouds: PointClouds, names: Sequence[str]) -> Float32s:

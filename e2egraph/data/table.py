@@ -1,4 +1,4 @@
-"""What is known of every jet of a data set before any node is read: identity, split, size and row group."""
+"""What is known of every jet of a data set before any node is read: identity, split, size and block of a shard."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from e2egraph import transient
 from e2egraph.config import digest
 from e2egraph.data.scores import IDENTITY
 from e2egraph.errors import InputError
@@ -17,7 +15,7 @@ from e2egraph.graphs.making.nodeselection import built_with, check_available, se
 from e2egraph.graphs.storage.columns import SPLITS
 from e2egraph.graphs.storage.manifest import Manifest, read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
-from e2egraph.graphs.storage.shards import open_shard, plain_values, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.tasks.inputs import Inputs, numbered
 from e2egraph.tasks.nodeselection import NodeSelection
 
@@ -26,9 +24,9 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class JetTable:
-    """J jets in R row groups, in data set order (shards as the manifest lists them).
+    """J jets in R blocks of shards, in data set order (shards as the manifest lists them).
 
-    ``columns``: name → [J]. Row group r is number ``group_number[r]`` of shard ``group_shard[r]`` and holds jets
+    ``columns``: name → [J]. Block r is number ``group_number[r]`` of shard ``group_shard[r]`` and holds jets
     ``group_first[r] : group_first[r + 1]``. ``inputs``: what is read of the nodes, ``task_nodes``: which nodes, before
     any selection of a run: all that is stored, unless ``read_by`` a network of another data set.
     """
@@ -48,7 +46,7 @@ class JetTable:
 
     @property
     def group_sample(self) -> NDArray:
-        """Name of the sample each row group comes from, [R]."""
+        """Name of the sample each block comes from, [R]."""
         return np.array([shard.sample for shard in self.manifest.shards])[self.group_shard]
 
     def jets_of(self, split: str | None) -> Integers:
@@ -65,7 +63,7 @@ class JetTable:
         return numbers
 
     def group_of(self, numbers: Integers) -> Integers:
-        """Row group of each jet."""
+        """Block of each jet."""
         return np.searchsorted(self.group_first, numbers, side="right") - 1
 
     def read_by(self, inputs: Inputs, of_task: NodeSelection) -> JetTable:
@@ -93,7 +91,7 @@ class JetTable:
     def node_counts(self, selection: NodeSelection) -> Integers:
         """Nodes of each jet that ``selection`` leaves, [J].
 
-        The first call with a selection by more than a cap reads the columns it decides by, row group by row group.
+        The first call with a selection by more than a cap reads the columns it decides by, block by block.
         InputError when the data set was built without nodes that it names.
         """
         key = digest(selection)
@@ -112,14 +110,11 @@ class JetTable:
         counts = [self.select(self.read_group(group, columns), selection).counts for group in groups]
         return np.concatenate(counts) if counts else np.empty(0, np.int64)
 
-    def read_group(self, group: int, columns: list[str]) -> PointClouds:
-        """One row group's jets; the shard is opened and closed again, so no file stays open."""
+    def read_group(self, group: int, columns: list[str], split: str | None = None) -> PointClouds:
+        """One block's jets, or those of a split; the shard is opened and closed again, so no file stays open."""
         path = self.folder / self.manifest.shards[int(self.group_shard[group])].name
         with open_shard(path) as file:
-            try:
-                clouds = read_row_groups(file, [int(self.group_number[group])], columns)
-            except InputError as error:
-                raise type(error)(f"{path}: {error}") from error
+            clouds = file.read(columns, [int(self.group_number[group])], split)
         absent = [name for name in columns if name not in clouds.jets and name not in clouds.nodes]
         if absent:
             raise InputError(f"{path}: no column '{absent[0]}'; build the data set again.")
@@ -140,22 +135,18 @@ def read_table(folder: Path, extra: tuple[str, ...] = ()) -> JetTable:
     for shard, entry in enumerate(manifest.shards):
         path = folder / entry.name
         with open_shard(path) as file:
-            try:
-                table = file.read(columns=names)
-            except (OSError, pa.ArrowInvalid) as error:
-                raise transient.unfinished(str(path), error) or InputError(
-                    f"{path}: damaged shard; build the data set again."
-                ) from error
-            absent = [name for name in names if name not in table.column_names]
-            if absent or table.num_rows != entry.jets:
-                fault = f"no column '{absent[0]}'" if absent else f"{table.num_rows} jets instead of {entry.jets}"
+            sizes = file.sizes
+            columns = file.read(names).jets
+            absent = [name for name in names if name not in columns]
+            if absent or sum(sizes) != entry.jets:
+                fault = f"no column '{absent[0]}'" if absent else f"{sum(sizes)} jets instead of {entry.jets}"
                 raise InputError(f"{path}: {fault}; build the data set again.")
             for name in names:
-                parts[name].append(plain_values(table[name]))
-            for number in range(file.metadata.num_row_groups):
+                parts[name].append(columns[name])
+            for number, jets in enumerate(sizes):
                 shard_of.append(shard)
                 number_of.append(number)
-                jets_of.append(file.metadata.row_group(number).num_rows)
+                jets_of.append(jets)
     return JetTable(
         folder=folder,
         manifest=manifest,

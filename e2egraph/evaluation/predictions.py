@@ -63,9 +63,9 @@ def predict(
     numbers, scores = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, objective.outputs.size, device=device)]
     n_nodes = [torch.empty(0, dtype=torch.int64)]
     with torch.inference_mode():
-        for batch in evaluation_loader(table, options, split, pin=device.type == "cuda", share=share):
+        for batch in evaluation_loader(table, options, split, share=share).to(device):
             numbers.append(batch.number)
-            n_nodes.append(batch.mask.sum(1))
+            n_nodes.append(batch.counts)
             scores.append(learning.activate(network(*batch.to(device, non_blocking=True).inputs)))
     all_numbers, counts, all_scores = (torch.cat(parts).cpu().numpy() for parts in (numbers, n_nodes, scores))
     all_scores[counts == 0] = without_nodes(output_columns(objective.outputs))

@@ -22,7 +22,7 @@ from e2egraph.files import check_not_read
 from e2egraph.graphs.storage.columns import SPLITS, numpy_type
 from e2egraph.graphs.storage.manifest import Manifest, files_of, read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.inference.batches import batches_by_length
 from e2egraph.inference.fit import check_fit
 from e2egraph.inference.session import Bundle
@@ -153,7 +153,7 @@ class _Reader:
         heads = self.bundle.metadata.outputs.heads
         columns = target_columns([name for head in heads if head.activation == "none" for name in head.columns])
         with open_shard(self.data / self.manifest.shards[0].name) as file:
-            return tuple(name for name in columns if name in file.schema_arrow.names)
+            return tuple(name for name in columns if name in file.names)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -199,7 +199,7 @@ def _scores(reader: _Reader, share: Share, split: str | None, batch_size: int, p
 
 
 def _stretch(reader: _Reader, first: int, last: int) -> Iterator[PointClouds]:
-    """Jets ``first`` to ``last - 1`` of the data set, piece by piece: one row group is in memory at a time."""
+    """Jets ``first`` to ``last - 1`` of the data set, piece by piece: one block of a shard is in memory at a time."""
     begun = 0
     for shard in reader.manifest.shards:
         path = reader.data / shard.name
@@ -207,16 +207,12 @@ def _stretch(reader: _Reader, first: int, last: int) -> Iterator[PointClouds]:
             begun += shard.jets
             continue
         with open_shard(path) as file:
-            for group in range(file.num_row_groups):
-                jets = file.metadata.row_group(group).num_rows
+            for block, jets in enumerate(file.sizes):
                 inside = np.arange(max(first - begun, 0), min(last - begun, jets))
                 begun += jets
                 if len(inside) == 0:
                     continue
-                try:
-                    clouds = read_row_groups(file, [group], reader.columns)
-                except InputError as error:
-                    raise type(error)(f"{path}: {error}") from error
+                clouds = file.read(reader.columns, [block])
                 yield clouds if len(inside) == jets else clouds.take(inside)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from e2egraph.data.loader import JetLoader, evaluation_loader, training_loader
+from e2egraph.data.loader import AnyLoader, evaluation_loader, training_loader
 from e2egraph.data.scores import target_columns
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
@@ -69,27 +69,32 @@ class JetDataModule:
         if len(numbers) and not weight.any():
             raise InputError(f"{self.table.folder}: all weights of split '{split}' are zero; build the data set again.")
 
-    def training(self, epoch: int, share: Share = ALONE, start: int = 0) -> JetLoader:
+    def training(self, epoch: int, share: Share = ALONE, start: int = 0) -> AnyLoader:
         """Epoch ``epoch`` (from 0) from batch ``start`` on, this process's share of every batch."""
-        return training_loader(
+        loader = training_loader(
             self.table,
             self.recipe.data,
             self.recipe.training.batch_size,
             targets=self.learning.objective.target_names,
             seed=self.seed,
             epoch=epoch,
-            pin=torch.cuda.is_available(),
             share=share,
             start=start,
         )
+        return loader.to(_device())
 
-    def validation(self, share: Share = ALONE) -> JetLoader:
+    def validation(self, share: Share = ALONE) -> AnyLoader:
         """This process's share of the validation split."""
-        return evaluation_loader(
+        loader = evaluation_loader(
             self.table,
             self.recipe.data,
             "validation",
             targets=self.learning.objective.target_names,
-            pin=torch.cuda.is_available(),
             share=share,
         )
+        return loader.to(_device())
+
+
+def _device() -> str:
+    """Where batches are moved to."""
+    return "cuda" if torch.cuda.is_available() else "cpu"

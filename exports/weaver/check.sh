@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Does weaver-core train its ParticleNet on a data set as it stands? One short epoch on the processor, in a virtual
+# Does weaver-core train its ParticleNet on what dump-jets writes? One short epoch on the processor, in a virtual
 # environment of its own.
-#   bash exports/weaver/check.sh DATA [FOLDER]      DATA: a data set of the 'top' task; FOLDER: where to work
+#   bash exports/weaver/check.sh LISTS [FOLDER]     LISTS: a data set of the 'top' task, written by e2egraph dump-jets;
+#                                                   FOLDER: where to work
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 data=$(cd "$1" && pwd)

@@ -3,8 +3,10 @@
 import json
 import os
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -12,12 +14,12 @@ import pytest
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.benchmark.scaling import cores
 from e2egraph.benchmark.scaling.cores import one_core
-from e2egraph.benchmark.storage import dense_parquet
+from e2egraph.benchmark.storage import dense_parquet, peers
 from e2egraph.benchmark.versions import run_version
 from e2egraph.cli import main
 from e2egraph.errors import InputError
 from tests.graphs.builds import SETTINGS, ntuple
-from tests.toy_dataset import write_toy_dataset
+from tests.toy_dataset import toy_clouds, toy_task, write_toy_dataset
 
 
 @pytest.fixture
@@ -27,9 +29,9 @@ def images(tmp_path):
     return drawn, tmp_path / "images.parquet"
 
 
-def written(images, compression="snappy"):
+def written(images, settings=dense_parquet.FIELD):
     drawn, path = images
-    writer = dense_parquet.ImageWriter(path, compression)
+    writer = dense_parquet.ImageWriter(path, settings)
     writer.write(drawn, np.arange(6), np.full(6, 80.0), np.full(6, 450.0))
     writer.close()
     return path
@@ -40,7 +42,9 @@ def test_the_image_file_is_as_the_field_writes_it(images):
     file = pq.ParquetFile(written(images))
     assert file.num_row_groups == 6
     assert file.metadata.row_group(0).num_rows == 1
-    assert file.metadata.row_group(0).column(0).compression == "SNAPPY"
+    column = file.metadata.row_group(0).column(0)
+    assert column.compression == "SNAPPY"
+    assert "RLE_DICTIONARY" in column.encodings
     row = file.read_row_group(3).to_pydict()
     assert np.float32(row["X_jets"][0]).reshape(125, 125, 8)[7, 11, 5] == images[0][3, 5, 7, 11]
     assert (row["y"], row["m0"], row["pt"]) == ([3.0], [80.0], [450.0])
@@ -55,9 +59,28 @@ def test_both_readings_give_the_images_back(images, read):
     np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]).ravel(), np.arange(6))
 
 
-def test_uncompressed_bytes_are_those_of_the_pixels(images):
-    per_jet = dense_parquet.uncompressed_bytes(written(images)) / 6
-    assert 125_000 * 4 <= per_jet < 125_000 * 4 * 1.02
+@pytest.mark.parametrize("settings", dense_parquet.CANDIDATES, ids=lambda settings: settings.name)
+def test_images_written_with_other_settings_are_the_same(images, settings):
+    file = dense_parquet.ImageFile(written(images, settings), 6, (125, 125, 8), settings.jets)
+    ((batch, labels),) = dense_parquet.read_zero_copy(file, 64)
+    np.testing.assert_array_equal(batch, images[0].transpose(0, 2, 3, 1))
+    np.testing.assert_array_equal(labels.ravel(), np.arange(6))
+
+
+def test_peers_hold_the_same_jets(tmp_path):
+    clouds, inputs = toy_clouds(1, 70, np.random.default_rng(1), nodes=(0, 40)), toy_task().network_inputs
+    lists = peers.list_parquet(clouds, inputs, tmp_path, 16)
+    assert lists.read() == 70
+    assert (
+        pq.read_table(lists.path)["value"].combine_chunks().values.to_numpy().tobytes()
+        == clouds.nodes["value"].tobytes()
+    )
+    for kind in ("lzf", None):
+        padded = peers.padded_hdf5(clouds, inputs, tmp_path, 16, kind)
+        assert padded.read() == 70
+        with h5py.File(padded.path) as file:
+            column = file["nodes"][..., 2 + inputs.variable_names.index("value")]
+        assert column[column > 0].tobytes() == clouds.nodes["value"].tobytes()
 
 
 def test_one_core_is_given_back():
@@ -96,7 +119,9 @@ def test_benchmark_io_compares_the_same_jets_both_ways(tmp_path, capsys):
     data = write_toy_dataset(tmp_path / "toy", 480, nodes=(100, 300))
     words = ["--data", str(data), "--output", str(tmp_path / "io.json"), "--jets", "128", "--steps", "1"]
     assert main(["benchmark", "io", *words, "--repeats", "1", "--model", "resnet15"]) == 0
-    assert "next: " in capsys.readouterr().out.splitlines()[-1]
+    said = capsys.readouterr()
+    assert "next: " in said.out.splitlines()[-1]
+    assert ("weaver-core is not installed" in said.err) == (find_spec("weaver") is None)
     found = figures(tmp_path / "io.json")
     ratio = found["image Parquet", "bytes_per_jet_uncompressed"] / found["shards", "bytes_per_jet"]
     assert found["shards", "uncompressed_image_bytes_over_shard_bytes"] == pytest.approx(ratio)
@@ -105,6 +130,11 @@ def test_benchmark_io_compares_the_same_jets_both_ways(tmp_path, capsys):
         rate / found["image Parquet, to_pydict", "jets_per_second"]
     )
     assert found["shards", "rate_over_zero_copy"] > 0
+    smallest = found["image Parquet, best", "bytes_per_jet"]
+    assert smallest <= min(found["image Parquet, zstd", "bytes_per_jet"], found["image Parquet", "bytes_per_jet"])
+    for peer in ("list Parquet", "HDF5, lzf", "HDF5, uncompressed", "shards, ragged"):
+        assert found[peer, "cpu_microseconds_per_jet"] > 0
+    assert found["HDF5, uncompressed", "bytes_per_jet"] > found["HDF5, lzf", "bytes_per_jet"]
     points, stored = (
         found[f"resnet15 from {source}", "train_jets_per_second"] for source in ("points", "stored images")
     )

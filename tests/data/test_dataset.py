@@ -59,7 +59,7 @@ def test_a_shuffled_epoch_reads_each_row_group_once(folder, monkeypatch):
     monkeypatch.setattr(
         type(dataset.table),
         "read_group",
-        lambda self, group, columns: read.append(group) or original(self, group, columns),
+        lambda self, group, columns, split=None: read.append(group) or original(self, group, columns, split),
     )
     for _ in DataLoader(dataset, batch_sampler=EpochBatches(dataset, 8, options=DataOptions(pool_jets=40))):
         pass

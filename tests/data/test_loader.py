@@ -10,11 +10,12 @@ from e2egraph.data.loader import evaluation_loader, training_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.prefetch import Prefetch
+from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.graphs.storage.columns import node_types
 from e2egraph.graphs.storage.pointclouds import concatenate
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import ShardFile, open_shard
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.toy_dataset import write_toy_dataset
 
@@ -32,7 +33,7 @@ def table(tmp_path_factory) -> JetTable:
 def everything(table):
     """All jets read without the loader."""
     files = [open_shard(table.folder / shard.name) for shard in table.manifest.shards]
-    return concatenate([read_row_groups(file, range(file.num_row_groups)) for file in files])
+    return concatenate([file.read() for file in files])
 
 
 @pytest.mark.parametrize("split", ["train", "test", None])
@@ -49,6 +50,46 @@ def test_batches_hold_what_the_shards_hold_for_the_jets_they_name(table, everyth
         seen.append(batch.number)
     np.testing.assert_array_equal(np.sort(torch.cat(seen)), table.jets_of(split))
     assert len(seen) == len(loader)
+
+
+TENSORS = ("points", "features", "mask", "jet", "label", "weight", "target", "number")
+
+
+@pytest.mark.parametrize("share", [ALONE, Share(1, 3)])
+def test_ragged_batches_become_the_padded_ones_where_they_are_moved(table, share):
+    loader = training_loader(table, SMALL_POOLS, 16, seed=1, epoch=2, share=share)
+    assert loader.to("cpu") is loader
+    for ragged, padded in zip(loader.to("cuda"), loader, strict=True):
+        assert len(ragged) == len(padded) and ragged.global_size == padded.global_size
+        assert ragged.counts.equal(padded.counts)
+        made = ragged.to("cpu")
+        assert all(getattr(made, name).equal(getattr(padded, name)) for name in TENSORS)
+        assert made.step_jets == padded.step_jets
+        assert ragged.nodes.numel() < made.features.numel()
+
+
+@pytest.mark.parametrize("selection", [NodeSelection(), NodeSelection(channels=["TRACK", "HCAL"], cap=5)])
+def test_batches_do_not_depend_on_the_number_of_reading_threads(table, selection):
+    def batches(threads):
+        options = replace(SMALL_POOLS, reading_threads=threads, nodes=selection)
+        return list(training_loader(table, options, 16, seed=1, epoch=0))
+
+    for one, many in zip(batches(1), batches(5), strict=True):
+        assert all(getattr(one, name).equal(getattr(many, name)) for name in TENSORS)
+
+
+def test_a_split_is_read_without_the_nodes_of_the_others(table, everything, monkeypatch):
+    read = []
+    original = ShardFile.read
+
+    def counted(self, *arguments):
+        clouds = original(self, *arguments)
+        read.append(int(clouds.offsets[-1]))
+        return clouds
+
+    monkeypatch.setattr(ShardFile, "read", counted)
+    list(evaluation_loader(table, SMALL_POOLS, "validation"))
+    assert sum(read) == everything.counts[table.jets_of("validation")].sum()
 
 
 def test_a_loader_can_be_iterated_again_with_the_same_result(table):

@@ -16,7 +16,7 @@ from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.graphs.making.nodeselection import select_nodes
 from e2egraph.graphs.storage.pointclouds import concatenate
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.models.image.planes import PUBLISHED_CHANNELS
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.nodeselection import NodeSelection
@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def everything(folder):
     files = [open_shard(folder / shard.name) for shard in read_table(folder).manifest.shards]
-    return concatenate([read_row_groups(file, range(file.num_row_groups)) for file in files])
+    return concatenate([file.read() for file in files])
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)

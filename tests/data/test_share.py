@@ -44,9 +44,9 @@ def groups_read(table, monkeypatch) -> list[int]:
     read: list[int] = []
     whole = JetTable.read_group
 
-    def recorded(self, group, columns):
+    def recorded(self, group, columns, split=None):
         read.append(group)
-        return whole(self, group, columns)
+        return whole(self, group, columns, split)
 
     monkeypatch.setattr(JetTable, "read_group", recorded)
     return read

@@ -12,7 +12,7 @@ from e2egraph.cli import main
 from e2egraph.data.padding import pad
 from e2egraph.export.bundle import read_metadata
 from e2egraph.graphs.storage.manifest import read_manifest
-from e2egraph.graphs.storage.shards import first_jets, open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import first_jets, open_shard
 from e2egraph.models.image.rasterize import Rasterize
 from tests.dense_crops import BUILD_SETTINGS, CHANNELS, DenseFile
 
@@ -51,7 +51,7 @@ def test_simulated_images_equal_the_rasterised_points_exactly(simulated, tmp_pat
     manifest = read_manifest(tmp_path / "all")
     inputs = manifest.network_inputs
     (shard,) = (shard for shard in manifest.shards if shard.sample == "top")
-    clouds = read_row_groups(open_shard(tmp_path / "all" / shard.name), [0])
+    clouds = open_shard(tmp_path / "all" / shard.name).read(blocks=[0])
     arrays, dense = pad(clouds, inputs), DenseFile(simulated / "ttbar.root")
     read = (torch.from_numpy(a) for a in (arrays.points, arrays.features, arrays.mask))
     drawn = Rasterize(inputs, CHANNELS)(*read).numpy()

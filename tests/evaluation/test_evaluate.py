@@ -16,7 +16,7 @@ from e2egraph.evaluation.compare.comparison import compare, markdown_table
 from e2egraph.evaluation.compare.joined import aligned
 from e2egraph.evaluation.evaluate import evaluate, evaluate_share
 from e2egraph.graphs.storage.pointclouds import concatenate
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.training.runs.load import load_run
 from e2egraph.training.train import train
 from tests.toy_dataset import write_toy_dataset
@@ -70,7 +70,7 @@ def test_the_scores_are_the_networks_for_each_jet_in_data_set_order(run, data):
     evaluate(run, plots=False)
     scores = read_scores(run / "scores.parquet")
     manifest = read_table(data).manifest
-    clouds = concatenate([read_row_groups(open_shard(data / shard.name), [0]) for shard in manifest.shards])
+    clouds = concatenate([open_shard(data / shard.name).read(blocks=[0]) for shard in manifest.shards])
     clouds = clouds.take(clouds.jets["split"] == "test")
     for name in ("lumi", "event", "label"):
         np.testing.assert_array_equal(scores.jets[name], clouds.jets[name])

@@ -13,7 +13,7 @@ from e2egraph.data.padding import pad
 from e2egraph.graphs.making.nodeselection import select_nodes
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
-from e2egraph.graphs.storage.shards import first_jets, open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import first_jets, open_shard
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.nodeselection import NodeSelection
@@ -57,7 +57,7 @@ class Sample:
     def clouds(self) -> PointClouds:
         data = self.folder / "data"
         files = [open_shard(data / shard.name) for shard in read_manifest(data).shards]
-        return concatenate([read_row_groups(file, range(file.num_row_groups)) for file in files])
+        return concatenate([file.read() for file in files])
 
     def bundle(self, name: str) -> Path:
         return self.folder / "bundles" / name

@@ -12,6 +12,7 @@ import yaml
 
 from e2egraph.detector.channels import Channel
 from e2egraph.graphs.storage.columns import task_schema
+from e2egraph.graphs.storage.lists import dump_jets
 from e2egraph.tasks.task import load_task
 from tests.toy_dataset import write_toy_dataset
 
@@ -55,7 +56,9 @@ def test_weaver_s_labels_are_those_of_the_task():
 @pytest.fixture
 def table(tmp_path):
     data = write_toy_dataset(tmp_path / "toy", 60, nodes=(1, 40))
-    return ak.concatenate([ak.from_arrow(pq.read_table(path)) for path in sorted(data.glob("part-*.parquet"))])
+    written = dump_jets(data, tmp_path / "lists")
+    assert [path.name for path in written] == [path.name for path in sorted(data.glob("part-*.parquet"))]
+    return ak.concatenate([ak.from_arrow(pq.read_table(path)) for path in written])
 
 
 def evaluated(expression, table):

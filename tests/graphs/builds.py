@@ -11,7 +11,7 @@ import numpy as np
 
 from e2egraph.events.samples import Sample
 from e2egraph.graphs.building.build import BuildSummary
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.tasks.objects.jet import KIND, JetConfig
 from e2egraph.tasks.objects.objects import Objects
 from e2egraph.tasks.task import TaskConfig, load_task, make_task
@@ -61,7 +61,7 @@ def parton_ntuple(path: Path, seed: int, events: int = 12, weights: Sequence[flo
 def jets_of(summary: BuildSummary, label: int | None = None) -> dict[str, np.ndarray]:
     """Plain columns of a data set, of one class or all."""
     files = [open_shard(summary.output / shard.name) for shard in summary.manifest.shards]
-    parts = [read_row_groups(file, range(file.num_row_groups)).jets for file in files]
+    parts = [file.read().jets for file in files]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return columns if label is None else {name: values[columns["label"] == label] for name, values in columns.items()}
 

@@ -5,7 +5,6 @@ import math
 import shutil
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from e2egraph.detector import geometry
@@ -17,8 +16,9 @@ from e2egraph.events.sources.rhtree import RHTreeFile
 from e2egraph.graphs.building.build import build
 from e2egraph.graphs.making import chunk as chunk_module
 from e2egraph.graphs.storage.columns import node_types, object_types
+from e2egraph.graphs.storage.lists import list_table
 from e2egraph.graphs.storage.manifest import read_manifest
-from e2egraph.graphs.storage.shards import open_shard, read_footer, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.tasks.task import load_task
 from tests import rhtree_files
 
@@ -58,12 +58,13 @@ def content(folder):
 
 
 def read_all(summary):
-    return [(shard, read_row_groups(file := open_shard(summary.output / shard.name), range(file.num_row_groups)))
+    return [(shard, open_shard(summary.output / shard.name).read())
             for shard in summary.manifest.shards]  # fmt: skip
 
 
 def test_shards_hold_every_column_with_its_type(data_set, task):
-    schema = pq.read_schema(data_set.output / "part-00000.parquet")
+    with open_shard(data_set.output / "part-00000.parquet") as file:
+        schema = list_table(file.read()).schema
     plain, lists = object_types(task.object_kind), node_types(task.network_inputs)
     assert schema.names == [*plain, *lists, "neighbors"]
     for name, kind in lists.items():
@@ -134,7 +135,7 @@ def test_the_manifest_tells_inputs_configuration_and_hashes(data_set, samples, t
     assert [entry.path for entry in manifest.inputs] == [str(p) for sample in samples for p in sample.paths]
     assert manifest.configuration["inputs"]["neighbors"] == 3
     assert any("jets.truth_label" in line for line in manifest.missing)
-    footer = read_footer(open_shard(data_set.output / manifest.shards[0].name))
+    footer = open_shard(data_set.output / manifest.shards[0].name).footer
     assert footer["configuration_sha256"] == manifest.configuration_sha256
     assert footer["input"]["sha256"] == manifest.inputs[0].sha256
 
@@ -269,15 +270,15 @@ def test_a_manifest_of_another_version_or_damaged_is_refused(copy, samples, task
     path = copy / "manifest.json"
     known = json.loads(path.read_text())
     path.write_text(json.dumps(known | {"schema_version": 99}))
-    with pytest.raises(InputError, match="schema version 99, but this e2egraph reads 2"):
+    with pytest.raises(InputError, match="schema version 99, but this e2egraph reads 3"):
         read_manifest(copy)
     before = {name: value for name, value in known.items() if name not in ("network_inputs", "removed")}
-    path.write_text(json.dumps(before | {"schema_version": 1}))
-    sentence = r"schema version 1, but this e2egraph reads 2; build the data set again in another folder, or use the"
+    path.write_text(json.dumps(before | {"schema_version": 2}))
+    sentence = r"schema version 2, but this e2egraph reads 3; build the data set again in another folder, or use the"
     for refused in (lambda: read_manifest(copy), lambda: build(task, samples, copy)):
         with pytest.raises(InputError, match=rf"copy/manifest\.json: {sentence} e2egraph that made it\.$"):
             refused()
-    for text in ("{", "[]", json.dumps({"schema_version": 2, "inputs": [{}], "shards": []})):
+    for text in ("{", "[]", json.dumps({"schema_version": 3, "inputs": [{}], "shards": []})):
         path.write_text(text)
         with pytest.raises(InputError, match=r"manifest\.json: damaged"):
             read_manifest(copy)

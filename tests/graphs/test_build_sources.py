@@ -5,7 +5,7 @@ import pytest
 
 from e2egraph.cli import main
 from e2egraph.graphs.storage.manifest import read_manifest
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from tests import hitstree_files, image_files, rhtree_files
 from tests.image_files import BOOSTED_TOP
 
@@ -23,7 +23,7 @@ def clouds_of(folder):
     manifest = read_manifest(folder)
     for shard in manifest.shards:
         with open_shard(folder / shard.name) as file:
-            yield read_row_groups(file, range(file.num_row_groups))
+            yield file.read()
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "h5", "tfrecord"])

@@ -13,7 +13,7 @@ from e2egraph.events.samples import Sample
 from e2egraph.events.sources.registry import open_source
 from e2egraph.graphs.building.build import build
 from e2egraph.graphs.making.dump import dump_events
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.tasks.task import load_task
 from tests import rhtree_files
 from tests.graphs.builds import parton_ntuple
@@ -56,7 +56,7 @@ def test_the_jets_are_those_of_the_data_set_with_their_quantities(samples, tmp_p
     parts = []
     for shard in built.manifest.shards:
         file = open_shard(built.output / shard.name)
-        parts.append(read_row_groups(file, range(file.num_row_groups)).jets)
+        parts.append(file.read().jets)
     expected = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     events = read(tmp_path / "events.e2e")
     assert summary.events == len(events)

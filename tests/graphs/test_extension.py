@@ -16,7 +16,7 @@ from e2egraph.graphs.building.build import build
 from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.making.imagepoints import image_clouds, image_objects
 from e2egraph.graphs.storage.manifest import read_manifest
-from e2egraph.graphs.storage.shards import first_jets, open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import first_jets, open_shard
 from e2egraph.tasks import variables as variable_table
 from e2egraph.tasks.task import load_task
 from e2egraph.tasks.variables import NodeVariable, Scale, Variable
@@ -84,7 +84,7 @@ def files(tmp_path_factory):
 
 def clouds_of(summary):
     files = [open_shard(summary.output / shard.name) for shard in summary.manifest.shards]
-    return [read_row_groups(file, range(file.num_row_groups)) for file in files]
+    return [file.read() for file in files]
 
 
 def test_a_channel_and_a_variable_from_outside_are_built(files, tmp_path, tables):

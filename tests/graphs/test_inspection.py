@@ -10,7 +10,7 @@ from e2egraph.errors import InputError
 from e2egraph.graphs.building.build import BuildOptions, build
 from e2egraph.graphs.inspecting.file_inspection import describe_file, inspect_file
 from e2egraph.graphs.inspecting.inspection import describe, inspect_data_set
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from tests import rhtree_files
 from tests.graphs.builds import ntuple, samples_of, task
 
@@ -27,7 +27,7 @@ def data_set(tmp_path_factory):
 def test_spectra_and_weights_are_those_of_the_jets(data_set):
     found = inspect_data_set(data_set.output)
     for shard in data_set.manifest.shards:
-        jets = read_row_groups(open_shard(data_set.output / shard.name), [0]).jets
+        jets = open_shard(data_set.output / shard.name).read(blocks=[0]).jets
         spread = found.spectra["jet_pt"][shard.sample]
         assert (spread.low, spread.median, spread.high) == pytest.approx(
             tuple(np.percentile(jets["jet_pt"], (5, 50, 95)))

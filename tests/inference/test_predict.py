@@ -18,7 +18,7 @@ from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.making.nodeselection import select_nodes
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.inference.latency import latency
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
@@ -45,7 +45,7 @@ def all_jets(data: Path) -> PointClouds:
     parts = []
     for shard in read_manifest(data).shards:
         file = open_shard(data / shard.name)
-        parts.append(read_row_groups(file, range(file.num_row_groups)))
+        parts.append(file.read())
     return concatenate(parts)
 
 

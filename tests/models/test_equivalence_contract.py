@@ -7,7 +7,7 @@ import torch
 from e2egraph.data.padding import pad
 from e2egraph.events.samples import Sample
 from e2egraph.graphs.building.build import build
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.models.image.planes import PUBLISHED_CHANNELS
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.task import load_task
@@ -38,7 +38,7 @@ def test_every_image_channel_equals_the_crop_of_the_dense_branch(jets_and_files)
     compared = 0
     for shard in summary.manifest.shards:
         file = open_shard(summary.output / shard.name)
-        clouds = read_row_groups(file, range(file.num_row_groups))
+        clouds = file.read()
         inputs = summary.manifest.network_inputs
         arrays = pad(clouds, inputs)
         drawn = Rasterize(inputs, CHANNELS)(*map(torch.from_numpy, (arrays.points, arrays.features, arrays.mask)))

@@ -3,13 +3,14 @@
 import json
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.evaluated_run import read_evaluated
+from e2egraph.graphs.storage.lists import list_table
+from e2egraph.graphs.storage.shards import open_shard
 from tests.scripts import loading
 from tests.toy_dataset import write_toy_dataset
 
@@ -31,7 +32,8 @@ def test_variables_are_those_of_the_nodes_near_the_axis(script, data):
     table = read_table(data, extra=script.JET_COLUMNS)
     numbers = np.flatnonzero(table.columns["split"] == "train")
     found = dict(zip(script.names(table), script.jet_variables(table, numbers, RADIUS).T, strict=True))
-    jets = [row for shard in table.manifest.shards for row in pq.read_table(data / shard.name).to_pylist()]
+    shards = [open_shard(data / shard.name).read() for shard in table.manifest.shards]
+    jets = [row for clouds in shards for row in list_table(clouds).to_pylist()]
     of_number = {name: table.manifest.numbers[name] for name in ("TRACK", "ECAL", "HCAL")}
     for place, number in enumerate(numbers[:60]):
         jet = jets[number]

@@ -78,7 +78,7 @@ def inference_jets(data: Path | None, number: int) -> InferenceJets:
     wanted = numbers[np.unique(np.linspace(0, len(numbers) - 1, number).round().astype(np.int64))]
     # All columns: a bundle may read others than the task's networks do.
     with open_shard(data / table.manifest.shards[0].name) as file:
-        columns = list(file.schema_arrow.names)
+        columns = list(file.names)
     _, clouds = read_jets(table, np.unique(table.group_of(wanted)), wanted, columns)
     # In an order that has nothing to do with classes and shards.
     clouds = clouds.take(np.random.default_rng(1).permutation(len(clouds)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,8 +12,8 @@ import torch
 from torch.nn import functional as F
 
 from e2egraph.benchmark.settings import CPU, Setting
-from e2egraph.data.batch import JetBatch
-from e2egraph.data.loader import JetLoader
+from e2egraph.data.batch import AnyBatch
+from e2egraph.data.loader import AnyLoader
 
 # The published recipe's (configs/recipes/published.yaml).
 LEARNING_RATE = 5e-4
@@ -43,7 +44,7 @@ def optimizer_of(model: Any) -> torch.optim.Optimizer:
 
 
 def time_steps(
-    model: Any, optimizer: torch.optim.Optimizer, loader: JetLoader, steps: int, setting: Setting = CPU
+    model: Any, optimizer: torch.optim.Optimizer, loader: AnyLoader, steps: int, setting: Setting = CPU
 ) -> Steps:
     """Train on the loader's first batch untimed (it fills the first pool and warms up), then time ``steps`` more.
 
@@ -51,7 +52,7 @@ def time_steps(
     """
     model.train()
     start = time.perf_counter()
-    batches = iter(loader)
+    batches: Iterator[AnyBatch] = iter(loader)
     batch = next(batches)
     first = time.perf_counter() - start
     _step(model, optimizer, batch, setting)
@@ -65,11 +66,11 @@ def time_steps(
     return Steps(done, jets, time.perf_counter() - start, loader.wait_seconds - waited, first)
 
 
-def _step(model: Any, optimizer: torch.optim.Optimizer, batch: JetBatch, setting: Setting) -> None:
-    batch = batch.to(setting.device, non_blocking=True)
+def _step(model: Any, optimizer: torch.optim.Optimizer, batch: AnyBatch, setting: Setting) -> None:
+    moved = batch.to(setting.device, non_blocking=True)
     with setting.precision():
-        logits = model(*batch.inputs)
-    loss = F.cross_entropy(logits.float(), batch.label)
+        logits = model(*moved.inputs)
+    loss = F.cross_entropy(logits.float(), moved.label)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -18,7 +18,7 @@ from e2egraph.graphs.building.working import check_selected
 from e2egraph.graphs.making.chunk import Chunk
 from e2egraph.graphs.storage.columns import SPLITS
 from e2egraph.graphs.storage.manifest import SCHEMA_VERSION, InputFile, Manifest, Shard, SkippedFile
-from e2egraph.graphs.storage.shards import open_shard, read_footer
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.graphs.storage.verification import sha256_of
 from e2egraph.tasks.task import TaskConfig
 
@@ -87,9 +87,8 @@ def _checked(folder: Path, chunk: Chunk, task: TaskConfig) -> tuple[dict[str, An
     """A shard's footer and entry in the manifest; InputError when it is not what this build wrote."""
     path = folder / chunk.shard
     with open_shard(path) as file:
-        footer = read_footer(file)
-        jets = file.metadata.num_rows
-        nodes = int(np.sum(file.read(columns=["n_nodes"])["n_nodes"].to_numpy(), dtype=np.int64))
+        footer, jets = file.footer, sum(file.sizes)
+        nodes = int(np.sum(file.read(["n_nodes"]).jets["n_nodes"], dtype=np.int64))
     counted = sum(number for splits in footer["counts"].values() for number in splits.values())
     if footer["configuration_sha256"] != digest(task) or counted != jets:
         raise InputError(f"{path}: not what this build wrote; remove {folder} and build again.")

@@ -20,7 +20,7 @@ from e2egraph.files import PARTIAL, write_text
 from e2egraph.folders import check_folder, make_folder, names_in, real
 from e2egraph.graphs.making.chunk import Chunk, origin
 from e2egraph.graphs.storage.manifest import MANIFEST_NAME, SkippedFile
-from e2egraph.graphs.storage.shards import open_shard, read_footer, write_error
+from e2egraph.graphs.storage.shards import open_shard, write_error
 from e2egraph.graphs.storage.verification import STAMP_PREFIX
 from e2egraph.locks import lock
 from e2egraph.tasks.task import TaskConfig
@@ -68,7 +68,7 @@ class Staging:
             return False
         try:
             with open_shard(path) as file:
-                footer = read_footer(file)
+                footer = file.footer
         except InputError:
             return False
         expected: dict[str, Any] = json.loads(json.dumps(origin(chunk, task)))

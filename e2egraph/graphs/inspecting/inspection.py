@@ -12,7 +12,7 @@ from e2egraph.graphs.making.nodeselection import built_with
 from e2egraph.graphs.storage.columns import TARGET_PREFIX
 from e2egraph.graphs.storage.manifest import Manifest, read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.tasks.nodeselection import in_words
 from e2egraph.tasks.objects.registry import kinds
 
@@ -55,7 +55,7 @@ class Inspection:
 
 
 def inspect_data_set(folder: Path, *, verify: bool = False) -> Inspection:
-    """Read a whole data set, row group by row group; InputError when a checksum or anything else does not fit.
+    """Read a whole data set, block by block; InputError when a checksum or anything else does not fit.
 
     ``verify``: hash every shard, also those that have not changed since they were last hashed.
     """
@@ -66,8 +66,8 @@ def inspect_data_set(folder: Path, *, verify: bool = False) -> Inspection:
     columns: list[dict[str, np.ndarray]] = []
     for shard in manifest.shards:
         with open_shard(folder / shard.name) as file:
-            for group in range(file.num_row_groups):
-                clouds = read_row_groups(file, [group], ["channel", *plain])
+            for block in range(len(file.blocks)):
+                clouds = file.read(["channel", *plain], [block])
                 tables.append(_by_channel(clouds, manifest))
                 columns.append(clouds.jets)
     table, whole = np.concatenate(tables), {name: np.concatenate([part[name] for part in columns]) for name in plain}

@@ -11,7 +11,7 @@ from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.objects.objects import IDENTITY_TYPES, ObjectKind
 from e2egraph.tasks.task import TaskConfig
 
-# List columns of every shard; ``value`` decides the canonical order, whether or not a network reads it. The other node
+# Node columns of every shard; ``value`` decides the canonical order, whether or not a network reads it. The other node
 # variables follow, float32 each, zero where a variable has no meaning. deta, dphi: to the region's centre [rad].
 NODE_TYPES: dict[str, str] = {"deta": "float32", "dphi": "float32", "channel": "uint8"}
 VALUE = "value"
@@ -46,16 +46,15 @@ def object_types(kind: ObjectKind, targets: tuple[str, ...] = ()) -> dict[str, s
 
 
 def arrow_schema(objects: Mapping[str, str], nodes: Mapping[str, str], neighbors: int = 0) -> pa.Schema:
-    """Schema of a shard of these plain and node columns, with ``neighbors`` of each node where that is not 0."""
-    plain = [pa.field(name, _arrow(kind)) for name, kind in objects.items()]
-    lists = [pa.field(name, pa.list_(_arrow(kind))) for name, kind in nodes.items()]
+    """A column for each of these plain and node columns, with ``neighbors`` of each node where that is not 0."""
+    fields = [pa.field(name, _arrow(kind)) for name, kind in (*objects.items(), *nodes.items())]
     if neighbors:
-        lists.append(pa.field(NEIGHBORS, pa.list_(pa.list_(pa.int32(), neighbors))))
-    return pa.schema(plain + lists)
+        fields.append(pa.field(NEIGHBORS, pa.list_(pa.int32(), neighbors)))
+    return pa.schema(fields)
 
 
 def task_schema(task: TaskConfig) -> pa.Schema:
-    """Schema of the shards of a task."""
+    """Columns of the shards of a task, those of objects and those of nodes; how a file holds them: ``layout``."""
     plain = object_types(task.object_kind, task.target_names)
     return arrow_schema(plain, node_types(task.network_inputs), task.inputs.neighbors)
 

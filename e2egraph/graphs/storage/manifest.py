@@ -19,7 +19,7 @@ from e2egraph.tasks.objects.registry import kinds
 from e2egraph.tasks.task import import_extensions
 
 MANIFEST_NAME = "manifest.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)

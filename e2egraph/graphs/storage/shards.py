@@ -1,11 +1,12 @@
-"""Shards: Parquet files of objects with a list column for each node variable, zstd, row groups bounded by nodes."""
+"""Shards: Parquet files of objects and their nodes (``layout``), in blocks bounded by nodes."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,23 @@ from numpy.typing import NDArray
 from e2egraph import transient
 from e2egraph.errors import InputError, UnfinishedError
 from e2egraph.files import replacing
-from e2egraph.graphs.storage.columns import NEIGHBORS
+from e2egraph.graphs.storage.columns import SPLITS
+from e2egraph.graphs.storage.layout import (
+    Block,
+    Layout,
+    blocks,
+    check_counts,
+    column_of,
+    rows,
+    shard_columns,
+    stored_names,
+    writer_options,
+)
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
 
-# A row group is what is read at once: so many objects, or fewer where these have many nodes.
-OBJECTS_PER_ROW_GROUP, NODES_PER_ROW_GROUP = 512, 1 << 20
+# A block of objects is what is read at once: so many, or fewer where these have many nodes.
+OBJECTS_PER_BLOCK, NODES_PER_BLOCK = 512, 1 << 20
 FOOTER_KEY = b"e2egraph"
 
 
@@ -42,60 +54,112 @@ def write_shard(path: Path, clouds: PointClouds, schema: pa.Schema, footer: dict
     """
     if clouds.offsets[-1] > np.iinfo(np.int32).max:
         raise InputError(f"{path}: would hold {clouds.offsets[-1]} nodes, more than a shard can; lower inputs.cap.")
-    schema = schema.with_metadata({FOOTER_KEY: json.dumps(footer).encode()})
-    offsets = pa.array(clouds.offsets.astype(np.int32))
-    arrays = []
-    for field in schema:
-        if field.name == NEIGHBORS:
-            flat = pa.array(np.ascontiguousarray(clouds.nodes[NEIGHBORS], np.int32).ravel())
-            rows = pa.FixedSizeListArray.from_arrays(flat, field.type.value_type.list_size)
-            arrays.append(pa.ListArray.from_arrays(offsets, rows))
-        elif pa.types.is_list(field.type):
-            kind = field.type.value_type.to_pandas_dtype()
-            values = pa.array(np.ascontiguousarray(clouds.nodes[field.name], kind))
-            arrays.append(pa.ListArray.from_arrays(offsets, values))
-        elif pa.types.is_string(field.type):
-            arrays.append(pa.array(clouds.jets[field.name], field.type))
-        else:
-            arrays.append(pa.array(clouds.jets[field.name].astype(field.type.to_pandas_dtype()), field.type))
-    table = pa.Table.from_arrays(arrays, schema=schema)
-    fitting = len(clouds) * NODES_PER_ROW_GROUP // max(1, int(clouds.offsets[-1]))
-    rows = min(OBJECTS_PER_ROW_GROUP, max(1, fitting))
+    check_counts(clouds, str(path))
+    fitting = len(clouds) * NODES_PER_BLOCK // max(1, int(clouds.offsets[-1]))
+    nodes = tuple(name for name in schema.names if name in clouds.nodes)
+    layout, parts = blocks(clouds, min(OBJECTS_PER_BLOCK, max(1, fitting)), nodes)
+    stored, encodings = writer_options(schema, nodes)
+    stored = stored.with_metadata({FOOTER_KEY: json.dumps(footer).encode(), **layout.metadata})
     try:
-        with replacing(path) as stream:
-            pq.write_table(table, stream, compression="zstd", compression_level=3, row_group_size=rows)
+        with replacing(path) as stream, pq.ParquetWriter(stream, stored, **encodings) as writer:
+            for kind, part in zip(layout.row_groups, parts, strict=True):
+                table = rows(kind, part, stored, nodes)
+                writer.write_table(table, row_group_size=len(table))
     except OSError as error:
         raise write_error(path, error) from error
 
 
-def open_shard(path: Path) -> pq.ParquetFile:
+class ShardFile:
+    """An open shard, a context manager: what it holds, and its columns as flat arrays; no Python work per object.
+
+    ``names``: its columns. ``blocks``: its objects in pieces, of ``sizes`` objects each; ``footer``: what it says of
+    its origin (configuration, input, events, cutflow and counts).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = pq.ParquetFile(path)
+        except (OSError, pa.ArrowInvalid, MemoryError) as error:
+            raise transient.unfinished(str(path), error) or InputError(
+                f"{path}: not a readable shard ({_first_line(error)}); build the data set again."
+            ) from error
+        metadata = self._file.schema_arrow.metadata or {}
+        try:
+            self.footer: dict[str, Any] = json.loads(metadata[FOOTER_KEY])
+            layout = Layout.of(metadata)
+        except (KeyError, ValueError) as error:
+            raise InputError(
+                f"{path}: not a shard that this e2egraph reads; give a data set made by build-graphs."
+            ) from error
+        self.names = tuple(dict.fromkeys(column_of(name) for name in self._file.schema_arrow.names))
+        self.blocks = layout.blocks
+        self._of_nodes = frozenset(layout.nodes)
+
+    def __enter__(self) -> ShardFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    @property
+    def sizes(self) -> list[int]:
+        """Objects of each block."""
+        return [self._file.metadata.row_group(block.objects).num_rows for block in self.blocks]
+
+    def read(
+        self, columns: Iterable[str] | None = None, blocks: Sequence[int] | None = None, split: str | None = None
+    ) -> PointClouds:
+        """Objects in order with all columns, or those of ``columns`` that the shard has; all objects, or those of some
+        ``blocks`` (numbers) and of one ``split``. InputError: the shard is damaged."""
+        names = list(self.names if columns is None else columns)
+        numbers = range(len(self.blocks)) if blocks is None else blocks
+        chosen = [self.blocks[number] for number in numbers]
+        of_nodes = [name for name in names if name in self._of_nodes]
+        of_objects = [name for name in names if name not in self._of_nodes]
+        if of_nodes and chosen:
+            parts = [self._block(block, of_objects, of_nodes, split) for block in chosen]
+            return concatenate(parts) if len(parts) > 1 else parts[0]
+        jets = self._table([block.objects for block in chosen], [*of_objects, "split"])
+        jets, own = _in_split(jets, split, of_objects)
+        return PointClouds(jets, self._table([], of_nodes), np.zeros(own + 1, np.int64))
+
+    def _block(self, block: Block, of_objects: list[str], of_nodes: list[str], split: str | None) -> PointClouds:
+        found = self._table([block.objects], [*of_objects, "split", "n_nodes"])
+        present = [each for each in SPLITS if each in block.nodes and split in (None, each)]
+        nodes = self._table([block.nodes[each] for each in present], of_nodes)
+        counts = found["n_nodes"].astype(np.int64)
+        if split is not None:
+            counts = counts[found["split"] == split]
+        # Where several splits are read, their objects stand one split after the other.
+        stored = np.arange(len(counts))
+        if len(present) > 1:
+            stored = np.concatenate([np.flatnonzero(found["split"] == each) for each in SPLITS])
+        offsets = np.concatenate([[0], np.cumsum(counts[stored])]).astype(np.int64)
+        if any(len(column) != offsets[-1] for column in nodes.values()):
+            raise InputError(f"{self.path}: damaged shard (nodes missing); build the data set again.")
+        jets, _ = _in_split(found, split, of_objects)
+        clouds = PointClouds({}, nodes, offsets)
+        if len(present) > 1:
+            clouds = clouds.take(np.argsort(stored))
+        return PointClouds(jets, clouds.nodes, clouds.offsets)
+
+    def _table(self, row_groups: list[int], names: Iterable[str]) -> dict[str, NDArray]:
+        stored = [each for name in dict.fromkeys(names) for each in stored_names(name)]
+        try:
+            table = self._file.read_row_groups(row_groups, columns=stored, use_threads=False)
+        except (OSError, pa.ArrowInvalid, MemoryError) as error:
+            raise transient.unfinished(str(self.path), error) or InputError(
+                f"{self.path}: damaged shard ({_first_line(error)}); build the data set again."
+            ) from error
+        return dict(shard_columns(table))
+
+
+def open_shard(path: Path) -> ShardFile:
     """Open a shard; InputError when it is not readable Parquet or not ours."""
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid, MemoryError) as error:
-        raise transient.unfinished(str(path), error) or InputError(
-            f"{path}: not a readable shard ({_first_line(error)}); build the data set again."
-        ) from error
-    if FOOTER_KEY not in (file.schema_arrow.metadata or {}):
-        raise InputError(f"{path}: not an e2egraph shard; give a data set made by build-graphs.")
-    return file
-
-
-def read_footer(file: pq.ParquetFile) -> dict[str, Any]:
-    """What the footer says of the shard's origin: configuration, input, events, cutflow and counts."""
-    content: dict[str, Any] = json.loads(file.schema_arrow.metadata[FOOTER_KEY])
-    return content
-
-
-def read_row_groups(file: pq.ParquetFile, groups: Sequence[int], columns: Sequence[str] | None = None) -> PointClouds:
-    """Some row groups of a shard as flat arrays, all columns or those named; no Python work per jet."""
-    try:
-        table = file.read_row_groups(list(groups), columns=None if columns is None else list(columns))
-    except (OSError, pa.ArrowInvalid, MemoryError) as error:
-        raise transient.unfinished("its shard", error) or InputError(
-            f"damaged shard ({_first_line(error)}); build the data set again."
-        ) from error
-    return from_table(table)
+    return ShardFile(path)
 
 
 def first_jets(folder: Path, number: int) -> PointClouds:
@@ -103,39 +167,19 @@ def first_jets(folder: Path, number: int) -> PointClouds:
     shards: dict[str, str] = {}
     for shard in read_manifest(folder).shards:
         shards.setdefault(shard.sample, shard.name)
-    together = concatenate([read_row_groups(open_shard(folder / name), [0]) for name in shards.values()])
+    parts = []
+    for name in shards.values():
+        with open_shard(folder / name) as file:
+            parts.append(file.read(blocks=[0]))
+    together = concatenate(parts)
     label = together.jets["label"]
     return concatenate([together.take(np.flatnonzero(label == each)[:number]) for each in np.unique(label)])
 
 
-def from_table(table: pa.Table) -> PointClouds:
-    """A table with the columns of a shard (or some of them) as flat arrays."""
-    jets: dict[str, NDArray] = {}
-    nodes: dict[str, NDArray] = {}
-    offsets: NDArray[np.int64] | None = None
-    for name in table.column_names:
-        if not pa.types.is_list(table.schema.field(name).type):
-            jets[name] = plain_values(table.column(name))
-            continue
-        column = table.column(name).combine_chunks()
-        array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-        offsets = array.offsets.to_numpy().astype(np.int64)
-        values = array.values[offsets[0] : offsets[-1]]
-        nodes[name] = (
-            values.flatten().to_numpy().reshape(-1, values.type.list_size)
-            if name == NEIGHBORS
-            else values.to_numpy(zero_copy_only=False)
-        )
-        offsets = offsets - offsets[0]
-    if offsets is None:
-        offsets = np.zeros(table.num_rows + 1, np.int64)
-    return PointClouds(jets=jets, nodes=nodes, offsets=offsets)
-
-
-def plain_values(column: pa.ChunkedArray) -> NDArray:
-    """A plain column as a NumPy array, strings as fixed-width unicode."""
-    kind = "U10" if pa.types.is_string(column.type) else column.type.to_pandas_dtype()
-    return np.asarray(column.to_numpy(), kind)
+def _in_split(jets: dict[str, NDArray], split: str | None, names: list[str]) -> tuple[dict[str, NDArray], int]:
+    """The columns ``names`` of the objects of a split (all for None), and how many objects these are."""
+    own = np.ones(len(jets["split"]), bool) if split is None else jets["split"] == split
+    return {name: jets[name] if split is None else jets[name][own] for name in names if name in jets}, int(own.sum())
 
 
 def _first_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.batch import AnyBatch, JetBatch
 from e2egraph.errors import InputError
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.training.objectives.learning import Learning
@@ -67,7 +67,7 @@ class Learner:
         """The network to validate, keep and export: of averaged weights, where they are asked for."""
         return self.network if self._average is None else self._average.network
 
-    def step(self, batch: JetBatch, rate: float, epoch: int, scores: EpochScores) -> StepResult:
+    def step(self, batch: AnyBatch, rate: float, epoch: int, scores: EpochScores) -> StepResult:
         """One optimiser step at learning rate ``rate`` on this process's share of ``batch.global_size`` jets.
 
         The gradient is that of the mean of w·ℓ, summed over the losses, over all processes' jets. The jets join
@@ -102,13 +102,13 @@ class Learner:
         return StepResult(torch.cat(losses), norm)
 
     @torch.no_grad()
-    def score(self, batch: JetBatch, scores: EpochScores) -> Tensor:
+    def score(self, batch: AnyBatch, scores: EpochScores) -> Tensor:
         """Add a batch to ``scores``, as ``result`` (in evaluation mode) sees it; the loss of each jet [B]."""
-        batch = batch.to(self._fabric.device, non_blocking=True)
+        moved = batch.to(self._fabric.device, non_blocking=True)
         with self._fabric.autocast():
-            output = self.result(*batch.inputs).float()
-        _, loss = self._learning.loss(output, batch)
-        scores.add(output, batch, batch.weight * self._class_weights[:, batch.label], loss)
+            output = self.result(*moved.inputs).float()
+        _, loss = self._learning.loss(output, moved)
+        scores.add(output, moved, moved.weight * self._class_weights[:, moved.label], loss)
         return loss.sum(dim=0)
 
     def state_dict(self) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class Learner:
             self._average.network.load_state_dict(state["average"]["weights"])
             self._average.updates = state["average"]["updates"]
 
-    def _prepared(self, batch: JetBatch, epoch: int) -> JetBatch:
+    def _prepared(self, batch: AnyBatch, epoch: int) -> JetBatch:
         """The batch on the device, mirrored where the recipe asks for it."""
         eta, phi = self._options.reflect_eta, self._options.reflect_phi
         moved = batch.to(self._fabric.device, non_blocking=True)

@@ -135,8 +135,8 @@ def test_a_quantity_that_no_jet_has_is_null(tmp_path):
     table = read_table(folder)
     original = table.read_group
 
-    def without_mass(group, columns):
-        clouds = original(group, columns)
+    def without_mass(group, columns, split=None):
+        clouds = original(group, columns, split)
         clouds.jets["softdrop_mass"] = np.zeros(len(clouds), np.float32)
         return clouds
 
