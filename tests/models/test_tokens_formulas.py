@@ -1,4 +1,4 @@
-"""Tracks and cells as its classes describe it, jet by jet in double precision, against the network: scores, gradients."""
+"""Tracks and cells as its classes describe it, jet by jet in double precision: the network's scores and gradients."""
 
 import copy
 import math

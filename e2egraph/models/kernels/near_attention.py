@@ -27,8 +27,8 @@ LARGEST = 100.0
 # Offsets and distances within a head's reach become of order one.
 OFFSET_SCALE = 4.0
 
-# What a node that is none adds to its logits as a key: its share is zero next to that of any node. Far from the limits of
-# float32, as it goes through products and gradients.
+# What a node that is none adds to its logits as a key: its share is zero next to that of any node. Far from the limits
+# of float32, as it goes through products and gradients.
 NO_KEY = -1e9
 
 # Positions in what ``geometry`` gives.

@@ -20,8 +20,8 @@ class Nodes:
 
     Channels first, as whole rows are read, joined and scaled faster than columns. ``points`` [B, 2, N] [rad];
     ``variables`` [B, V, N] raw; ``flags`` [B, channels, N] one-hot; ``is_track``, ``is_other`` [B, N] bool; ``energy``
-    [B, E, N] [GeV] as ``pooling.Energies``; ``weights`` [B, channels + E, N]: both, one after the other; ``place`` [B, 4, N]: 1, for
-    layers without a bias of their own, which costs a pass over all nodes, and ``place_of``.
+    [B, E, N] [GeV] as ``pooling.Energies``; ``weights`` [B, channels + E, N]: flags and energy;
+    ``place`` [B, 4, N]: 1, for layers without a bias of their own, which costs a pass over all nodes, and ``place_of``.
     """
 
     points: Tensor
@@ -89,7 +89,7 @@ def of_each(weight: Tensor, rows: Tensor) -> Tensor:
 def perceptron(layers: nn.Sequential, x: Tensor, one: int) -> Tensor:
     """``layers``, linear, ReLU and linear, on the rows ``[R, D − 1]`` in which the number 1 is left out before column
     ``one``: that column of weights is added as a bias, so that all of it is two products."""
-    first, activation, last = layers
-    weight, bias = torch.cat([first.weight[:, :one], first.weight[:, one + 1 :]], dim=1), first.weight[:, one]
-    result: Tensor = last(activation(F.linear(x, weight, bias)))
+    all_weights = layers[0].get_parameter("weight")
+    weight, bias = torch.cat([all_weights[:, :one], all_weights[:, one + 1 :]], dim=1), all_weights[:, one]
+    result: Tensor = layers[1:](F.linear(x, weight, bias))
     return result
