@@ -54,7 +54,7 @@ class OnnxForm(nn.Module):
         nodes = torch.cat([points, features, mask], dim=1)
         nodes = torch.cat([nodes, nodes.new_zeros(nodes.shape[0], nodes.shape[1], more)], dim=2)
         valid = nodes[:, -1] > 0.5
-        nodes = nodes.masked_fill(~valid.unsqueeze(1), 0.0)
+        nodes = torch.where(valid.unsqueeze(1), nodes, 0.0)
         points, features = nodes[:, : len(POINT_NAMES)].transpose(1, 2), nodes[:, len(POINT_NAMES) : -1].transpose(1, 2)
         jet_row = points.new_zeros(points.shape[0], self._object_quantities) if jet is None else jet.squeeze(2)
         return self._tensors(self.model(points, features, valid, jet_row))

@@ -61,14 +61,17 @@ def of_objects(network: str, outputs: Outputs) -> None:
         raise UsageError(f"{network} gives one row per object, but the objective asks for one per node.")
 
 
-def clear_padding(points: Tensor, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def clear_padding(
+    points: Tensor, features: Tensor, mask: Tensor, channels_first: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
     """Zero whatever stands in padded places (NaN too) and bring ``mask`` to bool [B, N].
 
+    ``channels_first``: ``points`` [B, 2, N] and ``features`` [B, V, N] instead of [B, N, 2] and [B, N, V].
     The one place where masks are read in either of their forms: bool in torch, float32 0/1 in ONNX. While a network is
     exported nothing is cleared: ``export.onnx.OnnxForm`` has done it.
     """
     valid = mask > 0.5 if mask.is_floating_point() else mask.bool()
     if torch.compiler.is_exporting():
         return points, features, valid
-    absent = ~valid.unsqueeze(-1)
+    absent = ~valid.unsqueeze(1 if channels_first else -1)
     return points.masked_fill(absent, 0.0), features.masked_fill(absent, 0.0), valid

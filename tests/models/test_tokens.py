@@ -14,11 +14,12 @@ from e2egraph.models.layers.pooling import Energies
 from e2egraph.models.network import clear_padding
 from e2egraph.models.registry import build_model, load_model_config, parameter_count
 from e2egraph.models.tokens.cell_tokens import CellGroup, CellTokens
-from e2egraph.models.tokens.cells import ENERGY_OF_A_HIT, occupied_cells
+from e2egraph.models.tokens.cells import ENERGY_OF_A_HIT, CellGrid, Cells
 from e2egraph.models.tokens.flow import UNIT, Flow
 from e2egraph.models.tokens.tokens import NodeMaker, Nodes, place_of
 from e2egraph.models.tokens.tracks import TrackTokens, hardest_tracks
 from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.region import Region
 from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
 from tests.models.other_inputs import CROP, EVENT, HITS, SIX, TRACKS
@@ -28,12 +29,18 @@ VARIABLES = len(INPUTS.variables)
 
 
 def nodes_of(points: Tensor, features: Tensor, mask: Tensor, inputs: Inputs = INPUTS) -> Nodes:
-    return NodeMaker(inputs)(*clear_padding(points, features, mask))
+    points, features = points.transpose(1, 2), features.transpose(1, 2)
+    return NodeMaker(inputs)(*clear_padding(points, features, mask, channels_first=True))
 
 
 def hardest(points: Tensor, features: Tensor, is_track: Tensor, n_tracks: int) -> tuple[Tensor, Tensor]:
-    content = torch.cat([points, features[..., :VARIABLES]], dim=-1)
-    return hardest_tracks(content, INPUTS.index("value"), is_track, n_tracks)
+    rows = torch.cat([points, features[..., :VARIABLES]], dim=-1).transpose(1, 2)
+    return hardest_tracks(rows, INPUTS.index("value"), is_track, n_tracks)
+
+
+def occupied_cells(points: Tensor, energy: Tensor, mask: Tensor, n_cells: int, size: int, region: Region) -> Cells:
+    cells: Cells = CellGrid(n_cells, size, region)(points.transpose(1, 2), energy, mask)
+    return cells
 
 
 def cell_of(deta: float, dphi: float, size: int) -> tuple[int, int]:
@@ -48,6 +55,7 @@ def test_the_kept_cells_are_those_with_most_energy(size: int, n_cells: int, latt
     points, features, mask, _ = jets([60, 9, 1, 0], lattice=lattice)
     energy = features[..., INPUTS.index("value")].abs() * (torch.arange(60) % 3 > 0)
     cells = occupied_cells(points, energy, mask, n_cells, size, INPUTS.region)
+    slot = cells.slot()
     for b in range(4):
         totals: dict[tuple[int, int], float] = defaultdict(float)
         for i in range(60):
@@ -55,32 +63,32 @@ def test_the_kept_cells_are_those_with_most_energy(size: int, n_cells: int, latt
                 totals[cell_of(*points[b, i].tolist(), size)] += float(energy[b, i].double()) + ENERGY_OF_A_HIT
         expected = sorted(totals, key=lambda cell: (-round(totals[cell], 9), cell))[:n_cells]
         assert int(cells.found[b].sum()) == len(expected)
-        for slot, (row, column) in enumerate(expected):
+        for place, (row, column) in enumerate(expected):
             middle = [(row * size + (size - 1) / 2 - 62) * ETA_PITCH, (column * size + (size - 1) / 2 - 62) * PHI_PITCH]
-            torch.testing.assert_close(cells.centre[b, slot], torch.tensor(middle), atol=1e-6, rtol=0)
+            torch.testing.assert_close(cells.centre[b, place], torch.tensor(middle), atol=1e-6, rtol=0)
         for i in range(60):
             own = cell_of(*points[b, i].tolist(), size)
             kept = bool(mask[b, i]) and own in expected
-            assert int(cells.slot[b, i]) == (expected.index(own) if kept else n_cells)
+            assert int(slot[b, i]) == (expected.index(own) if kept else n_cells)
 
 
 def test_sums_hold_every_node_of_a_kept_cell_and_carry_gradient() -> None:
     points, _, mask, _ = jets([40, 12])
     cells = occupied_cells(points, torch.ones(2, 40), mask, 700, 5, INPUTS.region)
-    values = torch.randn(2, 40, 3, dtype=torch.float64, requires_grad=True)
-    total = cells.sums(values)
-    expected = (values * mask.unsqueeze(-1)).sum(1)
+    values = torch.randn(2, 3, 40, dtype=torch.float64, requires_grad=True)
+    total = cells.sums(values[:, :2], values[:, 2:])
+    expected = (values * mask.unsqueeze(1)).sum(2)
     torch.testing.assert_close(total.sum(1), expected)
     total.sum().backward()
     assert values.grad is not None
-    assert torch.equal(values.grad, mask.unsqueeze(-1).expand(-1, -1, 3).double())
+    assert torch.equal(values.grad, mask.unsqueeze(1).expand(-1, 3, -1).double())
 
 
 def test_offsets_say_where_in_its_cell_a_node_lies() -> None:
     points = torch.tensor([[[0.0, 0.0], [2.49 * ETA_PITCH, -2.49 * PHI_PITCH], [4 * ETA_PITCH, 5 * PHI_PITCH]]])
     cells = occupied_cells(points, torch.ones(1, 3), torch.ones(1, 3, dtype=torch.bool), 4, 5, INPUTS.region)
     expected = torch.tensor([[[0.0, 0.0], [0.996, -0.996], [-0.4, 0.0]]])
-    torch.testing.assert_close(cells.offset, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(cells.offset.transpose(1, 2), expected, atol=1e-5, rtol=0)
 
 
 def test_the_hardest_tracks_come_in_falling_pt() -> None:
@@ -210,7 +218,8 @@ def test_the_flow_is_moments_of_every_channel(inputs: Inputs) -> None:
     for b in range(3):
         for c, channel in enumerate(inputs.channel_names):
             own = mask[b] & (features[b, :, inputs.index(f"is_{channel}")] > 0)
-            functions = torch.relu(flow.place(place_of(points[b, own], unit)))
+            place = place_of(points[b, own], unit)
+            functions = torch.relu(flow.place(torch.cat([torch.ones(len(place), 1), place], dim=1)))
             expected = torch.cat([own.sum().float().view(1), functions.sum(0)])
             torch.testing.assert_close(found[b, c], expected, rtol=1e-4, atol=1e-3)
         for e, channel in enumerate(energies, len(inputs.channels)):
@@ -223,12 +232,13 @@ def test_cells_cover_the_region_whatever_its_size(inputs: Inputs) -> None:
     region = inputs.region
     points, _, mask, _ = jets([200, 40], inputs=inputs)
     cells = occupied_cells(points, torch.ones(2, 200), mask, 400, 7, region)
-    assert (cells.slot[mask] < 400).all()
+    slot, offset = cells.slot(), cells.offset.transpose(1, 2)
+    assert (slot[mask] < 400).all()
     half = torch.tensor([region.eta_pitch, region.phi_pitch]) * 3.5
     for b, n in enumerate((200, 40)):
-        away = (points[b, :n] - cells.centre[b, cells.slot[b, :n]]).abs()
+        away = (points[b, :n] - cells.centre[b, slot[b, :n]]).abs()
         assert (away <= half * 1.0001).all()
-        torch.testing.assert_close(cells.offset[b, :n] * half, points[b, :n] - cells.centre[b, cells.slot[b, :n]])
+        torch.testing.assert_close(offset[b, :n] * half, points[b, :n] - cells.centre[b, slot[b, :n]])
 
 
 def test_the_sizes_are_one_network_and_grow() -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from e2egraph.models.kernels.attention import MASKED, attended
 from e2egraph.models.kernels.projection import HeadProjection
+from e2egraph.models.layers.node_wise import node_wise
 
 # Fading β of the first and of the last head before training, the others between them on a logarithmic scale: reaches
 # 1/√(2β) from one unit, half of the region, to a tenth of it, the size of a subjet in a jet.
@@ -25,6 +26,16 @@ LARGEST = 100.0
 
 # Offsets and distances within a head's reach become of order one.
 OFFSET_SCALE = 4.0
+
+# What a node that is none adds to its logits as a key: its share is zero next to that of any node. Far from the limits
+# of float32, as it goes through products and gradients.
+NO_KEY = -1e9
+
+# Positions in what ``geometry`` gives.
+ETA, COS, SIN, SQUARE, NO_NODE = range(5)
+GEOMETRY = 5
+
+QUERIES, KEYS, VALUES = range(3)
 
 # Numbers each head says of where it found things: mean Δη, mean sin Δφ, mean squared distance.
 MOMENTS = 3
@@ -41,52 +52,102 @@ class NearAttentionKernel(nn.Module):
 
     def __init__(self, width: int, heads: int, unit: float) -> None:
         super().__init__()
-        self.unit = unit
+        self.heads = heads
         self.projection = HeadProjection(width, heads)
         self.log_fading = nn.Parameter(torch.linspace(math.log(WIDEST), math.log(NARROWEST), heads))
         self.moments = nn.Linear(MOMENTS * heads, width, bias=False)
+        # The four last numbers of queries, keys and values, of what ``geometry`` gives [3, 1, 4, 5]: what is the same
+        # for all heads, what a head's β multiplies, and what is added.
+        same, faded, added = torch.zeros(3, 1, 4, GEOMETRY), torch.zeros(3, 1, 4, GEOMETRY), torch.zeros(3, 1, 4)
+        direction, position = torch.eye(GEOMETRY)[[ETA, COS, SIN]], torch.eye(GEOMETRY)[[ETA, COS, SIN, SQUARE]]
+        same[KEYS, :, :3], same[KEYS, :, 3, NO_NODE], same[VALUES] = direction, 1.0, position
+        faded[QUERIES, :, :3], faded[KEYS, :, 3, SQUARE] = 2.0 * direction / unit**2, -1.0 / unit**2
+        added[QUERIES, :, 3] = 1.0
+        scale = torch.tensor([(width // heads) ** -0.5, 1.0, 1.0]).view(3, 1, 1)
+        of_moments = OFFSET_SCALE / torch.tensor([unit, unit, unit**2])
+        # The factors of the products that moments are made of, out of what is found and what is own.
+        factors = torch.eye(4)[:, [ETA, COS, SIN, SIN, COS]]
+        of_found = torch.block_diag(*[F.pad(factors, (0, 0, width // heads, 0))] * heads)
+        of_own = torch.eye(GEOMETRY)[:, [ETA, COS, SIN, COS, SIN] * heads]
+        constants = {"same": same, "faded": faded, "added": added, "scale": scale, "of_moments": of_moments}
+        for name, values in (constants | {"of_found": of_found, "of_own": of_own}).items():
+            self.register_buffer(name, values, persistent=False)
+
+    same: Tensor
+    faded: Tensor
+    added: Tensor
+    scale: Tensor
+    of_moments: Tensor
+    of_found: Tensor
+    of_own: Tensor
 
     def forward(self, x: Tensor, points: Tensor, mask: Tensor) -> Tensor:
-        parts = self.projection.split(x)
+        n_jets, n_nodes, width = x.shape
         with _full_precision(x):
-            q, k, v = (part.to(torch.promote_types(part.dtype, torch.float32)) for part in parts)
-            here = points.masked_fill(~mask.unsqueeze(-1), 0.0).to(q.dtype)
-            at = positions(here, self.unit).unsqueeze(1)  # [B, 1, N, 4]
-            found = self._attend(q, k, v, at, mask)
-            values, where = found.split([v.shape[-1], at.shape[-1]], dim=-1)
-            moments = _moments(at, where, self.unit).transpose(1, 2).flatten(2) * OFFSET_SCALE
-        result: Tensor = self.projection.join(values) + self.moments(moments)
-        return result
+            x = x.to(torch.promote_types(x.dtype, torch.float32))
+            own = geometry(points, mask).to(x.dtype)
+            q, k, v = self._split(torch.cat([x, own], dim=-1))
+            found = _attention(q, k, v).transpose(1, 2).reshape(n_jets * n_nodes, -1)
+            result = self._join(found, own.view(n_jets * n_nodes, GEOMETRY))
+        return result.view(n_jets, n_nodes, width)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, at: Tensor, mask: Tensor) -> Tensor:
-        """Means over the nodes attended to of v and of ``at``: [B, heads, N, C + 4]."""
-        fading = self.log_fading.clamp(max=math.log(LARGEST)).exp().view(1, -1, 1, 1)
-        # −β d² but for what is the same for all keys: 2 β u_i·u_j − β η_j², u being the first three positions.
-        place = torch.cat([2.0 * fading * at[..., :-1], (-fading).expand(at.shape[0], -1, at.shape[2], 1)], dim=-1)
-        there = at.expand(-1, q.shape[1], -1, -1)
-        q = torch.cat([q * q.shape[-1] ** -0.5, place], dim=-1)
-        k, v = torch.cat([k, there], dim=-1), torch.cat([v, there], dim=-1)
-        if torch.compiler.is_exporting():
-            # Without the guards against rows that are masked as a whole, as in ``attention``.
-            scores = torch.matmul(q, k.transpose(-1, -2)).masked_fill(~mask[:, None, None, :], MASKED)
-            return torch.matmul(torch.softmax(scores, dim=-1), v)
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=attended(mask)[:, None, None, :], scale=1.0)
+    def _split(self, content: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors and geometry ``[B, N, width + 5]`` → queries, keys and values, each ``[B, heads, N, C + 4]``.
+
+        All by one product. q·k is q_i·k_j / √C − β d²_ij but for what is the same for all keys: 2 β u_i·u_j − β u_j².
+        """
+        n_jets, n_nodes, _ = content.shape
+        qkv, heads = self.projection.qkv, self.heads
+        size = qkv.in_features // heads
+        fading = self.log_fading.clamp(max=math.log(LARGEST)).exp().view(1, heads, 1, 1)
+        of_vector = F.pad(qkv.weight.view(3, heads, size, -1) * self.scale.unsqueeze(-1), (0, 0, 0, 4))
+        of_geometry = F.pad(self.same + fading * self.faded, (0, 0, size, 0))
+        weight = torch.cat([of_vector, of_geometry], dim=-1).transpose(0, 1).flatten(0, 2)
+        added = self.added.expand(-1, heads, -1)
+        bias = torch.cat([qkv.bias.view(3, heads, size) * self.scale, added], dim=-1).transpose(0, 1).flatten()
+        rows = node_wise(partial(F.linear, weight=weight, bias=bias), content)
+        q, k, v = rows.view(n_jets, n_nodes, heads, 3 * (size + 4)).transpose(1, 2).split(size + 4, dim=-1)
+        return q, k, v
+
+    def _join(self, found: Tensor, own: Tensor) -> Tensor:
+        """Means over the nodes attended to, of values and positions ``[R, heads · (C + 4)]``, and own geometry
+        ``[R, 5]`` → ``[R, width]``.
+
+        The moments are linear in the means, in what is own, and in products of both: ⟨η⟩ − η, ⟨s⟩ − s + ⟨s⟩ c − ⟨c⟩ s,
+        and ⟨u²⟩ + u² − 2 ⟨u⟩·u, where u = (η, c, s).
+        """
+        output, heads = self.projection.output, self.heads
+        size = output.in_features // heads
+        eta, phi, distance = (self.moments.weight.view(-1, heads, MOMENTS) * self.of_moments).unbind(-1)
+        nothing = torch.zeros_like(eta)
+        of_positions = torch.stack([eta, nothing, phi, distance], dim=-1)
+        of_means = torch.cat([output.weight.view(-1, heads, size), of_positions], dim=-1).flatten(1)
+        of_products = torch.stack([-2.0 * distance, -2.0 * distance, -2.0 * distance, phi, -phi], dim=-1).flatten(1)
+        of_own = torch.stack([-eta, nothing, -phi, distance], dim=-1).sum(1)
+        of_rest = torch.cat([of_products, of_own], dim=-1)
+        products = torch.mm(found, self.of_found) * torch.mm(own, self.of_own)
+        rest = torch.cat([products, own[:, : SQUARE + 1]], dim=-1)
+        joined = torch.addmm(output.bias, found, of_means.T)
+        return torch.addmm(joined, rest, of_rest.T)
 
 
-def positions(points: Tensor, unit: float) -> Tensor:
-    """``points [..., 2]`` (Δη, Δφ) [rad] → η, cos φ, sin φ and η², in units of ``unit`` [rad]: [..., 4]."""
-    eta, phi = (points[..., :1] / unit), points[..., 1:]
-    return torch.cat([eta, torch.cos(phi) / unit, torch.sin(phi) / unit, eta * eta], dim=-1)
+def _attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    if not torch.compiler.is_exporting():
+        return F.scaled_dot_product_attention(q, k, v, scale=1.0)
+    return torch.matmul(torch.softmax(torch.matmul(q, k.transpose(-1, -2)), dim=-1), v)
 
 
-def _moments(at: Tensor, where: Tensor, unit: float) -> Tensor:
-    """Means of Δη, sin Δφ and d² from own positions ``at`` [B, 1, N, 4] and mean positions ``where``: [..., 3]."""
-    eta, cos, sin, square = at.unbind(-1)
-    mean_eta, mean_cos, mean_sin, mean_square = where.unbind(-1)
-    along_phi = (mean_sin * cos - mean_cos * sin) * unit
-    chord = 2.0 / unit**2 - 2.0 * (mean_cos * cos + mean_sin * sin)
-    distance = mean_square - 2.0 * mean_eta * eta + square + chord
-    return torch.stack([mean_eta - eta, along_phi, distance], dim=-1)
+def geometry(points: Tensor, mask: Tensor) -> Tensor:
+    """u = (η, cos φ − 1, sin φ) and u² of ``points [B, N, 2]`` (Δη, Δφ), and what a node, or none, adds as a key to
+    logits: [B, N, 5].
+
+    Δη² + 2 − 2 cos Δφ is the square of the distance of two u: numbers that are small wherever points are near 0.
+    """
+    here = torch.where(mask.unsqueeze(-1), points, 0.0)
+    eta, phi = here[..., :1], here[..., 1:]
+    cos = torch.cos(phi) - 1.0
+    no_node = torch.where(mask.unsqueeze(-1), 0.0, NO_KEY).to(points.dtype)
+    return torch.cat([eta, cos, torch.sin(phi), eta * eta - 2.0 * cos, no_node], dim=-1)
 
 
 def _full_precision(x: Tensor) -> AbstractContextManager[object]:

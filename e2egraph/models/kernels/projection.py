@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphOptions
+from e2egraph.models.layers.node_wise import node_wise
 
 
 class HeadProjection(nn.Module):
@@ -31,7 +32,7 @@ class HeadProjection(nn.Module):
     def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``x [B, N, width]`` → queries, keys and values, each ``[B, heads, N, width / heads]``."""
         n_jets, n_nodes, width = x.shape
-        rows = self.qkv(x).view(n_jets, n_nodes, 3, self.heads, width // self.heads)
+        rows = node_wise(self.qkv, x).view(n_jets, n_nodes, 3, self.heads, width // self.heads)
         q, k, v = rows.permute(2, 0, 3, 1, 4).unbind(0)
         return q, k, v
 
@@ -39,8 +40,7 @@ class HeadProjection(nn.Module):
         """``[B, heads, N, width / heads]`` → output projection of the heads side by side, ``[B, N, width]``."""
         # A copy, though fused attention needs none: its memory layout is not that of the attention that is exported.
         rows = values.transpose(1, 2).clone(memory_format=torch.contiguous_format)
-        joined: Tensor = self.output(rows.flatten(2))
-        return joined
+        return node_wise(self.output, rows.flatten(2))
 
 
 @configuration

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from e2egraph.models.layers.merging import Merge
+from e2egraph.models.layers.node_wise import node_wise
 
 
 class Block(nn.Module):
@@ -25,8 +26,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, points: Tensor, mask: Tensor) -> Tensor:
         x = x + self.kernel(self.kernel_norm(x), points, mask)
-        x = x + self.node(self.node_norm(x))
-        return x
+        return x + node_wise(self.node, self.node_norm(x))
 
 
 class Encoder(nn.Module):

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from e2egraph.models.layers.node_wise import node_wise
 from e2egraph.tasks.inputs import Inputs
 
 # A typical jet has some hundreds of nodes (kernels.md): with this unit the compressed sum is of order one for it.
@@ -49,11 +50,14 @@ class Energies(nn.Module):
         self.value = inputs.index("value") if has_value else 0
 
     def forward(self, features: Tensor) -> Tensor:
+        return self.rows(features.transpose(1, 2)).transpose(1, 2)
+
+    def rows(self, features: Tensor) -> Tensor:
+        """The same channels first, ``[B, V, N]`` → ``[B, E, N]``: whole rows are read faster than columns."""
         if not self.flags:
-            return features[..., :0]
-        rows = features.transpose(1, 2)  # whole rows are read faster than columns
-        value = rows[:, self.value].clamp(min=0.0).unsqueeze(1)
-        return (rows.index_select(1, torch.tensor(self.flags, device=features.device)) * value).transpose(1, 2)
+            return features[:, :0]
+        value = features[:, self.value : self.value + 1].clamp(min=0.0)
+        return features.index_select(1, torch.tensor(self.flags, device=features.device)) * value
 
 
 class Pooling(nn.Module):
@@ -69,15 +73,20 @@ class Pooling(nn.Module):
         super().__init__()
         self.node = nn.Sequential(nn.Linear(width, width), nn.ReLU())
         self.out_width = (3 + energies) * width
+        # One node, or hardly any energy.
+        self.register_buffer("smallest", torch.tensor([1.0] + [SMALLEST_ENERGY] * energies), persistent=False)
+
+    smallest: Tensor
 
     def forward(self, x: Tensor, energy: Tensor, mask: Tensor) -> Tensor:
-        x = self.node(x).masked_fill(~mask.unsqueeze(-1), 0.0)
-        counted = mask.unsqueeze(-1).to(x.dtype)
-        mean = counted / counted.sum(1, keepdim=True).clamp(min=1.0)
-        share = energy / energy.sum(1, keepdim=True).clamp(min=SMALLEST_ENERGY)
-        # All weighted sums in one product, [B, 2 + E, D].
-        weights = torch.cat([mean, counted / TYPICAL_NODES, share], dim=-1)
-        sums = torch.matmul(weights.transpose(1, 2).to(x.dtype), x)
+        found = mask.unsqueeze(-1)
+        x = torch.where(found, node_wise(self.node, x), 0.0)
+        weights = torch.cat([found.to(energy.dtype), energy], dim=-1)
+        total = torch.maximum(weights.sum(1, keepdim=True), self.smallest)
+        # All weighted means in one product, [B, 1 + E, D].
+        means = torch.matmul((weights / total).transpose(1, 2).to(x.dtype), x)
+        mean, shares = means[:, 0], means[:, 1:].flatten(1)
         # Nothing is negative after ReLU: zeros for what is not there do not change a maximum.
-        highest = x.amax(1) if torch.compiler.is_exporting() or x.shape[1] else sums[:, 0]
-        return torch.cat([sums[:, 0], highest, torch.asinh(sums[:, 1]), sums[:, 2:].flatten(1)], dim=-1)
+        highest = x.amax(1) if torch.compiler.is_exporting() or x.shape[1] else mean
+        multiplicity = torch.asinh(mean * (total[:, 0, :1] / TYPICAL_NODES))
+        return torch.cat([mean, highest, multiplicity, shares], dim=-1)

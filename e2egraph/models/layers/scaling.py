@@ -50,10 +50,17 @@ class VariableScaling(nn.Module):
     linear: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
+        return self._scaled(x, self.unit, self.linear, self.gain)
+
+    def rows(self, x: Tensor) -> Tensor:
+        """The same for ``x [B, len(names), N]``, channels first."""
+        return self._scaled(x, *(values.unsqueeze(1) for values in (self.unit, self.linear, self.gain)))
+
+    def _scaled(self, x: Tensor, unit: Tensor, linear: Tensor, gain: Tensor) -> Tensor:
         # All columns at once: one operation each instead of one a variable.
-        x = x / self.unit
+        x = x / unit
         curved = torch.asinh(x)
-        return (torch.where(self.linear, x, curved) if self.any_linear else curved) * self.gain
+        return (torch.where(linear, x, curved) if self.any_linear else curved) * gain
 
 
 class NodeScaling(nn.Module):

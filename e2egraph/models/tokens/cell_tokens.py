@@ -7,6 +7,7 @@ in the cell a deposit lies is among what each node says.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -16,9 +17,11 @@ from torch import Tensor, nn
 from e2egraph.config import configuration
 from e2egraph.detector.channels import Channel
 from e2egraph.errors import UsageError
+from e2egraph.models.layers.columns import columns
+from e2egraph.models.layers.node_wise import node_wise
 from e2egraph.models.layers.scaling import VariableScaling
-from e2egraph.models.tokens.cells import occupied_cells
-from e2egraph.models.tokens.tokens import Nodes, Tokens, columns, place_of
+from e2egraph.models.tokens.cells import CellGrid
+from e2egraph.models.tokens.tokens import Nodes, Tokens, of_each, perceptron, place_of
 from e2egraph.tasks.inputs import Inputs
 
 Positive = Annotated[int, Field(ge=1)]
@@ -69,47 +72,46 @@ class CellTokens(nn.Module):
     def __init__(self, group: CellGroup, node_width: int, width: int, inputs: Inputs, energies: Sequence[str]) -> None:
         """``energies``: channels of ``Nodes.energy``. UsageError when ``inputs`` lack channels of the group."""
         super().__init__()
-        self.group, self.channels, self.region = group, group.positions(inputs), inputs.region
+        self.group, self.channels = group, group.positions(inputs)
+        self.grid = CellGrid(group.keep, group.size, inputs.region)
+        self.register_buffer("place", place_of(self.grid.centre, inputs.region.half_eta), persistent=False)
         others = [i for i, name in enumerate(inputs.channel_names) if name != Channel.TRACK.name]
         self.whole = self.channels == others
-        self.adjacent = self.channels == list(range(self.channels[0], self.channels[-1] + 1))
         names = [name for name in inputs.variable_names if name not in OF_TRACKS]
         self.own = [inputs.index(name) for name in names]
         self.scaling = VariableScaling(inputs, names)
-        # Energies that are not of tracks stand together wherever tracks come first or not at all.
-        self.energies = len(energies)
-        of_others = [i for i, name in enumerate(energies) if name != Channel.TRACK.name]
-        self.calorimeters = of_others
-        self.last_ones = of_others == list(range(len(energies) - len(of_others), len(energies)))
+        counts, of_others = len(self.channels), [i for i, name in enumerate(energies) if name != Channel.TRACK.name]
+        # Of the sums behind the learned ones: numbers of nodes, and energies that are not of tracks.
+        self.energies, self.physical = len(energies), [*range(counts), *(counts + i for i in of_others)]
+        n_flags = len(inputs.channels)
+        self.counted = [*self.channels, *range(n_flags, n_flags + len(energies))]
+        unit = [TYPICAL_NODES] * (node_width + counts) + [TYPICAL_ENERGY] * len(energies)
+        self.register_buffer("unit", torch.tensor(unit), persistent=False)
         # No bias: the channel flags are one. No layer after the ReLU: a linear one may as well stand after the sum.
         self.node = nn.Linear(POSITIONS + len(names) + len(self.channels), node_width, bias=False)
         self.layers = nn.Sequential(
-            nn.Linear(node_width + len(self.channels) + len(of_others) + 4, width, bias=False),
+            nn.Linear(node_width + len(self.physical) + 4, width, bias=False),
             nn.ReLU(),
             nn.Linear(width, width),
         )
+
+    place: Tensor
+    unit: Tensor
 
     def extra_repr(self) -> str:
         return f"{self.group}"
 
     def forward(self, nodes: Nodes) -> Tokens:
-        group, first, last = self.group, self.channels[0], self.channels[-1]
-        flags = nodes.flags[..., first : last + 1] if self.adjacent else nodes.flags[..., self.channels]
-        member = nodes.is_other if self.whole else flags.sum(-1) > 0.5
-        energies = self._of_calorimeters(nodes.energy).sum(-1)
-        cells = occupied_cells(nodes.points, energies, member, group.keep, group.size, self.region)
-        scaled = self.scaling(columns(nodes.features, self.own))
-        own = torch.cat([nodes.place, cells.offset, scaled, flags], dim=-1)
-        learned = cells.sums(torch.relu(self.node(own))) / TYPICAL_NODES
-        sums = cells.sums(torch.cat([flags, nodes.energy], dim=-1))
-        counts, energy = sums.split([len(self.channels), self.energies], dim=-1)
-        physical = [torch.asinh(counts / TYPICAL_NODES), torch.asinh(self._of_calorimeters(energy) / TYPICAL_ENERGY)]
-        place = place_of(cells.centre, self.region.half_eta)
-        x: Tensor = self.layers(torch.cat([learned, *physical, place], dim=-1))
-        return Tokens(x, cells.centre, energy, cells.found)
-
-    def _of_calorimeters(self, energy: Tensor) -> Tensor:
-        """Of ``energy [..., E]``, those that are not of tracks."""
-        if self.last_ones:
-            return energy[..., self.energies - len(self.calorimeters) :]
-        return columns(energy, self.calorimeters)
+        flags = columns(nodes.flags, self.channels, dim=1)
+        member = nodes.is_other if self.whole else flags.sum(1) > 0.5
+        # Tracks are no members: the energies of one are those of its channel.
+        cells = self.grid(nodes.points, nodes.energy.sum(1), member)
+        scaled = self.scaling.rows(columns(nodes.variables, self.own, dim=1))
+        own = torch.cat([nodes.place, cells.offset, scaled, flags], dim=1)
+        sums = cells.sums(torch.relu(of_each(self.node.weight, own)), columns(nodes.weights, self.counted, dim=1))
+        energy = sums[..., sums.shape[-1] - self.energies :]
+        learned, physical = (sums / self.unit).tensor_split([self.node.out_features], dim=-1)
+        physical = columns(torch.asinh(physical), self.physical)
+        of_cells = torch.cat([learned, physical, self.place[cells.kept]], dim=-1)
+        one = learned.shape[-1] + len(self.physical)
+        return Tokens(node_wise(partial(perceptron, self.layers, one=one), of_cells), cells.centre, energy, cells.found)

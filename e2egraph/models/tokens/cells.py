@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from e2egraph.models.layers.grid import region_pixels
+from e2egraph.models.layers.grid import pixel_axes, pixel_numbers
 from e2egraph.tasks.region import Region
 
 # GeV that a hit counts for when cells are ranked: cells without energy are ranked by their hits. A power of two, which
@@ -22,74 +21,118 @@ POSITION_STEP = 2.0**-40
 
 @dataclass(frozen=True)
 class Cells:
-    """The kept cells of each jet. Made by ``occupied_cells``.
+    """The kept cells of each jet. Made by ``CellGrid``.
 
-    ``slot`` [B, N]: the cell of each node among the kept ones, or ``n_cells`` for a node of no kept cell; ``centre``
-    [B, C, 2]: Δη, Δφ [rad] of the cells; ``found`` [B, C]: whether there is one; ``offset`` [B, N, 2]: the place of
-    each node in its own cell, from −1 to 1.
+    ``number`` [B, N]: of each node's cell in the grid, as float, below ``numbers``; ``kept`` [B, C] (int64): of the
+    kept cells; ``found`` [B, C]: whether there is one; ``centre`` [B, C, 2]: Δη, Δφ [rad] of the kept cells;
+    ``offset`` [B, 2, N]: the place of each node in its own cell, from −1 to 1. Centres that are not found, and offsets
+    of nodes that do not count, are finite and mean nothing.
     """
 
-    n_cells: int
-    slot: Tensor
-    centre: Tensor
+    number: Tensor
+    numbers: int
+    kept: Tensor
     found: Tensor
+    centre: Tensor
     offset: Tensor
 
-    def sums(self, values: Tensor) -> Tensor:
-        """``values [B, N, D]`` summed in the kept cells, ``[B, C, D]``; differentiable."""
+    def slot(self) -> Tensor:
+        """The place [B, N] of each node's cell among the kept ones, or C for a node of no kept cell."""
+        n_jets, n_cells = self.kept.shape
+        places = torch.arange(n_cells, device=self.kept.device)
+        table = torch.full((n_jets, self.numbers), n_cells, device=self.kept.device, dtype=torch.int64)
+        table = table.scatter(1, self.kept, torch.where(self.found, places, n_cells))
+        return torch.gather(table, 1, self.number.to(torch.int64))
+
+    def sums(self, *values: Tensor) -> Tensor:
+        """Rows of numbers of the nodes ``[B, D, N]``, one after the other, summed in the kept cells: ``[B, C, ΣD]``;
+        differentiable."""
         if torch.compiler.is_exporting():
             # index_add becomes a ScatterND, whose additions race when ONNX Runtime has several threads.
-            number = torch.arange(self.n_cells, device=values.device).view(-1, 1)
-            return torch.matmul((self.slot.unsqueeze(1) == number).to(values.dtype), values)
-        n_jets, n_nodes, width = values.shape
-        first = torch.arange(n_jets, device=values.device).unsqueeze(1) * (self.n_cells + 1)
-        rows = (self.slot + first).reshape(-1)
-        total = values.new_zeros(n_jets * (self.n_cells + 1), width)
-        total = total.index_add(0, rows, values.reshape(n_jets * n_nodes, width))
-        return total.view(n_jets, self.n_cells + 1, width)[:, : self.n_cells]
+            wanted = torch.where(self.found, self.kept.to(self.number.dtype), -1.0)
+            member = (wanted.unsqueeze(2) == self.number.unsqueeze(1)).to(values[0].dtype)
+            return torch.matmul(member, torch.cat(values, dim=1).transpose(1, 2))
+        n_jets, n_cells = self.kept.shape
+        first = torch.arange(n_jets, device=self.kept.device).unsqueeze(1) * (n_cells + 1)
+        slot = (self.slot() + first).flatten()
+        totals = []
+        for value in values:
+            rows = value.transpose(1, 2).flatten(0, 1)
+            total = rows.new_zeros(n_jets * (n_cells + 1), rows.shape[1]).index_add(0, slot, rows)
+            totals.append(total.view(n_jets, n_cells + 1, rows.shape[1])[:, :n_cells])
+        return torch.cat(totals, dim=-1)
 
 
-@torch.no_grad()
-def occupied_cells(points: Tensor, energy: Tensor, mask: Tensor, n_cells: int, size: int, region: Region) -> Cells:
-    """The ``n_cells`` cells of ``size`` × ``size`` crystals with the highest energy (equal ones by position).
+class CellGrid(nn.Module):
+    """Cells of ``size`` × ``size`` crystals over ``region``; ``forward`` finds the ``n_cells`` with the highest energy.
 
-    ``points`` [B, N, 2]; ``energy`` [B, N] [GeV] of each node, not negative; ``mask`` [B, N]: the nodes that count.
-    With fewer occupied cells than ``n_cells`` the rest is not ``found``.
+    Cells are numbered row by row in a square grid with a rim around them, which holds what is not counted. Cells of the
+    rim and others that are none of the region's are never kept.
     """
-    n_jets = points.shape[0]
-    down, across = -(-region.rows // size), -(-region.columns // size)
-    number_of_cells = down * across
-    row, column, inside = region_pixels(points, region)
-    row, column = row // size, column // size
-    counted = mask & inside
-    cell = torch.where(counted, row * across + column, number_of_cells)
-    # In float64 the sums do not depend on the order of nodes: which cells are kept is the same everywhere.
-    weight = (energy.double() + ENERGY_OF_A_HIT) * counted
-    total = weight.new_zeros(n_jets, number_of_cells + 1).scatter_add(1, cell, weight)[:, :-1]
-    position = torch.arange(number_of_cells, device=points.device, dtype=total.dtype)
-    total = total * (1.0 - POSITION_STEP * position)
-    if n_cells > number_of_cells:
-        total = F.pad(total, (0, n_cells - number_of_cells))
-    highest, kept = torch.topk(total, n_cells, dim=1)
-    found = highest > 0.0
-    # The last place of the table is which nodes of no cell read.
-    number = torch.arange(n_cells, device=points.device).expand_as(kept)
-    table = torch.full((n_jets, max(number_of_cells, n_cells) + 1), n_cells, device=points.device, dtype=torch.int64)
-    table = table.scatter(1, kept, torch.where(found, number, n_cells))
-    slot = torch.where(counted, torch.gather(table, 1, cell), n_cells)
-    eta, phi = (region.rows, region.eta_pitch), (region.columns, region.phi_pitch)
-    centre = torch.stack([_middle(kept // across, size, *eta), _middle(kept % across, size, *phi)], dim=-1)
-    own = torch.stack([_middle(row, size, *eta), _middle(column, size, *phi)], dim=-1)
-    half = points.new_tensor([0.5 * size * region.eta_pitch, 0.5 * size * region.phi_pitch])
-    return Cells(
-        n_cells=n_cells,
-        slot=slot,
-        centre=centre.to(points.dtype) * found.unsqueeze(-1),
-        found=found,
-        offset=((points - own) / half).clamp(-1.0, 1.0) * counted.unsqueeze(-1),
-    )
+
+    def __init__(self, n_cells: int, size: int, region: Region) -> None:
+        super().__init__()
+        self.n_cells, self.size, self.region = n_cells, size, region
+        pixels = torch.tensor([[float(region.rows)], [float(region.columns)]])
+        pitch = torch.tensor([[region.eta_pitch], [region.phi_pitch]])
+        down, across = (-(-number // size) for number in (region.rows, region.columns))
+        side = max(down, across) + 2
+        self.last, self.parted = side - 1, region.rows % size > 0 or region.columns % size > 0
+        per_rad, shift, first = (torch.tensor(values).unsqueeze(1) for values in zip(*pixel_axes(region), strict=True))
+        weight = torch.zeros(side, side, dtype=torch.float64)
+        position = torch.arange(down * across, dtype=torch.float64).view(down, across)
+        weight[1 : down + 1, 1 : across + 1] = 1.0 - POSITION_STEP * position
+        middle = ((torch.arange(side) - 1.0) * size + 0.5 * (size - pixels)) * pitch  # [2, side]
+        constants = {
+            "per_rad": per_rad,
+            "shift": shift,
+            # The middle of a pixel, counted from the outer edge of the rim: no rounding moves it to another cell.
+            "first": first + size + 0.5,
+            "edge": pixels + size,
+            "stride": torch.tensor([[float(side)], [1.0]]),
+            # Offset 0 in cell c of an axis is at (2 c − zero) half cells.
+            "per_half_cell": 2.0 / (size * pitch),
+            "zero": 1.0 + pixels / size,
+            "weight": _filled(weight.flatten(), n_cells),
+            "centre": _filled(torch.cartesian_prod(middle[0], middle[1]), n_cells),
+        }
+        for name, values in constants.items():
+            self.register_buffer(name, values, persistent=False)
+
+    per_rad: Tensor
+    shift: Tensor
+    first: Tensor
+    edge: Tensor
+    stride: Tensor
+    per_half_cell: Tensor
+    zero: Tensor
+    weight: Tensor
+    centre: Tensor
+
+    @torch.no_grad()
+    def forward(self, points: Tensor, energy: Tensor, mask: Tensor) -> Cells:
+        """``points`` [B, 2, N]; ``energy`` [B, N] [GeV] of each node, not negative; ``mask`` [B, N]: the nodes that
+        count. Of cells of equal energy the first are kept; with fewer occupied ones than ``n_cells`` the rest is not
+        ``found``."""
+        pixel = pixel_numbers(points, self.per_rad, self.shift, self.first)
+        if self.region.periodic:
+            columns, column = self.region.columns, pixel[:, 1:]
+            turns = torch.floor((column - self.size) / columns)
+            pixel = torch.cat([pixel[:, :1], column - columns * turns], dim=1)
+        cell = torch.floor(pixel * (1.0 / self.size))
+        if self.parted:  # the last cell of an axis ends beyond the region
+            cell = torch.where(pixel < self.edge, cell, float(self.last))
+        cell = cell.clamp(0.0, float(self.last))
+        offset = points * self.per_half_cell + self.zero - 2.0 * cell
+        number = torch.where(mask, (cell * self.stride).sum(1), 0.0)
+        # In float64 the sums do not depend on the order of nodes: which cells are kept is the same everywhere.
+        total = self.weight.new_zeros(points.shape[0], len(self.weight))
+        total = total.scatter_add(1, number.to(torch.int64), energy.double() + ENERGY_OF_A_HIT)
+        highest, kept = torch.topk(total * self.weight, self.n_cells, dim=1)
+        return Cells(number, len(self.weight), kept, highest > 0.0, self.centre[kept], offset)
 
 
-def _middle(number: Tensor, size: int, pixels: int, pitch: float) -> Tensor:
-    """Coordinate [rad] of the middle of cell ``number`` along an axis of ``pixels``, from the middle of the region."""
-    return ((number * size).float() + 0.5 * (size - pixels)) * pitch
+def _filled(values: Tensor, least: int) -> Tensor:
+    """``values`` by number, with zeros for more where there are fewer than ``least``."""
+    more = values.new_zeros(max(0, least - len(values)), *values.shape[1:])
+    return torch.cat([values, more])

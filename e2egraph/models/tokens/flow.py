@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from e2egraph.models.tokens.tokens import Nodes
+from e2egraph.models.tokens.tokens import Nodes, of_each
 
 # Unit of the sums: what a channel of a jet typically holds in nodes or GeV, over ten.
 UNIT = 8.0
@@ -27,8 +27,9 @@ class Flow(nn.Module):
         self.out_width = (flags + energies) * (1 + functions)
 
     def forward(self, nodes: Nodes) -> Tensor:
-        weights = torch.cat([nodes.flags, nodes.energy], dim=-1)
-        functions = nodes.place[..., :1]
+        functions = nodes.place[:, :1]
         if self.place is not None:
-            functions = torch.cat([functions, torch.relu(self.place(nodes.place))], dim=-1)
-        return torch.asinh(torch.matmul(weights.transpose(1, 2), functions) / UNIT).flatten(1)
+            # With the first number of places, which is 1, as one more function.
+            constant = torch.eye(1, 4, dtype=functions.dtype, device=functions.device)
+            functions = torch.relu(of_each(torch.cat([constant, self.place.weight]), nodes.place))
+        return torch.asinh(torch.matmul(nodes.weights, functions.transpose(1, 2)) / UNIT).flatten(1)

@@ -85,12 +85,12 @@ class TracksAndCells(Network):
         return AttentionKernel(o.width, o.heads, self.unit if o.pairwise else None)
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
-        points, features, valid = clear_padding(points, features, mask)
-        more = self.least_nodes - points.shape[1]
+        points, features = (rows.transpose(1, 2).contiguous() for rows in (points, features))
+        points, features, valid = clear_padding(points, features, mask, channels_first=True)
+        more = self.least_nodes - points.shape[2]
         if not torch.compiler.is_exporting() and more > 0:
             # The exported model does so by itself.
-            points, features = F.pad(points, (0, 0, 0, more)), F.pad(features, (0, 0, 0, more))
-            valid = F.pad(valid, (0, more))
+            points, features, valid = (F.pad(rows, (0, more)) for rows in (points, features, valid))
         nodes = self.nodes(points, features, valid)
         tokens = joined([make(nodes) for make in self.makers])
         x, energy, found = self.encoder(tokens.x, tokens.points, tokens.energy, tokens.found)

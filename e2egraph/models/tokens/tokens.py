@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from e2egraph.detector.channels import Channel
@@ -17,16 +18,19 @@ from e2egraph.tasks.inputs import Inputs
 class Nodes:
     """The nodes of B jets with what several kinds of tokens read; padding is zero. Made by ``NodeMaker``.
 
-    ``points`` [B, N, 2] [rad]; ``features`` [B, N, V] raw; ``flags`` [B, N, channels] one-hot; ``is_track``,
-    ``is_other`` [B, N] bool; ``energy`` [B, N, E] [GeV] as ``pooling.Energies``; ``place`` [B, N, 4]: ``place_of``.
+    Channels first, as whole rows are read, joined and scaled faster than columns. ``points`` [B, 2, N] [rad];
+    ``variables`` [B, V, N] raw; ``flags`` [B, channels, N] one-hot; ``is_track``, ``is_other`` [B, N] bool; ``energy``
+    [B, E, N] [GeV] as ``pooling.Energies``; ``weights`` [B, channels + E, N]: flags and energy;
+    ``place`` [B, 4, N]: 1, for layers without a bias of their own, which costs a pass over all nodes, and ``place_of``.
     """
 
     points: Tensor
-    features: Tensor
+    variables: Tensor
     flags: Tensor
     is_track: Tensor
     is_other: Tensor
     energy: Tensor
+    weights: Tensor
     place: Tensor
 
 
@@ -42,7 +46,7 @@ class Tokens:
 
 
 class NodeMaker(nn.Module):
-    """``points`` [B, N, 2], ``features`` [B, N, V] (zero in padding) and ``valid`` [B, N] (bool) → ``Nodes``."""
+    """``points`` [B, 2, N], ``features`` [B, V, N] (zero in padding) and ``valid`` [B, N] (bool) → ``Nodes``."""
 
     def __init__(self, inputs: Inputs) -> None:
         super().__init__()
@@ -53,10 +57,14 @@ class NodeMaker(nn.Module):
         self.track = inputs.index(track) if inputs.has(track) else None
 
     def forward(self, points: Tensor, features: Tensor, valid: Tensor) -> Nodes:
-        flags = features[..., self.variables :]
-        is_track = torch.zeros_like(valid) if self.track is None else features[..., self.track] > 0.5
-        place = place_of(points, self.unit)
-        return Nodes(points, features, flags, is_track, valid & ~is_track, self.energies(features), place)
+        variables, flags = features[:, : self.variables], features[:, self.variables :]
+        energy = self.energies.rows(features)
+        weights = torch.cat([flags, energy], dim=1)
+        place = torch.cat([torch.ones_like(points[:, :1]), place_of(points, self.unit, dim=1)], dim=1)
+        if self.track is None:
+            return Nodes(points, variables, flags, torch.zeros_like(valid), valid, energy, weights, place)
+        flag = features[:, self.track]
+        return Nodes(points, variables, flags, flag > 0.5, valid & (flag <= 0.5), energy, weights, place)
 
 
 def joined(kinds: Sequence[Tokens]) -> Tokens:
@@ -64,16 +72,24 @@ def joined(kinds: Sequence[Tokens]) -> Tokens:
     return Tokens(*(torch.cat([getattr(kind, name) for kind in kinds], dim=1) for name in Tokens.__annotations__))
 
 
-def place_of(points: Tensor, unit: float) -> Tensor:
-    """1, ``points [..., 2]`` in units of ``unit`` [rad], and their squared length: [..., 4].
-
-    The first for layers without a bias of their own, which costs a pass over all nodes.
-    """
+def place_of(points: Tensor, unit: float, dim: int = -1) -> Tensor:
+    """``points`` (2 along ``dim``) in units of ``unit`` [rad], and their squared length: 3 along ``dim``."""
     position = points / unit
-    square = position.square().sum(-1, keepdim=True)
-    return torch.cat([torch.ones_like(square), position, square], dim=-1)
+    return torch.cat([position, (position * position).sum(dim, keepdim=True)], dim=dim)
 
 
-def columns(features: Tensor, index: Sequence[int]) -> Tensor:
-    """Columns of ``features [..., V]`` at ``index``, in its order: [..., len(index)]."""
-    return features.index_select(-1, torch.tensor(list(index), device=features.device))
+def of_each(weight: Tensor, rows: Tensor) -> Tensor:
+    """The linear map ``weight [M, D]`` of each node's numbers, ``rows [B, D, N]`` → ``[B, M, N]``."""
+    if torch.compiler.is_exporting():
+        return torch.matmul(weight, rows)
+    # Which would turn the rows into columns first.
+    return torch.bmm(weight.expand(rows.shape[0], -1, -1), rows)
+
+
+def perceptron(layers: nn.Sequential, x: Tensor, one: int) -> Tensor:
+    """``layers``, linear, ReLU and linear, on the rows ``[R, D − 1]`` in which the number 1 is left out before column
+    ``one``: that column of weights is added as a bias, so that all of it is two products."""
+    all_weights = layers[0].get_parameter("weight")
+    weight, bias = torch.cat([all_weights[:, :one], all_weights[:, one + 1 :]], dim=1), all_weights[:, one]
+    result: Tensor = layers[1:](F.linear(x, weight, bias))
+    return result

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from e2egraph.detector.channels import Channel
+from e2egraph.models.layers.columns import columns
+from e2egraph.models.layers.node_wise import node_wise
 from e2egraph.models.layers.scaling import VariableScaling
 from e2egraph.models.network import require
-from e2egraph.models.tokens.tokens import Nodes, Tokens, columns, place_of
+from e2egraph.models.tokens.tokens import Nodes, Tokens, perceptron, place_of
 from e2egraph.tasks.inputs import Inputs
 
 # The same for all tracks, so that a token need not say it.
@@ -33,7 +36,7 @@ class TrackTokens(nn.Module):
         self.n_tracks = n_tracks
         names = [name for name in inputs.variable_names if name not in CONSTANT_FOR_TRACKS]
         self.own = [inputs.index(name) for name in names]
-        self.value, self.variables, self.unit = inputs.index("value"), len(inputs.variables), inputs.region.half_eta
+        self.value, self.unit = inputs.index("value"), inputs.region.half_eta
         self.scaling = VariableScaling(inputs, names)
         kind = torch.tensor([float(name == Channel.TRACK.name) for name in energies])
         self.register_buffer("kind", kind, persistent=False)
@@ -45,30 +48,29 @@ class TrackTokens(nn.Module):
         return f"n_tracks={self.n_tracks}"
 
     def forward(self, nodes: Nodes) -> Tokens:
-        content = torch.cat([nodes.points, nodes.features[..., : self.variables]], dim=-1)
-        index, found = hardest_tracks(content, self.value, nodes.is_track, self.n_tracks)
+        rows = torch.cat([nodes.points, nodes.variables], dim=1)
+        index, found = hardest_tracks(rows, self.value, nodes.is_track, self.n_tracks)
         # Chosen first, scaled then: there are far fewer tokens than nodes.
-        seen = torch.gather(content, 1, index.unsqueeze(-1).expand(-1, -1, content.shape[-1]))
-        seen = seen.masked_fill(~found.unsqueeze(-1), 0.0)
+        seen = torch.gather(rows, 2, index.unsqueeze(1).expand(-1, rows.shape[1], -1))
+        seen = torch.where(found.unsqueeze(1), seen, 0.0).transpose(1, 2)
         points, variables = seen[..., :2], seen[..., 2:]
-        x = self.layers(torch.cat([place_of(points, self.unit), self.scaling(columns(variables, self.own))], dim=-1))
-        energy = columns(variables, [self.value]) * self.kind
-        return Tokens(x, points, energy, found)
+        own = torch.cat([place_of(points, self.unit), self.scaling(columns(variables, self.own))], dim=-1)
+        x = node_wise(partial(perceptron, self.layers, one=0), own)
+        return Tokens(x, points, columns(variables, [self.value]) * self.kind, found)
 
 
 @torch.no_grad()
-def hardest_tracks(content: Tensor, value: int, is_track: Tensor, n_tracks: int) -> tuple[Tensor, Tensor]:
+def hardest_tracks(rows: Tensor, value: int, is_track: Tensor, n_tracks: int) -> tuple[Tensor, Tensor]:
     """Indices [B, n_tracks] of the tracks of highest pT, and whether there is one.
 
-    ``content`` [B, N, 2 + variables]: places and raw variables, pT the one at ``value``; ``is_track`` [B, N] (bool), N
+    ``rows`` [B, 2 + variables, N]: places and raw variables, pT the one at ``value``; ``is_track`` [B, N] (bool), N
     not below ``n_tracks``. Tracks of equal pT are told apart by their variables and their places, not by their index.
     Where a jet has fewer tracks the index is that of some other node.
     """
-    rows = content.transpose(1, 2)
-    direction = torch.cos(torch.arange(rows.shape[1], device=content.device, dtype=content.dtype)) * TIE_STEP
+    direction = torch.cos(torch.arange(rows.shape[1], device=rows.device, dtype=rows.dtype)) * TIE_STEP
     tie = (rows * direction.unsqueeze(1)).sum(1).double()
-    pt = content[..., 2 + value].double()
-    key = (pt + (pt + NO_PT) * tie).masked_fill(~is_track, float("-inf"))
+    pt = rows[:, 2 + value].double()
+    key = torch.where(is_track, pt + (pt + NO_PT) * tie, float("-inf"))
     highest, index = torch.topk(key, n_tracks, dim=1)
     found = highest > float("-inf")
     return index, found

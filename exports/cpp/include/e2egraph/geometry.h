@@ -38,7 +38,10 @@ inline std::int64_t to_integer(double x) {
 
 // Angles [rad] into [-pi, pi).
 inline double wrap_phi(double phi) {
-  double remainder = std::fmod(phi + pi, 2.0 * pi);
+  double remainder = phi + pi;
+  // What fmod leaves as it is, nearly always, need not wait for it.
+  if (!(remainder >= 0 && remainder < 2.0 * pi))
+    remainder = std::fmod(remainder, 2.0 * pi);
   if (remainder < 0)
     remainder += 2.0 * pi;
   const double wrapped = remainder - pi;

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "e2egraph/channels.h"
@@ -35,19 +37,44 @@ inline float inside_pixel(double delta, int offset, double pitch) {
   return static_cast<float>(std::min(std::max(delta, (offset - half) * pitch), (offset + half) * pitch));
 }
 
-// By channel, falling value, deta, dphi.
-inline bool comes_before(const Node& a, const Node& b) {
-  if (a.channel != b.channel)
-    return a.channel < b.channel;
-  if (a.value != b.value)
-    return a.value > b.value;
-  if (a.deta != b.deta)
-    return a.deta < b.deta;
-  return a.dphi < b.dphi;
+// A number without NaN as an integer that is ordered as numbers are; the zeros of both signs are one.
+inline std::uint64_t ordered(float value) {
+  const float number = value + 0.0F;
+  std::uint32_t bits = 0;
+  std::memcpy(&bits, &number, sizeof bits);
+  constexpr std::uint32_t sign = 0x80000000U;
+  return (bits & sign) != 0 ? ~bits : bits | sign;
 }
 
-// What ties keeps its order in the event.
-inline void sort_canonically(std::vector<Node>& nodes) { std::stable_sort(nodes.begin(), nodes.end(), comes_before); }
+// The canonical order as integers: by channel, falling value, deta, dphi; what ties keeps its order in the event.
+struct NodeOrder {
+  std::uint64_t first = 0, second = 0;
+  std::size_t index = 0;
+
+  NodeOrder(const Node& node, std::size_t number)
+      : first(static_cast<std::uint64_t>(node.channel) << 32 | ordered(-node.value)),
+        second(ordered(node.deta) << 32 | ordered(node.dphi)), index(number) {}
+
+  bool operator<(const NodeOrder& other) const {
+    if (first != other.first)
+      return first < other.first;
+    return second != other.second ? second < other.second : index < other.index;
+  }
+};
+
+// Nodes are several times as large as what they are sorted by, and are moved once.
+inline std::vector<Node> sorted_canonically(const std::vector<Node>& nodes) {
+  std::vector<NodeOrder> order;
+  order.reserve(nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    order.emplace_back(nodes[i], i);
+  std::sort(order.begin(), order.end());
+  std::vector<Node> sorted;
+  sorted.reserve(nodes.size());
+  for (const NodeOrder& entry : order)
+    sorted.push_back(nodes[entry.index]);
+  return sorted;
+}
 
 }  // namespace e2egraph
 

@@ -27,13 +27,25 @@ namespace e2egraph {
 // arXiv:2104.14659, section 3: displacements beyond these [cm] are not lifetimes and are set to zero.
 inline constexpr float d0_limit = 10.0F, dz_limit = 20.0F;
 
+// Hits nearer to the beam line [cm] count as if they were so far from it.
+inline constexpr double smallest_radius = 1e-9;
+
 // Where a deposit lies: row and column in crystals, and for tracks and hits its direction and radius [cm].
 struct Place {
   int row = 0, column = 0;
   double eta = 0, phi = 0, rho = 0;
 };
 
-// Places of all deposits of an event, worked out once for all its jets. Refers to the event, which must outlive it.
+inline Place place_of(const Hit& hit) {
+  const auto x = static_cast<double>(hit.x), y = static_cast<double>(hit.y);
+  const double rho = std::hypot(x, y);
+  // A hit on the beam line has no direction; the smallest radius keeps eta finite, and it falls outside the region.
+  const double eta = std::asinh(static_cast<double>(hit.z) / std::max(rho, smallest_radius));
+  const double phi = std::atan2(y, x);
+  return {ecal_row(eta), ecal_column(phi), eta, phi, rho};
+}
+
+// An event whose deposits have been looked at: what holds for all its jets. Refers to it; it must outlive this.
 class PlacedEvent {
 public:
   // Only the collections that `definition` wants channels of are looked at. InputError: values that are not finite, a
@@ -42,18 +54,17 @@ public:
     if (definition.wanted(Collection::tracks))
       place_tracks();
     if (definition.wants_hits())
-      place_hits();
+      for (const Hit& hit : event.hits)
+        check_finite("its hits", hit.x, hit.y, hit.z);
     if (definition.wanted(Collection::ecal))
-      place_crystals();
+      check_crystals();
     if (definition.wanted(Collection::hcal))
-      place_towers();
+      for (const Tower& tower : event.hcal)
+        TowerImage::check(event, tower);
   }
 
   const Event& event() const { return *event_; }
   const std::vector<Place>& tracks() const { return tracks_; }
-  const std::vector<Place>& hits() const { return hits_; }
-  const std::vector<Place>& ecal() const { return ecal_; }
-  const std::vector<Place>& hcal() const { return hcal_; }
 
 private:
   template <typename... Values>
@@ -71,40 +82,17 @@ private:
     }
   }
 
-  void place_hits() {
-    hits_.reserve(event_->hits.size());
-    for (const Hit& hit : event_->hits) {
-      check_finite("its hits", hit.x, hit.y, hit.z);
-      const auto x = static_cast<double>(hit.x), y = static_cast<double>(hit.y);
-      const double rho = std::hypot(x, y);
-      // A hit on the beam line has no direction; the smallest radius keeps eta finite, and it falls outside the region.
-      const double eta = std::asinh(static_cast<double>(hit.z) / std::max(rho, 1e-9));
-      const double phi = std::atan2(y, x);
-      hits_.push_back({ecal_row(eta), ecal_column(phi), eta, phi, rho});
-    }
-  }
-
-  void place_crystals() {
-    ecal_.reserve(event_->ecal.size());
+  void check_crystals() const {
     for (const Crystal& crystal : event_->ecal) {
       if (crystal.ieta < 0 || crystal.ieta >= ecal_rows || crystal.iphi < 0 || crystal.iphi >= ecal_columns)
         throw InputError("event " + name_of(*event_) +
                          ": a crystal lies outside rows 0–279 and columns 0–359; make it again.");
       check_finite("its crystals", crystal.energy, crystal.time);
-      ecal_.push_back({crystal.ieta, crystal.iphi, 0.0, 0.0, 0.0});
-    }
-  }
-
-  void place_towers() {
-    hcal_.reserve(event_->hcal.size());
-    for (const Tower& tower : event_->hcal) {
-      TowerImage::check(*event_, tower);
-      hcal_.push_back({centre_crystal(tower.ieta), centre_crystal(tower.iphi), 0.0, 0.0, 0.0});
     }
   }
 
   const Event* event_;
-  std::vector<Place> tracks_, hits_, ecal_, hcal_;
+  std::vector<Place> tracks_;
 };
 
 // Nodes of one jet in canonical order, and how many more the caps removed.
@@ -115,40 +103,67 @@ struct JetNodes {
 
 namespace detail {
 
+// A look at where a hit lies, without any of the functions that its exact place needs: most hits are far from the jet.
+class NearRegion {
+public:
+  NearRegion(const RegionCentre& centre, int half_rows, int half_columns)
+      : cos_(std::cos(centre.phi)), sin_(std::sin(centre.phi)) {
+    // Hits of the region lie within half a crystal less than this: thousands of roundings of what is compared below.
+    const double deta = (half_rows + 1) * eta_pitch, dphi = (half_columns + 1) * phi_pitch;
+    lowest_ = std::sinh(centre.eta - deta);
+    highest_ = std::sinh(centre.eta + deta);
+    all_phi_ = dphi >= pi / 2.0;
+    least_ = all_phi_ ? 0.0 : std::cos(dphi) * std::cos(dphi);
+  }
+
+  // False only for hits outside the region.
+  bool holds(const Hit& hit) const {
+    const auto x = static_cast<double>(hit.x), y = static_cast<double>(hit.y), z = static_cast<double>(hit.z);
+    const double along = x * cos_ + y * sin_, squared = x * x + y * y;
+    if (!all_phi_ && (along < 0.0 || along * along < squared * least_))
+      return false;
+    const double rho = std::max(std::sqrt(squared), smallest_radius);
+    return z >= rho * lowest_ && z <= rho * highest_;
+  }
+
+private:
+  double cos_, sin_, lowest_ = 0, highest_ = 0, least_ = 0;
+  bool all_phi_ = false;
+};
+
 class NodeMaker {
 public:
   NodeMaker(const Seed& seed, const NodeDefinition& definition)
       : centre_(centre_of(seed)), definition_(definition), half_rows_(definition.region.half_rows()),
         half_columns_(definition.region.periodic ? ecal_columns : definition.region.half_columns()) {}
 
-  // Takes the deposits at `places` that lie in the region. `make(node, i)` fills in channel and variables of one;
-  // `at_pixel_centre`: their direction is that of their crystal.
+  NearRegion near_region() const { return {centre_, half_rows_, half_columns_}; }
+
+  // Takes a deposit at `place` if it lies in the region; `make(node)` fills in channel and variables.
+  // `at_pixel_centre`: its direction is that of its crystal.
   template <typename Make>
-  void add(Collection collection, const std::vector<Place>& places, bool at_pixel_centre, const Make& make) {
+  void add(Collection collection, std::size_t index, const Place& place, bool at_pixel_centre, const Make& make) {
     const NodeSelection& selection = definition_.selection;
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      const Place& place = places[i];
-      const int row = place.row - centre_.row, column = turned(place.column - centre_.column);
-      if (std::abs(row) > half_rows_ || std::abs(column) > half_columns_)
-        continue;
-      Node node;
-      node.collection = collection;
-      node.index = static_cast<std::uint32_t>(i);
-      make(node, i);
-      if (!selection.wants(node.channel) || !selection.above_threshold(node))
-        continue;
-      locate(node, place, row, column, at_pixel_centre);
-      if (!selection.near_centre(node))
-        continue;
-      suppress(node);
-      nodes_.push_back(node);
-    }
+    const int row = place.row - centre_.row, column = turned(place.column - centre_.column);
+    if (std::abs(row) > half_rows_ || std::abs(column) > half_columns_)
+      return;
+    Node node;
+    node.collection = collection;
+    node.index = static_cast<std::uint32_t>(index);
+    make(node);
+    if (!selection.wants(node.channel) || !selection.above_threshold(node))
+      return;
+    locate(node, place, row, column, at_pixel_centre);
+    if (!selection.near_centre(node))
+      return;
+    suppress(node);
+    nodes_.push_back(node);
   }
 
   JetNodes finish() {
-    sort_canonically(nodes_);
-    const std::size_t cut = definition_.selection.cut_to_caps(nodes_);
-    return {std::move(nodes_), cut};
+    JetNodes made{sorted_canonically(nodes_)};
+    made.cut = definition_.selection.cut_to_caps(made.nodes);
+    return made;
   }
 
 private:
@@ -186,35 +201,51 @@ inline JetNodes make_nodes(const PlacedEvent& placed, const Seed& seed, const No
   const Event& event = placed.event();
   detail::NodeMaker maker(seed, definition);
   if (const auto channel = definition.wanted(Collection::tracks))
-    maker.add(Collection::tracks, placed.tracks(), false, [&](Node& node, std::size_t i) {
-      const Track& track = event.tracks[i];
-      node.channel = *channel;
-      node.rho = ecal_radius;
-      node.value = track.pt;
-      node.d0 = track.d0;
-      node.dz = track.dz;
-      node.d0_sig = track.d0_sig;
-      node.dz_sig = track.dz_sig;
-      node.charge = track.charge;
+    for (std::size_t i = 0; i < event.tracks.size(); ++i)
+      maker.add(Collection::tracks, i, placed.tracks()[i], false, [&](Node& node) {
+        const Track& track = event.tracks[i];
+        node.channel = *channel;
+        node.rho = ecal_radius;
+        node.value = track.pt;
+        node.d0 = track.d0;
+        node.dz = track.dz;
+        node.d0_sig = track.d0_sig;
+        node.dz_sig = track.dz_sig;
+        node.charge = track.charge;
+      });
+  const detail::NearRegion near = maker.near_region();
+  const std::size_t hits = definition.wants_hits() ? event.hits.size() : 0;
+  for (std::size_t i = 0; i < hits; ++i) {
+    const Hit& hit = event.hits[i];
+    if (!definition.selection.wants(hit.channel) || !near.holds(hit))
+      continue;
+    const Place place = place_of(hit);
+    maker.add(Collection::hits, i, place, false, [&](Node& node) {
+      node.channel = hit.channel;
+      node.rho = static_cast<float>(place.rho);
+      node.value = 1.0F;
     });
-  maker.add(Collection::hits, placed.hits(), false, [&](Node& node, std::size_t i) {
-    node.channel = event.hits[i].channel;
-    node.rho = static_cast<float>(placed.hits()[i].rho);
-    node.value = 1.0F;
-  });
+  }
   if (const auto channel = definition.wanted(Collection::ecal))
-    maker.add(Collection::ecal, placed.ecal(), true, [&](Node& node, std::size_t i) {
-      node.channel = *channel;
-      node.rho = ecal_radius;
-      node.value = event.ecal[i].energy;
-      node.time = event.ecal[i].time;
-    });
+    for (std::size_t i = 0; i < event.ecal.size(); ++i) {
+      const Crystal& crystal = event.ecal[i];
+      maker.add(Collection::ecal, i, {crystal.ieta, crystal.iphi}, true, [&](Node& node) {
+        node.channel = *channel;
+        node.rho = ecal_radius;
+        node.value = crystal.energy;
+        node.time = crystal.time;
+      });
+    }
   if (const auto channel = definition.wanted(Collection::hcal))
-    maker.add(Collection::hcal, placed.hcal(), true, [&](Node& node, std::size_t i) {
-      node.channel = *channel;
-      node.rho = hcal_radius;
-      node.value = event.hcal[i].energy;
-    });
+    for (std::size_t i = 0; i < event.hcal.size(); ++i) {
+      const Tower& tower = event.hcal[i];
+      const Place place{centre_crystal(tower.ieta), centre_crystal(tower.iphi)};
+      maker.add(Collection::hcal, i, place, true, [&](Node& node) {
+        node.channel = *channel;
+        node.rho = hcal_radius;
+        node.value = tower.energy;
+      });
+    }
   return maker.finish();
 }
 
