@@ -31,7 +31,9 @@ def test_full_memory_names_the_batch_size_and_the_same_command_then_succeeds(tmp
     assert not (run / "metrics.json").exists()
     monkeypatch.delenv("FRAGILE")
     sizes = []
-    monkeypatch.setattr(predictions, "evaluation_loader", lambda *given, **named: watched(sizes, *given, **named))
+    monkeypatch.setattr(
+        predictions, "evaluation_loader", lambda *given, **named: Watched(sizes, evaluation_loader(*given, **named))
+    )
     less = ("--set", "data.evaluation_batch_size=16", "--set", "data.pool_jets=64")
     assert main(["predict", str(run), "--data", str(data), "--output", str(scores), *less]) == 0
     assert main(["evaluate", str(run), "--no-report", *less]) == 0
@@ -42,9 +44,14 @@ def test_full_memory_names_the_batch_size_and_the_same_command_then_succeeds(tmp
     assert main(["evaluate", str(run), "--set", "data.pool_jets=none"]) == 2
 
 
-def watched(sizes, *given, **named):
-    """The loader's batches, whose sizes are noted."""
-    sizes.append([])
-    for batch in evaluation_loader(*given, **named):
-        sizes[-1].append(len(batch))
-        yield batch
+class Watched:
+    """The loader, and the sizes of its batches noted."""
+
+    def __init__(self, sizes, loader):
+        self.sizes, self.loader = sizes, loader
+
+    def to(self, device):
+        self.sizes.append([])
+        for batch in self.loader.to(device):
+            self.sizes[-1].append(len(batch))
+            yield batch
