@@ -38,11 +38,13 @@ def respond(
     """
     events = len(collisions.counts)
     field, spot = detector.solenoid.field, detector.beam_spot
-    particles, origin = interact(particles, field, detector.material, rng)
+    passage = interact(particles, field, detector.material, rng)
+    particles = passage.particles
     helix = helices(particles, field)
 
     reference = (spot.x, spot.y, spot.z)
-    tracks = reconstruct(particles, helix, detector.ecal.end_plane, reference, detector.tracks, rng)
+    end_plane = detector.ecal.end_plane
+    tracks = reconstruct(passage.whole, helix, end_plane, reference, detector.tracks, rng, passage.radiated)
     vertices = reconstruct_vertices(collisions, tracks, particles, detector.vertices, rng)
     first = vertices.primary
     tracks = relative_to(
@@ -55,9 +57,9 @@ def respond(
     )
     hits = make_hits(particles, helix, events, detector.hits, rng)
 
-    entry = enter(particles, helix, detector.ecal.end_plane, detector.tracks.max_turns)
+    entry = enter(particles, helix, end_plane, detector.tracks.max_turns)
     in_ecal, in_hcal = shower(particles, entry, detector.ecal, detector.hcal, rng)
-    explained = _explained(tracks, len(particles), origin)
+    explained = _explained(tracks, passage.origin)
     crystals, towers = ECAL_ROWS * ECAL_COLUMNS, HCAL_ROWS * HCAL_COLUMNS
     ecal = read_out(in_ecal, particles, explained, crystals, events, detector.ecal.noise, detector.ecal.threshold, rng)
     hcal = read_out(in_hcal, particles, explained, towers, events, detector.hcal.noise, detector.hcal.threshold, rng)
@@ -93,11 +95,15 @@ def respond(
     return result
 
 
-def _explained(tracks: Tracks, particles: int, origin: Integers) -> Booleans:
-    """Which particles' energy a track stands for: those with a track, and the daughters of such in the material."""
-    found = np.zeros(particles, dtype=bool)
+def _explained(tracks: Tracks, origin: Integers) -> Booleans:
+    """Which particles' energy a track stands for: those with a track, and all that come from such in the material."""
+    found = np.zeros(len(origin), dtype=bool)
     found[tracks.particle[tracks.particle >= 0]] = True
-    return found | found[origin]
+    while True:
+        further = found | found[origin]
+        if np.array_equal(further, found):
+            return found
+        found = further
 
 
 def _vertex_columns(vertices: Vertices) -> Columns:

@@ -48,7 +48,8 @@ class MaterialConfig:
 
     ``eta`` → ``radiation_lengths``: total thickness [X₀] against |η|, interpolated. ``interaction_per_radiation``:
     λ_I thickness per X₀ thickness. ``radius``, ``share``: the cylinders [cm] it is thought to sit on, and their shares.
-    ``conversion_min_energy``, ``interaction_min_momentum``: softer particles pass through [GeV].
+    ``conversion_min_energy``, ``interaction_min_momentum``: softer particles pass through [GeV]. Electrons radiate
+    photons of at least ``radiation_min_energy`` [GeV] that take at least ``radiation_min_share`` of their energy.
     ``secondaries_base``, ``secondaries_per_log``: mean number of secondaries of a nuclear interaction,
     base + per_log·ln(1 + p/GeV), at least two. ``secondary_kick``: mean transverse momentum of one [GeV].
     ``neutral_pion_fraction``: of the secondaries.
@@ -60,6 +61,8 @@ class MaterialConfig:
     radius: tuple[Positive, ...]
     share: tuple[NonNegative, ...]
     conversion_min_energy: NonNegative
+    radiation_min_energy: Positive
+    radiation_min_share: Annotated[float, Field(gt=0, le=1)]
     interaction_min_momentum: NonNegative
     secondaries_base: NonNegative
     secondaries_per_log: NonNegative
@@ -79,12 +82,14 @@ class TracksConfig:
 
     Efficiency = ``plateau`` · (1 − ``turn_on_loss``·exp(−(pT − ``min_pt``)/``turn_on_scale``)) · (1 − ``forward_loss``
     beyond |η| = ``forward_eta``) · exp(−r_production/``displacement_scale``) · exp(−``core_loss``·neighbours), with
-    the neighbours in a cell of ``core_cell`` × ``core_cell`` in η × φ. A track needs to live to
-    ``min_stop_radius`` [cm]. Resolutions (pT in GeV, σ in cm):
+    the neighbours in a cell of ``core_cell`` × ``core_cell`` in η × φ that begin no further out. A track needs to
+    live to ``min_stop_radius`` [cm]. Resolutions (pT in GeV, σ in cm):
     σ(pT)/pT = ``pt_scattering``·forward ⊕ ``pt_curvature``·pT·forward, with forward = 1 + ``pt_forward_growth``·η²;
     σ(d0) = ``d0_asymptotic`` ⊕ ``d0_scattering``/(pT·√sin θ);
     σ(dz) = ``dz_asymptotic`` ⊕ ``dz_scattering``/(pT·√sin³ θ).
     A ``tail_fraction`` of tracks is measured ``tail_scale`` times worse than their errors say.
+    An electron's track keeps the pT that it began with, less up to what it radiates in the tracker: its curvature is
+    measured larger by ``radiation_tail`` times the radiated share times an exponential number of mean 1.
     ``direction_sigma``: η and φ at the ECAL [rad]. Fakes: Poisson with mean ``fakes_per_track``, near a real track
     (``fake_spread`` in η, φ), pT = ``min_pt`` + exponential of mean ``fake_pt`` [GeV], impact parameters of width
     ``fake_d0``, ``fake_dz`` [cm]. ``max_turns``: tracks that curl further before the ECAL have no impact point there.
@@ -110,6 +115,7 @@ class TracksConfig:
     dz_scattering: NonNegative
     tail_fraction: Fraction
     tail_scale: Positive
+    radiation_tail: NonNegative
     direction_sigma: NonNegative
     fakes_per_track: NonNegative
     fake_pt: Positive
