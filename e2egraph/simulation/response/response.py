@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from e2egraph.config import configuration
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
+from e2egraph.simulation.response.calorimeterconfig import EcalConfig, Fraction, HcalConfig, NonNegative, Positive
 
 
 @configuration
@@ -163,57 +160,6 @@ class HitsConfig:
 
     max_turns: Positive
     layers: dict[str, LayerConfig]
-
-
-@configuration
-class ShowerConfig:
-    """Lateral profile: a narrow and a wide logistic of scales ``core`` and ``halo`` (in cells), the latter holding
-    ``halo_fraction`` of the energy."""
-
-    core: Positive
-    halo: Positive
-    halo_fraction: Fraction
-
-
-@configuration
-class EcalConfig:
-    """Electromagnetic calorimeter.
-
-    σ(E)/E = ``stochastic``/√E ⊕ ``constant`` per shower, ``noise`` [GeV] per crystal, crystals below ``threshold``
-    [GeV] suppressed. ``interaction_lengths``: depth for hadrons, which shower in it with probability 1 − exp(−depth)
-    and then leave a Beta(``hadron_alpha``, ``hadron_beta``) share, else ``mip`` GeV. Time: σ(t) = ``time_noise``
-    ·noise/E ⊕ ``time_constant`` [ns]. ``end_plane``: |z| of the endcap's face [cm].
-    """
-
-    stochastic: NonNegative
-    constant: NonNegative
-    noise: Positive
-    threshold: Positive
-    interaction_lengths: NonNegative
-    hadron_alpha: Positive
-    hadron_beta: Positive
-    mip: NonNegative
-    time_noise: NonNegative
-    time_constant: NonNegative
-    end_plane: Positive
-    electromagnetic: ShowerConfig
-    hadronic: ShowerConfig
-
-
-@configuration
-class HcalConfig:
-    """Hadron calorimeter.
-
-    σ(E)/E = ``stochastic``/√E ⊕ ``constant`` per hadron (ECAL part included), ``noise`` [GeV] per tower, towers below
-    ``threshold`` [GeV] suppressed, muons leave ``mip`` GeV.
-    """
-
-    stochastic: NonNegative
-    constant: NonNegative
-    noise: Positive
-    threshold: Positive
-    mip: NonNegative
-    shower: ShowerConfig
 
 
 @configuration

@@ -79,8 +79,8 @@ def _crossings(
         for start, able in ((first, alive if turn == 0 else loops), (second, loops)):
             with np.errstate(invalid="ignore"):
                 path = start + turn * helix.period if turn else start
-                ok = able & (path > _ON_LAYER) & (path <= last) & (path <= max_turns * helix.period)
-            ok = np.flatnonzero(ok & np.isfinite(path))
+                met = able & (path > _ON_LAYER) & (path <= last) & (path <= max_turns * helix.period)
+            ok = np.flatnonzero(met & np.isfinite(path))
             x, y, z = position(helix.take(ok), path[ok])
             inside = np.abs(z) < layer.half_length
             index.append(ok[inside])
