@@ -31,8 +31,9 @@ def simulate(process: str, events: int, seed: int, output: Path, images: bool, s
             settings=settings,
             progress=lambda finished: advance_to(finished, events),
         )
+    filtered = "" if summary.tried is None else f" of {summary.tried} generated"
     done(
-        f"wrote {summary.events} events with {summary.jets} jets to {output} "
+        f"wrote {summary.events} events{filtered} with {summary.jets} jets to {output} "
         f"({summary.events_per_second:.1f} events/s; parametric simulation, not CMS simulation)",
         *("e2egraph", "inspect", output),
     )

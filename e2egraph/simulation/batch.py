@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from e2egraph.detector.channels import hit_channels
 from e2egraph.detector.geometry import ECAL_COLUMNS, ECAL_ROWS, HCAL_COLUMNS, HCAL_ROWS, Booleans, Integers
+from e2egraph.simulation.antikt import fat_jets
 from e2egraph.simulation.generation.candidates import make_candidates
 from e2egraph.simulation.generation.particles import Particles, helices
 from e2egraph.simulation.generation.pileup import Collisions
@@ -20,7 +21,7 @@ from e2egraph.simulation.response.showers import enter, shower
 from e2egraph.simulation.response.trackerhits import Hits, make_hits
 from e2egraph.simulation.response.tracking import Tracks, reconstruct, relative_to
 from e2egraph.simulation.response.vertices import Vertices, reconstruct_vertices
-from e2egraph.simulation.writer import VECTOR_TYPES, stored
+from e2egraph.simulation.writer import OPTIONAL_TYPES, VECTOR_TYPES, stored
 
 Columns = dict[str, NDArray]
 
@@ -92,6 +93,10 @@ def respond(
             "Seed_iphi": seed_iphi,
         },
     )
+    if detector.fat_jets is not None:
+        fat = fat_jets(jets, events, detector.fat_jets)
+        members = {"event": fat.event, "Pt": fat.pt, "Eta": fat.eta, "Phi": fat.phi, "M": fat.mass}
+        result["fatjet"] = _stored("fatjet", members)
     return result
 
 
@@ -174,5 +179,5 @@ def _links(particle: Integers, particles: Particles) -> Integers:
 
 
 def _stored(collection: str, columns: Columns) -> Columns:
-    types = VECTOR_TYPES[collection]
+    types = (VECTOR_TYPES | OPTIONAL_TYPES)[collection]
     return {"event": columns["event"], **{name: stored(columns[name], kind) for name, kind in types.items()}}

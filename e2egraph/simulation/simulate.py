@@ -15,7 +15,8 @@ from e2egraph import __version__
 from e2egraph.config import as_dict, configs_folder, configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
 from e2egraph.simulation.batch import respond
-from e2egraph.simulation.generation.generator import Generated, Generator
+from e2egraph.simulation.generation.generated import Generated
+from e2egraph.simulation.generation.generator import Generator
 from e2egraph.simulation.generation.generator_files import with_contents, with_folder
 from e2egraph.simulation.generation.pileup import draw_collisions, final_state, make_pool, overlay
 from e2egraph.simulation.generation.process import ProcessConfig
@@ -49,7 +50,7 @@ class SimulationConfig:
 class SimulationSummary:
     """What was written: ``seconds`` is the whole call, ``events_per_second`` leaves out starting Pythia and the pool.
 
-    ``jets`` counts the stored ones.
+    ``jets`` counts the stored ones. ``tried``: events generated for those that passed the filter; None without one.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class SimulationSummary:
     seconds: float
     startup_seconds: float
     events_per_second: float
+    tried: int | None = None
 
 
 def read_settings(process: str, settings: Sequence[str] = (), detector: str = "detector") -> SimulationConfig:
@@ -112,6 +114,18 @@ class Simulation:
         particles = overlay(hard, self._pool, collisions, rng)
         return generated, respond(particles, collisions, record, config.detector, rng)
 
+    def record_filter(self, writer: RHTreeWriter) -> int | None:
+        """Write what is needed for σ·ε: events tried and kept by the filter, and Pythia's cross section before it.
+
+        Returns the events tried; without a filter nothing is written and None returned.
+        """
+        counts = self._generator.filter
+        if counts is None:
+            return None
+        content = {"tried": counts.tried, "kept": counts.kept, "cross_section_pb": self._generator.cross_section}
+        writer.record_generation(json.dumps(content))
+        return counts.tried
+
 
 def simulate(
     process: str,
@@ -147,7 +161,8 @@ def simulate(
         "images": images,
         **as_dict(config),
     }
-    with RHTreeWriter(output, images, json.dumps(made_by)) as writer:
+    optional = ["fatjet"] if config.detector.fat_jets is not None else []
+    with RHTreeWriter(output, images, json.dumps(made_by), optional) as writer:
         simulation = Simulation(config, seed, process)
         ready = time.perf_counter()
         while done < events:
@@ -162,6 +177,7 @@ def simulate(
                 if progress is not None:
                     progress(done + stop)
             done += size
+        tried = simulation.record_filter(writer)
     ended = time.perf_counter()
     return SimulationSummary(
         path=output,
@@ -171,6 +187,7 @@ def simulate(
         seconds=ended - started,
         startup_seconds=ready - started,
         events_per_second=events / (ended - ready),
+        tried=tried,
     )
 
 

@@ -237,8 +237,20 @@ class JetsConfig:
 
 
 @configuration
+class FatJetsConfig:
+    """Anti-kT jets of ``radius``, clustered from the main jets with pT above ``constituent_min_pt`` [GeV], as the
+    searches do that sum the masses of such jets (arXiv:2207.11710). Kept: pT above ``min_pt``, |η| below ``max_eta``.
+    """
+
+    radius: Positive = 1.2
+    constituent_min_pt: NonNegative = 30.0
+    min_pt: NonNegative = 30.0
+    max_eta: Positive = 2.5
+
+
+@configuration
 class DetectorConfig:
-    """The whole response: one detector YAML."""
+    """The whole response: one detector YAML. ``fat_jets``: a second collection of jets, stored as ``fatjet…``."""
 
     solenoid: SolenoidConfig
     beam_spot: BeamSpotConfig
@@ -251,3 +263,4 @@ class DetectorConfig:
     hcal: HcalConfig
     candidates: CandidatesConfig
     jets: JetsConfig
+    fat_jets: FatJetsConfig | None = None
