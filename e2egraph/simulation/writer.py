@@ -62,11 +62,11 @@ Columns = Mapping[str, NDArray]
 class RHTreeWriter:
     """Writes events to a ROOT file; use it in a ``with`` block. On an exception nothing is left behind."""
 
-    def __init__(self, path: Path, images: bool, configuration: str, optional: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, images: Sequence[str], configuration: str, optional: Sequence[str] = ()) -> None:
         """Begin the file; InputError when its folder is missing or cannot be written.
 
-        ``configuration``, a text that says how the events are made, is stored next to the tree. ``optional``:
-        collections of ``OPTIONAL_TYPES`` that are written too.
+        ``images``: names of the image branches. ``configuration``, a text that says how the events are made, is stored
+        next to the tree. ``optional``: collections of ``OPTIONAL_TYPES`` that are written too.
         """
         self._vectors = VECTOR_TYPES | {name: OPTIONAL_TYPES[name] for name in optional}
         self._path = path
@@ -133,9 +133,7 @@ class RHTreeWriter:
         for collection, members in self._vectors.items():
             fields = ", ".join(f'"{name}": {kind}' for name, kind in members.items())
             types[collection] = f"var * {{{fields}}}"
-        if self._images:
-            types |= {name: np.dtype((np.float32, (size,))) for name, size in IMAGE_SIZES.items()}
-        return types
+        return types | {name: np.dtype((np.float32, (IMAGE_SIZES[name],))) for name in self._images}
 
 
 def stored(column: NDArray, kind: str) -> NDArray:

@@ -139,12 +139,13 @@ class VerticesConfig:
 
 @configuration
 class LayerConfig:
-    """One tracker barrel layer, at its radius in ``e2egraph.detector.channels``.
+    """One tracker barrel layer.
 
-    ``half_length`` [cm], hit resolutions ``sigma_rphi`` and ``sigma_z`` [cm], hit ``efficiency``, mean ``noise`` hits
-    an event, and the cell ``merge_rphi`` × ``merge_z`` [cm] within which crossings give a single hit.
+    ``radius`` and ``half_length`` [cm], hit resolutions ``sigma_rphi`` and ``sigma_z`` [cm], hit ``efficiency``, mean
+    ``noise`` hits an event, and the cell ``merge_rphi`` × ``merge_z`` [cm] within which crossings give a single hit.
     """
 
+    radius: Positive
     half_length: Positive
     sigma_rphi: NonNegative
     sigma_z: NonNegative

@@ -49,7 +49,7 @@ def make_hits(particles: Particles, helix: Helices, events: int, config: HitsCon
     end = to_cylinder(path, np.minimum(true.stop_radius, ECAL_RADIUS))[0]
     parts = []
     for channel, layer in layers(config).items():
-        crossed, point = _crossings(true, path, end, channel.radius, layer, config.max_turns)
+        crossed, point = _crossings(true, path, end, layer, config.max_turns)
         parts.append(_signal(true, charged, crossed, point, channel, layer, rng))
         parts.append(_noise(events, channel, layer, rng))
     hits = Hits(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
@@ -63,16 +63,16 @@ _Columns = tuple[Integers, Integers, Integers, Floats, Floats, Floats]
 
 
 def _crossings(
-    particles: Particles, helix: Helices, end: Floats, radius: float, layer: LayerConfig, max_turns: float
+    particles: Particles, helix: Helices, end: Floats, layer: LayerConfig, max_turns: float
 ) -> tuple[Integers, tuple[Floats, Floats]]:
     """Index of the particle at each crossing of a layer, and the crossing's (z, φ): outwards, inwards, and again.
 
     ``end`` is the path length at which a particle is gone (NaN: it loops). What ends on the layer has crossed it, what
     is born there has not.
     """
-    first, second = to_cylinder(helix, radius)
+    first, second = to_cylinder(helix, layer.radius)
     loops = np.isnan(end) & np.isinf(particles.stop_radius)
-    alive = particles.stop_radius >= radius
+    alive = particles.stop_radius >= layer.radius
     last = np.where(np.isnan(end), np.inf, end + _ON_LAYER)
     index, heights, azimuths = [], [], []
     for turn in range(int(np.ceil(max_turns))):
@@ -99,7 +99,7 @@ def _signal(
     rng: np.random.Generator,
 ) -> _Columns:
     z, phi = point
-    radius = channel.radius
+    radius = layer.radius
     event = particles.event[crossed]
     # Crossings in one cell make one cluster, credited to the particle that comes first.
     row = np.floor((z + layer.half_length) / layer.merge_z).astype(np.int64)
@@ -118,7 +118,7 @@ def _noise(events: int, channel: Channel, layer: LayerConfig, rng: np.random.Gen
     size = int(number.sum())
     phi = rng.uniform(-np.pi, np.pi, size)
     z = rng.uniform(-layer.half_length, layer.half_length, size)
-    radius = channel.radius
+    radius = layer.radius
     event = np.repeat(np.arange(events), number)
     code = np.full(size, int(channel), dtype=np.int64)
     return event, code, np.full(size, NOISE, dtype=np.int64), radius * np.cos(phi), radius * np.sin(phi), z
