@@ -28,7 +28,7 @@ from e2egraph.detector.geometry import Floats, Integers
 from e2egraph.errors import InputError
 from e2egraph.files import check_file
 from e2egraph.simulation.generation.candidates import Candidates
-from e2egraph.simulation.generation.generator import Generated
+from e2egraph.simulation.generation.generated import Generated
 from e2egraph.simulation.generation.pileup import final_state
 from e2egraph.simulation.jets import cluster
 from e2egraph.simulation.response.response import DetectorConfig

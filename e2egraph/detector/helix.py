@@ -57,8 +57,10 @@ def position(helix: Helices, path: ArrayLike) -> tuple[Floats, Floats, Floats]:
     return x, y, helix.z + length * helix.dip
 
 
-def to_cylinder(helix: Helices, radius: float) -> tuple[Floats, Floats]:
+def to_cylinder(helix: Helices, radius: ArrayLike) -> tuple[Floats, Floats]:
     """Path lengths s > 0 of the first and second crossing with the cylinder of ``radius`` about the z axis; NaN: none.
+
+    ``radius`` is one for all or one each.
 
     In w = (2/κ)·tan(κs/2), |r(s)|² = radius² is a quadratic, A·w² + 2a·w − c = 0, that needs no centre of the circle
     and so loses no digits at high pT and stays valid for κ = 0, where w = s.
@@ -66,7 +68,7 @@ def to_cylinder(helix: Helices, radius: float) -> tuple[Floats, Floats]:
     cos, sin = np.cos(helix.phi), np.sin(helix.phi)
     along = helix.x * cos + helix.y * sin
     across = helix.y * cos - helix.x * sin
-    deficit = radius**2 - helix.x**2 - helix.y**2
+    deficit = np.square(radius) - helix.x**2 - helix.y**2
     leading = 1.0 + across * helix.kappa - 0.25 * deficit * helix.kappa**2
     with np.errstate(invalid="ignore", divide="ignore"):
         root = np.sqrt(along**2 + deficit * leading)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from e2egraph.detector.channels import hit_channels
 from e2egraph.detector.geometry import ECAL_COLUMNS, ECAL_ROWS, HCAL_COLUMNS, HCAL_ROWS, Booleans, Integers
+from e2egraph.simulation.antikt import fat_jets
 from e2egraph.simulation.generation.candidates import make_candidates
 from e2egraph.simulation.generation.particles import Particles, helices
 from e2egraph.simulation.generation.pileup import Collisions
@@ -20,7 +21,7 @@ from e2egraph.simulation.response.showers import enter, shower
 from e2egraph.simulation.response.trackerhits import Hits, make_hits
 from e2egraph.simulation.response.tracking import Tracks, reconstruct, relative_to
 from e2egraph.simulation.response.vertices import Vertices, reconstruct_vertices
-from e2egraph.simulation.writer import VECTOR_TYPES, stored
+from e2egraph.simulation.writer import OPTIONAL_TYPES, VECTOR_TYPES, stored
 
 Columns = dict[str, NDArray]
 
@@ -38,11 +39,13 @@ def respond(
     """
     events = len(collisions.counts)
     field, spot = detector.solenoid.field, detector.beam_spot
-    particles, origin = interact(particles, field, detector.material, rng)
+    passage = interact(particles, field, detector.material, rng)
+    particles = passage.particles
     helix = helices(particles, field)
 
     reference = (spot.x, spot.y, spot.z)
-    tracks = reconstruct(particles, helix, detector.ecal.end_plane, reference, detector.tracks, rng)
+    end_plane = detector.ecal.end_plane
+    tracks = reconstruct(passage.whole, helix, end_plane, reference, detector.tracks, rng, passage.radiated)
     vertices = reconstruct_vertices(collisions, tracks, particles, detector.vertices, rng)
     first = vertices.primary
     tracks = relative_to(
@@ -55,9 +58,9 @@ def respond(
     )
     hits = make_hits(particles, helix, events, detector.hits, rng)
 
-    entry = enter(particles, helix, detector.ecal.end_plane, detector.tracks.max_turns)
+    entry = enter(particles, helix, end_plane, detector.tracks.max_turns)
     in_ecal, in_hcal = shower(particles, entry, detector.ecal, detector.hcal, rng)
-    explained = _explained(tracks, len(particles), origin)
+    explained = _explained(tracks, passage.origin)
     crystals, towers = ECAL_ROWS * ECAL_COLUMNS, HCAL_ROWS * HCAL_COLUMNS
     ecal = read_out(in_ecal, particles, explained, crystals, events, detector.ecal.noise, detector.ecal.threshold, rng)
     hcal = read_out(in_hcal, particles, explained, towers, events, detector.hcal.noise, detector.hcal.threshold, rng)
@@ -90,14 +93,22 @@ def respond(
             "Seed_iphi": seed_iphi,
         },
     )
+    if detector.fat_jets is not None:
+        fat = fat_jets(jets, events, detector.fat_jets)
+        members = {"event": fat.event, "Pt": fat.pt, "Eta": fat.eta, "Phi": fat.phi, "M": fat.mass}
+        result["fatjet"] = _stored("fatjet", members)
     return result
 
 
-def _explained(tracks: Tracks, particles: int, origin: Integers) -> Booleans:
-    """Which particles' energy a track stands for: those with a track, and the daughters of such in the material."""
-    found = np.zeros(particles, dtype=bool)
+def _explained(tracks: Tracks, origin: Integers) -> Booleans:
+    """Which particles' energy a track stands for: those with a track, and all that come from such in the material."""
+    found = np.zeros(len(origin), dtype=bool)
     found[tracks.particle[tracks.particle >= 0]] = True
-    return found | found[origin]
+    while True:
+        further = found | found[origin]
+        if np.array_equal(further, found):
+            return found
+        found = further
 
 
 def _vertex_columns(vertices: Vertices) -> Columns:
@@ -168,5 +179,5 @@ def _links(particle: Integers, particles: Particles) -> Integers:
 
 
 def _stored(collection: str, columns: Columns) -> Columns:
-    types = VECTOR_TYPES[collection]
+    types = (VECTOR_TYPES | OPTIONAL_TYPES)[collection]
     return {"event": columns["event"], **{name: stored(columns[name], kind) for name, kind in types.items()}}

@@ -15,12 +15,13 @@ from e2egraph import __version__
 from e2egraph.config import as_dict, configs_folder, configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
 from e2egraph.simulation.batch import respond
-from e2egraph.simulation.generation.generator import Generated, Generator
+from e2egraph.simulation.generation.generated import Generated
+from e2egraph.simulation.generation.generator import Generator
 from e2egraph.simulation.generation.generator_files import with_contents, with_folder
 from e2egraph.simulation.generation.pileup import draw_collisions, final_state, make_pool, overlay
 from e2egraph.simulation.generation.process import ProcessConfig
 from e2egraph.simulation.generation.truth import gen_record
-from e2egraph.simulation.response.images import dense_images
+from e2egraph.simulation.response.images import dense_images, image_names
 from e2egraph.simulation.response.response import DetectorConfig
 from e2egraph.simulation.response.trackerhits import layers
 from e2egraph.simulation.writer import RHTreeWriter
@@ -49,7 +50,7 @@ class SimulationConfig:
 class SimulationSummary:
     """What was written: ``seconds`` is the whole call, ``events_per_second`` leaves out starting Pythia and the pool.
 
-    ``jets`` counts the stored ones.
+    ``jets`` counts the stored ones. ``tried``: events generated for those that passed the filter; None without one.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class SimulationSummary:
     seconds: float
     startup_seconds: float
     events_per_second: float
+    tried: int | None = None
 
 
 def read_settings(process: str, settings: Sequence[str] = (), detector: str = "detector") -> SimulationConfig:
@@ -71,7 +73,7 @@ def read_settings(process: str, settings: Sequence[str] = (), detector: str = "d
     detector_path = _detector_path(detector)
     content = {
         "process": with_folder(read_yaml(process_path), process_path.parent),
-        "detector": read_yaml(detector_path),
+        "detector": _detector_content(detector_path),
     }
     content = override(content, settings)
     if isinstance(content["process"], dict):
@@ -112,6 +114,18 @@ class Simulation:
         particles = overlay(hard, self._pool, collisions, rng)
         return generated, respond(particles, collisions, record, config.detector, rng)
 
+    def record_filter(self, writer: RHTreeWriter) -> int | None:
+        """Write what is needed for σ·ε: events tried and kept by the filter, and Pythia's cross section before it.
+
+        Returns the events tried; without a filter nothing is written and None returned.
+        """
+        counts = self._generator.filter
+        if counts is None:
+            return None
+        content = {"tried": counts.tried, "kept": counts.kept, "cross_section_pb": self._generator.cross_section}
+        writer.record_generation(json.dumps(content))
+        return counts.tried
+
 
 def simulate(
     process: str,
@@ -147,7 +161,9 @@ def simulate(
         "images": images,
         **as_dict(config),
     }
-    with RHTreeWriter(output, images, json.dumps(made_by)) as writer:
+    optional = ["fatjet"] if config.detector.fat_jets is not None else []
+    pictures = image_names(layers(config.detector.hits)) if images else ()
+    with RHTreeWriter(output, pictures, json.dumps(made_by), optional) as writer:
         simulation = Simulation(config, seed, process)
         ready = time.perf_counter()
         while done < events:
@@ -158,10 +174,11 @@ def simulate(
             for start in range(0, size, step):
                 stop = min(start + step, size)
                 part = _slice(columns, start, stop)
-                _write(writer, part, generated.weight[start:stop], seed, done + start, images)
+                _write(writer, part, generated.weight[start:stop], seed, done + start, pictures)
                 if progress is not None:
                     progress(done + stop)
             done += size
+        tried = simulation.record_filter(writer)
     ended = time.perf_counter()
     return SimulationSummary(
         path=output,
@@ -171,6 +188,7 @@ def simulate(
         seconds=ended - started,
         startup_seconds=ready - started,
         events_per_second=events / (ended - ready),
+        tried=tried,
     )
 
 
@@ -201,7 +219,7 @@ def _write(
     weight: NDArray[np.float64],
     seed: int,
     first: int,
-    images: bool,
+    images: Sequence[str],
 ) -> None:
     size = len(weight)
     vertices = np.bincount(columns["Vtx"]["event"], minlength=size)
@@ -213,8 +231,26 @@ def _write(
         "goodvertices": vertices,
         "genWeight": weight,
     }
-    pictures = dense_images(size, columns["track"], columns["hit"], columns["ecal"], columns["hcal"]) if images else {}
+    tracks, hits, ecal, hcal = (columns[name] for name in ("track", "hit", "ecal", "hcal"))
+    pictures = dense_images(size, tracks, hits, ecal, hcal, images) if images else {}
     writer.extend(scalars, columns, pictures)
+
+
+def _detector_content(path: Path) -> object:
+    """What a detector's YAML says, laid over that of the detector it ``extends``, if any."""
+    content = read_yaml(path)
+    if not isinstance(content, dict) or "extends" not in content:
+        return content
+    changes = {key: value for key, value in content.items() if key != "extends"}
+    name = str(content["extends"])
+    own = path.parent / name if name.endswith((".yaml", ".yml")) else Path(name)
+    return _laid_over(_detector_content(_detector_path(str(own))), changes)
+
+
+def _laid_over(base: object, changes: object) -> object:
+    if not isinstance(base, dict) or not isinstance(changes, dict):
+        return changes
+    return base | {key: _laid_over(base.get(key), value) for key, value in changes.items()}
 
 
 def _detector_path(detector: str) -> Path:
@@ -226,4 +262,4 @@ def _detector_path(detector: str) -> Path:
     shipped = configs_folder() / f"{detector}.yaml"
     if shipped.is_file():
         return shipped
-    raise UsageError(f"unknown detector '{detector}'; use 'detector' or give a YAML file.")
+    raise UsageError(f"unknown detector '{detector}'; use 'detector', 'detector-phase1' or give a YAML file.")

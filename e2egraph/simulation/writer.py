@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from e2egraph.errors import InputError
 from e2egraph.files import check_file, written_beside
 from e2egraph.simulation.response.images import IMAGE_SIZES
 
-TREE, CONFIGURATION = "fevt/RHTree", "fevt/configuration"
+TREE, CONFIGURATION, GENERATION = "fevt/RHTree", "fevt/configuration", "fevt/generation"
 
 EVENT_TYPES = {
     "eventId": "uint64", "runId": "uint32", "lumiId": "uint32", "nVtx": "int32", "goodvertices": "int32",
@@ -47,8 +47,11 @@ VECTOR_TYPES: dict[str, dict[str, str]] = {
     },
 }
 
+# Collections that only some simulations write.
+OPTIONAL_TYPES: dict[str, dict[str, str]] = {"fatjet": dict.fromkeys(("Pt", "Eta", "Phi", "M"), "float32")}
+
 # As in the ntuples: jetPt, but track_pt.
-SEPARATOR = {"jet": ""}
+SEPARATOR = {"jet": "", "fatjet": ""}
 
 # uproot writes a counter for each collection; the ntuples' own nVtx must keep its name.
 COUNTER = "count_{}"
@@ -59,11 +62,13 @@ Columns = Mapping[str, NDArray]
 class RHTreeWriter:
     """Writes events to a ROOT file; use it in a ``with`` block. On an exception nothing is left behind."""
 
-    def __init__(self, path: Path, images: bool, configuration: str) -> None:
+    def __init__(self, path: Path, images: Sequence[str], configuration: str, optional: Sequence[str] = ()) -> None:
         """Begin the file; InputError when its folder is missing or cannot be written.
 
-        ``configuration``, a text that says how the events are made, is stored next to the tree.
+        ``images``: names of the image branches. ``configuration``, a text that says how the events are made, is stored
+        next to the tree. ``optional``: collections of ``OPTIONAL_TYPES`` that are written too.
         """
+        self._vectors = VECTOR_TYPES | {name: OPTIONAL_TYPES[name] for name in optional}
         self._path = path
         self._images = images
         self._closing = ExitStack()
@@ -103,7 +108,7 @@ class RHTreeWriter:
         """
         events = len(scalars["eventId"])
         batch: dict[str, Any] = {name: scalars[name].astype(kind) for name, kind in EVENT_TYPES.items()}
-        for collection, types in VECTOR_TYPES.items():
+        for collection, types in self._vectors.items():
             columns = vectors[collection]
             counts = np.bincount(columns["event"], minlength=events)
             record = ak.zip({name: stored(columns[name], kind) for name, kind in types.items()})
@@ -113,17 +118,22 @@ class RHTreeWriter:
         except OSError as error:
             raise self._failed(error) from error
 
+    def record_generation(self, text: str) -> None:
+        """Store ``text``, which says how many events were generated for those written, next to the tree."""
+        try:
+            self._file[GENERATION] = text
+        except OSError as error:
+            raise self._failed(error) from error
+
     def _failed(self, error: OSError) -> InputError:
         return InputError(f"{self._path}: writing failed ({error.strerror}); free space and run again.")
 
     def _types(self) -> dict[str, Any]:
         types: dict[str, Any] = {name: np.dtype(kind) for name, kind in EVENT_TYPES.items()}
-        for collection, members in VECTOR_TYPES.items():
+        for collection, members in self._vectors.items():
             fields = ", ".join(f'"{name}": {kind}' for name, kind in members.items())
             types[collection] = f"var * {{{fields}}}"
-        if self._images:
-            types |= {name: np.dtype((np.float32, (size,))) for name, size in IMAGE_SIZES.items()}
-        return types
+        return types | {name: np.dtype((np.float32, (IMAGE_SIZES[name],))) for name in self._images}
 
 
 def stored(column: NDArray, kind: str) -> NDArray:

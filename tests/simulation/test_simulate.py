@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import awkward as ak
 import numpy as np
@@ -11,7 +12,7 @@ import yaml
 
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.sources.rhtree import RHTreeFile
-from e2egraph.simulation.simulate import simulate
+from e2egraph.simulation.simulate import read_settings, simulate
 from tests.simulation.particle_gun import HARD_PROCESS_ALONE, read
 
 EVENTS, SEED = 30, 11
@@ -304,6 +305,30 @@ def test_pile_up_and_field_follow_their_settings(folder, events, alone):
     # sin(Δφ) = 0.003·B·r/(2·pT): 0.1 rad at 7 GeV.
     assert bend(alone) == pytest.approx(0.1, abs=0.02)
     assert bend(straight) < 0.01
+
+
+def test_the_phase_1_detector_has_four_pixel_layers_at_its_own_radii(folder):
+    path = folder / "phase1.root"
+    newer = read(simulate("ttbar", 2, SEED, path, settings=ALONE, detector="detector-phase1").path)
+    pixels = newer.hit_sub_det == 1
+    # Positions are relative to the vertex, some mm off the axis.
+    radius = np.hypot(newer.hit_global_x, newer.hit_global_y)
+    for layer, expected in enumerate((2.9, 6.8, 10.9, 16.0), start=1):
+        found = flat(radius[pixels & (newer.hit_layer == layer)])
+        assert len(found) > 50
+        assert np.mean(found) == pytest.approx(expected, abs=0.3)
+        assert np.std(found) < 0.5
+    assert newer["BPIX_layer4_ECAL_atPV"].to_numpy().sum() == ak.sum(pixels & (newer.hit_layer == 4))
+    record = RHTreeFile(path).read(0, 2, ["hits"])
+    assert 4 in {int(channel) for channel in np.unique(ak.to_numpy(ak.flatten(record.hits.channel)))}
+
+
+def test_a_detector_can_be_written_as_changes_to_another(tmp_path):
+    path = tmp_path / "strong.yaml"
+    path.write_text("extends: detector-phase1\nsolenoid: {field: 4.0}\n")
+    strong, newer = (read_settings("ttbar", detector=name).detector for name in (str(path), "detector-phase1"))
+    assert strong.solenoid.field == 4.0
+    assert replace(strong, solenoid=newer.solenoid) == newer
 
 
 def test_progress_ends_at_the_number_of_events(folder):

@@ -30,7 +30,7 @@ def test_every_layer_is_hit_once_at_its_radius_by_a_stiff_particle():
     hits = hits_of(spread(2000, pt=50.0, phi=0.3))
     for channel in PIXELS:
         here = hits.channel == channel
-        np.testing.assert_allclose(np.hypot(hits.x, hits.y)[here], channel.radius)
+        np.testing.assert_allclose(np.hypot(hits.x, hits.y)[here], detector().hits.layers[channel.name].radius)
         assert here.sum() == pytest.approx(2000 * detector().hits.layers[channel.name].efficiency, abs=30)
     assert len(np.unique(hits.channel)) == 7
 
@@ -39,10 +39,10 @@ def test_hits_scatter_by_the_configured_resolution():
     hits = hits_of(spread(5000, pt=50.0, eta=0.5))
     layer = detector().hits.layers["BPIX2"]
     here = hits.channel == Channel.BPIX2
-    rphi = Channel.BPIX2.radius * np.arctan2(hits.y, hits.x)[here]
+    rphi = layer.radius * np.arctan2(hits.y, hits.x)[here]
     assert np.std(rphi) == pytest.approx(layer.sigma_rphi, rel=0.05)
     assert np.std(hits.z[here]) == pytest.approx(layer.sigma_z, rel=0.05)
-    assert np.mean(hits.z[here]) == pytest.approx(Channel.BPIX2.radius * np.sinh(0.5), abs=0.001)
+    assert np.mean(hits.z[here]) == pytest.approx(layer.radius * np.sinh(0.5), abs=0.001)
 
 
 def test_a_looper_hits_a_layer_again_on_its_way_back():
@@ -90,3 +90,8 @@ def test_hits_point_to_the_particle_that_made_them():
 def test_an_unknown_layer_is_named():
     with pytest.raises(UsageError, match="'BPIX9'"):
         layers(HitsConfig(max_turns=1.0, layers={"BPIX9": detector().hits.layers["BPIX1"]}))
+
+
+def test_a_layers_radius_is_what_the_detectors_description_says():
+    hits = hits_of(spread(50, pt=50.0), "hits.layers.BPIX2.radius=5.5")
+    np.testing.assert_allclose(np.hypot(hits.x, hits.y)[hits.channel == Channel.BPIX2], 5.5)

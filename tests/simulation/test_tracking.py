@@ -95,6 +95,14 @@ def test_dense_cores_lose_tracks():
     np.testing.assert_allclose(efficiency(crowd, config), efficiency(alone, config) * np.exp(-0.4))
 
 
+def test_what_begins_further_out_does_not_hide_a_track():
+    config = detector("tracks.core_loss=0.1").tracks
+    together = gun(pt=20.0, eta=0.011, phi=0.011, x=np.array([0.0, 0.3, 20.0, 20.0]))
+    alone = replace(together, event=np.arange(4))
+    loss = efficiency(together, config) / efficiency(alone, config)
+    np.testing.assert_allclose(loss, np.exp([-0.1, -0.1, -0.3, -0.3]))
+
+
 def test_fakes_come_at_the_configured_rate_with_no_particle():
     config = detector("tracks.fakes_per_track=0.2")
     tracks = tracks_of(gun(pt=5.0, event=np.arange(SIZE)), config)

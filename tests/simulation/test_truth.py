@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from e2egraph.simulation.generation.generator import Generated
+from e2egraph.simulation.generation.generated import Generated
 from e2egraph.simulation.generation.process import TruthConfig
 from e2egraph.simulation.generation.truth import gen_record
 

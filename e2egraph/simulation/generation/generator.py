@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import awkward as ak
@@ -13,6 +12,9 @@ import numpy as np
 
 from e2egraph.detector.geometry import Booleans, Floats, Integers
 from e2egraph.errors import InputError, UsageError
+from e2egraph.simulation.generation import gun as particle_gun
+from e2egraph.simulation.generation.eventfilter import EventFilter
+from e2egraph.simulation.generation.generated import Generated
 from e2egraph.simulation.generation.process import GeneratorConfig
 from e2egraph.simulation.generation.startcache import kept_start
 
@@ -22,56 +24,13 @@ DECAY_RADIUS, DECAY_HALF_LENGTH = 1250.0, 3100.0
 
 MM_TO_CM = 0.1
 MM_TO_NS = 0.1 / 29.9792458
+MB_TO_PB = 1e9
 
 # Pythia accepts seeds up to this one (manual, "Random-Number Seed").
 MAX_PYTHIA_SEED = 900_000_000
 
 # A generator that loses this many whole batches on end has settings that allow no event.
 MAX_EMPTY_BATCHES = 20
-
-
-@dataclass(frozen=True)
-class Generated:
-    """Pythia's event record of a batch, flat: entry 0 of each event stands for the whole event.
-
-    ``offsets`` [E+1] delimits the events, ``weight`` [E] is what each counts for (``Info::weight``: 1 unless the
-    generation is biased); the other arrays have shape [M]. ``mother1`` … ``daughter2`` are indices within the event.
-    GeV; production vertex in cm, its time in ns.
-    """
-
-    offsets: Integers
-    weight: Floats
-    pdg: Integers
-    status: Integers
-    mother1: Integers
-    mother2: Integers
-    daughter1: Integers
-    daughter2: Integers
-    px: Floats
-    py: Floats
-    pz: Floats
-    mass: Floats
-    x: Floats
-    y: Floats
-    z: Floats
-    t: Floats
-    charge: Floats
-    visible: Booleans
-
-    @property
-    def n_events(self) -> int:
-        """Number of events."""
-        return len(self.offsets) - 1
-
-    @property
-    def event(self) -> Integers:
-        """Event index of each entry [M]."""
-        return np.repeat(np.arange(self.n_events), np.diff(self.offsets))
-
-    @property
-    def first(self) -> Integers:
-        """For each entry, the flat index at which its event begins [M]: local + first = flat."""
-        return np.repeat(self.offsets[:-1], np.diff(self.offsets))
 
 
 class Generator:
@@ -83,17 +42,28 @@ class Generator:
         Raises InputError when pythia8mc is not installed or refuses to start, UsageError on an unknown setting.
         """
         self._origin = origin
-        self._pythia = _pythia8mc().Pythia("", False)
+        pythia8mc = _pythia8mc()
+        self._pythia = pythia8mc.Pythia("", False)
+        self._gun: particle_gun.Gun | None = None
         with _slha_file(config.slha) as slha:
             lines = _settings(config, slha)
             self._tell([*lines, f"Random:seed = {1 + seed % MAX_PYTHIA_SEED}"])
-            # SLHA stands in a file, whose name says nothing of what it holds.
-            with kept_start(self._pythia, config.settings, lines) if slha is None else nullcontext(()) as kept:
+            if config.gun is not None:
+                data = self._pythia.particleData
+                self._gun = particle_gun.Gun(config.gun, config.energy, data, seed, origin)
+                if not config.gun.bare:
+                    self._process = self._gun.user_process(pythia8mc)
+                    self._pythia.setLHAupPtr(self._process)
+            # SLHA stands in a file, whose name says nothing of what it holds; the events of a gun come from Python.
+            known = slha is None and config.gun is None
+            with kept_start(self._pythia, config.settings, lines) if known else nullcontext(()) as kept:
                 self._tell(kept)
                 if not self._pythia.init():
                     raise InputError(
                         f"{origin}: Pythia cannot start with these settings; correct the generator section."
                     )
+        self._bare = config.gun is not None and config.gun.bare
+        self.filter = None if config.filter is None else EventFilter(config.filter, origin)
         self._known: dict[int, tuple[float, bool]] = {}
 
     def _tell(self, lines: Iterable[str]) -> None:
@@ -104,7 +74,18 @@ class Generator:
                 )
 
     def generate(self, events: int) -> Generated:
+        """The next ``events`` events that pass the filter, if any."""
+        return self._next(events) if self.filter is None else self.filter.fill(events, self._next)
+
+    @property
+    def cross_section(self) -> float:
+        """Pythia's estimate so far of the cross section of what it generates, before the filter [pb]."""
+        return float(self._pythia.infoPython().sigmaGen()) * MB_TO_PB
+
+    def _next(self, events: int) -> Generated:
         """The next ``events`` events; those that Pythia itself gives up on are replaced by further ones."""
+        if self._bare and self._gun is not None:
+            return self._alone(*self._gun.shoot(self._pythia, events))
         batches: list[Any] = []
         missing, empty = events, 0
         while missing > 0:
@@ -152,6 +133,31 @@ class Generator:
             visible=visible,
         )
 
+    def _alone(self, counts: Integers, columns: dict[str, Floats]) -> Generated:
+        """Events of a bare gun, from its columns."""
+        pdg = columns["pdg"].astype(np.int64)
+        charge, visible = self._properties(pdg)
+        return Generated(
+            offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            weight=np.ones(len(counts)),
+            pdg=pdg,
+            status=columns["status"].astype(np.int64),
+            mother1=columns["mother1"].astype(np.int64),
+            mother2=columns["mother2"].astype(np.int64),
+            daughter1=columns["daughter1"].astype(np.int64),
+            daughter2=columns["daughter2"].astype(np.int64),
+            px=columns["px"],
+            py=columns["py"],
+            pz=columns["pz"],
+            mass=np.maximum(columns["mass"], 0.0),
+            x=MM_TO_CM * columns["x"],
+            y=MM_TO_CM * columns["y"],
+            z=MM_TO_CM * columns["z"],
+            t=MM_TO_NS * columns["t"],
+            charge=charge,
+            visible=visible,
+        )
+
     def _properties(self, pdg: Integers) -> tuple[Floats, Booleans]:
         codes, where = np.unique(pdg, return_inverse=True)
         data = self._pythia.particleData
@@ -192,7 +198,7 @@ def _settings(config: GeneratorConfig, slha: str | None) -> list[str]:
         lines.append(f"PhaseSpace:pTHatMax = {config.pt_hat_maximum}")
     if slha is not None:
         lines.append(f"SLHA:file = {slha}")
-    return [*lines, *config.settings]
+    return [*lines, *particle_gun.settings(config.gun), *config.settings]
 
 
 def _pythia8mc() -> Any:

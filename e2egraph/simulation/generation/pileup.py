@@ -8,7 +8,7 @@ import numpy as np
 
 from e2egraph.detector.geometry import Booleans, Floats, Integers
 from e2egraph.errors import InputError
-from e2egraph.simulation.generation.generator import Generated
+from e2egraph.simulation.generation.generated import Generated
 from e2egraph.simulation.generation.particles import Particles, concatenate
 from e2egraph.simulation.response.response import AcceptanceConfig, BeamSpotConfig
 

@@ -7,7 +7,9 @@ import re
 from pydantic import Field, model_validator
 
 from e2egraph.config import configuration
+from e2egraph.simulation.generation.eventfilter import FilterConfig
 from e2egraph.simulation.generation.generator_files import named_file
+from e2egraph.simulation.generation.gun import GunConfig
 
 # What every text in the SLHA format has.
 _SLHA_LINE = re.compile(r"^\s*(block|decay)\s", re.IGNORECASE | re.MULTILINE)
@@ -20,14 +22,23 @@ class GeneratorConfig:
     ``energy``: centre-of-mass energy [GeV]. ``pt_hat_minimum``, ``pt_hat_maximum``: limits on the p̂T of the hard
     2 → 2 scattering [GeV]; None leaves Pythia's own. ``settings``: lines of Pythia settings (pythia.org/latest-manual).
     ``slha``: masses, mixings and decays of new particles as text in the SUSY Les Houches Accord's format
-    (arXiv:hep-ph/0311123, arXiv:0801.0045); a YAML or ``--set`` may name a file instead, which is then read.
+    (arXiv:hep-ph/0311123, arXiv:0801.0045); a YAML or ``--set`` may name a file instead, which is then read. ``gun``
+    takes the place of a physics process. ``filter``: what events need to have before the detector responds to them.
     """
 
     energy: float = Field(default=8000.0, gt=0)
     pt_hat_minimum: float | None = Field(default=None, ge=0)
     pt_hat_maximum: float | None = Field(default=None, gt=0)
-    settings: tuple[str, ...]
+    settings: tuple[str, ...] = ()
     slha: str | None = None
+    gun: GunConfig | None = None
+    filter: FilterConfig | None = None
+
+    @model_validator(mode="after")
+    def _something_to_generate(self) -> GeneratorConfig:
+        if not self.settings and self.gun is None:
+            raise ValueError("generator has neither settings nor a gun; say what to generate")
+        return self
 
     @model_validator(mode="after")
     def _one_slha(self) -> GeneratorConfig:

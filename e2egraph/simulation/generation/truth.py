@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from e2egraph.detector.geometry import Booleans, Floats, Integers
-from e2egraph.simulation.generation.generator import Generated
+from e2egraph.simulation.generation.generated import Generated
 from e2egraph.simulation.generation.process import TruthConfig
 
 # Pythia status codes (manual, "Particle Properties"): 22 intermediate and 23 outgoing particles of the hardest process

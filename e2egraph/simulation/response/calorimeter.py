@@ -9,7 +9,7 @@ import numpy as np
 
 from e2egraph.detector.geometry import Booleans, Floats, Integers
 from e2egraph.simulation.generation.particles import Particles
-from e2egraph.simulation.response.response import EcalConfig
+from e2egraph.simulation.response.calorimeterconfig import EcalConfig
 from e2egraph.simulation.response.showers import Deposits
 
 NOISE_LINK = -1

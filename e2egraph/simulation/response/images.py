@@ -8,11 +8,12 @@ crystal at the ECAL surface; hit channels count by η and φ with respect to the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from e2egraph.detector.channels import Channel
 from e2egraph.detector.geometry import (
     BARREL_FIRST_ROW,
     BARREL_ROWS,
@@ -35,6 +36,7 @@ HIT_IMAGES: dict[str, tuple[int, int]] = {
     "BPIX_layer1_ECAL_atPV": (1, 1),
     "BPIX_layer2_ECAL_atPV": (1, 2),
     "BPIX_layer3_ECAL_atPV": (1, 3),
+    "BPIX_layer4_ECAL_atPV": (1, 4),
     "TIB_layer1_ECAL_atPV": (3, 1),
     "TIB_layer2_ECAL_atPV": (3, 2),
     "TOB_layer1_ECAL_atPV": (5, 1),
@@ -58,8 +60,16 @@ IMAGE_SIZES: dict[str, int] = {
 Columns = Mapping[str, NDArray]
 
 
-def dense_images(events: int, tracks: Columns, hits: Columns, ecal: Columns, hcal: Columns) -> dict[str, Image]:
-    """All image branches [E, rows·columns] of ``events`` events, from flat columns as stored, each with ``event``."""
+def image_names(layers: Iterable[Channel]) -> tuple[str, ...]:
+    """The image branches of a detector with these ``layers`` of hits."""
+    here = {layer.cms for layer in layers}
+    return tuple(name for name in IMAGE_SIZES if name not in HIT_IMAGES or HIT_IMAGES[name] in here)
+
+
+def dense_images(
+    events: int, tracks: Columns, hits: Columns, ecal: Columns, hcal: Columns, names: Sequence[str]
+) -> dict[str, Image]:
+    """Image branches [E, rows·columns] of ``events`` events, from flat columns as stored, each with ``event``."""
     crystals = (ECAL_ROWS, ECAL_COLUMNS)
     energy = fill(events, ecal["event"], ecal["ieta"], ecal["iphi"], crystals, ecal["energy"])
     time = fill(events, ecal["event"], ecal["ieta"], ecal["iphi"], crystals, ecal["time"])
@@ -73,7 +83,7 @@ def dense_images(events: int, tracks: Columns, hits: Columns, ecal: Columns, hca
         "HBHE_energy": tower,
         "HBHE_energy_EB": tower[:, central],
         **_track_images(events, tracks),
-        **_hit_images(events, hits),
+        **_hit_images(events, hits, [name for name in names if name in HIT_IMAGES]),
     }
     return {name: np.ascontiguousarray(image).reshape(events, -1) for name, image in images.items()}
 
@@ -116,12 +126,13 @@ def _track_images(events: int, tracks: Columns) -> dict[str, Image]:
     return {f"ECAL_tracks{kind}_atECALfixIP": image for kind, image in images.items()}
 
 
-def _hit_images(events: int, hits: Columns) -> dict[str, Image]:
+def _hit_images(events: int, hits: Columns, names: Sequence[str]) -> dict[str, Image]:
     x, y, z = (hits[name].astype(np.float64) for name in ("global_x", "global_y", "global_z"))
     row = ecal_row(np.arcsinh(z / np.hypot(x, y)))
     column = ecal_column(np.arctan2(y, x))
     images = {}
-    for name, (detector, layer) in HIT_IMAGES.items():
+    for name in names:
+        detector, layer = HIT_IMAGES[name]
         here = (hits["sub_det"] == detector) & (hits["layer"] == layer)
         images[name] = fill(events, hits["event"][here], row[here], column[here], (ECAL_ROWS, ECAL_COLUMNS))
     return images

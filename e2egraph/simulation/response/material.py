@@ -1,16 +1,16 @@
-"""What tracker material does to particles: photons convert, hadrons interact; both leave displaced daughters.
+"""What tracker material does to particles: photons convert, electrons radiate, hadrons interact.
 
-The material is thought to sit on thin cylinders. Electrons' bremsstrahlung, multiple scattering of the trajectory (it
-is in the track resolutions) and ionisation losses are left out.
+The material is thought to sit on thin cylinders, outside of a layer's sensors where both have one radius. Multiple
+scattering of the trajectory (it is in the track resolutions) and ionisation losses are left out.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from e2egraph.detector.geometry import Floats, Integers
+from e2egraph.detector.geometry import Booleans, Floats, Integers
 from e2egraph.detector.helix import Helices, position, to_cylinder
 from e2egraph.simulation.generation.particles import (
     ELECTRON,
@@ -22,6 +22,7 @@ from e2egraph.simulation.generation.particles import (
     concatenate,
     helices,
 )
+from e2egraph.simulation.response.bremsstrahlung import photons_per_radiation_length, radiate
 from e2egraph.simulation.response.response import MaterialConfig
 
 # Pair production: mean free path 9/7 X₀ (PDG Review of Particle Physics, "Passage of particles through matter").
@@ -30,41 +31,149 @@ ELECTRON_MASS = 0.000511
 PION, NEUTRAL_PION_AS_PHOTON = 211, PHOTON
 
 
-def interact(
-    particles: Particles, field: float, config: MaterialConfig, rng: np.random.Generator
-) -> tuple[Particles, Integers]:
-    """``particles`` with conversions and nuclear interactions applied, and each one's origin.
+@dataclass(frozen=True)
+class Passage:
+    """What left the material, [P]: ``particles`` and how they belong together.
 
-    Those that convert or interact end there (``stop_radius``); their daughters follow, with the same links. Daughters
-    do not interact again. The origin is the index of the parent, or of the particle itself if it has none.
+    ``origin``: index of the particle that each comes from, of itself if from none. An electron that radiates ends there
+    and goes on as a further particle: ``first`` is the index of the piece that each began as, of itself for all others.
     """
+
+    particles: Particles
+    origin: Integers
+    first: Integers
+
+    @property
+    def whole(self) -> Particles:
+        """The particles, as many, as track finding sees them: each electron is its first piece and ends with its last.
+
+        Further pieces have no charge.
+        """
+        last = self._last
+        return replace(
+            self.particles,
+            charge=np.where(self.first == np.arange(len(last)), self.particles.charge, 0.0),
+            stop_radius=self.particles.stop_radius[last],
+        )
+
+    @property
+    def radiated(self) -> Floats:
+        """Share of its momentum that each has lost by its last piece [P]."""
+        momentum = self.particles.momentum
+        return 1.0 - momentum[self._last] / np.maximum(momentum, 1e-12)
+
+    @property
+    def _last(self) -> Integers:
+        last = np.arange(len(self.first))
+        np.maximum.at(last, self.first, last.copy())
+        return last
+
+
+@dataclass(frozen=True)
+class _Daughters:
+    """Particles made in the material, the index of each one's parent, whether it is the parent going on."""
+
+    particles: Particles
+    parent: Integers
+    goes_on: Booleans
+
+
+def interact(particles: Particles, field: float, config: MaterialConfig, rng: np.random.Generator) -> Passage:
+    """``particles`` after the tracker's material: conversions, bremsstrahlung and nuclear interactions applied.
+
+    Those that convert, radiate or interact end there (``stop_radius``); what they give follows, with the same links.
+    Photons and electrons made in the material convert and radiate further out; hadrons do not interact again.
+    """
+    edges = np.concatenate([[0.0], np.cumsum(config.share) / np.sum(config.share)])
+    stopped, pions, origin = _nuclear(particles, edges, field, config, rng)
+    young = concatenate([stopped, pions])
+    pieces, origins = [], [np.concatenate([np.arange(len(particles)), origin])]
+    firsts = [np.arange(len(young))]
+    # How much of the material lies inside of where each was born, as a share.
+    passed = edges[np.searchsorted(config.radius, np.hypot(young.x, young.y), side="right")]
+    begin = 0
+    while len(young):
+        stopped, daughters, passed = _electromagnetic(young, passed, edges, field, config, rng)
+        pieces.append(stopped)
+        end = begin + len(young)
+        origins.append(begin + daughters.parent)
+        own = end + np.arange(len(daughters.parent))
+        firsts.append(np.where(daughters.goes_on, firsts[-1][daughters.parent], own))
+        begin, young = end, daughters.particles
+    return Passage(concatenate(pieces), np.concatenate(origins), np.concatenate(firsts))
+
+
+def _nuclear(
+    particles: Particles, edges: Floats, field: float, config: MaterialConfig, rng: np.random.Generator
+) -> tuple[Particles, Particles, Integers]:
+    """``particles`` with the hadrons that interact ended, the secondaries, and the index of each one's hadron."""
     thickness = np.interp(np.abs(particles.eta), config.eta, config.radiation_lengths)
     code = np.abs(particles.pdg)
-    photon = (code == PHOTON) & (particles.momentum > config.conversion_min_energy)
     lepton_or_photon = (code == PHOTON) | (code == ELECTRON) | (code == MUON)
     hadron = ~lepton_or_photon & (particles.momentum > config.interaction_min_momentum)
-    depth = np.where(
-        photon,
-        thickness * CONVERSIONS_PER_RADIATION_LENGTH,
-        np.where(hadron, thickness * config.interaction_per_radiation, 0.0),
-    )
+    depth = np.where(hadron, thickness * config.interaction_per_radiation, 0.0)
     # The depth at which a particle would interact, in units of its own mean free path.
     target = rng.exponential(size=len(particles))
     hit = np.flatnonzero(target < depth)
-    share = np.cumsum(config.share) / np.sum(config.share)
-    cylinder = np.searchsorted(share, target[hit] / depth[hit])
-    radius, path = _reach(helices(particles.take(hit), field), np.minimum(cylinder, len(share) - 1), config.radius)
+    cylinder = _cylinder(target[hit] / depth[hit], edges)
+    radius, path = _reach(helices(particles.take(hit), field), cylinder, config.radius)
     reached = np.isfinite(path)
     hit, radius, path = hit[reached], radius[reached], path[reached]
-
     stop_radius = particles.stop_radius.copy()
     stop_radius[hit] = radius
+    pions, origin = _shatter(_moved(particles.take(hit), path, field), config, rng)
+    return particles.with_stop(stop_radius), pions, hit[origin]
+
+
+def _electromagnetic(
+    particles: Particles,
+    passed: Floats,
+    edges: Floats,
+    field: float,
+    config: MaterialConfig,
+    rng: np.random.Generator,
+) -> tuple[Particles, _Daughters, Floats]:
+    """The next conversion or radiation of each photon and electron that has ``passed`` a share of the material.
+
+    Returns the particles, those concerned ended, what they become, and the share that those have passed. On one
+    cylinder an electron may radiate several photons.
+    """
+    thickness = np.interp(np.abs(particles.eta), config.eta, config.radiation_lengths)
+    code, momentum = np.abs(particles.pdg), particles.momentum
+    photon = (code == PHOTON) & (momentum > config.conversion_min_energy)
+    electron = (code == ELECTRON) & (momentum > config.radiation_min_energy)
+    least = np.clip(config.radiation_min_energy / np.maximum(momentum, 1e-12), config.radiation_min_share, 1.0)
+    rate = np.where(photon, CONVERSIONS_PER_RADIATION_LENGTH, 0.0)
+    rate[electron] = photons_per_radiation_length(least[electron])
+    rate *= thickness
+    with np.errstate(divide="ignore"):
+        target = passed + rng.exponential(size=len(particles)) / rate
+    hit = np.flatnonzero((target < 1.0) & np.isinf(particles.stop_radius))
+    cylinder = _cylinder(target[hit], edges)
+    radius, path = _reach(helices(particles.take(hit), field), cylinder, config.radius)
+    reached = np.isfinite(path)
+    hit, cylinder, radius, path = hit[reached], cylinder[reached], radius[reached], path[reached]
+    stop_radius = particles.stop_radius.copy()
+    stop_radius[hit] = radius
+
     parents = _moved(particles.take(hit), path, field)
-    is_photon = photon[hit]
-    pairs, pair_origin = _convert(parents.take(is_photon), rng)
-    pions, pion_origin = _shatter(parents.take(~is_photon), config, rng)
-    origin = [np.arange(len(particles)), hit[is_photon][pair_origin], hit[~is_photon][pion_origin]]
-    return concatenate([particles.with_stop(stop_radius), pairs, pions]), np.concatenate(origin)
+    converts, radiates = np.flatnonzero(photon[hit]), np.flatnonzero(electron[hit])
+    pairs, pair_parent = _convert(parents.take(converts), rng)
+    source = hit[radiates]
+    more = rng.poisson(rate[source] * (edges[cylinder[radiates] + 1] - target[source]))
+    owner, taken, left = radiate(1 + more, least[source], rng)
+    electrons = parents.take(radiates)
+    made = concatenate(
+        [pairs, _scaled(electrons.take(owner), taken, pdg=PHOTON, charge=0.0, mass=0.0), _shrunk(electrons, left)]
+    )
+    parent = np.concatenate([converts[pair_parent], radiates[owner], radiates])
+    goes_on = np.arange(len(parent)) >= len(parent) - len(radiates)
+    return particles.with_stop(stop_radius), _Daughters(made, hit[parent], goes_on), edges[cylinder[parent] + 1]
+
+
+def _cylinder(passed: Floats, edges: Floats) -> Integers:
+    """The cylinder in which a share of the material has been ``passed``."""
+    return np.minimum(np.searchsorted(edges[1:], passed), len(edges) - 2)
 
 
 def _reach(helix: Helices, cylinder: Integers, radii: tuple[float, ...]) -> tuple[Floats, Floats]:
@@ -152,11 +261,13 @@ def _scaled(parents: Particles, fraction: Floats, pdg: int, charge: float, mass:
     """Particles along their parents that carry ``fraction`` of the momentum."""
     size = len(parents)
     return replace(
-        parents,
-        px=fraction * parents.px,
-        py=fraction * parents.py,
-        pz=fraction * parents.pz,
+        _shrunk(parents, fraction),
         pdg=np.full(size, pdg, dtype=np.int64),
         charge=np.full(size, charge),
         mass=np.full(size, mass),
     )
+
+
+def _shrunk(particles: Particles, fraction: Floats) -> Particles:
+    """The particles with ``fraction`` of their momentum."""
+    return replace(particles, px=fraction * particles.px, py=fraction * particles.py, pz=fraction * particles.pz)

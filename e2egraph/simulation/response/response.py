@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from e2egraph.config import configuration
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
+from e2egraph.simulation.response.calorimeterconfig import EcalConfig, Fraction, HcalConfig, NonNegative, Positive
 
 
 @configuration
@@ -48,7 +45,8 @@ class MaterialConfig:
 
     ``eta`` → ``radiation_lengths``: total thickness [X₀] against |η|, interpolated. ``interaction_per_radiation``:
     λ_I thickness per X₀ thickness. ``radius``, ``share``: the cylinders [cm] it is thought to sit on, and their shares.
-    ``conversion_min_energy``, ``interaction_min_momentum``: softer particles pass through [GeV].
+    ``conversion_min_energy``, ``interaction_min_momentum``: softer particles pass through [GeV]. Electrons radiate
+    photons of at least ``radiation_min_energy`` [GeV] that take at least ``radiation_min_share`` of their energy.
     ``secondaries_base``, ``secondaries_per_log``: mean number of secondaries of a nuclear interaction,
     base + per_log·ln(1 + p/GeV), at least two. ``secondary_kick``: mean transverse momentum of one [GeV].
     ``neutral_pion_fraction``: of the secondaries.
@@ -60,6 +58,8 @@ class MaterialConfig:
     radius: tuple[Positive, ...]
     share: tuple[NonNegative, ...]
     conversion_min_energy: NonNegative
+    radiation_min_energy: Positive
+    radiation_min_share: Annotated[float, Field(gt=0, le=1)]
     interaction_min_momentum: NonNegative
     secondaries_base: NonNegative
     secondaries_per_log: NonNegative
@@ -79,12 +79,14 @@ class TracksConfig:
 
     Efficiency = ``plateau`` · (1 − ``turn_on_loss``·exp(−(pT − ``min_pt``)/``turn_on_scale``)) · (1 − ``forward_loss``
     beyond |η| = ``forward_eta``) · exp(−r_production/``displacement_scale``) · exp(−``core_loss``·neighbours), with
-    the neighbours in a cell of ``core_cell`` × ``core_cell`` in η × φ. A track needs to live to
-    ``min_stop_radius`` [cm]. Resolutions (pT in GeV, σ in cm):
+    the neighbours in a cell of ``core_cell`` × ``core_cell`` in η × φ that begin no further out. A track needs to
+    live to ``min_stop_radius`` [cm]. Resolutions (pT in GeV, σ in cm):
     σ(pT)/pT = ``pt_scattering``·forward ⊕ ``pt_curvature``·pT·forward, with forward = 1 + ``pt_forward_growth``·η²;
     σ(d0) = ``d0_asymptotic`` ⊕ ``d0_scattering``/(pT·√sin θ);
     σ(dz) = ``dz_asymptotic`` ⊕ ``dz_scattering``/(pT·√sin³ θ).
     A ``tail_fraction`` of tracks is measured ``tail_scale`` times worse than their errors say.
+    An electron's track keeps the pT that it began with, less up to what it radiates in the tracker: its curvature is
+    measured larger by ``radiation_tail`` times the radiated share times an exponential number of mean 1.
     ``direction_sigma``: η and φ at the ECAL [rad]. Fakes: Poisson with mean ``fakes_per_track``, near a real track
     (``fake_spread`` in η, φ), pT = ``min_pt`` + exponential of mean ``fake_pt`` [GeV], impact parameters of width
     ``fake_d0``, ``fake_dz`` [cm]. ``max_turns``: tracks that curl further before the ECAL have no impact point there.
@@ -110,6 +112,7 @@ class TracksConfig:
     dz_scattering: NonNegative
     tail_fraction: Fraction
     tail_scale: Positive
+    radiation_tail: NonNegative
     direction_sigma: NonNegative
     fakes_per_track: NonNegative
     fake_pt: Positive
@@ -136,12 +139,13 @@ class VerticesConfig:
 
 @configuration
 class LayerConfig:
-    """One tracker barrel layer, at its radius in ``e2egraph.detector.channels``.
+    """One tracker barrel layer.
 
-    ``half_length`` [cm], hit resolutions ``sigma_rphi`` and ``sigma_z`` [cm], hit ``efficiency``, mean ``noise`` hits
-    an event, and the cell ``merge_rphi`` × ``merge_z`` [cm] within which crossings give a single hit.
+    ``radius`` and ``half_length`` [cm], hit resolutions ``sigma_rphi`` and ``sigma_z`` [cm], hit ``efficiency``, mean
+    ``noise`` hits an event, and the cell ``merge_rphi`` × ``merge_z`` [cm] within which crossings give a single hit.
     """
 
+    radius: Positive
     half_length: Positive
     sigma_rphi: NonNegative
     sigma_z: NonNegative
@@ -157,57 +161,6 @@ class HitsConfig:
 
     max_turns: Positive
     layers: dict[str, LayerConfig]
-
-
-@configuration
-class ShowerConfig:
-    """Lateral profile: a narrow and a wide logistic of scales ``core`` and ``halo`` (in cells), the latter holding
-    ``halo_fraction`` of the energy."""
-
-    core: Positive
-    halo: Positive
-    halo_fraction: Fraction
-
-
-@configuration
-class EcalConfig:
-    """Electromagnetic calorimeter.
-
-    σ(E)/E = ``stochastic``/√E ⊕ ``constant`` per shower, ``noise`` [GeV] per crystal, crystals below ``threshold``
-    [GeV] suppressed. ``interaction_lengths``: depth for hadrons, which shower in it with probability 1 − exp(−depth)
-    and then leave a Beta(``hadron_alpha``, ``hadron_beta``) share, else ``mip`` GeV. Time: σ(t) = ``time_noise``
-    ·noise/E ⊕ ``time_constant`` [ns]. ``end_plane``: |z| of the endcap's face [cm].
-    """
-
-    stochastic: NonNegative
-    constant: NonNegative
-    noise: Positive
-    threshold: Positive
-    interaction_lengths: NonNegative
-    hadron_alpha: Positive
-    hadron_beta: Positive
-    mip: NonNegative
-    time_noise: NonNegative
-    time_constant: NonNegative
-    end_plane: Positive
-    electromagnetic: ShowerConfig
-    hadronic: ShowerConfig
-
-
-@configuration
-class HcalConfig:
-    """Hadron calorimeter.
-
-    σ(E)/E = ``stochastic``/√E ⊕ ``constant`` per hadron (ECAL part included), ``noise`` [GeV] per tower, towers below
-    ``threshold`` [GeV] suppressed, muons leave ``mip`` GeV.
-    """
-
-    stochastic: NonNegative
-    constant: NonNegative
-    noise: Positive
-    threshold: Positive
-    mip: NonNegative
-    shower: ShowerConfig
 
 
 @configuration
@@ -285,8 +238,20 @@ class JetsConfig:
 
 
 @configuration
+class FatJetsConfig:
+    """Anti-kT jets of ``radius``, clustered from the main jets with pT above ``constituent_min_pt`` [GeV], as the
+    searches do that sum the masses of such jets (arXiv:2207.11710). Kept: pT above ``min_pt``, |η| below ``max_eta``.
+    """
+
+    radius: Positive = 1.2
+    constituent_min_pt: NonNegative = 30.0
+    min_pt: NonNegative = 30.0
+    max_eta: Positive = 2.5
+
+
+@configuration
 class DetectorConfig:
-    """The whole response: one detector YAML."""
+    """The whole response: one detector YAML. ``fat_jets``: a second collection of jets, stored as ``fatjet…``."""
 
     solenoid: SolenoidConfig
     beam_spot: BeamSpotConfig
@@ -299,3 +264,4 @@ class DetectorConfig:
     hcal: HcalConfig
     candidates: CandidatesConfig
     jets: JetsConfig
+    fat_jets: FatJetsConfig | None = None

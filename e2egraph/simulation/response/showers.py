@@ -1,7 +1,9 @@
 """Showers: what each particle leaves in the crystals and towers, before noise and suppression.
 
 The barrel grid is continued over the whole 280 × 360 (56 × 72) image: endcaps have the barrel's cells and resolutions.
-The material between them, leakage and the hadron response's non-linearity are left out.
+Showers of photons and electrons fluctuate in depth and width, and what is beyond the crystals reaches the towers. Those
+of hadrons fluctuate in energy and in how it is shared between the calorimeters; their width is fixed. The material
+between both, leakage out of the HCAL and the hadron response's non-linearity are left out.
 """
 
 from __future__ import annotations
@@ -24,10 +26,13 @@ from e2egraph.detector.geometry import (
 )
 from e2egraph.detector.helix import Helices, position, to_barrel
 from e2egraph.simulation.generation.particles import ELECTRON, MUON, PHOTON, SPEED_OF_LIGHT, Particles
-from e2egraph.simulation.response.response import EcalConfig, HcalConfig, ShowerConfig
+from e2egraph.simulation.response.calorimeterconfig import CrystalConfig, EcalConfig, HcalConfig, ShowerConfig
+from e2egraph.simulation.response.electromagnetic import Profiles, draw_profiles, mean_shares, number_of_spots
 
-# Showers spread over this many cells on either side of the one they enter.
+# Showers spread over this many cells on either side of the one they enter; soft ones (below SOFT [GeV]) of photons and
+# electrons leave next to nothing further out.
 ECAL_REACH, HCAL_REACH = 2, 1
+SOFT, SOFT_REACH, HARD_REACH = 0.5, 1, 3
 
 # Smaller shares of a shower are dropped [GeV]: far below the noise of a cell.
 NEGLIGIBLE = 0.004
@@ -109,12 +114,21 @@ def shower(
 
     row = entry.ecal_eta / ETA_PITCH + ECAL_ROWS / 2
     column = np.degrees(entry.ecal_phi) - FIRST_COLUMN_DEGREES
-    wide = hadron & starts
-    narrow = np.flatnonzero(~wide)
-    spread = np.flatnonzero(wide)
+    image = (ECAL_ROWS, ECAL_COLUMNS)
+    some = np.flatnonzero(electromagnetic & (front > NEGLIGIBLE))
+    profiles = draw_profiles(available[some], code[some] == PHOTON, ecal.crystals, rng)
+    behind[some] = profiles.leakage(ecal.crystals.depth) * front[some]
+    front[some] -= behind[some]
+    soft = available[some] < SOFT
     crystals = [
-        _share(arriving, entry, some, front, row, column, (ECAL_ROWS, ECAL_COLUMNS), profile, ECAL_REACH)
-        for some, profile in ((narrow, ecal.electromagnetic), (spread, ecal.hadronic))
+        _share_electromagnetic(
+            arriving, entry, some[kind], available, front, row, column, profiles.take(kind), ecal.crystals, reach, rng
+        )
+        for kind, reach in ((soft, SOFT_REACH), (~soft, HARD_REACH))
+    ]
+    crystals += [
+        _share(arriving, entry, np.flatnonzero(kind), front, row, column, image, profile, ECAL_REACH)
+        for kind, profile in ((muon | (hadron & ~starts), ecal.ionisation), (hadron & starts, ecal.hadronic))
     ]
     tower_row = entry.hcal_eta / ETA_PITCH / 5.0 + HCAL_ROWS / 2
     tower_column = (np.degrees(entry.hcal_phi) - FIRST_COLUMN_DEGREES) / 5.0
@@ -144,7 +158,6 @@ def _share(
     reach: int,
 ) -> Deposits:
     """Spread the energies of the ``chosen`` showers over (2·reach+1)² cells around (row, column)."""
-    rows, columns = shape
     u, v, amount = row[chosen], column[chosen], energy[chosen]
     base_u, base_v = np.floor(u), np.floor(v)
     share = np.zeros((len(chosen), 2 * reach + 1, 2 * reach + 1))
@@ -154,18 +167,65 @@ def _share(
         along_v = _fractions(v - base_v, scale, reach)
         share += weight * along_u[:, :, None] * along_v[:, None, :]
     share *= (amount / share.sum(axis=(1, 2)))[:, None, None]
+    which, i, j = np.nonzero(share > NEGLIGIBLE)
+    return _deposits(particles, entry, chosen[which], base_u, base_v, which, i, j, share[which, i, j], shape, reach)
 
-    offset = np.arange(-reach, reach + 1)
-    cell_u = base_u.astype(np.int64)[:, None] + offset
-    cell_v = (base_v.astype(np.int64)[:, None] + offset) % columns
+
+def _share_electromagnetic(
+    particles: Particles,
+    entry: Entry,
+    chosen: Integers,
+    energy: Floats,
+    measured: Floats,
+    row: Floats,
+    column: Floats,
+    profiles: Profiles,
+    crystals: CrystalConfig,
+    reach: int,
+    rng: np.random.Generator,
+) -> Deposits:
+    """Spread what is ``measured`` of the ``chosen`` photons and electrons over (2·reach+1)² crystals, spot by spot."""
+    u, v = row[chosen], column[chosen]
+    base_u, base_v = np.floor(u), np.floor(v)
+    mean = mean_shares(energy[chosen], profiles, u - base_u, v - base_v, crystals, reach)
+    which, i, j = np.nonzero(mean * measured[chosen][:, None, None] > NEGLIGIBLE)
+    expected = mean[which, i, j] * number_of_spots(energy[chosen], crystals.atomic_number)[which]
+    spots = rng.poisson(expected).astype(np.float64)
+    # A shower with no spot at all keeps its mean shares. Energies add up to what is measured.
+    total = np.bincount(which, spots, minlength=len(chosen))
+    spots = np.where(total[which] > 0, spots, expected)
+    total = np.bincount(which, spots, minlength=len(chosen))
+    amount = spots / total[which] * measured[chosen][which]
+    kept = amount > 0
+    which, i, j, amount = which[kept], i[kept], j[kept], amount[kept]
+    shape = (ECAL_ROWS, ECAL_COLUMNS)
+    return _deposits(particles, entry, chosen[which], base_u, base_v, which, i, j, amount, shape, reach)
+
+
+def _deposits(
+    particles: Particles,
+    entry: Entry,
+    owner: Integers,
+    base_u: Floats,
+    base_v: Floats,
+    which: Integers,
+    i: Integers,
+    j: Integers,
+    energy: Floats,
+    shape: tuple[int, int],
+    reach: int,
+) -> Deposits:
+    """Energies in the cells (i, j) of the blocks around the cells (base_u, base_v); what is off the rows is lost."""
+    rows, columns = shape
+    cell_u = base_u.astype(np.int64)[which] + i - reach
+    cell_v = (base_v.astype(np.int64)[which] + j - reach) % columns
     inside = (cell_u >= 0) & (cell_u < rows)
-    which, i, j = np.nonzero((share > NEGLIGIBLE) & inside[:, :, None])
-    owner = chosen[which]
+    owner = owner[inside]
     return Deposits(
         event=particles.event[owner],
-        cell=cell_u[which, i] * columns + cell_v[which, j],
+        cell=cell_u[inside] * columns + cell_v[inside],
         particle=entry.particle[owner],
-        energy=share[which, i, j],
+        energy=energy[inside],
         time=entry.delay[owner],
     )
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from e2egraph.detector.channels import Channel, hit_channels
-from e2egraph.detector.geometry import ECAL_RADIUS, Booleans, Floats, Integers
+from e2egraph.detector.geometry import ECAL_RADIUS, Floats, Integers
 from e2egraph.detector.helix import Helices, position, to_cylinder
 from e2egraph.errors import UsageError
 from e2egraph.simulation.generation.particles import Particles
 from e2egraph.simulation.response.response import HitsConfig, LayerConfig
 
 NOISE = -1
+
+# Path lengths that differ by less are one point [cm].
+_ON_LAYER = 1e-6
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,11 @@ def make_hits(particles: Particles, helix: Helices, events: int, config: HitsCon
     """All hits of a batch of ``events`` events."""
     charged = np.flatnonzero(particles.charge != 0)
     true, path = particles.take(charged), helix.take(charged)
-    # What reaches the ECAL, or ended in the material, never comes back.
-    loops = np.isnan(to_cylinder(path, ECAL_RADIUS)[0]) & np.isinf(true.stop_radius)
+    # What reaches the ECAL, or ends in the material, never comes back.
+    end = to_cylinder(path, np.minimum(true.stop_radius, ECAL_RADIUS))[0]
     parts = []
     for channel, layer in layers(config).items():
-        crossed, point = _crossings(true, path, loops, channel.radius, layer, config.max_turns)
+        crossed, point = _crossings(true, path, end, layer, config.max_turns)
         parts.append(_signal(true, charged, crossed, point, channel, layer, rng))
         parts.append(_noise(events, channel, layer, rng))
     hits = Hits(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
@@ -60,17 +63,24 @@ _Columns = tuple[Integers, Integers, Integers, Floats, Floats, Floats]
 
 
 def _crossings(
-    particles: Particles, helix: Helices, loops: Booleans, radius: float, layer: LayerConfig, max_turns: float
+    particles: Particles, helix: Helices, end: Floats, layer: LayerConfig, max_turns: float
 ) -> tuple[Integers, tuple[Floats, Floats]]:
-    """Index of the particle at each crossing of a layer, and the crossing's (z, φ): outwards, inwards, and again."""
-    first, second = to_cylinder(helix, radius)
-    alive = particles.stop_radius > radius
+    """Index of the particle at each crossing of a layer, and the crossing's (z, φ): outwards, inwards, and again.
+
+    ``end`` is the path length at which a particle is gone (NaN: it loops). What ends on the layer has crossed it, what
+    is born there has not.
+    """
+    first, second = to_cylinder(helix, layer.radius)
+    loops = np.isnan(end) & np.isinf(particles.stop_radius)
+    alive = particles.stop_radius >= layer.radius
+    last = np.where(np.isnan(end), np.inf, end + _ON_LAYER)
     index, heights, azimuths = [], [], []
     for turn in range(int(np.ceil(max_turns))):
         for start, able in ((first, alive if turn == 0 else loops), (second, loops)):
             with np.errstate(invalid="ignore"):
                 path = start + turn * helix.period if turn else start
-                ok = np.flatnonzero(able & np.isfinite(path) & (path <= max_turns * helix.period))
+                met = able & (path > _ON_LAYER) & (path <= last) & (path <= max_turns * helix.period)
+            ok = np.flatnonzero(met & np.isfinite(path))
             x, y, z = position(helix.take(ok), path[ok])
             inside = np.abs(z) < layer.half_length
             index.append(ok[inside])
@@ -89,7 +99,7 @@ def _signal(
     rng: np.random.Generator,
 ) -> _Columns:
     z, phi = point
-    radius = channel.radius
+    radius = layer.radius
     event = particles.event[crossed]
     # Crossings in one cell make one cluster, credited to the particle that comes first.
     row = np.floor((z + layer.half_length) / layer.merge_z).astype(np.int64)
@@ -108,7 +118,7 @@ def _noise(events: int, channel: Channel, layer: LayerConfig, rng: np.random.Gen
     size = int(number.sum())
     phi = rng.uniform(-np.pi, np.pi, size)
     z = rng.uniform(-layer.half_length, layer.half_length, size)
-    radius = channel.radius
+    radius = layer.radius
     event = np.repeat(np.arange(events), number)
     code = np.full(size, int(channel), dtype=np.int64)
     return event, code, np.full(size, NOISE, dtype=np.int64), radius * np.cos(phi), radius * np.sin(phi), z

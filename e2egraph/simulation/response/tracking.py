@@ -14,6 +14,9 @@ from e2egraph.simulation.response.response import TracksConfig
 # Bits to spare for cell numbers in one event when tracks are counted by cell.
 _CELLS = 1 << 12
 
+# Particles born within this distance from the beam of one another begin alike, none further out than _FURTHEST [cm].
+_APART, _FURTHEST = 1.0, 1024.0
+
 
 @dataclass(frozen=True)
 class Tracks:
@@ -77,10 +80,12 @@ def reconstruct(
     reference: tuple[float, float, float],
     config: TracksConfig,
     rng: np.random.Generator,
+    radiated: Floats | None = None,
 ) -> Tracks:
     """Tracks of a batch, impact parameters still with respect to ``reference``, the beam spot (see ``relative_to``).
 
-    As in the ntuple producers, a track that does not arrive at the ECAL surface is not kept.
+    ``radiated`` [P] is the share of its momentum that each particle loses on its way (None: nothing). As in the ntuple
+    producers, a track that does not arrive at the ECAL surface is not kept; it gets there as if nothing were radiated.
     """
     found = np.flatnonzero(rng.uniform(size=len(particles)) < efficiency(particles, config))
     true, path = particles.take(found), helix.take(found)
@@ -93,6 +98,8 @@ def reconstruct(
     d0_err, dz_err = impact_errors(true.pt, true.eta, config)
     # Curvature, not pT, is what is measured: 1/pT is the Gaussian quantity. Kept away from zero.
     pull = scale * rng.normal(size=size) * pt_resolution(true.pt, true.eta, config)
+    if radiated is not None:
+        pull += config.radiation_tail * radiated[found] * rng.exponential(size=size)
     pt = true.pt / np.maximum(1.0 + pull, 0.2)
     closest = perigee(path, *reference)
     x, y, z = position(path, arrival)
@@ -133,13 +140,17 @@ def relative_to(tracks: Tracks, x: Floats, y: Floats, z: Floats, sigma_xy: Float
 
 
 def _neighbours(particles: Particles, accepted: Booleans, cell: float) -> Floats:
-    """Number of other accepted particles in each one's η–φ cell."""
+    """Number of other accepted particles in each one's η–φ cell that begin no further out than it does itself.
+
+    Those that begin in the material further out leave the inner layers clear.
+    """
     row = np.floor(particles.eta / cell).astype(np.int64) + _CELLS // 2
     column = np.floor(particles.phi / cell).astype(np.int64) + _CELLS // 2
-    key = (particles.event * _CELLS + row) * _CELLS + column
+    key = ((particles.event * _CELLS + row) * _CELLS + column)[accepted].astype(np.float64) * _FURTHEST
+    radius = np.minimum(np.hypot(particles.x, particles.y)[accepted], _FURTHEST - 2 * _APART)
+    place = np.sort(key + radius)
     number = np.zeros(len(particles))
-    _, where, counts = np.unique(key[accepted], return_inverse=True, return_counts=True)
-    number[accepted] = counts[where] - 1
+    number[accepted] = np.searchsorted(place, key + radius + _APART) - np.searchsorted(place, key) - 1
     return number
 
 

@@ -1,0 +1,112 @@
+"""Particle guns inside pp collisions and bare, and what they refuse."""
+
+import numpy as np
+import pytest
+
+from e2egraph.errors import UsageError
+from e2egraph.simulation.generation.generator import Generator
+from e2egraph.simulation.generation.process import GeneratorConfig, TruthConfig
+from e2egraph.simulation.generation.truth import gen_record
+
+# A light neutral particle that decays to two photons.
+TWO_PHOTONS = (
+    "36:isResonance = off", "36:mMin = 0", "36:mMax = 0", "36:mWidth = 0", "36:oneChannel = 1 1.0 0 22 22"
+)  # fmt: skip
+TWO_TAUS = (*TWO_PHOTONS[:-1], "36:oneChannel = 1 1.0 0 15 -15")
+
+
+def generated(events, settings=(), seed=3, **gun):
+    return Generator(GeneratorConfig(gun=gun, settings=settings), seed, "gun").generate(events)
+
+
+def shot(events, pdg):
+    """pT, η and mass of the particles that the gun gave, from the stored truth."""
+    record = gen_record(events, TruthConfig())
+    chosen = (np.abs(record.pdg) == pdg) & (record.status == 23)
+    return record.pt[chosen], record.eta[chosen], record.mass[chosen]
+
+
+def flat(values, low, high):
+    """Whether values are spread evenly: Kolmogorov-Smirnov distance below what one sample in 10,000 exceeds."""
+    ordered = (np.sort(values) - low) / (high - low)
+    steps = np.arange(len(values)) / len(values)
+    return np.abs(ordered - steps).max() < 2.2 / np.sqrt(len(values))
+
+
+def test_pairs_in_pp_collisions_are_flat_in_pt_eta_and_mass():
+    events = generated(150, TWO_PHOTONS, pdg_id=36, pt=[20, 60], eta=[-1, 0.5], mass=[0.1, 1.2])
+    pt, eta, mass = shot(events, 36)
+    assert len(pt) == 300
+    np.testing.assert_allclose(pt[::2], pt[1::2], rtol=1e-3)
+    assert flat(pt[::2], 20, 60) and flat(eta, -1, 0.5) and flat(mass, 0.1, 1.2)
+    # Collisions around them, and the decay.
+    final = events.status > 0
+    assert np.bincount(events.event[final]).mean() > 30
+    pairs = events.pdg[events.first + events.mother1] == 36
+    assert set(events.pdg[pairs & (events.mother1 > 0)]) - {36} == {22}
+
+
+def test_a_bare_gun_gives_one_particle_with_its_decay_and_nothing_else():
+    events = generated(400, pdg_id=15, pt=[20, 60], eta=[-1, 1], bare=True)
+    pt, eta, mass = shot(events, 15)
+    assert len(pt) == 400
+    assert flat(pt, 20, 60) and flat(eta, -1, 1)
+    np.testing.assert_allclose(mass, 1.777, atol=0.001)
+    assert set(events.pdg[events.status == -23]) == {15, -15}
+    final = events.status > 0
+    energy = np.sqrt(events.px**2 + events.py**2 + events.pz**2 + events.mass**2)
+    begun = np.bincount(events.event, energy * (events.status == -23))
+    np.testing.assert_allclose(np.bincount(events.event, energy * final), begun, rtol=1e-5)
+    # Displaced by their own flight: γβcτ is 0.0087 cm · p/m.
+    daughters = final & (events.mother1 == 1)
+    flight = np.sqrt(events.x**2 + events.y**2 + events.z**2)[daughters]
+    momentum = (pt * np.cosh(eta))[events.event[daughters]]
+    assert np.mean(flight / (momentum / 1.777)) == pytest.approx(0.0087, rel=0.2)
+
+
+def test_a_stable_particle_alone_is_one_final_particle():
+    events = generated(50, pdg_id=11, pt=[5, 100], bare=True)
+    assert (np.bincount(events.event[events.status > 0]) == 1).all()
+    assert {11, -11} == set(events.pdg[events.status > 0])
+
+
+def test_quarks_and_gluons_hadronise():
+    for pdg in (1, 21):
+        events = generated(5, pdg_id=pdg, pt=[50, 60], eta=[-1, 1])
+        assert len(shot(events, pdg)[0]) >= 10
+        assert np.bincount(events.event[events.status > 0]).min() > 20
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_the_same_seed_gives_the_same_events(bare):
+    one, again, other = (generated(5, seed=seed, pdg_id=13, pt=[5, 9], bare=bare).px for seed in (4, 4, 5))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("gun", "settings", "message"),
+    [
+        ({"pdg_id": 36, "mass": [1.0, 10.0]}, TWO_TAUS, "1 GeV is less than the decay products of 36"),
+        ({"pdg_id": 11, "mass": [1.0, 2.0]}, (), "11 does not decay, so that its mass is 0.000511 GeV"),
+        ({"pdg_id": 123456}, (), "no particle 123456"),
+        ({"pdg_id": 11, "pt": [10, 3000]}, (), "more than the collision's energy"),
+        ({"pdg_id": 1, "bare": True}, (), "has colour"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(gun, settings, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        generated(1, settings, **{"pt": [10, 20], **gun})
+    assert str(caught.value).count("\n") == 0
+    assert "generator.gun" in str(caught.value)
+
+
+@pytest.mark.parametrize("gun", [{"pt": [20, 10]}, {"pt": [1, 2], "mass": [-1, 2]}, {"pt": [1, 2], "eta": [1, 0]}])
+def test_wrong_ranges_are_refused(gun):
+    with pytest.raises(ValueError, match=r"gun|mass"):
+        GeneratorConfig(gun={"pdg_id": 11, **gun})
+
+
+def test_a_generator_needs_something_to_generate():
+    with pytest.raises(ValueError, match="neither settings nor a gun"):
+        GeneratorConfig()
