@@ -1,4 +1,4 @@
-"""What makes nodes fast in C++ changes none: no hit of the region is overlooked, and the order is that of a plain sort."""
+"""What makes nodes fast in C++ changes none: no hit of the region is overlooked, and the order is a stable sort's."""
 
 import subprocess
 from pathlib import Path
