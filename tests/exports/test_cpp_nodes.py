@@ -1,4 +1,4 @@
-"""What makes nodes fast in C++ changes none: no hit of a region is overlooked, and the order is a plain sort's."""
+"""What makes nodes fast in C++ changes none: no hit of the region is overlooked, and the order is a stable sort's."""
 
 import subprocess
 from pathlib import Path

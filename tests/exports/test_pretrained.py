@@ -36,7 +36,7 @@ LARGEST = 3_000_000  # bytes
 # Networks of nineteen features. The weights of tracks-and-cells are those that were trained, its graph is a later one.
 SHA256 = {
     "resnet15": "605fedad8eb2671c067b65a66a5f713f72bbf87a26a831248dc405dd374bca6d",
-    "tracks-and-cells": "0700217de926fe98e3adc3be7eba4d3f89ed8319fa10be4b89e8b542c0b72d25",
+    "tracks-and-cells": "b31f78c3a1d70b9b6f40d9ca5c9972d67c7dd3055016983eda818ee60d7ce0b5",
     "tracks-and-cells-small": "802535e6e70103b2608410005d0c8c807c0a1f52cc75ef46b40831744e36824c",
 }
 

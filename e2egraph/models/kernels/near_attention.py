@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from e2egraph.models.kernels.projection import HeadProjection
-from e2egraph.models.layers.node_wise import node_wise
 
 # Fading β of the first and of the last head before training, the others between them on a logarithmic scale: reaches
 # 1/√(2β) from one unit, half of the region, to a tenth of it, the size of a subjet in a jet.
@@ -96,17 +94,20 @@ class NearAttentionKernel(nn.Module):
 
         All by one product. q·k is q_i·k_j / √C − β d²_ij but for what is the same for all keys: 2 β u_i·u_j − β u_j².
         """
-        n_jets, n_nodes, _ = content.shape
         qkv, heads = self.projection.qkv, self.heads
         size = qkv.in_features // heads
         fading = self.log_fading.clamp(max=math.log(LARGEST)).exp().view(1, heads, 1, 1)
         of_vector = F.pad(qkv.weight.view(3, heads, size, -1) * self.scale.unsqueeze(-1), (0, 0, 0, 4))
         of_geometry = F.pad(self.same + fading * self.faded, (0, 0, size, 0))
-        weight = torch.cat([of_vector, of_geometry], dim=-1).transpose(0, 1).flatten(0, 2)
+        weight = torch.cat([of_vector, of_geometry], dim=-1).transpose(0, 1).flatten(1, 2)
         added = self.added.expand(-1, heads, -1)
-        bias = torch.cat([qkv.bias.view(3, heads, size) * self.scale, added], dim=-1).transpose(0, 1).flatten()
-        rows = node_wise(partial(F.linear, weight=weight, bias=bias), content)
-        q, k, v = rows.view(n_jets, n_nodes, heads, 3 * (size + 4)).transpose(1, 2).split(size + 4, dim=-1)
+        bias = torch.cat([qkv.bias.view(3, heads, size) * self.scale, added], dim=-1).transpose(0, 1).flatten(1)
+        if torch.compiler.is_exporting():
+            # A product for each head: its rows need not be brought into the order that attention reads.
+            rows = torch.matmul(content.unsqueeze(1), weight.transpose(1, 2)) + bias.unsqueeze(1)
+        else:
+            rows = F.linear(content, weight.flatten(0, 1), bias.flatten()).unflatten(-1, bias.shape).transpose(1, 2)
+        q, k, v = rows.split(size + 4, dim=-1)
         return q, k, v
 
     def _join(self, found: Tensor, own: Tensor) -> Tensor:
