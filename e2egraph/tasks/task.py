@@ -87,15 +87,15 @@ class TaskConfig:
     """One physics problem.
 
     ``object``: what one example is, a group whose ``kind`` names its file in ``tasks/objects``. ``region``: the part of
-    the detector cut out around it, by default around the first of the centres that its kind has. ``objective``: what is learnt, a group whose ``kind`` names its file in
-    ``tasks/objectives``. ``extensions``: Python modules to import first, which add channels, variables, kinds of
-    objects or objectives of one's own.
+    the detector cut out around it, by default around the first of the centres that its kind has. ``objective``: what is
+    learnt, a group whose ``kind`` names its file in ``tasks/objectives``. ``extensions``: Python modules to import
+    first, which add channels, variables, kinds of objects or objectives of one's own.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     description: str
     object: Any = Field(default_factory=lambda: kinds()["jet"].configuration())
-    region: RegionConfig = Field(default_factory=dict, validate_default=True)  # type: ignore[arg-type]
+    region: RegionConfig = Field(default_factory=dict, validate_default=True)
     inputs: TaskInputs
     truth: Truth = Field(default_factory=Truth)
     objective: Any

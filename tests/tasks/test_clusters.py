@@ -12,6 +12,17 @@ from e2egraph.tasks.task import TaskConfig, make_task
 from tests.tasks.crystals import events_of, random_crystals
 
 ROWS, COLUMNS, FIRST, LAST = 280, 360, 55, 224
+USUAL = ClusterConfig()
+
+
+def on_face(eta, phi):
+    """x, y, z on the front face of the barrel."""
+    return 129 * math.cos(phi), 129 * math.sin(phi), 129 * math.sinh(eta)
+
+
+def places(objects):
+    """(row, column) of each seed."""
+    return list(zip(objects.columns["seed_row"].tolist(), objects.columns["seed_column"].tolist(), strict=True))
 
 
 def found_by_loops(crystals, vertex, seed_min):
@@ -34,7 +45,7 @@ def found_by_loops(crystals, vertex, seed_min):
         width = [math.sqrt(sum((cell[k] - mean[k]) ** 2 * cell[2] for cell in around) / total) for k in (0, 1)]
         phi = math.radians(column + mean[1] - 10 + 0.5)
         eta = (row + mean[0] - 139.5) * 0.0174
-        x, y, z = (a - b for a, b in zip((129 * math.cos(phi), 129 * math.sin(phi), 129 * math.sinh(eta)), vertex))
+        x, y, z = (a - b for a, b in zip(on_face(eta, phi), vertex, strict=True))
         seen = math.asinh(z / math.hypot(x, y))
         clusters[row, column] = {
             "jet_pt": total / math.cosh(seen),
@@ -48,7 +59,7 @@ def found_by_loops(crystals, vertex, seed_min):
     return clusters
 
 
-def check(events, config=ClusterConfig()):
+def check(events, config=USUAL):
     """Clusters found, all equal to those of the loops."""
     objects = KIND.find(events, config)
     expected = []
@@ -71,7 +82,9 @@ def check(events, config=ClusterConfig()):
 
 @pytest.mark.parametrize("seed_min", [0.5, 3.0])
 def test_clusters_are_those_of_loops_over_the_image(seed_min):
-    objects = check(events_of([random_crystals(seed, 700) for seed in range(6)], z=4.0), ClusterConfig(seed_min=seed_min))
+    objects = check(
+        events_of([random_crystals(seed, 700) for seed in range(6)], z=4.0), ClusterConfig(seed_min=seed_min)
+    )
     assert len(objects) > 20
     # Some reach over the ends of the columns, which stand next to one another.
     near_end = objects.columns["seed_column"]
@@ -82,7 +95,9 @@ def test_of_equally_energetic_crystals_one_is_the_seed():
     """All of 300 crystals have one of three energies: seeds are those of the loops, and no two are in reach."""
     rng = np.random.default_rng(1)
     place = rng.choice(20 * 30, 300, replace=False)
-    crystals = [(100 + p // 30, (345 + p % 30) % 360, float(e)) for p, e in zip(place, rng.integers(2, 5, 300))]
+    crystals = [
+        (100 + p // 30, (345 + p % 30) % 360, float(e)) for p, e in zip(place, rng.integers(2, 5, 300), strict=True)
+    ]
     objects = check(events_of([crystals, [*reversed(crystals)]]))
     row, column = objects.columns["seed_row"], objects.columns["seed_column"]
     half = len(objects) // 2
@@ -98,8 +113,8 @@ def test_turning_an_event_turns_its_clusters():
     crystals = random_crystals(3, 700)
     turned = [(row, (column + 175) % 360, energy) for row, column, energy in crystals]
     one, other = (KIND.find(events_of([event], x=0.0, y=0.0), ClusterConfig()) for event in (crystals, turned))
-    place = {(r, (c + 175) % 360): n for n, (r, c) in enumerate(zip(*(one.columns[f"seed_{k}"] for k in ("row", "column"))))}
-    index = [place[r, c] for r, c in zip(*(other.columns[f"seed_{k}"] for k in ("row", "column")), strict=True)]
+    place = {(row, (column + 175) % 360): number for number, (row, column) in enumerate(places(one))}
+    index = [place[seed] for seed in places(other)]
     for name in ("jet_pt", "jet_eta", "r9", "eta_width", "phi_width"):
         np.testing.assert_allclose(other.columns[name], one.columns[name][index], rtol=1e-6, atol=1e-6)
 
@@ -162,7 +177,8 @@ def test_the_usual_region_of_clusters_is_of_33_crystals_around_the_seed():
 
 
 @pytest.mark.parametrize(
-    ("setting", "key"), [({"seed_min": 0}, "seed_min"), ({"edge_crystals": 85}, "edge_crystals"), ({"pt_min": 3}, "pt_min")]
+    ("setting", "key"),
+    [({"seed_min": 0}, "seed_min"), ({"edge_crystals": 85}, "edge_crystals"), ({"pt_min": 3}, "pt_min")],
 )
 def test_settings_that_cannot_be_are_refused(setting, key):
     with pytest.raises(UsageError, match=key):

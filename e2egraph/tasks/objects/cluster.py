@@ -153,7 +153,7 @@ def _clusters(
     weight = energy[near].astype(np.float64)
 
     def total(values: NDArray) -> NDArray[np.float64]:
-        return np.bincount(owner, values, minlength=len(seed))
+        return np.bincount(owner, values, minlength=len(seed)).astype(np.float64, copy=False)
 
     whole = total(weight)
     mean_row, mean_column = total(weight * rows) / whole, total(weight * columns) / whole
@@ -186,7 +186,8 @@ def _around(
     first, count = first.ravel(), count.ravel()
     begins = np.cumsum(count) - count
     near = np.arange(int(count.sum())) + np.repeat(first - begins, count)
-    return np.repeat(np.repeat(np.arange(len(seed)), len(rows)), count), near, np.repeat(np.tile(rows, len(seed)), count)
+    owner = np.repeat(np.arange(len(seed)), len(rows))
+    return np.repeat(owner, count), near, np.repeat(np.tile(rows, len(seed)), count)
 
 
 def _seen_from(vertex: list[NDArray[np.float64]], found: _Clusters) -> dict[str, NDArray]:
