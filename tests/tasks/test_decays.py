@@ -223,7 +223,8 @@ def test_a_prompt_particle_has_no_hadron_above_it_however_far():
     photon, chain = P(22), Decay(pdg_id=[22], prompt=True)
     for above, prompt in (
         ([111], False), ([521, 11], False), ([5, 521, 511, 113], False), ([22, 22], True), ([2], True),
-        ([24, 11], True), ([2101], True), ([1000021], True), ([2212, 2], False), ([], True), ([130], False), ([15], True),
+        ([24, 11], True), ([2101], True), ([1000021], True), ([2212, 2], False), ([], True), ([130], False),
+        ([15], True),
     ):  # fmt: skip
         record = [P(number, place - 1, 3.0) for place, number in enumerate(above)]
         record.append(changed([photon], 0, mother=len(above) - 1)[0])
