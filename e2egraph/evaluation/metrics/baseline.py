@@ -12,7 +12,6 @@ from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.roc import check
 from e2egraph.evaluation.metrics.tagging import TaggingMetrics, tagging_metrics
-from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.tasks.objectives.classification import Classification
 
 VARIABLES = ("softdrop_mass", "tau32")
@@ -45,12 +44,8 @@ def baseline(data: Path, split: str = "test") -> Baseline:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import SplineTransformer, StandardScaler
 
-    manifest = read_manifest(data)
-    absent = [name for name in VARIABLES if name not in manifest.object_columns]
-    if absent:
-        raise _not_held(data, absent[0])
     table = read_table(data, extra=VARIABLES)
-    objective = manifest.objective
+    objective = table.manifest.objective
     if not isinstance(objective, Classification):
         raise InputError(f"{data}: a baseline needs a classification, not a {objective.kind}; give another data set.")
     signal = table.manifest.classes.index(objective.signal)
@@ -80,12 +75,8 @@ def _features(table: JetTable) -> NDArray[np.float64]:
     for name in VARIABLES:
         values = table.columns[name]
         if not np.isfinite(values).all() or not values.any():
-            raise _not_held(table.folder, name)
+            raise InputError(
+                f"{table.folder}: no usable '{name}' (its inputs did not hold it); the baseline needs "
+                f"{' and '.join(VARIABLES)}, so build from inputs that have them."
+            )
     return np.stack([table.columns[name] for name in VARIABLES], axis=1).astype(np.float64)
-
-
-def _not_held(data: Path, name: str) -> InputError:
-    return InputError(
-        f"{data}: no usable '{name}' (its inputs did not hold it); the baseline needs {' and '.join(VARIABLES)}, so "
-        "build from inputs that have them."
-    )
