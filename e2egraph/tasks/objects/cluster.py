@@ -87,9 +87,11 @@ def from_columns(columns: dict[str, NDArray]) -> Objects:
 
 
 def cuts(objects: Objects, config: ClusterConfig) -> dict[str, NDArray[np.bool_]]:
-    """The cuts on the seed's distance to the barrel's ends, on E_T and |η|."""
+    """The cuts on the seed's distance to the barrel's ends, on E_T and |η|; of images also that their middle pixel is
+    a seed, where that was looked at (``seed_highest``)."""
+    passed = {"seed": objects.columns["seed_highest"]} if "seed_highest" in objects.columns else {}
     row = objects.columns["seed_row"].astype(np.int64) - BARREL_FIRST_ROW
-    passed = {"barrel_edge": np.minimum(row, BARREL_ROWS - 1 - row) >= config.edge_crystals}
+    passed["barrel_edge"] = np.minimum(row, BARREL_ROWS - 1 - row) >= config.edge_crystals
     et = objects.columns["jet_pt"]
     passed["et"] = et > config.et_min
     if config.et_max is not None:
