@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from e2egraph import __version__
 from e2egraph.config import as_dict
 from e2egraph.data.parts import PARTS, remove_parts
@@ -99,8 +101,10 @@ def evaluate_share(
     info = read_with(info, settings)
     folder = Path(info.data.folder) if data is None else data
     judge = evaluation_of(info.objective)
-    check_same_objective(folder, read_manifest(folder), info)
-    table = read_for(info, folder, (*judge.quantities, *target_columns(info.objective.target_names)))
+    manifest = read_manifest(folder)
+    check_same_objective(folder, manifest, info)
+    held = [name for name in judge.quantities if name in manifest.object_columns]
+    table = read_for(info, folder, (*held, *target_columns(info.objective.target_names)))
     target = run if output is None else output
     _check_output(target, run)
     planned = None if analysis is None else plan(analysis, table, split)
@@ -111,7 +115,8 @@ def evaluate_share(
     if len(judged) == 0:
         raise InputError(f"{folder}: no jet of split '{split}' has a node that {run} reads; give another data set.")
     numbers = table.jets_of(split)[scores.scored]
-    found = judge.measure(judged, {name: table.columns[name][numbers] for name in judge.quantities})
+    unknown = dict.fromkeys(judge.quantities, np.zeros(len(numbers)))
+    found = judge.measure(judged, unknown | {name: table.columns[name][numbers] for name in held})
     found = _counted(found, len(scores) - len(judged))
     expected = None if planned is None else planned_significance(planned, scores)
     parameters = parameter_count(network)

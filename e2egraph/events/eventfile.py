@@ -14,10 +14,11 @@ from e2egraph.errors import InputError
 from e2egraph.files import check_file, replacing
 from e2egraph.folders import make_folder
 
-MAGIC = b"E2EEVT01"
+MAGIC = b"E2EEVT02"
 
 # Collection → its columns in order; each value is little-endian and has four bytes. ``index``: the jet's number in its
-# event; ``label``: its class; seeds: row and column of its tower, −1 for both where the reader is to find it.
+# event; ``label``: its class; seeds: row and column of its tower, −1 for both where the reader is to find it, or of a
+# cluster's crystal.
 COLLECTIONS: dict[str, dict[str, str]] = {
     "tracks": dict.fromkeys(("pt", "eta", "phi", "d0", "dz", "d0_sig", "dz_sig", "charge"), "<f4"),
     "hits": {"channel": "<i4", **dict.fromkeys(("x", "y", "z"), "<f4")},
@@ -63,13 +64,20 @@ class EventFileWriter:
         except OSError as error:
             raise self._failed(error) from error
 
-    def write(self, identity: Mapping[str, int], collections: Mapping[str, Mapping[str, NDArray]]) -> None:
-        """Append one event: run, lumi, event and n_pv, and the columns of ``COLLECTIONS``; an absent one is empty.
+    def write(
+        self,
+        identity: Mapping[str, int],
+        collections: Mapping[str, Mapping[str, NDArray]],
+        vertex: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    ) -> None:
+        """Append one event: run, lumi, event and n_pv, the columns of ``COLLECTIONS`` (an absent one is empty), and
+        x, y, z of its primary vertex [cm].
 
         InputError when the disk is full.
         """
         counts = [len(next(iter(collections[name].values()))) if name in collections else 0 for name in COLLECTIONS]
         parts = [np.array(identity[name], kind).tobytes() for name, kind in _IDENTITY.items()]
+        parts.append(np.array(vertex, "<f4").tobytes())
         parts.append(np.array(counts, "<u4").tobytes())
         for name, columns in COLLECTIONS.items():
             given = collections.get(name, {})

@@ -15,6 +15,7 @@ from pydantic import Field
 from e2egraph.config import configuration
 from e2egraph.detector.geometry import Floats, Integers, delta_phi, wrap_phi
 from e2egraph.errors import InputError
+from e2egraph.tasks.surface import Surface, at_surface
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -30,7 +31,7 @@ class Decay:
     ids| that none of its daughters has (leptons of a hadronic τ, say). ``status``: generator status of the entry that
     counts; by default the last copy, after all radiation. ``nearest``: an object belongs to the particle only if no
     other object of the event is nearer to it. ``visible``: direction and momentum are those of all its daughters but
-    neutrinos.
+    neutrinos. ``prompt``: no hadron stands above it in the record (a photon of a π⁰, say, is none).
     """
 
     pdg_id: list[int] = Field(min_length=1)
@@ -39,6 +40,7 @@ class Decay:
     status: list[int] | None = None
     nearest: bool = False
     visible: bool = False
+    prompt: bool = False
 
     @property
     def needs_status(self) -> bool:
@@ -68,7 +70,8 @@ class Record:
     ``count`` [E], ``first`` [E]: entries of each event and where they begin; ``first_of_event`` [M] the same for each
     entry. ``first_copy`` and ``parent`` [M] are flat indices: of the particle's first copy, and of the first copy of
     its mother (−1 for none). ``last_copy`` [M] marks the copy after all radiation; ``of_decay`` [M] what comes from
-    such a copy of its mother, and was not radiated before. ``status``: 0 where the file has none.
+    such a copy of its mother, and was not radiated before. ``status``: 0 where the file has none. ``surface``: where
+    particles are when objects are matched to them; None: they have the direction they were made with.
     """
 
     count: Integers
@@ -81,6 +84,27 @@ class Record:
     parent: Integers
     last_copy: NDArray[np.bool_]
     of_decay: NDArray[np.bool_]
+    surface: Surface | None = None
+
+    @cached_property
+    def direction(self) -> tuple[Floats, Floats]:
+        """η and φ [M] that objects are matched to; NaN for particles that do not reach ``surface``."""
+        of = self.momentum
+        if self.surface is None:
+            return of.eta, of.phi
+        return at_surface(self.pdg_id, of.pt, of.eta, of.phi, self.surface)
+
+    @cached_property
+    def of_hadron(self) -> NDArray[np.bool_]:
+        """Whether a hadron stands above each particle, [M]."""
+        hadron, above = np.append(_is_hadron(self.pdg_id), False), np.append(self.parent, -1)
+        found = hadron[above]
+        for _ in range(64):  # as for copies
+            further = found | found[above]
+            if (further == found).all():
+                break
+            found, above = further, above[above]
+        return found[:-1]
 
     @cached_property
     def visible(self) -> Momentum:
@@ -111,8 +135,9 @@ class Matches:
     distance: Floats
 
 
-def read_record(gen: ak.Array) -> Record:
-    """The generator records of a chunk; InputError when a mother points outside its event."""
+def read_record(gen: ak.Array, surface: Surface | None = None) -> Record:
+    """The generator records of a chunk, for matching at ``surface``; InputError when a mother points outside its
+    event."""
     from e2egraph.events.flat import flat as flat_columns  # imports Awkward, which trainings do not need
 
     particles = flat_columns(gen)
@@ -149,16 +174,26 @@ def read_record(gen: ak.Array) -> Record:
         parent=parent,
         last_copy=last_copy,
         of_decay=of_decay,
+        surface=surface,
     )
 
 
-def matches(record: Record, event: Integers, eta: NDArray, phi: NDArray, chain: Decay, radius: float) -> Matches:
+@dataclass(frozen=True)
+class Near:
+    """How near a particle must be to an object: ΔR below ``radius``, and |Δη| and |Δφ| below limits of their own."""
+
+    radius: float
+    deta: float = np.inf
+    dphi: float = np.inf
+
+
+def matches(record: Record, event: Integers, eta: NDArray, phi: NDArray, chain: Decay, near: Near) -> Matches:
     """For each of J objects (``event`` [J] in the chunk, axis ``eta``, ``phi`` [J]) the nearest whole ``chain``.
 
-    Every member of the chain lies within ``radius`` of the axis.
+    Every member of the chain lies ``near`` the axis.
     """
     pairs = _pair(record, event, eta, phi)
-    found = np.flatnonzero(_complete(pairs, record, chain, radius))
+    found = np.flatnonzero(_complete(pairs, record, chain, near))
     owner, particle, distance = pairs.object[found], pairs.particle[found], pairs.distance(record, chain.visible, found)
     # Nearest first; the earlier entry of the record of two at the same distance.
     order = np.lexsort((particle, distance, owner))
@@ -182,11 +217,15 @@ class _Pairs:
     eta: NDArray
     phi: NDArray
 
-    def distance(self, record: Record, visible: bool, place: Integers) -> Floats:
-        """ΔR between object and particle (or its visible daughters) of the pairs at ``place``."""
-        momentum = record.visible if visible else record.momentum
+    def apart(self, record: Record, visible: bool, place: Integers) -> tuple[Floats, Floats]:
+        """Δη and Δφ between object and particle (or its visible daughters) of the pairs at ``place``."""
+        eta, phi = (record.visible.eta, record.visible.phi) if visible else record.direction
         particle, owner = self.particle[place], self.object[place]
-        return np.hypot(momentum.eta[particle] - self.eta[owner], delta_phi(momentum.phi[particle], self.phi[owner]))
+        return eta[particle] - self.eta[owner], delta_phi(phi[particle], self.phi[owner])
+
+    def distance(self, record: Record, visible: bool, place: Integers) -> Floats:
+        """ΔR of the same."""
+        return np.hypot(*self.apart(record, visible, place))
 
 
 def _pair(record: Record, event: Integers, eta: NDArray, phi: NDArray) -> _Pairs:
@@ -198,8 +237,8 @@ def _pair(record: Record, event: Integers, eta: NDArray, phi: NDArray) -> _Pairs
     return _Pairs(owner, np.arange(len(owner)) - shift, shift, eta, phi)
 
 
-def _complete(pairs: _Pairs, record: Record, chain: Decay, radius: float) -> NDArray[np.bool_]:
-    """Pairs [P] whose particle, and all daughters that ``chain`` asks for, lie within ``radius`` of the object.
+def _complete(pairs: _Pairs, record: Record, chain: Decay, near: Near) -> NDArray[np.bool_]:
+    """Pairs [P] whose particle, and all daughters that ``chain`` asks for, lie ``near`` the object.
 
     True at one entry of each particle: its last copy, or those of the status asked for.
     """
@@ -208,7 +247,10 @@ def _complete(pairs: _Pairs, record: Record, chain: Decay, radius: float) -> NDA
     found = np.isin(np.abs(record.pdg_id[particle]), chain.pdg_id) & counts
     # Few pairs are left of which a distance is needed.
     candidates = np.flatnonzero(found)
-    found[candidates] = pairs.distance(record, chain.visible, candidates) < radius
+    deta, dphi = pairs.apart(record, chain.visible, candidates)
+    found[candidates] = (np.hypot(deta, dphi) < near.radius) & (np.abs(deta) < near.deta) & (np.abs(dphi) < near.dphi)
+    if chain.prompt:
+        found &= ~record.of_hadron[particle]
     if chain.visible:
         found &= record.visible.pt[particle] > 0
     first_copy = record.first_copy[particle] + pairs.shift
@@ -221,7 +263,7 @@ def _complete(pairs: _Pairs, record: Record, chain: Decay, radius: float) -> NDA
     # are found at least as often as they are asked for (P. Hall, J. London Math. Soc. 10 (1935) 26).
     wanted = Counter(repr(daughter) for daughter in chain.daughters)
     below = {
-        repr(daughter): _complete(pairs, record, daughter, radius)
+        repr(daughter): _complete(pairs, record, daughter, near)
         for daughter in {repr(daughter): daughter for daughter in chain.daughters}.values()
     }
     for size in range(1, len(below) + 1):
@@ -233,6 +275,13 @@ def _complete(pairs: _Pairs, record: Record, chain: Decay, radius: float) -> NDA
             number = np.bincount(parents[parents >= 0], minlength=len(particle))
             found &= number[first_copy] >= sum(wanted[name] for name in names)
     return found
+
+
+def _is_hadron(pdg_id: Integers) -> NDArray[np.bool_]:
+    """Mesons and baryons by PDG's numbering: two quarks among the last digits but one (diquarks have one, others
+    none)."""
+    number = np.abs(pdg_id)
+    return np.asarray((number > 100) & (number // 10 % 10 > 0) & (number // 100 % 10 > 0))
 
 
 def _nearest_object(particle: Integers, distance: Floats, owner: Integers) -> NDArray[np.bool_]:

@@ -20,6 +20,8 @@ Centre = Literal["tower", "crystal", "none"]
 
 # The window of the end-to-end papers (arXiv:1807.11916, §3): the centre crystal and 62 on either side.
 JET_HALF_WINDOW = WINDOW_HALF_WIDTH
+# Around the seed crystal of a cluster: holds the field's crops of 32 × 32 crystals, −15 … 16 from the seed.
+CLUSTER_HALF_WINDOW = 16
 
 
 @configuration
@@ -81,7 +83,8 @@ class RegionConfig:
     """The region of a task.
 
     ``centre``: ``tower``, ``crystal`` or ``none`` (the whole detector, φ periodic). ``half_window``: crystals on either
-    side of the centre crystal. ``abs_eta_max``: of the whole detector, with ``centre: none`` alone.
+    side of the centre crystal, by default 62 around towers and 16 around crystals. ``abs_eta_max``: of the whole
+    detector, with ``centre: none`` alone.
     """
 
     centre: Centre = "tower"
@@ -102,7 +105,8 @@ class RegionConfig:
         if self.centre == "none":
             rows = round(2.0 * (self.abs_eta_max or 0.0) / ETA_PITCH)
             return Region(centre="none", rows=rows, columns=ECAL_COLUMNS, periodic=True, lattice=False)
-        size = 2 * (JET_HALF_WINDOW if self.half_window is None else self.half_window) + 1
+        usual = JET_HALF_WINDOW if self.centre == "tower" else CLUSTER_HALF_WINDOW
+        size = 2 * (usual if self.half_window is None else self.half_window) + 1
         return Region(centre=self.centre, rows=size, columns=size)
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from e2egraph.config import configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
@@ -87,15 +87,15 @@ class TaskConfig:
     """One physics problem.
 
     ``object``: what one example is, a group whose ``kind`` names its file in ``tasks/objects``. ``region``: the part of
-    the detector cut out around it. ``objective``: what is learnt, a group whose ``kind`` names its file in
-    ``tasks/objectives``. ``extensions``: Python modules to import first, which add channels, variables, kinds of
-    objects or objectives of one's own.
+    the detector cut out around it, by default around the first of the centres that its kind has. ``objective``: what is
+    learnt, a group whose ``kind`` names its file in ``tasks/objectives``. ``extensions``: Python modules to import
+    first, which add channels, variables, kinds of objects or objectives of one's own.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     description: str
     object: Any = Field(default_factory=lambda: kinds()["jet"].configuration())
-    region: RegionConfig = Field(default_factory=RegionConfig)
+    region: RegionConfig = Field(default_factory=dict, validate_default=True)
     inputs: TaskInputs
     truth: Truth = Field(default_factory=Truth)
     objective: Any
@@ -112,6 +112,14 @@ class TaskConfig:
         if kind not in kinds():
             raise ValueError(f"unknown kind '{kind}'; choose one of {', '.join(kinds())}")
         return _raised(lambda: validate(kinds()[kind].configuration, content, "object"))
+
+    @field_validator("region", mode="before")
+    @classmethod
+    def _usual_centre(cls, content: Any, info: ValidationInfo) -> Any:
+        made = info.data.get("object")
+        if made is None or not isinstance(content, Mapping):
+            return content
+        return {"centre": kinds()[made.kind].centres[0], **content}
 
     @field_validator("objective")
     @classmethod

@@ -13,8 +13,9 @@ from pydantic import Field
 from e2egraph.config import configuration
 from e2egraph.errors import InputError
 from e2egraph.events.schema import EventSource, PointSource
-from e2egraph.tasks.decays import Decay, Record, matches, read_record
+from e2egraph.tasks.decays import Decay, Near, Record, matches, read_record
 from e2egraph.tasks.objects.objects import Objects
+from e2egraph.tasks.surface import Surface
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -43,16 +44,28 @@ class Truth:
 
     ``source``: ``generator`` (decay chains), ``jet_label`` (``jet_truthLabel``), ``sample_name``, or ``auto``: the
     first of generator and jet_label that the file holds. ``decays``: class → chain, every member within ``radius`` of
-    the object's axis; a class without one takes all objects of its sample. ``jet_labels``: class → value of
+    the object's axis, and within ``deta_max`` and ``dphi_max`` of it [rad] where these are given; a class without one
+    takes all objects of its sample. ``surface``: the ECAL's front face, up to which particles are followed before they
+    are compared with the axis (for clusters: an electron of 5 GeV turns by 0.15); without, their directions at the
+    vertex count. ``jet_labels``: class → value of
     jet_truthLabel. ``class_by``: ``sample`` (each sample is given for one class and only its objects are looked for in
     it) or ``particle`` (a file fills every class whose particle is found; the nearest decides).
     """
 
     source: Literal["auto", "generator", "jet_label", "sample_name"] = "auto"
     radius: Annotated[float, Field(gt=0)] = 0.8
+    deta_max: Annotated[float, Field(gt=0)] | None = None
+    dphi_max: Annotated[float, Field(gt=0)] | None = None
+    surface: Surface | None = None
     decays: dict[str, Decay] = Field(default_factory=dict)
     jet_labels: dict[str, int] = Field(default_factory=dict)
     class_by: Literal["sample", "particle"] = "sample"
+
+    @property
+    def near(self) -> Near:
+        """How near to an object its particles must be."""
+        deta, dphi = (np.inf if limit is None else limit for limit in (self.deta_max, self.dphi_max))
+        return Near(self.radius, deta, dphi)
 
 
 @dataclass(frozen=True)
@@ -134,11 +147,11 @@ def labelled(
         for name in wanted:
             label[np.asarray(found_label == truth.jet_labels[name])] = list(classes).index(name)
         return Labelled(label, columns)
-    record = read_record(events.gen)
+    record = read_record(events.gen, truth.surface)
     nearest = np.full(size, np.inf)
     eta, phi = (objects.columns[name] for name in axis)
     for name in wanted:
-        found = matches(record, objects.event, eta, phi, truth.decays[name], truth.radius)
+        found = matches(record, objects.event, eta, phi, truth.decays[name], truth.near)
         closer = (found.particle >= 0) & (found.distance < nearest)
         nearest = np.where(closer, found.distance, nearest)
         label[closer] = list(classes).index(name)

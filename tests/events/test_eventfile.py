@@ -20,12 +20,12 @@ def test_the_bytes_are_those_of_the_description(tmp_path):
     path = tmp_path / "events.e2e"
     jet = {name: np.array([number]) for number, name in enumerate(COLLECTIONS["jets"])}
     with EventFileWriter(path) as file:
-        file.write(IDENTITY, {"hcal": towers(0.5, -1.0), "jets": jet})
+        file.write(IDENTITY, {"hcal": towers(0.5, -1.0), "jets": jet}, (0.1, -0.25, 5.0))
         file.write(IDENTITY | {"run": 3}, {})
-    first = struct.pack("<IIQI5I", 1, 4_000_000_000, 2**63, 7, 0, 0, 0, 2, 1)
+    first = struct.pack("<IIQI3f5I", 1, 4_000_000_000, 2**63, 7, 0.1, -0.25, 5.0, 0, 0, 0, 2, 1)
     first += struct.pack("<4i2f", 0, 1, 71, 71, 0.5, -1.0) + struct.pack("<2i7f2i", *range(11))
-    second = struct.pack("<IIQI5I", 3, 4_000_000_000, 2**63, 7, 0, 0, 0, 0, 0)
-    assert path.read_bytes() == b"E2EEVT01" + struct.pack("<Q", 2) + first + second
+    second = struct.pack("<IIQI3f5I", 3, 4_000_000_000, 2**63, 7, *[0] * 8)
+    assert path.read_bytes() == b"E2EEVT02" + struct.pack("<Q", 2) + first + second
 
 
 def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path):
@@ -41,7 +41,7 @@ def test_an_earlier_file_is_replaced_at_the_end_alone(tmp_path):
     with EventFileWriter(path) as file:
         file.write(IDENTITY, {})
         assert path.read_bytes() == b"before"
-    assert path.read_bytes().startswith(b"E2EEVT01")
+    assert path.read_bytes().startswith(b"E2EEVT02")
     assert list(tmp_path.iterdir()) == [path]
 
 

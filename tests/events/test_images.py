@@ -84,6 +84,7 @@ def test_hdf5_comes_back_exactly(tmp_path, name, last, preset, planes):
 def test_crops_of_photons_and_electrons_keep_energy_and_time(tmp_path):
     planes = ("ECAL", "ECAL_time")
     pixels = image_files.images(5, planes, size=32)
+    pixels[:, 0, 15, 15] = 50.0
     path = image_files.write_hdf5(tmp_path / "a.hdf5", pixels, {"y": np.arange(5) % 2}, name="X", last=True)
     file = open_source(path, image_options(None, "egamma"))
     points = file.read(0, 5)

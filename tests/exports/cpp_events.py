@@ -71,11 +71,11 @@ def awkward_event(rng: np.random.Generator, size: int, seeds: NDArray[np.int64])
     }
 
 
-def write_events(path: Path, events: list[Collections]) -> Path:
-    """An event file of run 1, lumi 2, events 0, 1, …"""
+def write_events(path: Path, events: list[Collections], vertex: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Path:
+    """An event file of run 1, lumi 2, events 0, 1, …, all from one vertex."""
     with EventFileWriter(path) as file:
         for number, collections in enumerate(events):
-            file.write({"run": 1, "lumi": 2, "event": number, "n_pv": 1}, collections)
+            file.write({"run": 1, "lumi": 2, "event": number, "n_pv": 1}, collections, vertex)
     return path
 
 

@@ -206,11 +206,12 @@ def task_of(content: dict[str, Any]) -> dict[str, Any]:
     [
         (lambda c: task_of(c).pop("object"), "info.configuration.object"),
         (lambda c: task_of(c)["object"].update(pt_min=None), "object.pt_min"),
-        (lambda c: task_of(c)["object"].update(kind="cluster"), "no objects of kind 'cluster'"),
+        (lambda c: task_of(c)["object"].update(kind="event"), "no objects of kind 'event', jets and clusters"),
+        (lambda c: task_of(c)["object"].update(kind="cluster"), "object.seed_min"),
         (lambda c: task_of(c)["inputs"].update(cap=0), "inputs.cap"),
         (lambda c: task_of(c)["inputs"].update(thresholds={"ECAL": "low"}), "thresholds.ECAL"),
         (lambda c: task_of(c)["inputs"].pop("suppress_displaced"), "inputs.suppress_displaced"),
-        (lambda c: c["inputs"]["region"].update(centre="crystal"), "region of centre 'crystal'"),
+        (lambda c: c["inputs"]["region"].update(centre="crystal"), "'inputs.region.centre' is not tower"),
         (lambda c: c["inputs"]["region"].update(centre="none"), "region of centre 'none'"),
         (lambda c: c["inputs"]["channels"][0].update(collection="muons"), "channel TRACK is made of 'muons'"),
         (lambda c: c["inputs"]["channels"][0].update(collection="ecal"), "the only channel of its collection"),
@@ -288,12 +289,12 @@ def test_enormous_values_give_a_finite_score_or_an_error(runner, jet_linear, tmp
     ("content", "named"),
     [
         (b"", "shorter"),
-        (b"E2EEVT01", "shorter"),
-        (b"E2EEVT02" + bytes(8), "version"),
-        (b"root" + bytes(100), "E2EEVT01"),
-        (b"E2EEVT01" + (1).to_bytes(8, "little"), "event 1 of 1"),
-        (b"E2EEVT01" + bytes(8) + b"x", "1 bytes after"),
-        (b"E2EEVT01" + (1).to_bytes(8, "little") + bytes(20) + b"\xff" * 20, "more than the file"),
+        (b"E2EEVT02", "shorter"),
+        (b"E2EEVT01" + bytes(8), "version"),
+        (b"root" + bytes(100), "E2EEVT02"),
+        (b"E2EEVT02" + (1).to_bytes(8, "little"), "event 1 of 1"),
+        (b"E2EEVT02" + bytes(8) + b"x", "1 bytes after"),
+        (b"E2EEVT02" + (1).to_bytes(8, "little") + bytes(32) + b"\xff" * 20, "more than the file"),
     ],
 )
 def test_an_event_file_that_is_none_or_is_damaged_is_refused(content, named, runner, jet_linear, tmp_path):

@@ -38,8 +38,8 @@ def read(path):
     content, at, events = path.read_bytes(), 16, []
     for _ in range(struct.unpack_from("<Q", content, 8)[0]):
         identity = struct.unpack_from("<IIQI", content, at)
-        counts = struct.unpack_from("<5I", content, at + 20)
-        at += 40
+        counts = struct.unpack_from("<5I", content, at + 32)
+        at += 52
         collections = {}
         for (name, columns), count in zip(COLLECTIONS.items(), counts, strict=True):
             collections[name] = {c: np.frombuffer(content, k, count, at + 4 * count * i)

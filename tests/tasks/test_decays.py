@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from e2egraph.errors import InputError
-from e2egraph.tasks.decays import Decay, matches, read_record
+from e2egraph.tasks.decays import Decay, Near, matches, read_record
 from e2egraph.tasks.task import load_task
 from tests.tasks.records import TOP, Loops, P, changed, gen
 
@@ -21,7 +21,7 @@ def found(records, chain, objects, radius=RADIUS):
     """Entry of its event and ΔR for each of ``objects`` (event, η, φ)."""
     record = read_record(gen(*records))
     event, eta, phi = (np.array(column) for column in zip(*objects, strict=True))
-    result = matches(record, event, eta, phi, chain, radius)
+    result = matches(record, event, eta, phi, chain, Near(radius))
     entry = np.where(result.particle >= 0, result.particle - record.first[event], -1)
     return list(zip(entry.tolist(), result.distance.tolist(), strict=True))
 
@@ -212,7 +212,33 @@ def test_a_mother_outside_its_event_is_refused(mother):
 def test_events_without_a_record_have_no_particles():
     record = read_record(gen(TOP, [], TOP))
     none = np.array([1, 2])
-    result = matches(record, none, np.zeros(2), np.zeros(2), TOP_CHAIN, RADIUS)
+    result = matches(record, none, np.zeros(2), np.zeros(2), TOP_CHAIN, Near(RADIUS))
     assert result.particle.tolist() == [-1, 8]
     assert ak.num(gen([], [])).tolist() == [0, 0]
-    assert len(matches(record, np.empty(0, int), np.empty(0), np.empty(0), TOP_CHAIN, RADIUS).particle) == 0
+    assert len(matches(record, np.empty(0, int), np.empty(0), np.empty(0), TOP_CHAIN, Near(RADIUS)).particle) == 0
+
+
+def test_a_prompt_particle_has_no_hadron_above_it_however_far():
+    """A photon of a π⁰ is none, nor one that an electron of a B radiated; one of a quark, a W or a diquark is."""
+    photon, chain = P(22), Decay(pdg_id=[22], prompt=True)
+    for above, prompt in (
+        ([111], False), ([521, 11], False), ([5, 521, 511, 113], False), ([22, 22], True), ([2], True),
+        ([24, 11], True), ([2101], True), ([1000021], True), ([2212, 2], False), ([], True), ([130], False),
+        ([15], True),
+    ):  # fmt: skip
+        record = [P(number, place - 1, 3.0) for place, number in enumerate(above)]
+        record.append(changed([photon], 0, mother=len(above) - 1)[0])
+        assert (entry_at(record, chain) >= 0) == prompt, above
+        assert entry_at(record, Decay(pdg_id=[22])) >= 0
+    loop = [P(111, 1, 3.0), P(221, 0, 3.0), P(22, 0)]
+    assert entry_at(loop, chain) == -1
+
+
+@pytest.mark.parametrize(
+    ("deta", "dphi", "near"), [(0.04, 0.0, True), (0.06, 0.0, False), (0.04, 0.09, True), (0.0, -0.11, False)]
+)
+def test_limits_along_eta_and_phi_are_their_own(deta, dphi, near):
+    record = read_record(gen([P(22, -1, deta, math.pi - 0.01 + dphi)]))
+    one = np.zeros(1)
+    result = matches(record, np.zeros(1, int), one, one + math.pi - 0.01, Decay(pdg_id=[22]), Near(0.2, 0.05, 0.1))
+    assert (result.particle[0] == 0) == near

@@ -29,6 +29,7 @@ from e2egraph.evaluation.objectives.evaluation import (
     ShownJets,
 )
 from e2egraph.files import remove
+from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.tasks.objectives.classification import Classification
 
 STRATA = ("signal", "background")
@@ -166,6 +167,8 @@ class ClassificationEvaluation(Evaluation):
         )
 
     def baseline(self, data: Path, split: str) -> Baseline | None:
+        if not set(jet_baseline.VARIABLES) <= set(read_manifest(data).object_columns):
+            return None  # clusters have neither mass nor substructure
         found = jet_baseline.baseline(data, split)
         return Baseline(jet_baseline.NAME, found.metrics.content(), found.parameters)
 

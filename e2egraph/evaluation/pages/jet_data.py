@@ -35,6 +35,8 @@ CELL_CRYSTALS = 2 * CRYSTALS_PER_TOWER
 QUANTITIES = {
     "jet_pt": ("pT", "GeV", 0),
     "jet_eta": ("η", "", 2),
+    "cluster_energy": ("energy", "GeV", 0),
+    "r9": ("R9", "", 2),
     "jet_mass": ("mass", "GeV", 0),
     "softdrop_mass": ("soft-drop mass", "GeV", 0),
     "tau21": ("τ21", "", 2),
@@ -81,7 +83,7 @@ def jet_data(
     by_channel = occlusion_by_channel(network, batch, score=score, inputs=inputs, rows=rows).numpy()
     region = inputs.region
     by_cell = occlusion_by_cell(network, batch, score=score, region=region, crystals=CELL_CRYSTALS, rows=rows).numpy()
-    known = {name for name in QUANTITIES if clouds.jets[name].any()}
+    known = {name for name in QUANTITIES if name in clouds.jets and clouds.jets[name].any()}
     jets = []
     for place, jet in enumerate(shown.chosen):
         nodes = slice(*clouds.offsets[place : place + 2].tolist())
@@ -115,7 +117,8 @@ def _read(table: JetTable, wanted: NDArray[np.int64], options: DataOptions) -> P
     """Jets ``wanted`` in that order, with the nodes that the network was given."""
     in_order = np.sort(wanted)
     groups = np.unique(table.group_of(in_order))
-    columns = list(dict.fromkeys([*columns_for(table.inputs), *QUANTITIES]))
+    held = [name for name in QUANTITIES if name in table.manifest.object_columns]
+    columns = list(dict.fromkeys([*columns_for(table.inputs), *held]))
     found, clouds = read_jets(table, groups, in_order, columns, options.nodes)
     return clouds.take(np.argsort(found)[np.searchsorted(np.sort(found), wanted)])
 
@@ -124,6 +127,8 @@ def _quantities(clouds: PointClouds, place: int, known: set[str]) -> list[list[A
     """Title and text of each; the text is null where the data set does not hold it."""
     result: list[list[Any]] = []
     for name, (title, unit, digits) in QUANTITIES.items():
+        if name not in clouds.jets:
+            continue
         text = f"{clouds.jets[name][place]:.{digits}f} {unit}".strip().replace("-", "−") if name in known else None
         result.append([title, text])
     return result

@@ -37,12 +37,13 @@ def open_source(path: str | Path, options: SourceOptions | None = None) -> Sourc
     """The reader for a local path or URL, chosen by the file's first bytes; InputError when it is of no known format.
 
     ROOT: ``RHTree`` ntuples and ``hits_tree`` of Open Data record 12220. Parquet, HDF5 and (GZIP) TFRecord: jet
-    images, whose planes ``options.image`` must name.
+    images, whose planes ``options.image`` must name. With ``options.image``, ROOT files are read as crops around
+    photons (SCRegressor vintage), not as events.
     """
     location = str(path)
     layout = (options or SourceOptions()).image
     kind = _format(location)
-    if kind == "ROOT":
+    if kind == "ROOT" and layout is None:
         from e2egraph.events.sources.roottree import open_tree
 
         return open_tree(location)

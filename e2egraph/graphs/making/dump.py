@@ -1,4 +1,4 @@
-"""``dump-events``: the jets that a task selects, with all deposits of their events, as an event file for C++."""
+"""``dump-events``: the jets or clusters that a task selects, with all deposits of their events, for C++."""
 
 from __future__ import annotations
 
@@ -25,18 +25,16 @@ from e2egraph.tasks.truth import NO_CLASS, labelled, truth_source
 
 _DEPOSITS = ("tracks", "hits", "ecal", "hcal")
 
-# Column of an event file's jets → column of ``Objects``.
-_JET_COLUMNS = {
-    "index": "jet",
-    "pt": "jet_pt",
-    "eta": "jet_eta",
-    "phi": "jet_phi",
-    "mass": "jet_mass",
-    "softdrop_mass": "softdrop_mass",
-    "tau21": "tau21",
-    "tau32": "tau32",
-    "seed_ieta": "seed_ieta",
-    "seed_iphi": "seed_iphi",
+# Column of an event file's jets → column of ``Objects``, by kind of object; others are 0. C++ works out from the
+# crystals what else it reads of a cluster.
+_AXIS = {"index": "jet", "pt": "jet_pt", "eta": "jet_eta", "phi": "jet_phi"}
+_COLUMNS: dict[str, dict[str, str]] = {
+    "jet": {
+        **_AXIS,
+        "mass": "jet_mass",
+        **{name: name for name in ("softdrop_mass", "tau21", "tau32", "seed_ieta", "seed_iphi")},
+    },
+    "cluster": {**_AXIS, "seed_ieta": "seed_row", "seed_iphi": "seed_column"},
 }
 
 
@@ -52,14 +50,16 @@ class DumpSummary:
 def dump_events(
     task: TaskConfig, samples: Sequence[Sample], output: Path, *, max_jets: int | None = None, seeds: bool = True
 ) -> DumpSummary:
-    """Write the events of ``samples`` that hold a jet selected by ``task`` (cuts and truth, without resampling).
+    """Write the events of ``samples`` that hold a jet or cluster selected by ``task`` (cuts and truth, without
+    resampling).
 
     ``max_jets``: of each class at most, the first ones. ``seeds``: give each jet's seed; else −1, for the reader to
-    find it. Collections that a file lacks and the task does not need are empty. InputError: an input is unreadable or
-    unsuitable, no jet is selected, the output cannot be written.
+    find it; of clusters, give them at all. Collections that a file lacks and the task does not need are empty.
+    InputError: an input is unreadable or unsuitable, no jet is selected, the output cannot be written.
     """
-    if task.object.kind != "jet":
-        raise InputError(f"task '{task.name}': event files hold jets, not objects of kind {task.object.kind}.")
+    if task.object.kind not in _COLUMNS:
+        known = " and ".join(f"{name}s" for name in _COLUMNS)
+        raise InputError(f"task '{task.name}': event files hold {known}, not objects of kind {task.object.kind}.")
     check_samples(task, samples)
     paths = [str(path) for sample in samples for path in sample.paths]
     check_not_read(output, (locations.local_path(path) for path in paths if not locations.is_remote(path)))
@@ -73,7 +73,7 @@ def dump_events(
                 if all(number is not None and number <= 0 for number in left.values()):
                     break
                 for chosen in _selected(str(path), sample.of_class, task, left):
-                    _write(file, chosen, seeds)
+                    _write(file, chosen, task.object.kind, seeds)
                     events += len(np.unique(chosen.jets.event))
                     for label, name in enumerate(task.classes):
                         jets[name] += int((chosen.jets.columns["label"] == label).sum())
@@ -123,15 +123,16 @@ def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str,
             return
 
 
-def _write(file: EventFileWriter, step: _Step, seeds: bool) -> None:
+def _write(file: EventFileWriter, step: _Step, kind: str, seeds: bool) -> None:
     deposits = {
         name: {column: _ragged(step.events[name][column]) for column in COLLECTIONS[name]}
         for name in _DEPOSITS
         if name in step.events.fields
     }
-    columns = {name: step.jets.columns[of] for name, of in _JET_COLUMNS.items()}
+    columns = dict.fromkeys(COLLECTIONS["jets"], np.zeros(len(step.jets)))
+    columns |= {name: step.jets.columns[of] for name, of in _COLUMNS[kind].items()}
     columns["label"] = step.jets.columns["label"]
-    if not seeds:
+    if not seeds and kind == "jet":
         columns["seed_ieta"] = columns["seed_iphi"] = np.full(len(step.jets), -1)
     for number in np.unique(step.jets.event):
         identity = {name: int(step.events[name][number]) for name in ("run", "lumi", "event", "n_pv")}
@@ -140,7 +141,10 @@ def _write(file: EventFileWriter, step: _Step, seeds: bool) -> None:
             name: {column: flat[offsets[number] : offsets[number + 1]] for column, (flat, offsets) in fields.items()}
             for name, fields in deposits.items()
         }
-        file.write(identity, {**collections, "jets": {name: column[here] for name, column in columns.items()}})
+        if seeds or kind == "jet":
+            collections["jets"] = {name: column[here] for name, column in columns.items()}
+        vertex = step.events.pv[number]
+        file.write(identity, collections, (vertex.x, vertex.y, vertex.z))
 
 
 def _ragged(values: ak.Array) -> tuple[NDArray, NDArray[np.int64]]:

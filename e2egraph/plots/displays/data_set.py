@@ -17,6 +17,7 @@ from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.graphs.storage.columns import SPLITS
+from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.shards import first_jets
 from e2egraph.models.image.planes import planes_of
 from e2egraph.models.image.rasterize import Rasterize
@@ -32,8 +33,13 @@ JETS, BATCH = 512, 64
 # Colours reach this far below the largest mean.
 DYNAMIC_RANGE = 1e-4
 
-SPECTRA = {"jet_pt": r"jet $p_\mathrm{T}$ [GeV]", "softdrop_mass": "soft-drop mass [GeV]", "n_nodes": "nodes"}
-
+# Those that the kind of object has are drawn.
+SPECTRA = {
+    "jet_pt": r"jet $p_\mathrm{T}$ [GeV]",
+    "softdrop_mass": "soft-drop mass [GeV]",
+    "r9": r"$R_9$",
+    "n_nodes": "nodes",
+}
 
 MASS_RANGE, MASS_BINS = (0.0, 300.0), 50  # [GeV]
 
@@ -70,12 +76,14 @@ def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Pat
 
 
 def draw_spectra(data: Path, stem: Path) -> list[Path]:
-    """pT, soft-drop mass and number of nodes of the jets of each class, weighted and normalised to one."""
-    table = read_table(data, extra=("weight", *SPECTRA))
+    """pT, soft-drop mass (of clusters E_T and R9) and number of nodes of the jets of each class, weighted and
+    normalised to one."""
+    spectra = {name: title for name, title in SPECTRA.items() if name in read_manifest(data).object_columns}
+    table = read_table(data, extra=("weight", *spectra))
     classes = table.manifest.classes
     with figure_style(16):
-        figure = Figure(figsize=(7 * len(SPECTRA), 6.5), layout="constrained")
-        for axes, (name, title) in zip(figure.subplots(1, len(SPECTRA)), SPECTRA.items(), strict=True):
+        figure = Figure(figsize=(7 * len(spectra), 6.5), layout="constrained")
+        for axes, (name, title) in zip(figure.subplots(1, len(spectra)), spectra.items(), strict=True):
             values = table.columns[name].astype(np.float64)
             low, high = float(values.min()), float(np.percentile(values, 99.5))
             for number, label in enumerate(classes):
@@ -99,10 +107,11 @@ def draw_spectra(data: Path, stem: Path) -> list[Path]:
 
 def plot_masses(data: Path, stem: Path) -> list[Path]:
     """Soft-drop mass of every class of a data set, normalised to one; InputError when the data set holds none."""
-    table = read_table(data, extra=("softdrop_mass",))
-    mass, weight = table.columns["softdrop_mass"], table.columns["weight"]
-    if not mass.any():
+    held = "softdrop_mass" in read_manifest(data).object_columns
+    table = read_table(data, extra=("softdrop_mass",) if held else ())
+    if not held or not table.columns["softdrop_mass"].any():
         raise InputError(f"{data}: no soft-drop mass (its inputs did not hold it); build from inputs that have it.")
+    mass, weight = table.columns["softdrop_mass"], table.columns["weight"]
     classes = table.manifest.classes
     with one_panel() as (figure, axes):
         class_of, edges = np.array(classes)[table.columns["label"]], np.linspace(*MASS_RANGE, MASS_BINS + 1)

@@ -56,7 +56,9 @@ def draw_jet(data: Path, stem: Path, *, number: int | None = None, label: str | 
     if not 0 <= number < len(table):
         raise InputError(f"{data}: no jet number {number}; give a number from 0 to {len(table) - 1}.")
     wanted, inputs = np.array([number]), table.inputs
-    _, jet = read_jets(table, table.group_of(wanted), wanted, columns_for(inputs))
+    shown = [name for name in ("jet_pt", "softdrop_mass") if name in table.manifest.object_columns]
+    columns = list(dict.fromkeys([*columns_for(inputs), *shown]))
+    _, jet = read_jets(table, table.group_of(wanted), wanted, columns)
     batch = JetBatch.from_arrays(pad(jet, inputs))
     rasterize = Rasterize(inputs)
     image = rasterize(batch.points, batch.features, batch.mask)[0].numpy()
@@ -68,7 +70,9 @@ def draw_jet(data: Path, stem: Path, *, number: int | None = None, label: str | 
         _draw_image(right, dict(zip(rasterize.channels, image, strict=True)), inputs.region)
         counts, filled = int(jet.counts[0]), float((image != 0).mean())
         title = f"{label_of(table.columns['run'][wanted])}: {classes[int(jet.jets['label'][0])]} jet, "
-        title += rf"$p_\mathrm{{T}}$ = {jet.jets['jet_pt'][0]:.0f} GeV, mass {jet.jets['softdrop_mass'][0]:.0f} GeV"
+        title += rf"$p_\mathrm{{T}}$ = {jet.jets['jet_pt'][0]:.0f} GeV"
+        if "softdrop_mass" in shown:
+            title += f", mass {jet.jets['softdrop_mass'][0]:.0f} GeV"
         figure.suptitle(title, x=0.02, horizontalalignment="left")
         left.set_title(f"as graph: {counts} nodes", fontsize="medium")
         planes = f"{len(rasterize.channels)}×{rasterize.height}×{rasterize.width}"

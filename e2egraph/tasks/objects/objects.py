@@ -61,11 +61,11 @@ class ObjectKind:
 
     ``configuration``: class of the task's ``object`` group. ``collections``: of the event record, to be read.
     ``columns``: its plain columns in a shard → NumPy type. ``quantities``: those that a network may read, all of them
-    by default. ``centres``: the regions it can have. ``find(events, configuration)``: the objects of a chunk.
-    ``cuts(objects, configuration)``: name of each cut → the objects [J] that pass, in the order they are applied.
-    ``cut_needs``: cut → the field of the event record it needs. ``from_columns(columns)``: the same objects from plain
-    columns, for files of images. ``axis``: columns of η and φ that truth is matched to. ``spectra``: columns whose
-    spectra are shown → title. ``column_needs``: column → fields of the event record without which it is 0.
+    by default. ``centres``: the regions it can have, the usual one first. ``find(events, configuration)``: the objects
+    of a chunk. ``cuts(objects, configuration)``: name of each cut → the objects [J] that pass, in the order they are
+    applied. ``cut_needs``: cut → the field of the event record it needs. ``from_columns(columns)``: the same objects
+    from plain columns, for files of images. ``axis``: columns of η and φ that truth is matched to. ``spectra``: columns
+    whose spectra are shown → title. ``column_needs``: column → fields of the event record without which it is 0.
     """
 
     name: str

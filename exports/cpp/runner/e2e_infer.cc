@@ -20,13 +20,13 @@ namespace runner {
 // Batches a thread gets of one load of events: enough to put jets of similar length together.
 constexpr std::size_t batches_a_load = 4;
 
-// Reads events until they hold at least `jets` jets.
+// Reads events until they hold at least `jets` jets; one without counts as one, as clusters may be found in it.
 std::vector<e2egraph::Event> load(e2egraph::EventFile& file, std::size_t jets) {
   std::vector<e2egraph::Event> events;
   e2egraph::Event event;
   std::size_t found = 0;
   while (found < jets && file.next(event)) {
-    found += event.jets.size();
+    found += std::max<std::size_t>(event.jets.size(), 1);
     events.push_back(std::move(event));
   }
   return events;

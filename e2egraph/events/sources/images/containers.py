@@ -1,4 +1,5 @@
-"""The files that jet images come in: Parquet, HDF5 and TFRecord behind one interface of columns and batches."""
+"""The files that images come in: Parquet, HDF5, TFRecord and crops in ROOT behind one interface of columns and
+batches."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ class Container(Protocol):
 
 
 def open_container(location: str, kind: str) -> tuple[Container, str]:
-    """The container at a location and the name of its image column; ``kind``: Parquet, HDF5 or TFRecord."""
+    """The container at a location and the name of its image column; ``kind``: Parquet, HDF5, ROOT or TFRecord."""
     container: Container
     if kind == "Parquet":
         container = ParquetContainer(location)
@@ -48,6 +49,10 @@ def open_container(location: str, kind: str) -> tuple[Container, str]:
         from e2egraph.events.sources.images.hdf5 import Hdf5Container
 
         container = Hdf5Container(location)
+    elif kind == "ROOT":
+        from e2egraph.events.sources.images.croptree import CropTree
+
+        container = CropTree(location)
     else:
         from e2egraph.events.sources.images.tfrecord import TFRecordContainer
 

@@ -24,13 +24,19 @@ from e2egraph.events.sources.dense import MOST_HITS, not_counts
 from e2egraph.events.sources.images.containers import open_container
 from e2egraph.events.sources.images.layout import IGNORED, JET_COLUMNS, ImageLayout
 from e2egraph.events.sources.images.layout import planes as known_planes
+from e2egraph.events.sources.images.seedcheck import check_seeds, middle_is_seed
 from e2egraph.events.whole import limits, not_whole
 
 VARIABLES = ("value", "d0", "dz", "d0_sig", "dz_sig", "time")
 # Jet quantities that are whole numbers → their type.
 _WHOLE = {
-    "seed_ieta": "int64", "seed_iphi": "int64", "truth_label": "int64", "run": "uint32", "lumi": "uint32",
-    "event": "uint64",
+    "seed_ieta": "int64", "seed_iphi": "int64", "seed_row": "int64", "seed_column": "int64", "truth_label": "int64",
+    "run": "uint32", "lumi": "uint32", "event": "uint64", "jet": "uint16",
+}  # fmt: skip
+# Quantity of a seed → how many there are to choose from.
+_SEEDS = {
+    "seed_ieta": geometry.HCAL_ROWS, "seed_iphi": geometry.HCAL_COLUMNS, "seed_row": geometry.BARREL_ROWS,
+    "seed_column": geometry.ECAL_COLUMNS,
 }  # fmt: skip
 # A tower's energy is spread evenly over its crystals.
 SHARE = np.float32(CRYSTALS_PER_TOWER**2)
@@ -71,7 +77,14 @@ class ImageFile:
         return self._container.n_jets
 
     def read_jets(self, start: int, stop: int) -> dict[str, NDArray]:
-        """The file's jet quantities; η and φ of the window's centre where it has a seed but no axis."""
+        """The file's jet quantities; η and φ of the window's centre where it has a seed but no axis; ``seed_highest``
+        where seeds are to be checked, for which pixels are read."""
+        columns = self._columns(start, stop)
+        if self.layout.seed_crystal:
+            columns |= self._checked([self._seeds(batch) for batch, _ in self._batches(start, stop)], start)
+        return columns
+
+    def _columns(self, start: int, stop: int) -> dict[str, NDArray]:
         columns: dict[str, NDArray] = {}
         for quantity, name in self._quantities.items():
             values = self._container.column(name)[start:stop]
@@ -89,8 +102,14 @@ class ImageFile:
 
         ``event`` is the file's own number, if it has run and luminosity section as well, else a hash of the jet.
         """
-        jets = self.read_jets(start, stop)
-        parts = [self._points(batch, first) for batch, first in self._batches(start, stop)]
+        jets = self._columns(start, stop)
+        parts, seeds = [], []
+        for batch, first in self._batches(start, stop):
+            parts.append(self._points(batch, first))
+            if self.layout.seed_crystal:
+                seeds.append(self._seeds(batch))
+        if self.layout.seed_crystal:
+            jets |= self._checked(seeds, start)
         counts = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, np.int64)
         names = ("rows", "columns", "channel", *VARIABLES)
         nodes = {name: np.concatenate([part[0][name] for part in parts]) for name in names} if parts else _empty()
@@ -113,6 +132,8 @@ class ImageFile:
             if quantity not in self._quantities and seed not in self._quantities:
                 names = JET_COLUMNS.get(quantity, ())
                 yield f"jets.{field}", " or ".join(names) or "no image file holds it"
+        if self.layout.size < WINDOW_SIZE and "seed_row" not in self._quantities:
+            yield "jets.seed_row", " or ".join(JET_COLUMNS["seed_row"])
         yield "gen", "no image file holds it"
         for channel in channels().values():
             if channel not in self.channels:
@@ -136,14 +157,16 @@ class ImageFile:
         low, high = limits(values.dtype, kind)
         self._refuse(name, values, start, not_whole(values, kind), f"no whole number from {low} to {high}")
         whole = values.astype(kind)
-        size = {"seed_ieta": geometry.HCAL_ROWS, "seed_iphi": geometry.HCAL_COLUMNS}.get(quantity)
+        size = _SEEDS.get(quantity)
         if size is None:
             return whole
-        if self.layout.seed == "crystals":
+        towers = quantity in ("seed_ieta", "seed_iphi")
+        if towers and self.layout.seed == "crystals":
             whole //= CRYSTALS_PER_TOWER
-        among = f"no whole number from 0 to {size - 1} (for crystals, set seed: crystals in a preset)"
+        hint = " (for crystals, set seed: crystals in a preset)" if towers else ""
+        among = f"no whole number from 0 to {size - 1}{hint}"
         self._refuse(name, values, start, (whole < 0) | (whole >= size), among)
-        return whole
+        return whole + geometry.BARREL_FIRST_ROW if quantity == "seed_row" else whole
 
     def _refuse(self, name: str, values: NDArray, start: int, wrong: NDArray[np.bool_], what: str) -> None:
         """InputError naming the first jet of a column for which it is ``wrong``; ``start``: the number of the first."""
@@ -186,6 +209,15 @@ class ImageFile:
             f"{self.path}: {self._image} has images of shape {shape}, expected {size}×{size} pixels in each of "
             f"{planes} planes ({named}); name as many image channels as there are planes, or make the file again."
         )
+
+    def _seeds(self, images: NDArray) -> NDArray[np.bool_]:
+        """Whether the middle pixel of each image is a seed, [b]."""
+        return middle_is_seed(images[:, self.layout.planes.index("ECAL")])
+
+    def _checked(self, parts: list[NDArray[np.bool_]], start: int) -> dict[str, NDArray]:
+        found = np.concatenate([np.zeros(0, bool), *parts])
+        check_seeds(self.path, found, start, self.layout.size)
+        return {"seed_highest": found}
 
     def _points(self, images: NDArray, first: int) -> tuple[_Nodes, NDArray[np.int64]]:
         """Nodes of a batch of images, jet by jet, and their number in each jet."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from e2egraph import config
 from e2egraph.config import configuration
@@ -27,20 +27,24 @@ _PLANES: dict[str, tuple[Channel, str]] = {
 IGNORED = "ignore"
 
 # Quantity of a jet → the columns that hold it, the first that is there (converters of RHTree files, ntuples.md §3).
-# ``gen_mass``, ``gen_pt``: of the generated particle, targets of a regression.
+# ``gen_mass``, ``gen_pt``: of the generated particle, targets of a regression. ``seed_row``, ``seed_column``: of a seed
+# crystal in the barrel (0–169, 0–359). ``jet``: number of an object in its event.
 JET_COLUMNS: dict[str, tuple[str, ...]] = {
-    "jet_pt": ("pt", "jetPt", "jetpt"),
-    "jet_eta": ("eta", "jetEta"),
-    "jet_phi": ("phi", "jetPhi"),
+    "jet_pt": ("pt", "jetPt", "jetpt", "pho_pT"),
+    "jet_eta": ("eta", "jetEta", "pho_eta"),
+    "jet_phi": ("phi", "jetPhi", "pho_phi"),
     "jet_mass": ("m0", "jetM"),
     "seed_ieta": ("ieta",),
     "seed_iphi": ("iphi",),
+    "seed_row": ("SC_ieta",),
+    "seed_column": ("SC_iphi",),
     "truth_label": ("y",),
     "run": ("runId",),
     "lumi": ("lumiId",),
     "event": ("eventId",),
-    "gen_mass": ("am", "m"),
-    "gen_pt": ("apt",),
+    "jet": ("SC_number",),
+    "gen_mass": ("am", "m", "SC_mass"),
+    "gen_pt": ("apt", "SC_pT"),
 }
 
 
@@ -58,7 +62,9 @@ class ImageLayout:
     (``channel-last``: row, column, plane); the axes of nested and HDF5 images are known by their length. ``columns``:
     jet quantity → the file's column, where it is not one of ``JET_COLUMNS``. ``seed``: whether ieta and iphi count
     ``towers`` (0–55, 0–71) or ``crystals`` (0–279, 0–359, the window's centre). ``size``: pixels along η and φ, whose
-    pixel (size − 1) // 2 lies in the middle of the 125×125 window. ``HCAL`` planes hold tower energy / 25
+    pixel (size − 1) // 2 lies in the middle of the 125×125 window. ``seed_crystal``: whether that pixel is the seed of
+    a cluster, with no more energetic one within 2 rows and 8 columns; images that it is not true of are counted as a
+    cut (``seed``), and a file where it is not true of half of them is refused. ``HCAL`` planes hold tower energy / 25
     in each of 5×5 crystals, as every converter writes them.
     """
 
@@ -68,6 +74,7 @@ class ImageLayout:
     columns: dict[str, str] = Field(default_factory=dict)
     seed: Literal["towers", "crystals"] = "towers"
     size: int = Field(default=WINDOW_SIZE, ge=1, le=WINDOW_SIZE)
+    seed_crystal: bool = False
 
     @field_validator("planes")
     @classmethod
@@ -88,6 +95,12 @@ class ImageLayout:
         if unknown:
             raise ValueError(f"unknown jet quantities {', '.join(unknown)}; known are {', '.join(JET_COLUMNS)}")
         return columns
+
+    @model_validator(mode="after")
+    def _seed_is_seen(self) -> Self:
+        if self.seed_crystal and "ECAL" not in self.planes:
+            raise ValueError("seed_crystal needs a plane ECAL")
+        return self
 
     @property
     def channels(self) -> frozenset[Channel]:

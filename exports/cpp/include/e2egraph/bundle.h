@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "e2egraph/clusters.h"
 #include "e2egraph/deposit.h"
 #include "e2egraph/error.h"
 #include "e2egraph/events.h"
@@ -139,22 +140,35 @@ private:
   }
 };
 
-// Jets of one event: places its deposits once, and finds seeds that are not given. Refers to bundle and event.
+// Jets or clusters of one event: places its deposits once, and finds seeds that are not given. Refers to bundle and
+// event.
 class EventJets {
 public:
   // InputError: deposits that are not finite or outside the detector.
   EventJets(const Bundle& bundle, const Event& event)
       : bundle_(&bundle), placed_(event, bundle.metadata.nodes) {}
 
+  // Those that are to be made: the event's own, or, for clusters where it has none, all that are found.
+  std::vector<JetAxis> axes() {
+    const auto& clusters = bundle_->metadata.clusters;
+    return clusters && placed_.event().jets.empty() ? crystals().clusters(clusters->seed_min) : placed_.event().jets;
+  }
+
   // InputError: an axis that is not finite, or a seed outside the image.
   Jet make(const JetAxis& axis) {
     Jet jet;
     jet.axis = axis;
-    for (const auto& entry : jet_quantities())
-      check_finite(axis.*entry.second);
-    check_finite(axis.phi);
-    jet.seed = seed_of(axis);
-    jet.cut = first_cut(axis, jet.seed, bundle_->metadata.jets);
+    if (bundle_->metadata.clusters) {
+      jet.seed = seed_crystal(axis);
+      crystals().measure(jet.axis);
+      jet.cut = first_cut(jet.axis, *bundle_->metadata.clusters);
+    } else {
+      for (const auto& entry : jet_quantities())
+        check_finite(axis.*entry.second);
+      check_finite(axis.phi);
+      jet.seed = seed_of(axis);
+      jet.cut = first_cut(axis, jet.seed, bundle_->metadata.jets);
+    }
     if (jet.cut != Cut::none)
       return jet;
     JetNodes made = make_nodes(placed_, jet.seed, bundle_->metadata.nodes);
@@ -199,9 +213,23 @@ private:
     return {axis.seed_ieta, axis.seed_iphi};
   }
 
+  Seed seed_crystal(const JetAxis& axis) const {
+    if (axis.seed_ieta < 0 || axis.seed_ieta >= ecal_rows || axis.seed_iphi < 0 || axis.seed_iphi >= ecal_columns)
+      throw InputError("event " + name_of(placed_.event()) +
+                       ": a cluster's seed lies outside rows 0–279 and columns 0–359; give no clusters to find them.");
+    return {axis.seed_ieta, axis.seed_iphi, true};
+  }
+
+  const CrystalRows& crystals() {
+    if (!crystals_)
+      crystals_.emplace(placed_.event());
+    return *crystals_;
+  }
+
   const Bundle* bundle_;
   PlacedEvent placed_;
   std::optional<TowerImage> towers_;
+  std::optional<CrystalRows> crystals_;
 };
 
 }  // namespace e2egraph

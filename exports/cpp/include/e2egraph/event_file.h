@@ -19,7 +19,7 @@
 
 namespace e2egraph {
 
-inline constexpr std::array<char, 8> event_file_magic{{'E', '2', 'E', 'E', 'V', 'T', '0', '1'}};
+inline constexpr std::array<char, 8> event_file_magic{{'E', '2', 'E', 'E', 'V', 'T', '0', '2'}};
 
 class EventFile {
 public:
@@ -36,7 +36,7 @@ public:
       fail("is shorter than the head of an event file");
     take(magic.data(), magic.size());
     if (magic != event_file_magic)
-      fail("does not begin with E2EEVT01, or is of another version");
+      fail("does not begin with E2EEVT02, or is of another version");
     take(&events_, sizeof events_);
   }
 
@@ -57,6 +57,9 @@ public:
     take(&event.lumi, 4);
     take(&event.event, 8);
     take(&event.n_pv, 4);
+    take(&event.pv.x, 4);
+    take(&event.pv.y, 4);
+    take(&event.pv.z, 4);
     take(counts.data(), sizeof counts);
     std::uint64_t values = 0;
     // Products of uint32 and a handful: no overflow.
@@ -71,7 +74,7 @@ public:
   }
 
 private:
-  static constexpr std::uint64_t head_bytes = 40;
+  static constexpr std::uint64_t head_bytes = 52;
   // Columns of tracks, hits, ecal, hcal and jets; each value has four bytes.
   static constexpr std::array<std::uint32_t, 5> columns{{8, 4, 4, 3, 11}};
 

@@ -35,16 +35,26 @@ struct Tower {
 
 // The seed is a tower's row and column; −1 for both: it is found among the event's towers. index: of the jet in its
 // event; label: its true class, −1 where unknown; both are only passed on.
+//
+// For a tagger of clusters the seed is a crystal's row and column; pt (E_T), eta, phi and what follows label are worked
+// out from the crystals (clusters.h).
 struct JetAxis {
   float pt = 0, eta = 0, phi = 0, mass = 0, softdrop_mass = 0, tau21 = 0, tau32 = 0;
   int seed_ieta = -1, seed_iphi = -1;
   int index = 0, label = -1;
+  float cluster_energy = 0, r9 = 0, eta_width = 0, phi_width = 0;
+};
+
+// The primary vertex [cm], from the detector's centre. Clusters are seen from it; nothing else needs it.
+struct Vertex {
+  float x = 0, y = 0, z = 0;
 };
 
 struct Event {
   std::uint32_t run = 0, lumi = 0;
   std::uint64_t event = 0;
   std::uint32_t n_pv = 0;
+  Vertex pv;
   std::vector<Track> tracks;
   std::vector<Hit> hits;
   std::vector<Crystal> ecal;

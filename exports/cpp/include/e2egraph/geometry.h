@@ -17,6 +17,7 @@ inline constexpr double pi = 3.141592653589793238462643383279502884;
 inline constexpr double eta_pitch = 0.0174;
 inline constexpr double phi_pitch = 2.0 * pi / 360.0;
 inline constexpr int ecal_rows = 280, ecal_columns = 360;
+inline constexpr int barrel_first_row = 55, barrel_rows = 170;
 
 // CMS HCAL TDR (CERN/LHCC 97-31), section 1.3: a tower covers 5 x 5 crystals.
 inline constexpr int crystals_per_tower = 5;
@@ -62,13 +63,11 @@ inline int ecal_column(double phi) {
   return static_cast<int>(modulo(to_integer(std::floor(degrees - first_column_degrees)), ecal_columns));
 }
 
-// eta of the centre of a crystal row.
-inline double ecal_eta(int row) { return (static_cast<double>(row) - ecal_rows / 2.0 + 0.5) * eta_pitch; }
+// eta of the centre of a crystal row; fractional rows allowed.
+inline double ecal_eta(double row) { return (row - ecal_rows / 2.0 + 0.5) * eta_pitch; }
 
 // phi [rad] of the centre of a crystal column, in [-pi, pi).
-inline double ecal_phi(int column) {
-  return wrap_phi((static_cast<double>(column) + first_column_degrees + 0.5) * (pi / 180.0));
-}
+inline double ecal_phi(double column) { return wrap_phi((column + first_column_degrees + 0.5) * (pi / 180.0)); }
 
 inline int hcal_row(double eta) {
   const int row = ecal_row(eta);

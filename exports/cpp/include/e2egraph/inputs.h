@@ -98,13 +98,15 @@ inline InputChannels read_channels(const JsonValue& json) {
   return InputChannels(std::move(rows));
 }
 
-inline Region read_region(const JsonValue& json) {
+// `crystals`: whether the objects are clusters, whose regions lie around crystals, and not jets with their towers.
+inline Region read_region(const JsonValue& json, bool crystals) {
   const std::string centre = json.at("centre").string();
-  if (centre == "crystal" || centre == "none")
+  if (centre == "none")
     throw InputError(json.where("centre") + ": this library makes no objects with a region of centre '" + centre +
-                     "' yet, jets around their seed tower alone; score this bundle with 'e2egraph predict'.");
-  if (centre != "tower")
-    json.at("centre").wrong("tower, crystal or none");
+                     "' yet, jets and clusters around their seeds alone; score this bundle with 'e2egraph predict'.");
+  const std::string usual = crystals ? "crystal" : "tower";
+  if (centre != usual)
+    json.at("centre").wrong(usual + ", as regions of these objects have");
   Region region;
   region.rows = json.at("rows").integer(1, most_pixels);
   region.columns = json.at("columns").integer(1, most_pixels);
@@ -135,27 +137,29 @@ inline void read_variables(const JsonValue& json, Inputs& inputs) {
   }
 }
 
-inline void read_object(const JsonValue& json, Inputs& inputs) {
+inline void read_object(const JsonValue& json, Inputs& inputs, bool clusters) {
+  const auto& known = clusters ? cluster_quantities() : jet_quantities();
   for (const JsonValue& entry : json.list()) {
     const std::string name = entry.at("name").string();
-    const auto* member = find(jet_quantities(), name);
+    const auto* member = find(known, name);
     if (member == nullptr)
-      throw InputError(entry.where("name") + ": this library knows no quantity '" + name + "' of a jet (known are " +
-                       names_of(jet_quantities()) + "); score this bundle with 'e2egraph predict'.");
+      throw InputError(entry.where("name") + ": this library knows no quantity '" + name + "' of a " +
+                       (clusters ? "cluster" : "jet") + " (known are " + names_of(known) +
+                       "); score this bundle with 'e2egraph predict'.");
     if (find(inputs.object, name) != nullptr)
       entry.wrong("a quantity with a name of its own");
     inputs.object.emplace_back(name, *member);
   }
 }
 
-// `uses_jet`: whether the network reads the quantities of the jet.
-inline Inputs read_inputs(const JsonValue& json, bool uses_jet) {
+// `uses_jet`: whether the network reads the quantities of the jet; `clusters`: whether these are clusters.
+inline Inputs read_inputs(const JsonValue& json, bool uses_jet, bool clusters) {
   Inputs inputs;
   read_variables(json.at("variables"), inputs);
   inputs.channels = read_channels(json.at("channels"));
   if (uses_jet)
-    read_object(json.at("object"), inputs);
-  inputs.region = read_region(json.at("region"));
+    read_object(json.at("object"), inputs, clusters);
+  inputs.region = read_region(json.at("region"), clusters);
   return inputs;
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ struct Metadata {
   std::map<std::string, ModelFile> variants;
   Reading reading;
   JetSelection jets;
+  // For a tagger of clusters: which; `jets` then means nothing.
+  std::optional<ClusterSelection> clusters;
   NodeDefinition nodes;
   // Of the nodes so made, those that the network is given.
   NodeSelection node_selection;
@@ -88,10 +91,24 @@ inline NodeSelection read_node_selection(const JsonValue& json, const InputChann
   return result;
 }
 
-inline JetSelection read_jets(const JsonValue& json) {
-  if (const std::string kind = json.at("kind").string(); kind != "jet")
+inline std::optional<ClusterSelection> read_clusters(const JsonValue& json) {
+  const std::string kind = json.at("kind").string();
+  if (kind != "jet" && kind != "cluster")
     throw InputError(json.where("kind") + ": this library makes no objects of kind '" + kind +
-                     "', jets alone; score this bundle with 'e2egraph predict'.");
+                     "', jets and clusters alone; score this bundle with 'e2egraph predict'.");
+  if (kind == "jet")
+    return std::nullopt;
+  ClusterSelection clusters;
+  clusters.seed_min = json.at("seed_min").positive();
+  clusters.et_min = json.at("et_min").number();
+  if (json.is_set("et_max"))
+    clusters.et_max = json.at("et_max").number();
+  clusters.abs_eta_max = json.at("abs_eta_max").number();
+  clusters.edge_crystals = json.at("edge_crystals").integer(0, barrel_rows);
+  return clusters;
+}
+
+inline JetSelection read_jets(const JsonValue& json) {
   JetSelection jets;
   jets.pt_min = json.at("pt_min").number();
   if (json.is_set("pt_max"))
@@ -155,8 +172,10 @@ inline Metadata read_metadata(const std::string& path) {
   result.task = info.at("task").string();
   result.uses_jet = root.at("uses_jet").boolean();
   // First, as what it says of regions follows from it.
-  result.jets = detail::read_jets(task.at("object"));
-  result.inputs = detail::read_inputs(root.at("inputs"), result.uses_jet);
+  result.clusters = detail::read_clusters(task.at("object"));
+  if (!result.clusters)
+    result.jets = detail::read_jets(task.at("object"));
+  result.inputs = detail::read_inputs(root.at("inputs"), result.uses_jet, result.clusters.has_value());
   result.outputs = detail::read_outputs(root.at("outputs"));
   detail::check_output_tensors(root.at("tensors").at("outputs"), result.outputs);
   result.reading = detail::read_reading(info);

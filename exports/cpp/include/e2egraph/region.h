@@ -7,8 +7,8 @@
 
 namespace e2egraph {
 
-// rows x columns pixels of eta_pitch x phi_pitch [rad] around the middle crystal of a jet's seed tower. periodic: its
-// columns close in phi. lattice: pixels are crystals, and every node lies in the pixel it was measured in.
+// rows x columns pixels of eta_pitch x phi_pitch [rad] around a seed: the middle crystal of a tower, or a crystal.
+// periodic: its columns close in phi. lattice: pixels are crystals, and every node lies in the pixel it was measured in.
 struct Region {
   int rows = 1, columns = 1;
   double eta_pitch = e2egraph::eta_pitch, phi_pitch = e2egraph::phi_pitch;
@@ -25,9 +25,10 @@ struct RegionCentre {
   double eta = 0, phi = 0;
 };
 
-// The one place that decides it. Seed crystals and the whole detector come with the objects that have such regions.
+// The one place that decides it. The whole detector comes with the objects that have such regions.
 inline RegionCentre centre_of(const Seed& seed) {
-  const int row = centre_crystal(seed.ieta), column = centre_crystal(seed.iphi);
+  const int row = seed.crystal ? seed.ieta : centre_crystal(seed.ieta);
+  const int column = seed.crystal ? seed.iphi : centre_crystal(seed.iphi);
   return {row, column, ecal_eta(row), ecal_phi(column)};
 }
 

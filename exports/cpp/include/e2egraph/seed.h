@@ -1,4 +1,4 @@
-// The tower that a jet's window is centred on.
+// The tower that a jet's window is centred on, or the crystal of a cluster's.
 #ifndef E2EGRAPH_SEED_H
 #define E2EGRAPH_SEED_H
 
@@ -13,9 +13,10 @@
 
 namespace e2egraph {
 
-// Row 0–55 and column 0–71 of a tower.
+// Row 0–55 and column 0–71 of a tower; or, where it is a crystal, row 0–279 and column 0–359 of that.
 struct Seed {
   int ieta = 0, iphi = 0;
+  bool crystal = false;
 };
 
 // The most energetic tower is sought within 3 towers of the one under the jet's axis (MLAnalyzer, 7 x 7 towers).

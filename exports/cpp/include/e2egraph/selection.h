@@ -21,11 +21,12 @@
 
 namespace e2egraph {
 
-// Why a jet is none of the tagger's: the first cut it fails, in this order.
-enum class Cut { none, pt, eta, seed_edge };
+// Why a jet or cluster is none of the tagger's: the first cut it fails.
+enum class Cut { none, pt, eta, seed_edge, barrel_edge, et };
 
 inline constexpr std::string_view name_of(Cut cut) {
-  return cut == Cut::none ? "none" : cut == Cut::pt ? "pt" : cut == Cut::eta ? "eta" : "seed_edge";
+  constexpr std::array<std::string_view, 6> names{{"none", "pt", "eta", "seed_edge", "barrel_edge", "et"}};
+  return names[static_cast<std::size_t>(cut)];
 }
 
 struct JetSelection {
@@ -35,11 +36,37 @@ struct JetSelection {
   int edge_towers = 0;
 };
 
+// Clusters are found around crystals of more than seed_min [GeV], at least edge_crystals from either end of the barrel.
+struct ClusterSelection {
+  double seed_min = 0, et_min = 0;
+  std::optional<double> et_max;
+  double abs_eta_max = 0;
+  int edge_crystals = 0;
+};
+
+namespace detail {
+
+// low < value < high; NumPy compares a float32 column with a limit in float32.
+inline bool between(float value, double low, const std::optional<double>& high) {
+  return value > static_cast<float>(low) && (!high || value < static_cast<float>(*high));
+}
+
+}  // namespace detail
+
+inline Cut first_cut(const JetAxis& cluster, const ClusterSelection& selection) {
+  const int row = cluster.seed_ieta - barrel_first_row;
+  if (std::min(row, barrel_rows - 1 - row) < selection.edge_crystals)
+    return Cut::barrel_edge;
+  if (!detail::between(cluster.pt, selection.et_min, selection.et_max))
+    return Cut::et;
+  if (!(std::abs(cluster.eta) < static_cast<float>(selection.abs_eta_max)))
+    return Cut::eta;
+  return Cut::none;
+}
+
 // CMS towers run to |ieta| = 28; a seed with 28 - |ieta| below edge_towers would need padding in eta.
 inline Cut first_cut(const JetAxis& jet, const Seed& seed, const JetSelection& selection) {
-  // NumPy compares a float32 column with a limit in float32.
-  if (!(jet.pt > static_cast<float>(selection.pt_min)) ||
-      (selection.pt_max && !(jet.pt < static_cast<float>(*selection.pt_max))))
+  if (!detail::between(jet.pt, selection.pt_min, selection.pt_max))
     return Cut::pt;
   if (!(std::abs(jet.eta) < static_cast<float>(selection.abs_eta_max)))
     return Cut::eta;

@@ -21,11 +21,11 @@ public:
 
   const Bundle& bundle() const { return bundle_; }
 
-  // The jets of an event, in order, with their nodes. InputError: see EventJets.
+  // The jets of an event, in order, with their nodes; clusters are found where it has none. InputError: see EventJets.
   std::vector<Jet> jets(const Event& event) const {
     EventJets maker(bundle_, event);
     std::vector<Jet> result;
-    for (const JetAxis& axis : event.jets)
+    for (const JetAxis& axis : maker.axes())
       result.push_back(maker.make(axis));
     return result;
   }

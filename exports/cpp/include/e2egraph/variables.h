@@ -55,6 +55,17 @@ inline const Named<float JetAxis::*>& jet_quantities() {
   return table;
 }
 
+// Quantities of a cluster.
+inline const Named<float JetAxis::*>& cluster_quantities() {
+  static const Named<float JetAxis::*> table{{"jet_pt", &JetAxis::pt},
+                                             {"jet_eta", &JetAxis::eta},
+                                             {"cluster_energy", &JetAxis::cluster_energy},
+                                             {"r9", &JetAxis::r9},
+                                             {"eta_width", &JetAxis::eta_width},
+                                             {"phi_width", &JetAxis::phi_width}};
+  return table;
+}
+
 // A variable of one's own, from a finished node and the deposit it was made from; 0 where it has no meaning. A node's
 // d0 and dz may have been suppressed, a deposit's are as measured. It may be called from several threads at once.
 using VariableFunction = std::function<float(const Node&, const Deposit&)>;

@@ -30,10 +30,14 @@ auto guarded(Work work) -> decltype(work()) {
 }
 
 struct BundleCache {
-  // cms::Exception: the bundle is damaged.
+  // cms::Exception: the bundle is damaged, or of clusters.
   explicit BundleCache(const edm::ParameterSet& config) : bundle(guarded([&] {
     const std::string path = config.getParameter<edm::FileInPath>("bundle").fullPath();
-    return Bundle::read(path.substr(0, path.rfind('/')));
+    Bundle read = Bundle::read(path.substr(0, path.rfind('/')));
+    if (read.metadata.clusters)
+      throw InputError(path + ": made for clusters of crystals, but these modules tag jets; give a bundle of jets, or "
+                       "score this one with 'e2egraph predict' or e2e_infer.");
+    return read;
   })) {}
 
   static void describe(edm::ParameterSetDescription& description) {
