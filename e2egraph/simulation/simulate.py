@@ -115,14 +115,17 @@ class Simulation:
         return generated, respond(particles, collisions, record, config.detector, rng)
 
     def record_filter(self, writer: RHTreeWriter) -> int | None:
-        """Write what is needed for σ·ε: events tried and kept by the filter, and Pythia's cross section before it.
+        """Write what is needed for σ·ε: events tried and kept by the filter, and Pythia's cross section before it (a
+        gun has none).
 
         Returns the events tried; without a filter nothing is written and None returned.
         """
         counts = self._generator.filter
         if counts is None:
             return None
-        content = {"tried": counts.tried, "kept": counts.kept, "cross_section_pb": self._generator.cross_section}
+        content: dict[str, float] = {"tried": counts.tried, "kept": counts.kept}
+        if self._config.process.generator.gun is None:
+            content["cross_section_pb"] = self._generator.cross_section
         writer.record_generation(json.dumps(content))
         return counts.tried
 

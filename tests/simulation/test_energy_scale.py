@@ -28,7 +28,7 @@ def test_smaller_jets_lose_more_and_soft_ones_most():
     scale = jets.scale(np.geomspace(15, 1000, 40))
     assert (np.diff(scale) <= 0).all()
     assert 1.1 < scale[0] < 1.2
-    assert 1.0 < scale[-1] < 1.02
+    assert 1.0 < scale[-1] < 1.03
     # Corrected, a harder jet stays the harder one.
     assert (np.diff(scale * np.geomspace(15, 1000, 40)) > 0).all()
 
