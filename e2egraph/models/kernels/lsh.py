@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
-from e2egraph.models.kernels.neighbors import CPU_BLOCK
+from e2egraph.models.kernels.search.neighbors import CPU_BLOCK
 from e2egraph.models.layers.serialization import GRID_BITS, Blocks, order_code, serialize
 
 # Weight of an edge of length ‖d_i − d_j‖: exp(−0.1 ‖d_i − d_j‖) (as in the public code of arXiv:2101.08578).
