@@ -178,6 +178,7 @@ def io(data: Path, output: Path, jets: int, steps: int, repeats: int, models: tu
 @click.option("--depth", default=3, show_default=True, type=click.IntRange(min=1), help="Blocks of every network.")
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns; the median counts.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1), help="CPU threads of torch.")
+@click.option("--peers", is_flag=True, help="Single layers too, next to those of other libraries (extra 'peers').")
 def kernels(
     output: Path,
     models: tuple[str, ...],
@@ -187,15 +188,21 @@ def kernels(
     depth: int,
     repeats: int,
     threads: int,
+    peers: bool,
 ) -> None:
     """Time and memory of graph networks against the number of nodes, next to full attention (always measured)."""
     from e2egraph.benchmark.kernels.kernels import NODES, TOTAL_NODES, benchmark_kernels
+    from e2egraph.benchmark.kernels.peers import NODES as PEER_NODES
+    from e2egraph.benchmark.kernels.peers import benchmark_peers
 
     with progress("benchmark kernels", None) as advance_to:
         records = benchmark_kernels(
             models, nodes=nodes or NODES, total_nodes=total_nodes or TOTAL_NODES, width=width, depth=depth,
             repeats=repeats, threads=threads, progress=advance_to,
         )  # fmt: skip
+    if peers:
+        with progress("benchmark kernels --peers", None) as advance_to:
+            records += benchmark_peers(nodes=nodes or PEER_NODES, width=width, repeats=repeats, progress=advance_to)
     _finish(output, records)
 
 

@@ -7,9 +7,9 @@ from torch_geometric.nn import EdgeConv as ReferenceEdgeConv
 
 from e2egraph.config import validate
 from e2egraph.errors import UsageError
-from e2egraph.models.kernels import feature_neighbors
 from e2egraph.models.kernels.edgeconv import COINCIDENT_FEATURES, COINCIDENT_POINTS, EdgeConvKernel, EdgeConvOptions
-from e2egraph.models.kernels.feature_neighbors import nearest_in_features
+from e2egraph.models.kernels.search import feature_neighbors
+from e2egraph.models.kernels.search.feature_neighbors import nearest_in_features
 
 
 def kernel_of(*, dynamic: bool, fading: bool, layers: int = 2, neighbors: int = 5) -> EdgeConvKernel:

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from e2egraph.models.kernels import potential
 from e2egraph.models.kernels.gravnet import GravNetKernel
-from e2egraph.models.kernels.neighbors import nearest
 from e2egraph.models.kernels.potential import gather, gather_plain
+from e2egraph.models.kernels.search.neighbors import nearest
 
 
 def loop(kernel: GravNetKernel, x: Tensor, mask: Tensor) -> Tensor:

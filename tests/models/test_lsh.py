@@ -7,7 +7,7 @@ from torch import Tensor
 from e2egraph.config import validate
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
-from e2egraph.models.kernels import lsh
+from e2egraph.models.kernels import bin_graph
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
 from e2egraph.models.kernels.lsh import LshKernel, LshOptions
 from tests.all_inputs import INPUTS
@@ -80,7 +80,7 @@ def test_bins_worked_on_some_at_a_time_give_the_same(monkeypatch: pytest.MonkeyP
     kernel, inputs = kernel_of(), nodes([50, 17, 0])
     with torch.no_grad():
         expected = kernel(*inputs)
-        monkeypatch.setattr(lsh, "CPU_BLOCK", 3 * 8**2)
+        monkeypatch.setattr(bin_graph, "CPU_BLOCK", 3 * 8**2)
         ours = kernel(*inputs)
         assert kernel(*nodes([0, 0])).shape == (2, 0, 6)
     torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-12)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from e2egraph.models.kernels import neighbors
-from e2egraph.models.kernels.neighbors import gather_nodes, nearest
+from e2egraph.models.kernels.search import neighbors
+from e2egraph.models.kernels.search.neighbors import gather_nodes, nearest
 
 
 def coordinates(kind: str, B: int, N: int, S: int = 3) -> Tensor:

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from e2egraph.config import configuration
 from e2egraph.detector.geometry import ETA_PITCH
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
-from e2egraph.models.kernels.feature_neighbors import nearest_in_features
-from e2egraph.models.kernels.neighbors import gather_nodes, nearest
+from e2egraph.models.kernels.search.feature_neighbors import nearest_in_features
+from e2egraph.models.kernels.search.neighbors import gather_nodes, nearest
 
 # Squared distances far below which nodes count as coincident and their weights fade out together: a tenth of a crystal
 # in (Δη, Δφ) [rad²]; a tenth in learned vectors, which the normalisation before the kernel holds at length ≈ √width.

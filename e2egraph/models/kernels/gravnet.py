@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
-from e2egraph.models.kernels.neighbors import nearest
 from e2egraph.models.kernels.potential import gather
+from e2egraph.models.kernels.search.neighbors import nearest
 
 # The paper weights by exp(−d²) up to the scale of the learned space; this is the factor of PyG's GravNetConv.
 POTENTIAL = 10.0

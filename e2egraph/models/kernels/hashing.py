@@ -67,6 +67,6 @@ def bin_numbers(p: Tensor, rotations: Tensor, mask: Tensor, bin_size: int) -> Te
     number = torch.arange(n_columns, device=p.device)
     in_use = number < torch.clamp((count + 2 * bin_size - 1) // (2 * bin_size), min=1)  # [B, columns]
     handicap = torch.where(in_use, number.to(p.dtype) * TIE, float("inf"))
-    best = (score.abs() - handicap[:, None, None, :]).argmax(-1, keepdim=True)
+    best = score.abs().sub_(handicap[:, None, None, :]).argmax(-1, keepdim=True)
     opposite = torch.gather(score, -1, best) < -TIE
     return (2 * best + opposite).squeeze(-1).transpose(1, 2)

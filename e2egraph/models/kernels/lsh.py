@@ -9,7 +9,6 @@ says why); the graph within the bins reads the learned vectors too.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Annotated
 
 import torch
@@ -18,9 +17,9 @@ from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
+from e2egraph.models.kernels.bin_graph import mix
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
-from e2egraph.models.kernels.neighbors import CPU_BLOCK
-from e2egraph.models.layers.serialization import GRID_BITS, Blocks, order_code, serialize
+from e2egraph.models.layers.serialization import GRID_BITS, Blocks, content_fraction, cut, order_code
 
 # Weight of an edge of length ‖d_i − d_j‖: exp(−0.1 ‖d_i − d_j‖) (as in the public code of arXiv:2101.08578).
 DECAY = 0.1
@@ -28,6 +27,7 @@ DECAY = 0.1
 # Lengths below this count as this: the square root has a gradient everywhere, and the rounding of near nodes' distances
 # (10⁻⁵ in the square, in float32) does not matter. The weight there is 0.99.
 COINCIDENT = 0.1
+LEAST_LENGTH = DECAY * COINCIDENT
 
 
 class LshKernel(nn.Module):
@@ -74,56 +74,26 @@ class LshKernel(nn.Module):
         d = d.to(torch.promote_types(d.dtype, torch.float32))
         message = self.message(x)
         bins, rounds = self.bins(x, points, mask), len(self.rotations)
-        parts = bins.split(d, rounds), bins.split(message, rounds), bins.mask
-        rows = [part.flatten(0, 1) for part in parts]
-        if torch.compiler.is_exporting() or not rows[0].is_cpu:
-            mixed = self.mix(*rows)
-        else:
-            # A few bins at a time, whose matrices stay in the cache: a third quicker.
-            few = max(1, CPU_BLOCK // self.bin_size**2)
-            mixed = torch.cat([self.mix(*part) for part in zip(*(row.split(few) for row in rows), strict=True)])
+        d, message, full = (
+            part.flatten(0, 1) for part in (bins.split(d, rounds), bins.split(message, rounds), bins.mask)
+        )
+        mixed = mix(d, message, full, LEAST_LENGTH, self.normalize)
         joined, own = bins.join(mixed.view(*bins.mask.shape, message.shape[-1]), rounds), self.own(x)
         return nn.functional.elu(own + torch.sigmoid(self.gate(x)) * (joined / rounds - own))
 
+    @torch.no_grad()
     def bins(self, x: Tensor, points: Tensor, mask: Tensor) -> Blocks:
         """The bins of each round: blocks of B · rounds rows, the rounds of a jet one after the other.
 
         ``points`` finite everywhere.
         """
         rounds = len(self.rotations)
-        place = self.place(points.double()).detach()
+        place = self.place(points.double())
         number = bin_numbers(place, self.rotations, mask, self.bin_size)
         # Below 2¹⁰ bins · 2²⁴ cells, which leaves 19 bits of float64 for the order of coincident nodes.
         code = number * 4.0**GRID_BITS + order_code(points).unsqueeze(1)
-        x, mask = x.detach().repeat_interleave(rounds, 0), mask.repeat_interleave(rounds, 0)
-        return serialize(code.flatten(0, 1), x, mask, self.bin_size)
-
-    def mix(self, d: Tensor, message: Tensor, mask: Tensor) -> Tensor:
-        """Σ_j A_ij message_j within bins, A_ij = exp(−‖d_i − d_j‖), normalised if ``normalize``.
-
-        ``d [n, bin, S]`` (0.1 of the coordinates) and ``message [n, bin, width]`` are zero where
-        ``mask [n, bin]`` is false; what comes out there does not matter.
-        """
-        a = torch.exp(-distances(d, DECAY * COINCIDENT))
-        if not self.normalize:
-            return torch.matmul(a, message)
-        # Empty places hold no message; only here must they not be counted. A node's own edge makes D ≈ 1 at least.
-        degree = torch.matmul(a, mask.unsqueeze(-1).to(a.dtype))
-        scale = torch.rsqrt(degree.clamp(min=0.5))
-        return scale * torch.matmul(a, scale * message)
-
-
-def distances(d: Tensor, least: float) -> Tensor:
-    """‖d_i − d_j‖ for all pairs of ``d [n, bin, S]``, or ``least`` where it is less: [n, bin, bin].
-
-    |d_i|² + |d_j|² − 2 d_i·d_j, in the precision of ``d`` under autocast too.
-    """
-    # Exports are made without autocast, and would keep a region of it as a function of its own.
-    precise = nullcontext() if torch.compiler.is_exporting() else torch.autocast(d.device.type, enabled=False)
-    with precise:
-        own = (d * d).sum(-1, keepdim=True)
-        square = torch.baddbmm(own + own.transpose(1, 2), d, d.transpose(1, 2), alpha=-2.0)
-    return torch.sqrt(square.clamp(min=least * least))
+        key = code + content_fraction(x).unsqueeze(1)
+        return cut(key.flatten(0, 1), mask.repeat_interleave(rounds, 0), self.bin_size)
 
 
 @configuration

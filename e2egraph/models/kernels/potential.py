@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from e2egraph.models.kernels.neighbors import gather_nodes
+from e2egraph.models.kernels.search.neighbors import gather_nodes
 
 # Numbers in one working block.
 CPU_BLOCK = 2**20

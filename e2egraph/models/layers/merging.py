@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from e2egraph.models.kernels.neighbors import gather_nodes
+from e2egraph.models.kernels.search.neighbors import gather_nodes
 from e2egraph.models.layers.serialization import order_code, serialize
 
 

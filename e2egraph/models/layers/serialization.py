@@ -96,8 +96,14 @@ def serialize(code: Tensor, x: Tensor, mask: Tensor, size: int, *, shift: int = 
     (``mask [B, N]`` false) stands last. ``shift`` moves the cuts by that many places, 0 ≤ shift < size; with ``wrap``
     the row is a circle, and the last ``shift`` nodes stand before the first ones.
     """
+    return cut(code + content_fraction(x), mask, size, shift=shift, wrap=wrap)
+
+
+@torch.no_grad()
+def cut(key: Tensor, mask: Tensor, size: int, *, shift: int = 0, wrap: bool = False) -> Blocks:
+    """``serialize`` by ``key [B, N]`` (float64), the code of each node with its ``content_fraction`` added."""
     n_nodes = mask.shape[1]
-    key = (code + content_fraction(x)).masked_fill(~mask, float("inf"))
+    key = key.masked_fill(~mask, float("inf"))
     number = torch.arange(n_nodes, device=key.device).expand_as(key)
     order = _sorted_indices(key)
     rank = torch.zeros_like(order).scatter(1, order, number)

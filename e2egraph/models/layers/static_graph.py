@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from e2egraph.models.kernels.neighbors import nearest
+from e2egraph.models.kernels.search.neighbors import nearest
 from e2egraph.models.layers.encoder import Encoder
 from e2egraph.models.layers.serialization import order_code, serialize
 
