@@ -95,7 +95,7 @@ def weaver(lists: Peer, classes: list[str], inputs: Inputs, longest: int, batch_
     if find_spec("weaver") is None:
         return None
     from torch.utils.data import DataLoader
-    from weaver.utils.dataset import SimpleIterDataset  # type: ignore[import-not-found]
+    from weaver.utils.dataset import SimpleIterDataset
 
     def group(names: tuple[str, ...]) -> dict[str, object]:
         return {"length": longest, "pad_mode": "constant", "vars": [[name, None] for name in names]}
