@@ -36,7 +36,7 @@ def run_version(folder: Path, code: str, arguments: Sequence[str], cache: Path) 
     environment = {**os.environ, "PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(cache), "OMP_NUM_THREADS": "1"}
     # -P: the package of the working folder would come first otherwise.
     command = [sys.executable, "-P", "-c", code, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise InputError(f"{folder}: the measured code failed ({last}); repair that version or leave --against out.")

@@ -13,7 +13,7 @@ from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.images.croptree import CropTree
 from e2egraph.events.sources.registry import image_options, open_source
 from e2egraph.graphs.building.build import BuildOptions, build
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.models.image.crystal_crop import CrystalCrop
 from e2egraph.tasks.task import load_task
 from tests import image_files
@@ -55,7 +55,7 @@ def tree(path, pixels, *, change=lambda branches: None, extra=None):
 def drawn(data):
     """Crops of all objects of a data set, in its order, and their columns."""
     shard = open_shard(data.output / data.manifest.shards[0].name)
-    clouds = read_row_groups(shard, range(shard.num_row_groups))
+    clouds = shard.read()
     batch = JetBatch.from_arrays(pad(clouds, data.manifest.network_inputs))
     return CrystalCrop(data.manifest.network_inputs)(batch.points, batch.features, batch.mask).numpy(), clouds.jets
 
@@ -75,7 +75,7 @@ def test_crops_of_a_file_are_drawn_again_to_the_last_bit(tmp_path):
     data = built(path, "egamma", tmp_path / "data")
     images = {}
     for shard in data.manifest.shards:
-        clouds = read_row_groups(open_shard(data.output / shard.name), [0])
+        clouds = open_shard(data.output / shard.name).read(blocks=[0])
         batch = JetBatch.from_arrays(pad(clouds, data.manifest.network_inputs))
         images[shard.sample] = CrystalCrop(data.manifest.network_inputs)(
             batch.points, batch.features, batch.mask
@@ -182,7 +182,7 @@ def test_one_vector_a_photon_is_read_as_all_in_one(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda b: b.pop("SC_energy"), "no branch SC_energy, and so no crops of photons; leave out --image-preset"),
+        (lambda b: b.pop("SC_ieta"), "no branch SC_ieta, and so no crops of photons; leave out --image-preset"),
         (
             lambda b: b.update(SC_time=b["SC_time"][:, :-1]),
             "SC_time does not hold 32×32 pixels for each entry of SC_ieta",

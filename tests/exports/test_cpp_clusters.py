@@ -11,7 +11,7 @@ from e2egraph.events.samples import Sample
 from e2egraph.graphs.building.build import build
 from e2egraph.graphs.making.dump import dump_events
 from e2egraph.graphs.making.nodes import make_nodes
-from e2egraph.graphs.storage.shards import open_shard, read_row_groups
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.objects.cluster import KIND
 from e2egraph.tasks.task import make_task
@@ -108,7 +108,7 @@ def test_clusters_of_a_data_set_are_scored_given_or_found(runner, tmp_path):
         found = infer(runner, folder, tmp_path / "events.e2e", tmp_path)
         jets = 0
         for file in parts:
-            clouds = opened.select(read_row_groups(file, range(file.num_row_groups)))
+            clouds = opened.select(file.read())
             for i in range(len(clouds)):
                 identity = tuple(int(clouds.jets[name][i]) for name in ("run", "lumi", "event", "jet"))
                 own = {name: column[clouds.offsets[i] : clouds.offsets[i + 1]] for name, column in clouds.nodes.items()}

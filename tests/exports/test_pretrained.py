@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,6 +79,15 @@ def test_it_scores_as_its_first_file_did(name: str) -> None:
     np.testing.assert_allclose(logits[:, 1] - logits[:, 0], FIRST_SCORES[name], atol=1e-5, rtol=0)
 
 
+def within(stored: Any, now: Any) -> bool:
+    """Whether ``now`` says all that ``stored`` does; keys that came later may stand beside."""
+    if isinstance(stored, dict):
+        return isinstance(now, dict) and all(key in now and within(stored[key], now[key]) for key in stored)
+    if isinstance(stored, list):
+        return isinstance(now, list) and len(stored) == len(now) and all(map(within, stored, now))
+    return bool(stored == now)
+
+
 @pytest.mark.parametrize("name", BUNDLES)
 def test_it_reads_nineteen_features_and_says_which_task_made_its_nodes(name: str) -> None:
     bundle = Bundle.open(FOLDER / name, threads=1)
@@ -88,7 +98,7 @@ def test_it_reads_nineteen_features_and_says_which_task_made_its_nodes(name: str
     assert head.tensors == ("softmax", "logits")
     assert replace(head, tensor="scores") == TWO_CLASSES.heads[0]
     task = make_task(metadata.info.configuration, name)
-    assert as_dict(task) == metadata.info.configuration
+    assert within(metadata.info.configuration, as_dict(task))
     assert task.inputs == load_task("top").inputs
     assert task.objective == load_task("top").objective
     assert (bundle.cap, metadata.info.signal) == (4096, "top")
@@ -113,7 +123,7 @@ def test_its_model_and_recipe_can_be_trained_again(name: str) -> None:
     model = complete(validate(ModelConfig, info.model_config, name), name)
     assert as_dict(model) == info.model_config
     assert parameter_count(build_model(model, INPUTS, TWO_CLASSES)) == read_metadata(FOLDER / name).parameters
-    assert as_dict(validate(Recipe, info.training["recipe"], name)) == info.training["recipe"]
+    assert within(info.training["recipe"], as_dict(validate(Recipe, info.training["recipe"], name)))
     assert (FOLDER / name / "README.md").read_text() == card(read_metadata(FOLDER / name))
 
 

@@ -25,9 +25,9 @@ LARGEST = 100.0
 # Offsets and distances within a head's reach become of order one.
 OFFSET_SCALE = 4.0
 
-# What a node that is none adds to its logits as a key: its share is zero next to that of any node. Far from the limits
-# of float32, as it goes through products and gradients.
-NO_KEY = -1e9
+# What a node that is none adds to its logits as a key: its share is zero next to that of any node. Half precision holds
+# it, since it goes through products and gradients.
+NO_KEY = -1e4
 
 # Positions in what ``geometry`` gives.
 ETA, COS, SIN, SQUARE, NO_NODE = range(5)
@@ -83,7 +83,7 @@ class NearAttentionKernel(nn.Module):
         n_jets, n_nodes, width = x.shape
         with _full_precision(x):
             x = x.to(torch.promote_types(x.dtype, torch.float32))
-            own = geometry(points, mask).to(x.dtype)
+            own = geometry(points.to(x.dtype), mask)
             q, k, v = self._split(torch.cat([x, own], dim=-1))
             found = _attention(q, k, v).transpose(1, 2).reshape(n_jets * n_nodes, -1)
             result = self._join(found, own.view(n_jets * n_nodes, GEOMETRY))
