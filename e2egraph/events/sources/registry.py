@@ -37,16 +37,18 @@ def open_source(path: str | Path, options: SourceOptions | None = None) -> Sourc
     """The reader for a local path or URL, chosen by the file's first bytes; InputError when it is of no known format.
 
     ROOT: ``RHTree`` ntuples and ``hits_tree`` of Open Data record 12220. Parquet, HDF5 and (GZIP) TFRecord: jet
-    images, whose planes ``options.image`` must name. With ``options.image``, ROOT files are read as crops around
-    photons (SCRegressor vintage), not as events.
+    images, whose planes ``options.image`` must name. With it, ntuples of the SCRegressor vintage are read as crops
+    around photons, not as events.
     """
     location = str(path)
     layout = (options or SourceOptions()).image
     kind = _format(location)
-    if kind == "ROOT" and layout is None:
+    if kind == "ROOT":
+        from e2egraph.events.sources.images.croptree import holds_crops
         from e2egraph.events.sources.roottree import open_tree
 
-        return open_tree(location)
+        if layout is None or not holds_crops(location):
+            return open_tree(location)
     if layout is None:
         raise InputError(
             f"{location}: holds images, and only you know what their planes are; add --image-channels NAME,NAME,… or "

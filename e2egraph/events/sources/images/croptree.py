@@ -28,6 +28,12 @@ _OF_EVENT = ("runId", "lumiId", "eventId")
 _STEP = 64
 
 
+def holds_crops(location: str) -> bool:
+    """Whether a ROOT file is of this vintage; InputError when it holds no known tree."""
+    tree = roottree.find_tree(location, (*TREES, roottree.HITS_TREE), "an MLAnalyzer ntuple")
+    return ENERGY in tree.keys(recursive=False)
+
+
 class CropTree:
     """The photons of a tree as a ``Container``; images are [N, 2, 32, 32], without times [N, 1, 32, 32]."""
 
@@ -35,12 +41,11 @@ class CropTree:
         self._location = location
         self._tree = roottree.find_tree(location, TREES, "an MLAnalyzer ntuple")
         there = frozenset(self._tree.keys(recursive=False))
-        for name in (ENERGY, SEED):
-            if name not in there:
-                raise InputError(
-                    f"{location}: no branch {name}, and so no crops of photons; leave out --image-preset and "
-                    "--image-channels to read its events."
-                )
+        if SEED not in there:
+            raise InputError(
+                f"{location}: no branch {SEED}, and so no crops of photons; leave out --image-preset and "
+                "--image-channels to read its events."
+            )
         self._planes = [name for name in (ENERGY, TIME) if name in there]
         self.names = frozenset({*there, IMAGE, NUMBER})
         self._entries = roottree.check_entries(location, self._tree, [self._tree[n] for n in (*self._planes, SEED)])
