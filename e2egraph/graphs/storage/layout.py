@@ -6,8 +6,9 @@ lists apart, which cost more to read than the values: an object owns the next ``
 objects are null in rows of nodes; columns of nodes are zero in rows of objects, as reading columns that may be null
 takes twice the time.
 
-Floats are stored as BYTE_STREAM_SPLIT: their bytes that are alike stand together. Places of calorimeter cells repeat
-and have a dictionary; places of tracks and hits do not, and would end it, so they have columns of their own.
+Floats are stored as BYTE_STREAM_SPLIT: their bytes that are alike stand together. Columns that are zero for nearly all
+nodes (what tracks alone have) are smaller and faster to read as they are. Places of calorimeter cells repeat and have a
+dictionary; places of tracks and hits do not, and would end it, so they have columns of their own.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ OBJECTS = "objects"
 # Endings of the two columns of a place; one of them is zero in every row.
 OF_CELLS, OF_OTHERS = "_of_cells", "_of_others"
 _STORED = {name + ending: name for name in POINT_NAMES for ending in (OF_CELLS, OF_OTHERS)}
+# A column of nodes is stored as it is when no more of them than this have another value than zero.
+_SPARSE = 0.25
 # Collections of the event record whose nodes lie on a lattice.
 _LATTICES = ("ecal", "hcal")
 
@@ -87,16 +90,24 @@ def column_of(stored: str) -> str:
     return _STORED.get(stored, stored)
 
 
-def writer_options(schema: pa.Schema, nodes: tuple[str, ...]) -> tuple[pa.Schema, dict[str, Any]]:
-    """The file's schema for that of a shard, and the encodings (arguments of ``pq.ParquetWriter``)."""
-    fields = []
+def writer_options(clouds: PointClouds, schema: pa.Schema) -> tuple[pa.Schema, dict[str, Any]]:
+    """The file's schema for that of a shard, and the encodings (arguments of ``pq.ParquetWriter``) for its content."""
+    is_cell = _is_cell(clouds.nodes["channel"])
+    fields, split, repeating = [], [], []
     for field in schema:
-        fields += [pa.field(name, field.type, nullable=field.name not in nodes) for name in stored_names(field.name)]
-    split = [each.name for each in fields if pa.types.is_float32(each.type) and not each.name.endswith(OF_CELLS)]
+        of_nodes = field.name in clouds.nodes
+        for name in stored_names(field.name):
+            fields.append(pa.field(name, field.type, nullable=not of_nodes))
+            if not pa.types.is_float32(field.type):
+                repeating += [name] * (field.name != NEIGHBORS)
+            elif name.endswith(OF_CELLS):
+                repeating.append(name)
+            elif not of_nodes or _is_dense(clouds.nodes[field.name], is_cell if name != field.name else None):
+                split.append(name)
     options = {
         "compression": "lz4",
         "use_byte_stream_split": split,
-        "use_dictionary": [each.name for each in fields if each.name not in split and each.name != NEIGHBORS],
+        "use_dictionary": repeating,
         "write_statistics": False,
     }
     return pa.schema(fields), options
@@ -163,6 +174,12 @@ def check_counts(clouds: PointClouds, where: str) -> None:
     known = np.isin(clouds.jets["split"], SPLITS)
     if not known.all() or (clouds.jets["n_nodes"] != clouds.counts).any():
         raise InputError(f"{where}: objects with another number of nodes than n_nodes, or of no known split.")
+
+
+def _is_dense(column: NDArray, left_out: NDArray[np.bool_] | None) -> bool:
+    """Whether more than a few values of a column are not zero, apart from those of the nodes ``left_out``."""
+    filled = column != 0 if left_out is None else (column != 0) & ~left_out
+    return bool(np.count_nonzero(filled) > _SPARSE * len(column))
 
 
 def _is_cell(channel: NDArray) -> NDArray[np.bool_]:

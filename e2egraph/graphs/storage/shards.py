@@ -58,7 +58,7 @@ def write_shard(path: Path, clouds: PointClouds, schema: pa.Schema, footer: dict
     fitting = len(clouds) * NODES_PER_BLOCK // max(1, int(clouds.offsets[-1]))
     nodes = tuple(name for name in schema.names if name in clouds.nodes)
     layout, parts = blocks(clouds, min(OBJECTS_PER_BLOCK, max(1, fitting)), nodes)
-    stored, encodings = writer_options(schema, nodes)
+    stored, encodings = writer_options(clouds, schema)
     stored = stored.with_metadata({FOOTER_KEY: json.dumps(footer).encode(), **layout.metadata})
     try:
         with replacing(path) as stream, pq.ParquetWriter(stream, stored, **encodings) as writer:
@@ -86,7 +86,7 @@ class ShardFile:
             ) from error
         metadata = self._file.schema_arrow.metadata or {}
         try:
-            self.footer: dict[str, Any] = json.loads(metadata[FOOTER_KEY])
+            self._footer = metadata[FOOTER_KEY]
             layout = Layout.of(metadata)
         except (KeyError, ValueError) as error:
             raise InputError(
@@ -103,6 +103,11 @@ class ShardFile:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._file.close()
+
+    @property
+    def footer(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self._footer)
+        return content
 
     @property
     def sizes(self) -> list[int]:
