@@ -24,7 +24,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
 from e2egraph import __version__
-from e2egraph.data.loader import read_jets
+from e2egraph.data.loading.pools import read_jets
 from e2egraph.data.options import DataOptions
 from e2egraph.data.scores import IDENTITY, Scores, output_columns, write_scores
 from e2egraph.data.table import JetTable, read_table

@@ -21,8 +21,9 @@ from e2egraph.benchmark.scaling.cores import torch_threads
 from e2egraph.benchmark.scaling.steps import Steps, optimizer_of, time_steps
 from e2egraph.benchmark.settings import Setting, available_settings
 from e2egraph.config import config_names
-from e2egraph.data.batch import JetBatch
-from e2egraph.data.loader import columns_for, read_jets, training_loader
+from e2egraph.data.loading.batch import JetBatch
+from e2egraph.data.loading.loader import training_loader
+from e2egraph.data.loading.pools import columns_for, read_jets
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.table import JetTable, read_table

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch_geometric.data import Batch, Data, Dataset
 from torch_geometric.utils import to_dense_batch
 
-from e2egraph.data.batch import JetBatch
-from e2egraph.data.loader import columns_for, read_jets
+from e2egraph.data.loading.batch import JetBatch
+from e2egraph.data.loading.pools import columns_for, read_jets
+from e2egraph.data.loading.sampler import training_plan
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import node_features, object_features, targets_of
-from e2egraph.data.sampler import training_plan
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import read_table
 from e2egraph.graphs.storage.pointclouds import PointClouds

@@ -14,7 +14,7 @@ from torch import nn
 from e2egraph import __version__
 from e2egraph.config import as_dict
 from e2egraph.data.fit import check_inputs
-from e2egraph.data.loader import evaluation_loader
+from e2egraph.data.loading.loader import evaluation_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.parts import remove_parts, scores_of_all
 from e2egraph.data.scores import (

@@ -14,7 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from e2egraph.data.loader import columns_for, read_jets
+from e2egraph.data.loading.pools import columns_for, read_jets
 from e2egraph.data.padding import pad
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from e2egraph.data.loader import AnyLoader, evaluation_loader, training_loader
+from e2egraph.data.loading.loader import AnyLoader, evaluation_loader, training_loader
 from e2egraph.data.scores import target_columns
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table

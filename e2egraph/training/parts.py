@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.loading.batch import JetBatch
 
 
 def split_batch(batch: JetBatch, parts: int) -> list[JetBatch]:

@@ -10,7 +10,7 @@ from torch import nn
 
 from e2egraph.benchmark.scaling.steps import optimizer_of, time_steps
 from e2egraph.cli import main
-from e2egraph.data.loader import training_loader
+from e2egraph.data.loading.loader import training_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.table import read_table
 from e2egraph.models.cost import cost

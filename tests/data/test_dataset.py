@@ -5,7 +5,7 @@ from torch_geometric.loader import DataLoader
 from torch_geometric.nn import SAGEConv, global_mean_pool
 
 from e2egraph.data.dataset import EpochBatches, JetDataset, dense
-from e2egraph.data.loader import evaluation_loader, training_loader
+from e2egraph.data.loading.loader import evaluation_loader, training_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.share import Share
 from e2egraph.tasks.nodeselection import NodeSelection

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from e2egraph.data.loader import evaluation_loader, training_loader
+from e2egraph.data.loading.loader import evaluation_loader, training_loader
+from e2egraph.data.loading.prefetch import Prefetch
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
-from e2egraph.data.prefetch import Prefetch
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError

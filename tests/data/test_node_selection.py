@@ -9,7 +9,7 @@ import torch
 from torch_geometric.loader import DataLoader
 
 from e2egraph.data.dataset import EpochBatches, JetDataset, dense
-from e2egraph.data.loader import evaluation_loader, training_loader
+from e2egraph.data.loading.loader import evaluation_loader, training_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table

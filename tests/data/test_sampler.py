@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from e2egraph.data.sampler import evaluation_plan, training_plan
+from e2egraph.data.loading.sampler import evaluation_plan, training_plan
 from e2egraph.data.table import JetTable, read_table
 from tests.toy_dataset import write_toy_dataset
 

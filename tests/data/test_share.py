@@ -5,9 +5,9 @@ import pytest
 from torch_geometric.loader import DataLoader
 
 from e2egraph.data.dataset import EpochBatches, JetDataset, dense
-from e2egraph.data.loader import evaluation_loader, training_loader
+from e2egraph.data.loading.loader import evaluation_loader, training_loader
+from e2egraph.data.loading.sampler import own_pools
 from e2egraph.data.options import DataOptions
-from e2egraph.data.sampler import own_pools
 from e2egraph.data.share import ALONE, Share, current_share, environment_share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError, UsageError

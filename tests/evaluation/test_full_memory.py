@@ -3,7 +3,7 @@
 import pytest
 
 from e2egraph.cli import main
-from e2egraph.data.loader import evaluation_loader
+from e2egraph.data.loading.loader import evaluation_loader
 from e2egraph.errors import InputError
 from e2egraph.evaluation import predictions
 from e2egraph.evaluation.evaluate import evaluate

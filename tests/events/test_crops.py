@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import uproot
 
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.padding import pad
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.samples import Sample

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from e2egraph.cli import main
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.padding import pad
 from e2egraph.errors import UsageError
 from e2egraph.events.samples import Sample

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from e2egraph.data.loader import evaluation_loader
+from e2egraph.data.loading.loader import evaluation_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table

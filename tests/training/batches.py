@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.loading.batch import JetBatch
 
 
 def batch_of(label: Tensor, target: Tensor | None = None, weight: Tensor | None = None) -> JetBatch:

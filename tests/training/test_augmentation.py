@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.padding import pad
 from e2egraph.training.steps.augmentation import reflect, reflection_signs
 from tests.all_inputs import INPUTS

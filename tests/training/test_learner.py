@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.padding import pad
 from e2egraph.tasks.objectives.classification import Classification
 from e2egraph.training.objectives.learning import make_learning

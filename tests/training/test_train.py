@@ -8,7 +8,7 @@ import torch
 import yaml
 from sklearn.metrics import roc_auc_score
 
-from e2egraph.data.loader import evaluation_loader
+from e2egraph.data.loading.loader import evaluation_loader
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, UsageError
 from e2egraph.training.runs.load import load_run

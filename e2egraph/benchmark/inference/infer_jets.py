@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from e2egraph.data.loader import read_jets
+from e2egraph.data.loading.pools import read_jets
 from e2egraph.data.padding import DenseArrays, pad
 from e2egraph.data.table import read_table
 from e2egraph.export.made_jets import made_jets

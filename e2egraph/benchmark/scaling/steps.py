@@ -12,8 +12,8 @@ import torch
 from torch.nn import functional as F
 
 from e2egraph.benchmark.settings import CPU, Setting
-from e2egraph.data.batch import AnyBatch
-from e2egraph.data.loader import AnyLoader
+from e2egraph.data.loading.batch import AnyBatch
+from e2egraph.data.loading.loader import AnyLoader
 
 # The published recipe's (configs/recipes/published.yaml).
 LEARNING_RATE = 5e-4

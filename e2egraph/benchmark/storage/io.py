@@ -23,10 +23,11 @@ from e2egraph.benchmark.scaling.steps import optimizer_of, time_steps
 from e2egraph.benchmark.storage import dense_parquet
 from e2egraph.benchmark.storage.peers import WEAVER_MISSING, Peer, list_parquet, padded_hdf5, weaver
 from e2egraph.benchmark.storage.stored_images import compare_training
-from e2egraph.data.batch import JetBatch
-from e2egraph.data.loader import JetLoader, columns_for, evaluation_loader, read_jets, read_pools, training_loader
+from e2egraph.data.loading.batch import JetBatch
+from e2egraph.data.loading.loader import JetLoader, evaluation_loader, training_loader
+from e2egraph.data.loading.pools import columns_for, read_jets, read_pools
+from e2egraph.data.loading.sampler import own_pools
 from e2egraph.data.options import DataOptions
-from e2egraph.data.sampler import own_pools
 from e2egraph.data.share import ALONE
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError

@@ -16,7 +16,7 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.padding import node_columns, pad
 from e2egraph.graphs.storage.lists import list_table
 from e2egraph.graphs.storage.pointclouds import PointClouds

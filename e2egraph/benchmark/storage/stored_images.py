@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from e2egraph.benchmark.report import Record
 from e2egraph.benchmark.scaling.steps import optimizer_of, time_steps
 from e2egraph.benchmark.storage import dense_parquet
-from e2egraph.data.loader import JetLoader
-from e2egraph.data.prefetch import Prefetch
+from e2egraph.data.loading.loader import JetLoader
+from e2egraph.data.loading.prefetch import Prefetch
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.models.image.resnet import ResNet15, ResNet15Options
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from e2egraph.config import as_dict, digest
-from e2egraph.data.batch import JetBatch
-from e2egraph.data.loader import columns_for, read_jets
+from e2egraph.data.loading.batch import JetBatch
+from e2egraph.data.loading.pools import columns_for, read_jets
 from e2egraph.data.padding import pad
 from e2egraph.data.table import JetTable
 from e2egraph.errors import InputError

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.loading.batch import JetBatch
 from e2egraph.detector.geometry import CRYSTALS_PER_TOWER
 from e2egraph.errors import InputError
 from e2egraph.models.layers.grid import region_pixels

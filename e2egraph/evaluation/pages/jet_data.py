@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from e2egraph.data.batch import JetBatch
-from e2egraph.data.loader import columns_for, read_jets
+from e2egraph.data.loading.batch import JetBatch
+from e2egraph.data.loading.pools import columns_for, read_jets
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.scores import Scores

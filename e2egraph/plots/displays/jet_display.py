@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from e2egraph.data.batch import JetBatch
-from e2egraph.data.loader import columns_for, read_jets
+from e2egraph.data.loading.batch import JetBatch
+from e2egraph.data.loading.pools import columns_for, read_jets
 from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
 from e2egraph.detector.channels import Channel, channels

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.table import JetTable
 from e2egraph.errors import InputError
 from e2egraph.tasks.objectives.joint import Joint

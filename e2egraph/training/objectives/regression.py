@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.scores import TARGET_PREFIX
 from e2egraph.data.table import JetTable
 from e2egraph.errors import InputError

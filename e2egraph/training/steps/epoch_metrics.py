@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from e2egraph.data.batch import JetBatch
-from e2egraph.data.gather import of_all_processes
+from e2egraph.data.loading.batch import JetBatch
+from e2egraph.data.loading.gather import of_all_processes
 from e2egraph.training.objectives.learning import Learning, weighted_mean
 
 LOSS = "loss"

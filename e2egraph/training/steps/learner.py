@@ -10,7 +10,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from e2egraph.data.batch import AnyBatch, JetBatch
+from e2egraph.data.loading.batch import AnyBatch, JetBatch
 from e2egraph.errors import InputError
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.training.objectives.learning import Learning

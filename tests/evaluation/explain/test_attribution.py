@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from e2egraph.data.batch import JetBatch
+from e2egraph.data.loading.batch import JetBatch
 from e2egraph.errors import InputError
 from e2egraph.evaluation.explain.attribution import (
     PLACE,

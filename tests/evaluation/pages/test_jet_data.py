@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from e2egraph.data.batch import JetBatch
-from e2egraph.data.loader import columns_for, read_jets
+from e2egraph.data.loading.batch import JetBatch
+from e2egraph.data.loading.pools import columns_for, read_jets
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.scores import Scores

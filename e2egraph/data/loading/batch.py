@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from e2egraph.data.loading.rows import JetRows
 from e2egraph.data.padding import DenseArrays
-from e2egraph.data.rows import JetRows
 from e2egraph.tasks.inputs import POINT_NAMES
 
 
