@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import awkward as ak
 import numpy as np
 
 from e2egraph.detector.geometry import Floats, Integers
+from e2egraph.simulation.clustering import Constituents, clustered, inclusive_jets, kinematics, library
 from e2egraph.simulation.generation.candidates import Candidates
-from e2egraph.simulation.jets import Jets, _fastjet
+from e2egraph.simulation.jets import Jets
 from e2egraph.simulation.response.response import FatJetsConfig
 
 
@@ -35,18 +35,11 @@ def fat_jets(jets: Jets, events: int, config: FatJetsConfig) -> PlainJets:
 
 def cluster_plain(momenta: Candidates, events: int, radius: float, min_pt: float, max_eta: float) -> PlainJets:
     """Anti-kT jets of ``momenta``, which come in the order of their ``events`` events."""
-    fastjet = _fastjet()
-    parts = ak.unflatten(
-        ak.zip({"px": momenta.px, "py": momenta.py, "pz": momenta.pz, "E": momenta.energy}),
-        np.bincount(momenta.event, minlength=events),
-    )
-    sequence = fastjet.ClusterSequence(parts, fastjet.JetDefinition(fastjet.antikt_algorithm, radius))
-    found = sequence.inclusive_jets(min_pt=min_pt)
-    event = np.repeat(np.arange(events), ak.to_numpy(ak.num(found)))
-    px, py, pz, energy = (ak.to_numpy(ak.flatten(found[name])).astype(np.float64) for name in ("px", "py", "pz", "E"))
-    pt = np.hypot(px, py)
-    eta = np.arcsinh(pz / np.maximum(pt, 1e-12))
-    mass = np.sqrt(np.maximum(energy**2 - pt**2 - pz**2, 0.0))
-    kept = np.flatnonzero((pt >= min_pt) & (np.abs(eta) < max_eta))
-    order = kept[np.lexsort((-pt[kept], event[kept]))]
-    return PlainJets(event[order], pt[order], eta[order], np.arctan2(py, px)[order], mass[order])
+    counts = np.bincount(momenta.event, minlength=events)
+    particles = Constituents(counts, np.stack([momenta.px, momenta.py, momenta.pz, momenta.energy]))
+    sequence = clustered(particles, library().antikt_algorithm, radius)
+    event, found = inclusive_jets(sequence, min_pt)
+    pt, eta, phi, mass = kinematics(found)
+    order = np.lexsort((-pt, event))
+    order = order[(pt[order] >= min_pt) & (np.abs(eta[order]) < max_eta)]
+    return PlainJets(event[order], pt[order], eta[order], phi[order], mass[order])

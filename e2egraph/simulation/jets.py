@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,14 +15,20 @@ from numpy.typing import NDArray
 from e2egraph.detector.geometry import (
     HCAL_COLUMNS,
     HCAL_ROWS,
-    Booleans,
     Floats,
     Integers,
     delta_phi,
     hcal_column,
     hcal_row,
 )
-from e2egraph.errors import InputError
+from e2egraph.simulation.clustering import (
+    Constituents,
+    clustered,
+    inclusive_jets,
+    kinematics,
+    library,
+    momenta_of,
+)
 from e2egraph.simulation.generation.candidates import Candidates
 from e2egraph.simulation.response.response import JetsConfig
 
@@ -49,30 +54,16 @@ class Jets:
     tau: Floats
 
 
-@dataclass(frozen=True)
-class Constituents:
-    """What J jets are made of, P particles in all, jet after jet: ``counts`` [J], and px, py, pz and energy [GeV] as
-    the rows of ``momenta`` [4, P]."""
-
-    counts: Integers
-    momenta: Floats
-
-    def take(self, chosen: Booleans) -> Constituents:
-        """The constituents of the jets that a mask [J] chooses."""
-        return Constituents(self.counts[chosen], self.momenta[:, np.repeat(chosen, self.counts)])
-
-
 def cluster(candidates: Candidates, events: int, config: JetsConfig) -> Jets:
     """Jets above the configured pT and within |η|, of ``events`` events, with their corrected energies."""
-    fastjet = _fastjet()
+    fastjet = library()
     momenta = np.stack([candidates.px, candidates.py, candidates.pz, candidates.energy])
     counts = np.bincount(candidates.event, minlength=events)
-    sequence = _sequence(Constituents(counts, momenta), fastjet.antikt_algorithm, config.radius)
+    sequence = clustered(Constituents(counts, momenta), fastjet.antikt_algorithm, config.radius)
     # No jet below this is above min_pt once corrected.
     least = config.min_pt / config.largest_scale
-    found = sequence.inclusive_jets(min_pt=least)
-    event = np.repeat(np.arange(events), ak.to_numpy(ak.num(found)))
-    pt, eta, phi, mass = _kinematics(_momenta(found))
+    event, found = inclusive_jets(sequence, least)
+    pt, eta, phi, mass = kinematics(found)
     factor = config.scale(pt)
     order = np.lexsort((-pt, event))
     order = order[(np.abs(eta[order]) < config.max_eta) & (factor[order] * pt[order] >= config.min_pt)]
@@ -95,7 +86,7 @@ def softdrop_masses(constituents: Constituents, config: JetsConfig) -> Floats:
 
     Jet by jet: FastJet's grooming of many jets at once takes eight times as long.
     """
-    fastjet = _fastjet()
+    fastjet = library()
     definition = fastjet.JetDefinition(fastjet.cambridge_algorithm, WHOLE_JET)
     particles = [fastjet.PseudoJet(*momentum) for momentum in constituents.momenta.T.tolist()]
     ends = np.cumsum(constituents.counts).tolist()
@@ -124,7 +115,7 @@ def n_subjettiness(constituents: Constituents, radius: float) -> Floats:
 
     τ_N = Σ pT·min ΔR(axis) / (Σ pT·R₀); 0 for a jet with fewer than N constituents.
     """
-    fastjet = _fastjet()
+    fastjet = library()
     result = np.zeros((len(SUBJETS), len(constituents.counts)))
     sequence = None
     for row, number in enumerate(SUBJETS):
@@ -134,14 +125,14 @@ def n_subjettiness(constituents: Constituents, radius: float) -> Floats:
         if sequence is None or not enough.all():
             # One tree gives the subjets of every number; jets that are too small for this one are left out of it.
             some = constituents.take(enough)
-            sequence = _sequence(some, fastjet.kt_algorithm, WHOLE_JET)
+            sequence = clustered(some, fastjet.kt_algorithm, WHOLE_JET)
             owner = np.repeat(np.arange(len(some.counts)), some.counts)
-            pt, eta, phi, _ = _kinematics(some.momenta)
+            pt, eta, phi, _ = kinematics(some.momenta)
             whole = np.bincount(owner, pt) * radius
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             axes = sequence.exclusive_jets(n_jets=number)
-        _, axis_eta, axis_phi, _ = (column.reshape(-1, number) for column in _kinematics(_momenta(axes)))
+        _, axis_eta, axis_phi, _ = (column.reshape(-1, number) for column in kinematics(momenta_of(axes)))
         distance = np.hypot(eta[:, None] - axis_eta[owner], delta_phi(phi[:, None], axis_phi[owner])).min(axis=1)
         result[row, enough] = np.bincount(owner, pt * distance) / whole
     return result
@@ -165,16 +156,6 @@ def seed_towers(event: Integers, eta: Floats, phi: Floats, energy: NDArray[np.fl
     return rows[jet, best // len(offset)], columns[jet, best % len(offset)]
 
 
-def _sequence(parts: Constituents, algorithm: int, radius: float) -> Any:
-    """FastJet's clustering of the particles of each row (an event or a jet) of ``parts``, all rows in one call."""
-    fastjet = _fastjet()
-    names = ("px", "py", "pz", "E")
-    record = ak.contents.RecordArray([ak.contents.NumpyArray(row) for row in parts.momenta], names)
-    offsets = ak.index.Index64(np.concatenate([[0], np.cumsum(parts.counts)]))
-    rows = ak.Array(ak.contents.ListOffsetArray(offsets, record))
-    return fastjet.ClusterSequence(rows, fastjet.JetDefinition(algorithm, radius))
-
-
 def _constituents(index: Any, event: Integers, counts: Integers, momenta: Floats, jets: Integers) -> Constituents:
     """The particles of the jets numbered ``jets``, in that order. ``index``: of each event's jets' particles in their
     event; ``event``: of each jet; ``counts`` [E] and ``momenta`` [4, P]: of all events' particles."""
@@ -184,30 +165,3 @@ def _constituents(index: Any, event: Integers, counts: Integers, momenta: Floats
     begins = (np.cumsum(sizes) - sizes)[jets]
     members = np.repeat(begins - (np.cumsum(chosen) - chosen), chosen) + np.arange(chosen.sum())
     return Constituents(chosen, momenta[:, place[members]])
-
-
-def _momenta(jets: ak.Array) -> Floats:
-    """The four-momenta [4, J] of FastJet's jets of many rows."""
-    flat = ak.flatten(jets, axis=1)
-    return np.stack([ak.to_numpy(flat[name]) for name in ("px", "py", "pz", "E")])
-
-
-def _kinematics(momenta: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """pT, η, φ and mass of four-momenta [4, …]."""
-    px, py, pz, energy = momenta
-    pt = np.hypot(px, py)
-    mass2 = energy**2 - px**2 - py**2 - pz**2
-    return pt, np.arcsinh(pz / pt), np.arctan2(py, px), np.sqrt(np.maximum(mass2, 0.0))
-
-
-def _fastjet() -> Any:
-    try:
-        import fastjet
-    except ImportError as error:
-        raise InputError(
-            "simulate needs FastJet, which is not installed; install it with pip install 'e2egraph[sim]'."
-        ) from error
-    with contextlib.suppress(AttributeError):
-        # FastJet (M. Cacciari, G. Salam and G. Soyez, arXiv:1111.6097) would print a banner amid the progress bar.
-        fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)
-    return fastjet

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from e2egraph.detector.geometry import HCAL_COLUMNS, HCAL_ROWS, hcal_column, hcal_row
+from e2egraph.simulation.clustering import Constituents
 from e2egraph.simulation.generation.candidates import Candidates
-from e2egraph.simulation.jets import Constituents, cluster, n_subjettiness, seed_towers, softdrop_masses
+from e2egraph.simulation.jets import cluster, n_subjettiness, seed_towers, softdrop_masses
 from tests.simulation.particle_gun import detector
 
 CONFIG = detector("jets.energy_scale=1", "jets.min_pt=100").jets
