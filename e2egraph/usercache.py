@@ -7,12 +7,11 @@ may share the folder. A file is written next to its name and renamed, so that no
 from __future__ import annotations
 
 import os
-import platform
-import threading
 from contextlib import suppress
 from pathlib import Path
 
-from e2egraph.files import PARTIAL
+from e2egraph.errors import InputError
+from e2egraph.files import replacing
 
 
 def cache_file(kind: str, name: str) -> Path | None:
@@ -28,17 +27,10 @@ def cache_file(kind: str, name: str) -> Path | None:
 
 def keep(path: Path, content: bytes) -> bool:
     """Write the file ``path``, in a folder that is there; whether that could be done."""
-    # Machine, process and thread in the name: two that write the same file never write into each other's.
-    partial = path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}.{threading.get_ident()}{PARTIAL}")
     try:
-        try:
-            partial.write_bytes(content)
-            partial.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                partial.unlink()
-            raise
-    except OSError:
+        with replacing(path) as stream:
+            stream.write(content)
+    except (OSError, InputError):  # something else than a file may have its name
         return False
     return True
 
