@@ -179,6 +179,7 @@ def io(data: Path, output: Path, jets: int, steps: int, repeats: int, models: tu
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns; the median counts.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1), help="CPU threads of torch.")
 @click.option("--peers", is_flag=True, help="Single layers too, next to those of other libraries (extra 'peers').")
+@click.option("--against", type=FolderOrFile, help="Folder of another version: CPU a step of both, by turns.")
 def kernels(
     output: Path,
     models: tuple[str, ...],
@@ -189,8 +190,10 @@ def kernels(
     repeats: int,
     threads: int,
     peers: bool,
+    against: Path | None,
 ) -> None:
     """Time and memory of graph networks against the number of nodes, next to full attention (always measured)."""
+    from e2egraph.benchmark.kernels.against import kernels_against
     from e2egraph.benchmark.kernels.kernels import NODES, TOTAL_NODES, benchmark_kernels
     from e2egraph.benchmark.kernels.peers import NODES as PEER_NODES
     from e2egraph.benchmark.kernels.peers import benchmark_peers
@@ -203,6 +206,12 @@ def kernels(
     if peers:
         with progress("benchmark kernels --peers", None) as advance_to:
             records += benchmark_peers(nodes=nodes or PEER_NODES, width=width, repeats=repeats, progress=advance_to)
+    if against is not None:
+        with progress("benchmark kernels --against", None) as advance_to:
+            records += kernels_against(
+                models, against, nodes=nodes or NODES, total_nodes=total_nodes or TOTAL_NODES, width=width, depth=depth,
+                repeats=repeats, progress=advance_to,
+            )  # fmt: skip
     _finish(output, records)
 
 

@@ -180,6 +180,17 @@ def test_benchmark_build_against_another_version_compares_content_and_cpu(tmp_pa
     assert found["this version", "same_bytes"] == 1
 
 
+def test_benchmark_kernels_against_another_version_compares_cpu(tmp_path):
+    here = str(Path(__file__).parents[2])
+    words = ["--model", "gravnet", "--nodes", "32", "--total-nodes", "64", "--width", "8", "--depth", "1"]
+    words += ["--repeats", "1", "--against", here, "--output", str(tmp_path / "kernels.json")]
+    assert main(["benchmark", "kernels", *words]) == 0
+    found = figures(tmp_path / "kernels.json")
+    for metric in ("gravnet_forward_cpu_seconds", "gravnet_train_cpu_seconds"):
+        this, other = (found[f"{case} version", metric] for case in ("this", "other"))
+        assert found["this version", f"{metric}_over_other_version"] == pytest.approx(this / other)
+
+
 def test_the_other_version_is_the_one_that_runs(tmp_path, monkeypatch):
     for name in ("one", "other"):
         (tmp_path / name / "e2egraph").mkdir(parents=True)
@@ -197,7 +208,7 @@ def test_a_folder_without_another_version_is_refused(tmp_path, capsys):
     assert "no package e2egraph in it" in capsys.readouterr().err
 
 
-def test_benchmark_simulate_begins_with_an_empty_cache_and_with_a_kept_pool(tmp_path):
+def test_benchmark_simulate_begins_with_an_empty_cache_and_with_a_kept_start(tmp_path):
     process = tmp_path / "short.yaml"
     process.write_text(
         "title: short\ngenerator:\n  pt_hat_minimum: 100\n  settings: ['HardQCD:all = on', 'PartonLevel:MPI = off']\n"
