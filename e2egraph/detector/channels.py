@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 from e2egraph.detector.geometry import ECAL_RADIUS, HCAL_RADIUS
@@ -90,6 +91,9 @@ def hit_channels() -> tuple[Channel, ...]:
     return tuple(row for row in channels().values() if row.collection == "hits")
 
 
+# Of layers whose radii nobody gave.
+AS_KNOWN: Mapping[str, float] = MappingProxyType({})
+
 # Mean radii of the layers of barrel pixels [cm]: of the detector before 2017 (CMS, JINST 3 (2008) S08004, §3.1), which
 # had three, and of the Phase-1 detector since (CMS-TDR-011; 29, 68, 109 and 160 mm).
 BEFORE_2017 = {"BPIX1": 4.4, "BPIX2": 7.3, "BPIX3": 10.2}
@@ -108,7 +112,8 @@ def pixel_detector(radii: Mapping[str, float]) -> str | None:
 
 
 # JINST 3 (2008) S08004 §3.1: mean radii of the inner strip layers. Subdetectors as stored in ntuples: 1 BPIX, 3 TIB,
-# 5 TOB (a header comment of the producer swaps TOB and TID). Radii count where hits come as images: see phase1.py.
+# 5 TOB (a header comment of the producer swaps TOB and TID). Radii count where hits come as images, and
+# a task may have others (inputs.radii).
 for _row in (
     Channel("TRACK", 0, "tracks", ECAL_RADIUS, energy=True),
     Channel("BPIX1", 1, "hits", BEFORE_2017["BPIX1"], cms=(1, 1)),

@@ -147,6 +147,17 @@ def resolve(
     )
 
 
+def with_radii(inputs: Inputs, radii: Mapping[str, float]) -> Inputs:
+    """The same inputs with the ``radii`` [cm] of some layers of hits; ValueError naming one that is not among them."""
+    layers = [known.name for known in inputs.channels if known.collection == "hits"]
+    unknown = [name for name in radii if name not in layers]
+    if unknown:
+        known = ", ".join(layers) or "none"
+        raise ValueError(f"radii name {', '.join(unknown)}; layers of hits among the channels: {known}")
+    channels = tuple(replace(known, radius=radii.get(known.name, known.radius)) for known in inputs.channels)
+    return replace(inputs, channels=channels)
+
+
 def numbered(inputs: Inputs, numbers: Mapping[str, int]) -> Inputs:
     """The same inputs with the channels' ``numbers`` (name → number) of a data set, their own where it has none."""
     channels = tuple(replace(known, number=numbers.get(known.name, known.number)) for known in inputs.channels)

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 
 from e2egraph.config import configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
-from e2egraph.tasks.inputs import Inputs, resolve
+from e2egraph.tasks.inputs import Inputs, resolve, with_radii
 from e2egraph.tasks.nodeselection import NodeSelection
 from e2egraph.tasks.objectives.objective import Objective, make_objective
 from e2egraph.tasks.objects.objects import ObjectKind
@@ -31,7 +31,8 @@ class TaskInputs(NodeSelection):
     ``NodeSelection``, with a threshold of 0 for channels that have none set, and with ``channels`` that must be named.
     ``variables``: of nodes, in order. ``object``: quantities of the object that networks may read; all that its kind
     has where not given. ``suppress_displaced``: zero |d0| > 10 cm and |dz| > 20 cm (arXiv:2104.14659, §3).
-    ``neighbors``: static kNN in (η, φ) stored with each object; 0 for none.
+    ``neighbors``: static kNN in (η, φ) stored with each object; 0 for none. ``radii``: layer of hits → its distance to
+    the beam line [cm], which nodes get where hits come as images; that of ``detector.channels`` where not given.
     """
 
     channels: list[str]
@@ -40,6 +41,7 @@ class TaskInputs(NodeSelection):
     object: list[str] | None = None
     suppress_displaced: bool = True
     neighbors: int = Field(default=0, ge=0)
+    radii: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
 
 
 @configuration
@@ -181,7 +183,8 @@ class TaskConfig:
         """What networks read, out of the tables."""
         kind = self.object_kind
         quantities = tuple(kind.quantities) if self.inputs.object is None else self.inputs.object
-        return resolve(self.inputs.variables, self.inputs.channels, quantities, self.region.region, kind.quantities)
+        found = resolve(self.inputs.variables, self.inputs.channels, quantities, self.region.region, kind.quantities)
+        return with_radii(found, self.inputs.radii)
 
     @property
     def numbers(self) -> dict[str, int]:

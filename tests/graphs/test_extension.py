@@ -2,7 +2,6 @@
 
 import sys
 
-import awkward as ak
 import numpy as np
 import pytest
 
@@ -46,26 +45,34 @@ def add():
     return layer
 
 
-def test_a_task_can_have_the_barrel_pixels_of_the_phase_1_detector(tables, monkeypatch, tmp_path):
-    """Where hits come as images, which hold no radius; hits of their own keep theirs."""
-    monkeypatch.delitem(sys.modules, "e2egraph.detector.phase1", raising=False)
-    deposits = rhtree_files.random_deposits(6, 1)
-    images = rhtree_files.write(tmp_path / "images.root", deposits, without=rhtree_files.VECTOR_PREFIXES)
+def test_a_task_says_where_layers_are_whose_hits_come_as_images(tmp_path):
+    """Images hold no radius; hits of their own keep theirs. Nothing of it outlives the task."""
+    phase_1 = {"BPIX1": 2.9, "BPIX2": 6.8, "BPIX3": 10.9}
+    given = f"inputs.radii={{{', '.join(f'{name}: {radius}' for name, radius in phase_1.items())}}}"
+    usual, newer = task(), task(given)
+    files = [
+        rhtree_files.write(
+            tmp_path / f"{seed}.root", rhtree_files.random_deposits(12, seed), without=rhtree_files.VECTOR_PREFIXES
+        )
+        for seed in (1, 2)
+    ]
 
-    def radii():
-        hits = open_source(images).read(0, 6, ["hits"]).hits
-        found = hits[hits.channel == int(Channel.BPIX1)]
-        return np.unique(np.round(np.hypot(ak.to_numpy(ak.flatten(found.x)), ak.to_numpy(ak.flatten(found.y))), 3))
+    def radii(of_task):
+        made = build(of_task, samples_of(files[:1], files[1:]), tmp_path / f"{len(of_task.inputs.radii)}")
+        nodes = open_shard(made.output / made.manifest.shards[0].name).read().nodes
+        return {
+            name: np.unique(np.round(nodes["rho"][nodes["channel"] == of_task.numbers[name]], 3)) for name in phase_1
+        }
 
-    usual = load_task("top").network_inputs
-    assert radii() == pytest.approx([4.4])
-    newer = load_task("top", ["extensions=[e2egraph.detector.phase1]"]).network_inputs
-    assert radii() == pytest.approx([2.9])
-    assert [known.radius for known in newer.channels][1:4] == [2.9, 6.8, 10.9]
+    for of_task, expected in ((usual, {"BPIX1": 4.4, "BPIX2": 7.3, "BPIX3": 10.2}), (newer, phase_1)):
+        assert radii(of_task) == {name: pytest.approx([radius], rel=1e-3) for name, radius in expected.items()}
     assert newer.numbers == usual.numbers
-    for inputs, words in ((usual, "the pixel detector before 2017"), (newer, "the Phase-1 pixel detector")):
-        assert channel_table.pixel_detector({known.name: known.radius for known in inputs.channels}) == words
+    for made, words in ((usual, "the pixel detector before 2017"), (newer, "the Phase-1 pixel detector")):
+        known = made.network_inputs.channels
+        assert channel_table.pixel_detector({layer.name: layer.radius for layer in known}) == words
     assert channel_table.pixel_detector({"BPIX1": 3.0}) is None and channel_table.pixel_detector({"TIB1": 3.0}) is None
+    with pytest.raises(UsageError, match="radii name BPIX4; layers of hits among the channels: BPIX1"):
+        task("inputs.radii={BPIX4: 16.0}")
 
 
 def relabelled(path, seed):

@@ -30,7 +30,7 @@ def drawn_by_loop(points: Tensor, features: Tensor, mask: Tensor, inputs: Inputs
     region, variables = inputs.region, inputs.variable_names
     shape = (len(points), region.rows, region.columns)
     plane = {name: np.zeros(shape) for name in planes_of(inputs)}
-    tracks = np.zeros(shape)
+    tracks, deposits = np.zeros(shape), np.zeros(shape)
     rows = pixel_offset(points[..., 0].numpy(), ETA_PITCH) + region.half_rows
     columns = pixel_offset(points[..., 1].numpy(), PHI_PITCH) + region.half_columns
 
@@ -42,7 +42,7 @@ def drawn_by_loop(points: Tensor, features: Tensor, mask: Tensor, inputs: Inputs
         at = b, int(rows[b, i]), int(columns[b, i])
         if not (0 <= at[1] < region.rows and 0 <= at[2] < region.columns):
             continue
-        x = dict.fromkeys(("value", "d0", "dz", "d0_sig", "dz_sig"), 0.0)
+        x = dict.fromkeys(("value", "d0", "dz", "d0_sig", "dz_sig", "time"), 0.0)
         x |= dict(zip(variables, features[b, i].double().tolist(), strict=False))
         channel = inputs.channels[int(features[b, i, len(variables) :].argmax())]
         if channel.name == "TRACK":
@@ -54,6 +54,8 @@ def drawn_by_loop(points: Tensor, features: Tensor, mask: Tensor, inputs: Inputs
             tracks[at] += 1
         elif channel.name == "ECAL":
             add("ECAL", at, x["value"])
+            add("ECAL_time", at, x["time"])
+            deposits[at] += 1
         elif channel.name == "HCAL":
             for r, c in itertools.product(range(at[1] - 2, at[1] + 3), range(at[2] - 2, at[2] + 3)):
                 if 0 <= r < region.rows and 0 <= c < region.columns:
@@ -63,6 +65,8 @@ def drawn_by_loop(points: Tensor, features: Tensor, mask: Tensor, inputs: Inputs
     for name in ("track_d0", "track_dz", "track_d0_sig", "track_dz_sig"):
         if name in plane:
             plane[name] /= np.maximum(tracks, 1)
+    if "ECAL_time" in plane:
+        plane["ECAL_time"] /= np.maximum(deposits, 1)
     return plane
 
 
@@ -85,7 +89,7 @@ SMALL_TOWERS = replace(INPUTS, region=RegionConfig(half_window=17).region)
 @pytest.mark.parametrize("lattice", [False, True])
 @pytest.mark.parametrize(
     ("inputs", "drawable"),
-    [(INPUTS, 17), (SIX, 8), (CROP, 5), (WITH_ANOTHER_LAYER, 9), (SMALL_TOWERS, 17)],
+    [(INPUTS, 18), (SIX, 8), (CROP, 6), (WITH_ANOTHER_LAYER, 9), (SMALL_TOWERS, 18)],
     ids=["all", "six", "crop", "another layer", "small with towers"],
 )
 def test_every_plane_is_what_a_loop_over_nodes_draws(inputs: Inputs, drawable: int, lattice: bool) -> None:

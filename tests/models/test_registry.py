@@ -53,8 +53,8 @@ def own_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_whole_zoo_is_shipped() -> None:
     graphs = {"gravnet", "edgeconv", "gnn-lsh", "performer", "window", "transformer", "sage"}
-    tokens = {"tracks-and-cells", "tracks-and-cells-small", "tracks-and-cells-large"}
-    images = {"resnet15", "vit", "cnn-circular", "cnn-egamma"}
+    tokens = {"tracks-and-cells", "tracks-and-cells-small", "tracks-and-cells-large", "tracks-and-cells-crystals"}
+    images = {"resnet15", "resnet15-stride1", "vit", "cnn-circular", "cnn-egamma"}
     assert set(config_names("models")) == graphs | tokens | images | {"fcn"}
 
 

@@ -88,20 +88,36 @@ def test_planes_are_the_published_ones_that_the_inputs_hold(inputs: Inputs, plan
     assert model.stem[0].in_channels == len(planes)
 
 
+@pytest.mark.parametrize("granularity", [1, 3])
+@pytest.mark.parametrize("variant", ["torch", "keras"])
+def test_on_crops_every_pixel_reaches_the_blocks(variant: str, granularity: int) -> None:
+    options = ResNet15Options(variant=variant, granularity=granularity, downsample=False)  # type: ignore[arg-type]
+    model = ResNet15(options, CROP, TWO_CLASSES)
+    seen: list[torch.Size] = []
+    for layer in (model.stem, model.blocks[-1]):
+        layer.register_forward_hook(lambda _m, _i, out: seen.append(out.shape))
+    assert model(*jets([20], inputs=CROP)).shape == (1, 2)
+    assert seen == [(1, 16, 33, 33), (1, 32, 17, 17)]
+
+
+@pytest.mark.parametrize("downsample", [True, False])
 @pytest.mark.parametrize("variant", ["torch", "keras"])
 @pytest.mark.parametrize("half_window", [5, 7, 12, 16, 30])
-def test_it_fits_regions_of_any_size(half_window: int, variant: str) -> None:
+def test_it_fits_regions_of_any_size(half_window: int, variant: str, downsample: bool) -> None:
     region = RegionConfig(centre="crystal", half_window=half_window).region
     inputs = replace(CROP, region=region)
-    model = ResNet15(ResNet15Options(variant=variant), inputs, TWO_CLASSES)  # type: ignore[arg-type]
+    options = ResNet15Options(variant=variant, downsample=downsample)  # type: ignore[arg-type]
+    model = ResNet15(options, inputs, TWO_CLASSES)
     assert model(*jets([20, 3, 0], inputs=inputs)).shape == (3, 2)
 
 
-@pytest.mark.parametrize(("variant", "half_window"), [("torch", 2), ("keras", 4)])
-def test_a_region_of_which_nothing_would_be_left_is_refused(variant: str, half_window: int) -> None:
+@pytest.mark.parametrize(
+    ("variant", "half_window", "downsample"), [("torch", 2, True), ("keras", 4, True), ("keras", 0, False)]
+)
+def test_a_region_of_which_nothing_would_be_left_is_refused(variant: str, half_window: int, downsample: bool) -> None:
     inputs = replace(CROP, region=RegionConfig(centre="crystal", half_window=half_window).region)
     with pytest.raises(UsageError, match=f"variant={variant}.* pixels at least, not "):
-        ResNet15(ResNet15Options(variant=variant), inputs, TWO_CLASSES)  # type: ignore[arg-type]
+        ResNet15(ResNet15Options(variant=variant, downsample=downsample), inputs, TWO_CLASSES)  # type: ignore[arg-type]
 
 
 def test_gains_are_all_that_the_bright_variant_changes() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import awkward as ak
 import numpy as np
@@ -87,8 +87,9 @@ def tracks(pt: NDArray[np.float32], averages: dict[str, NDArray[np.float32]]) ->
     return ak.unflatten(ak.zip(record), np.bincount(event, minlength=len(pt)))
 
 
-def hits(counts: dict[Channel, NDArray[np.float32]]) -> ak.Array:
-    """As many hits as each crystal's count says, at the crystal's centre on the layer's mean radius (PV-relative)."""
+def hits(counts: dict[Channel, NDArray[np.float32]], radii: Mapping[str, float]) -> ak.Array:
+    """As many hits as each crystal's count says, at the crystal's centre on the layer's mean radius (PV-relative), out
+    of ``radii`` (by name, [cm]) where it is there."""
     events = len(next(iter(counts.values())))
     parts = []
     for channel, image in counts.items():
@@ -97,7 +98,7 @@ def hits(counts: dict[Channel, NDArray[np.float32]]) -> ak.Array:
         event, cell = np.repeat(event, times), np.repeat(cell, times)
         eta = geometry.ecal_eta(cell // geometry.ECAL_COLUMNS)
         phi = geometry.ecal_phi(cell % geometry.ECAL_COLUMNS)
-        parts.append((event, np.full(len(cell), channel, np.uint8), eta, phi, channel.radius))
+        parts.append((event, np.full(len(cell), channel, np.uint8), eta, phi, radii.get(channel.name, channel.radius)))
     event = np.concatenate([part[0] for part in parts])
     channels = np.concatenate([part[1] for part in parts])
     eta = np.concatenate([part[2] for part in parts])

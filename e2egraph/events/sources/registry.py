@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from e2egraph.config import configuration
-from e2egraph.detector.channels import Channel
+from e2egraph.detector.channels import AS_KNOWN, Channel
 from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.schema import EventSource, PointSource
@@ -33,12 +33,15 @@ def image_options(channels: str | None, preset: str | None, settings: Sequence[s
     return SourceOptions(image=image_layout(channels, preset, settings))
 
 
-def open_source(path: str | Path, options: SourceOptions | None = None) -> Source:
+def open_source(
+    path: str | Path, options: SourceOptions | None = None, radii: Mapping[str, float] = AS_KNOWN
+) -> Source:
     """The reader for a local path or URL, chosen by the file's first bytes; InputError when it is of no known format.
 
     ROOT: ``RHTree`` ntuples and ``hits_tree`` of Open Data record 12220. Parquet, HDF5 and (GZIP) TFRecord: jet
     images, whose planes ``options.image`` must name. With it, ntuples of the SCRegressor vintage are read as crops
-    around photons, not as events.
+    around photons, not as events. ``radii``: name of a layer → distance to the beam line [cm] of hits that an ntuple
+    holds as images, the layer's own where not given.
     """
     location = str(path)
     layout = (options or SourceOptions()).image
@@ -48,7 +51,7 @@ def open_source(path: str | Path, options: SourceOptions | None = None) -> Sourc
         from e2egraph.events.sources.roottree import open_tree
 
         if layout is None or not holds_crops(location):
-            return open_tree(location)
+            return open_tree(location, radii)
     if layout is None:
         raise InputError(
             f"{location}: holds images, and only you know what their planes are; add --image-channels NAME,NAME,… or "

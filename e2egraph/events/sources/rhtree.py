@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import uproot
 from numpy.typing import NDArray
 
 from e2egraph.detector import geometry
-from e2egraph.detector.channels import hit_channels
+from e2egraph.detector.channels import AS_KNOWN, hit_channels
 from e2egraph.errors import InputError
 from e2egraph.events.flat import Flat, flat_branch
 from e2egraph.events.schema import Missing
@@ -43,8 +43,11 @@ LARGEST_CMS = 63
 class RHTreeFile:
     """One ntuple, opened. ``missing`` tells what its branches cannot fill, ``recognised`` what fills each field."""
 
-    def __init__(self, path: str | Path, tree: uproot.TTree | None = None) -> None:
-        self.path = str(path)
+    def __init__(
+        self, path: str | Path, tree: uproot.TTree | None = None, radii: Mapping[str, float] = AS_KNOWN
+    ) -> None:
+        """``radii``: as of ``open_source``."""
+        self.path, self._radii = str(path), radii
         self._tree = roottree.find_tree(self.path, TREES, "an MLAnalyzer ntuple") if tree is None else tree
         self._found = find_branches(frozenset(self._tree.keys(recursive=False)))
         self.missing = Missing(self._found.missing)
@@ -187,7 +190,7 @@ class RHTreeFile:
         counts = {c: self._dense({"n": b}, CRYSTALS, start, stop)["n"] for c, b in images.items()}
         for channel, image in counts.items():
             dense.check_counts(self.path, images[channel], image, start)
-        return dense.hits(counts)
+        return dense.hits(counts, self._radii)
 
     def _read_ecal(self, start: int, stop: int) -> ak.Array:
         if "ecal" in self._found.vectors:

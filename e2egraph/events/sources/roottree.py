@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import awkward as ak
 import numpy as np
@@ -29,14 +29,14 @@ _LARGEST = float(np.finfo(np.float32).max)
 _LARGE_FILE_VERSION = 1_000_000
 
 
-def open_tree(location: str) -> EventSource:
+def open_tree(location: str, radii: Mapping[str, float]) -> EventSource:
     """The reader for the tree that a ROOT file holds; InputError when it holds none of the known ones."""
     from e2egraph.events.sources.hitstree import HitsTreeFile
     from e2egraph.events.sources.rhtree import RHTreeFile
     from e2egraph.events.sources.rhtree_branches import TREES
 
     tree = find_tree(location, (*TREES, HITS_TREE), "an MLAnalyzer ntuple")
-    return HitsTreeFile(location, tree) if tree.name == HITS_TREE else RHTreeFile(location, tree)
+    return HitsTreeFile(location, tree) if tree.name == HITS_TREE else RHTreeFile(location, tree, radii)
 
 
 def find_tree(location: str, names: Sequence[str], kind: str) -> uproot.TTree:

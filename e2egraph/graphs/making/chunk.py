@@ -150,7 +150,7 @@ def _selected(
     The objects have their ``label``, ``gen_weight`` and the particle behind them. Without ``deposits`` to read, nothing
     can make nodes.
     """
-    source = open_source(chunk.input.path, chunk.options)
+    source = open_source(chunk.input.path, chunk.options, task.inputs.radii)
     truth = truth_source(task.truth, chunk.input.of_class, source)
     axis = task.object_kind.axis
     for events, objects, cuts, make in _steps(source, chunk, task, truth, deposits):

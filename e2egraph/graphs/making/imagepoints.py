@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector import geometry
-from e2egraph.detector.channels import LARGEST_NUMBER, channels
+from e2egraph.detector.channels import LARGEST_NUMBER
 from e2egraph.errors import InputError
 from e2egraph.events.schema import ImagePoints, Missing, PointSource
 from e2egraph.graphs.making.nodes import finish_nodes
@@ -77,8 +77,8 @@ def image_clouds(points: ImagePoints, objects: Objects, task: TaskConfig) -> tup
     rows, columns, index, owner = rows[inside], columns[inside], index[inside], owner[inside]
     channel = points.channel[index]
     radius = np.zeros(LARGEST_NUMBER + 1)
-    for member in channels().values():
-        radius[member] = member.radius
+    for known in task.network_inputs.channels:
+        radius[known.number] = known.radius
     given: dict[str, NDArray] = {
         "rho": radius[channel],
         **{name: values[index] for name, values in points.variables.items()},

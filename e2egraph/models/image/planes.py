@@ -15,7 +15,7 @@ from e2egraph.errors import UsageError
 from e2egraph.models.layers.scaling import Scale
 from e2egraph.tasks.inputs import Inputs
 
-How = Literal["sum", "mean", "weighted", "count", "crystals", "towers"]
+How = Literal["sum", "mean", "weighted", "count", "crystals", "crystal_mean", "towers"]
 
 # A crystal or a track of 1 GeV is well above noise and selection (pT > 0.5 GeV): linear below, logarithmic above.
 ENERGY = Scale(1.0, 0.5)
@@ -24,14 +24,16 @@ TOWER_SHARE = Scale(0.04, 0.25)
 COUNT = Scale(1.0, linear=True)
 SIGNIFICANCE = Scale(1.0, 0.5)  # standard deviations
 D0, DZ = Scale(0.01, 0.3), Scale(0.02, 0.3)  # cm as for nodes, or GeV cm: the same at 1 GeV
+TIME = Scale(1.0, 0.5)  # ns, as for nodes
 
 
 @dataclass(frozen=True)
 class Plane:
     """A plane: ``variable`` of the nodes of ``channel``, and ``how`` those of one pixel are put together.
 
-    ``sum``; ``mean``; ``weighted``: Σ value · variable; ``count``: nodes; ``crystals``: sum in a crystal; ``towers``:
-    sum spread over a tower's 5×5 crystals. ``scale``: brings pixels to order one.
+    ``sum``; ``mean``; ``weighted``: Σ value · variable; ``count``: nodes; ``crystals``: sum in a crystal;
+    ``crystal_mean``: mean in a crystal; ``towers``: sum spread over a tower's 5×5 crystals. ``scale``: brings pixels to
+    order one.
     """
 
     channel: str
@@ -49,6 +51,7 @@ PLANES: dict[str, Plane] = {
     "track_d0_weighted": Plane("TRACK", "d0", "weighted", D0),
     "track_dz_weighted": Plane("TRACK", "dz", "weighted", DZ),
     "ECAL": Plane("ECAL", "value", "crystals", ENERGY),
+    "ECAL_time": Plane("ECAL", "time", "crystal_mean", TIME),
     "HCAL": Plane("HCAL", "value", "towers", TOWER_SHARE),
 }
 

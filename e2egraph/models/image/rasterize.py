@@ -22,10 +22,11 @@ class Rasterize(nn.Module):
     ``track_pt``: sum of pT [GeV] in a pixel. ``track_d0``, ``track_dz``: mean of the signed value in cm (as
     ``ECAL_tracksD0_atECALfixIP``); ``track_d0_sig``, ``track_dz_sig``: mean of the signed significance (as
     ``ECAL_tracksD0Sig_atECALfixIP`` and the network of the papers); ``track_d0_weighted``, ``track_dz_weighted``:
-    Σ pT·d0 [GeV cm]. Channels of hits by name: hits counted. ``ECAL``: energy [GeV] summed in a crystal. ``HCAL``:
-    tower energy [GeV] divided by 25 and spread over its 5×5 crystals (the region is aligned with the towers).
-    ``granularity`` g makes pixels of a g-th of a crystal for tracks and hits; a crystal's energy is then spread evenly
-    over its g×g pixels. Nodes outside the region, in padding, or of a channel not asked for leave no trace.
+    Σ pT·d0 [GeV cm]. Channels of hits by name: hits counted. ``ECAL``: energy [GeV] summed in a crystal;
+    ``ECAL_time``: the mean of its deposits' times [ns]. ``HCAL``: tower energy [GeV] divided by 25 and spread over its
+    5×5 crystals (the region is aligned with the towers). ``granularity`` g makes pixels of a g-th of a crystal for
+    tracks and hits; a crystal's energy is then spread evenly over its g×g pixels, each of which has its time.
+    Nodes outside the region, in padding, or of a channel not asked for leave no trace.
     """
 
     def __init__(self, inputs: Inputs, channels: Sequence[str] | None = None, granularity: int = 1) -> None:
@@ -56,6 +57,10 @@ class Rasterize(nn.Module):
             if how == "crystals":
                 deposits = crystal.sums([self._flagged(features, name) / (g * g)], 1)
                 planes[name] = _spread(deposits, g)[:, 0]
+            elif how == "crystal_mean":
+                totals = crystal.sums([self._flagged(features, name), features[..., self._flag[name]]], 1)
+                mean = totals[:, :1] / totals[:, 1:].clamp(min=1.0)
+                planes[name] = _spread(mean, g)[:, 0]
             elif how == "towers":
                 share = float((CRYSTALS_PER_TOWER * g) ** 2)
                 deposits = crystal.sums([self._flagged(features, name) / share], CRYSTALS_PER_TOWER)

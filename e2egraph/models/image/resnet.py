@@ -1,7 +1,8 @@
 """ResNet-15, the image network of the end-to-end papers (M. Andrews et al., Nucl. Instrum. Meth. A 977 (2020) 164304).
 
 Its two public forms differ in padding and in how they end. Both: 7×7/2 convolution to 16 channels, max pooling, seven
-residual blocks without normalisation (three of 16, one 16 → 32 at stride 2, three of 32).
+residual blocks without normalisation (three of 16, one 16 → 32 at stride 2, three of 32). On crops of 32×32 crystals
+the convolution has stride 1 and no pooling follows (arXiv:2204.12313 and its code, mbandrews/h2aa).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ WIDTHS = (16, 16, 16, 32, 32, 32, 32)
 
 # Pixels along the shorter side of which the layers leave at least one.
 SMALLEST = {"torch": 7, "keras": 11}
+SMALLEST_UNSAMPLED = {"torch": 1, "keras": 3}
 
 
 @configuration
@@ -34,7 +36,9 @@ class ResNet15Options:
     """``variant``: ``torch`` (padding 1, 61→30→15, global maximum, Linear(32)) or ``keras`` (SAME padding,
     63→31→16→8, flatten, Dense(2048)).
 
-    ``granularity`` 3 rasterises tracks and hits three times finer, and the first convolution becomes 21×21/6.
+    ``downsample`` false: the first convolution keeps every pixel, and no pooling follows it.
+    ``granularity`` 3 rasterises tracks and hits three times finer, and the first convolution becomes 21×21/6 (or
+    21×21/3).
     ``channels``: image planes (``models.image.planes``); where not given, the published ones that the inputs hold.
     ``gains``: plane → factor on its pixels, which are of order one without; planes that are not drawn do not matter.
     ``unused_shortcuts`` carries the six 1×1 convolutions that the public torch code makes and never calls: 3,984
@@ -42,6 +46,7 @@ class ResNet15Options:
     """
 
     variant: Literal["torch", "keras"] = "torch"
+    downsample: Annotated[bool, Field(strict=True)] = True
     granularity: Literal[1, 3] = 1
     channels: ImageChannels = None
     gains: dict[str, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
@@ -78,21 +83,21 @@ class ResNet15(Network):
         of_objects("resnet15", outputs)
         self.options, n_outputs = options, outputs.size
         g = options.granularity
-        _check_size(options.variant, inputs.region)
+        _check_size(options, inputs.region)
         _check_gains(options.gains, inputs)
         self.rasterize = Rasterize(inputs, options.channels, g)
         channels = self.rasterize.channels
         self.scaling = ImageScaling(channels, g, options.gains)
         # keras SAME: half the pixels, rounded up; torch: padding 1, scaled with the kernel, so that the size after it
-        # is the same at g = 3.
-        padding = 3 * g if options.variant == "keras" else g
-        self.stem = nn.Sequential(
-            nn.Conv2d(len(channels), WIDTHS[0], 7 * g, 2 * g, padding), nn.ReLU(inplace=True), nn.MaxPool2d(2)
-        )
+        # is the same at g = 3. Without downsample every pixel stays.
+        same = options.variant == "keras" or not options.downsample
+        stride, padding = (2 * g if options.downsample else g), (3 * g if same else g)
+        stem = [nn.Conv2d(len(channels), WIDTHS[0], 7 * g, stride, padding), nn.ReLU(inplace=True)]
+        self.stem = nn.Sequential(*stem, *([nn.MaxPool2d(2)] if options.downsample else []))
         widths = zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True)
         self.blocks = nn.Sequential(*(ResidualBlock(a, b, options.unused_shortcuts) for a, b in widths))
         self.head = (
-            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(WIDTHS[-1] * _flat(inputs.region), n_outputs))
+            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(_flat(options, inputs.region), n_outputs))
             if options.variant == "keras"
             else nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], n_outputs))
         )
@@ -105,22 +110,24 @@ class ResNet15(Network):
         return scores
 
 
-def _flat(region: Region) -> int:
-    """Pixels of the last feature map of variant ``keras``: sizes are halved four times by stem and blocks, each rounded
-    as its layer does."""
+def _flat(options: ResNet15Options, region: Region) -> int:
+    """Numbers in the last feature maps of variant ``keras``: sizes are halved by stem and blocks, each rounded as its
+    layer does."""
 
     def left(size: int) -> int:
         # Stem convolution (rounded up) and pooling, one strided block (rounded up), pooling.
-        return (((size + 1) // 2 // 2) + 1) // 2 // 2
+        after_stem = (size + 1) // 2 // 2 if options.downsample else size
+        return (after_stem + 1) // 2 // 2
 
-    return left(region.rows) * left(region.columns)
+    return WIDTHS[-1] * left(region.rows) * left(region.columns)
 
 
-def _check_size(variant: str, region: Region) -> None:
+def _check_size(options: ResNet15Options, region: Region) -> None:
     """UsageError when nothing of the region's image is left after the layers."""
-    if min(region.rows, region.columns) < SMALLEST[variant]:
+    smallest = SMALLEST[options.variant] if options.downsample else SMALLEST_UNSAMPLED[options.variant]
+    if min(region.rows, region.columns) < smallest:
         raise UsageError(
-            f"resnet15 (model.options.variant={variant}) needs images of {SMALLEST[variant]}×{SMALLEST[variant]} "
+            f"resnet15 (model.options.variant={options.variant}) needs images of {smallest}×{smallest} "
             f"pixels at least, not {region.describe()}; choose another model."
         )
 
