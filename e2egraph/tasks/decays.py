@@ -15,7 +15,7 @@ from pydantic import Field
 from e2egraph.config import configuration
 from e2egraph.detector.geometry import Floats, Integers, delta_phi, wrap_phi
 from e2egraph.errors import InputError
-from e2egraph.tasks.surface import Surface, at_surface
+from e2egraph.tasks.surface import Surface, at_surface, charge_of
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -28,7 +28,8 @@ class Decay:
     """A generator particle and the daughters that must be found with it.
 
     ``pdg_id``: its |PDG id| is one of these. ``daughters``: each must be another of its daughters. ``without``: |PDG
-    ids| that none of its daughters has (leptons of a hadronic τ, say). ``status``: generator status of the entry that
+    ids| that none of its daughters has (leptons of a hadronic τ, say). ``prongs``: numbers of charged daughters that it
+    may have in the record, which lacks soft ones. ``status``: generator status of the entry that
     counts; by default the last copy, after all radiation. ``nearest``: an object belongs to the particle only if no
     other object of the event is nearer to it. ``visible``: direction and momentum are those of all its daughters but
     neutrinos. ``prompt``: no hadron stands above it in the record (a photon of a π⁰, say, is none).
@@ -37,6 +38,7 @@ class Decay:
     pdg_id: list[int] = Field(min_length=1)
     daughters: list[Decay] = Field(default_factory=list)
     without: list[int] = Field(default_factory=list)
+    prongs: list[int] | None = None
     status: list[int] | None = None
     nearest: bool = False
     visible: bool = False
@@ -105,6 +107,12 @@ class Record:
                 break
             found, above = further, above[above]
         return found[:-1]
+
+    @cached_property
+    def prongs(self) -> Integers:
+        """Charged daughters of each particle, all copies alike, [M]."""
+        counted = self.of_decay & self.last_copy & (charge_of(self.pdg_id) != 0)
+        return np.bincount(self.parent[counted], minlength=len(self.pdg_id))[self.first_copy]
 
     @cached_property
     def visible(self) -> Momentum:
@@ -251,6 +259,8 @@ def _complete(pairs: _Pairs, record: Record, chain: Decay, near: Near) -> NDArra
     found[candidates] = (np.hypot(deta, dphi) < near.radius) & (np.abs(deta) < near.deta) & (np.abs(dphi) < near.dphi)
     if chain.prompt:
         found &= ~record.of_hadron[particle]
+    if chain.prongs is not None:
+        found &= np.isin(record.prongs[particle], chain.prongs)
     if chain.visible:
         found &= record.visible.pt[particle] > 0
     first_copy = record.first_copy[particle] + pairs.shift

@@ -24,17 +24,22 @@ class Surface:
     radius: Annotated[float, Field(gt=0)] = ECAL_RADIUS
 
 
+def charge_of(pdg_id: Integers) -> Floats:
+    """Electric charges [M] in units of e, by PDG number."""
+    charge = np.zeros(len(pdg_id))
+    for number, value in _CHARGES.items():
+        charge += np.where(np.abs(pdg_id) == number, np.sign(pdg_id) * value, 0)
+    return charge
+
+
 def at_surface(pdg_id: Integers, pt: Floats, eta: Floats, phi: Floats, surface: Surface) -> tuple[Floats, Floats]:
     """η and φ [rad] of the points where particles from the primary vertex first cross ``surface``, seen from there.
 
     All [M]; pT in GeV. NaN for charged particles whose pT is too low to get there. An electron of pT turns by
     asin(0.735 GeV / pT) at 3.8 T.
     """
-    charge = np.zeros(len(pdg_id))
-    for number, value in _CHARGES.items():
-        charge += np.where(np.abs(pdg_id) == number, np.sign(pdg_id) * value, 0)
     zeros = np.zeros(len(pdg_id))
-    kappa = -charge * GEV_PER_TESLA_CM * surface.field / np.maximum(pt, 1e-9)
+    kappa = -charge_of(pdg_id) * GEV_PER_TESLA_CM * surface.field / np.maximum(pt, 1e-9)
     helix = Helices(zeros, zeros, zeros, phi, kappa, np.sinh(eta))
     path, _ = to_cylinder(helix, surface.radius)
     x, y, z = position(helix, path)

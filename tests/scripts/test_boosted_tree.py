@@ -29,9 +29,12 @@ def data(tmp_path_factory):
 
 
 def test_variables_are_those_of_the_nodes_near_the_axis(script, data):
-    table = read_table(data, extra=script.JET_COLUMNS)
+    made = script.VARIABLES["jet"]
+    table = read_table(data, extra=made.COLUMNS)
     numbers = np.flatnonzero(table.columns["split"] == "train")
-    found = dict(zip(script.names(table), script.jet_variables(table, numbers, RADIUS).T, strict=True))
+    channels = ("TRACK", "ECAL", "HCAL")
+    names = (*made.COLUMNS, *made.names(channels))
+    found = dict(zip(names, script.object_variables(table, numbers, made, channels, RADIUS).T, strict=True))
     shards = [open_shard(data / shard.name).read() for shard in table.manifest.shards]
     jets = [row for clouds in shards for row in list_table(clouds).to_pylist()]
     of_number = {name: table.manifest.numbers[name] for name in ("TRACK", "ECAL", "HCAL")}

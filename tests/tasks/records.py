@@ -73,13 +73,16 @@ class Loops:
         mothers = {j: self.record[j].mother for j in firsts}
         return sorted(j for j, m in mothers.items() if m >= 0 and self.first(m) == self.first(i))
 
+    def decayed_to(self, i: int) -> list[int]:
+        """Last copies of what the last copy of a particle decays to."""
+        mothers = {j: self.record[self.first(j)].mother for j in range(len(self.record)) if self.is_last(j)}
+        return [j for j, m in mothers.items() if m >= 0 and self.is_last(m) and self.first(m) == self.first(i)]
+
     def visible(self, i: int) -> tuple[float, float, float, float]:
         """pT, η, φ and mass of what a particle decays to but neutrinos."""
         total = [0.0] * 4
-        for j, p in enumerate(self.record):
-            mother = self.record[self.first(j)].mother
-            of_decay = mother >= 0 and self.is_last(mother) and self.first(mother) == self.first(i)
-            if of_decay and self.is_last(j) and abs(p.pdg_id) not in (12, 14, 16):
+        for p in (self.record[j] for j in self.decayed_to(i)):
+            if abs(p.pdg_id) not in (12, 14, 16):
                 momentum = (p.pt * math.cos(p.phi), p.pt * math.sin(p.phi), p.pt * math.sinh(p.eta))
                 energy = math.sqrt(sum(x * x for x in momentum) + p.mass**2)
                 total = [a + b for a, b in zip(total, (*momentum, energy), strict=True)]
@@ -102,6 +105,9 @@ class Loops:
         if abs(p.pdg_id) not in chain.pdg_id or not counts or self.apart(i, chain, axis) >= radius:
             return False
         if any(abs(self.record[j].pdg_id) in chain.without for j in below):
+            return False
+        charged = [j for j in self.decayed_to(i) if abs(self.record[j].pdg_id) in (11, 13, 15, 24, 211, 321)]
+        if chain.prongs is not None and len(charged) not in chain.prongs:
             return False
         copies = {d: [j for j in range(len(self.record)) if self.first(j) == d] for d in below}
         return any(

@@ -62,6 +62,7 @@ chains = st.builds(
     pdg_id=st.sampled_from([[6, 15], [15, 24], [24, 6, 5], [5, 1, 2]]),
     daughters=st.lists(leaves, max_size=2),
     without=st.sampled_from([[], [], [11], [5, 16]]),
+    prongs=st.sampled_from([None, None, [0], [1, 2]]),
     status=st.none() | st.sampled_from([[2, 1], [1, 23]]),
     nearest=st.booleans(),
     visible=st.booleans(),
@@ -148,6 +149,12 @@ def test_without_leaves_out_decays_to_what_it_names():
     assert entry_at([P(15), P(16, 0), P(11, 0), P(-12, 0)], hadronic) == -1
     # An electron of a pion's decay is not one of its daughters.
     assert entry_at([P(15), P(16, 0), P(-211, 0), P(11, 2)], hadronic) == 0
+
+
+@pytest.mark.parametrize(("prongs", "entry"), [([1], -1), ([3], 2), ([1, 3], 2), (None, 2)])
+def test_prongs_are_the_charged_daughters_after_all_radiation(prongs, entry):
+    record = [P(15, status=23), P(22, 0), P(15, 0), P(16, 2), P(-211, 2), P(-211, 2), P(211, 2), P(111, 2), P(22, 7)]
+    assert entry_at(record, Decay(pdg_id=[15], prongs=prongs)) == entry
 
 
 def test_of_several_particles_the_nearest_stands_behind_the_object():
