@@ -91,13 +91,23 @@ def test_planes_are_the_published_ones_that_the_inputs_hold(inputs: Inputs, plan
 @pytest.mark.parametrize("granularity", [1, 3])
 @pytest.mark.parametrize("variant", ["torch", "keras"])
 def test_on_crops_every_pixel_reaches_the_blocks(variant: str, granularity: int) -> None:
-    options = ResNet15Options(variant=variant, granularity=granularity, downsample=False)  # type: ignore[arg-type]
+    options = ResNet15Options(variant=variant, granularity=granularity, downsample=False, size=32)  # type: ignore[arg-type]
     model = ResNet15(options, CROP, TWO_CLASSES)
     seen: list[torch.Size] = []
     for layer in (model.stem, model.blocks[-1]):
         layer.register_forward_hook(lambda _m, _i, out: seen.append(out.shape))
     assert model(*jets([20], inputs=CROP)).shape == (1, 2)
-    assert seen == [(1, 16, 33, 33), (1, 32, 17, 17)]
+    assert seen == [(1, 16, 32, 32), (1, 32, 16, 16)]
+
+
+def test_crops_have_the_seed_where_image_files_have_it() -> None:
+    model = ResNet15(ResNet15Options(size=32, downsample=False), CROP, TWO_CLASSES)
+    features = torch.zeros(1, 1, CROP.n_features)
+    features[0, 0, CROP.index("value")] = features[0, 0, CROP.index("is_ECAL")] = 1.0
+    image: list[torch.Tensor] = []
+    model.stem.register_forward_pre_hook(lambda _m, args: image.append(args[0]))
+    model(torch.zeros(1, 1, 2), features, torch.ones(1, 1), torch.zeros(1, 0))
+    assert image[0][0, model.rasterize.channels.index("ECAL")].nonzero().tolist() == [[15, 15]]
 
 
 @pytest.mark.parametrize("downsample", [True, False])
@@ -109,6 +119,13 @@ def test_it_fits_regions_of_any_size(half_window: int, variant: str, downsample:
     options = ResNet15Options(variant=variant, downsample=downsample)  # type: ignore[arg-type]
     model = ResNet15(options, inputs, TWO_CLASSES)
     assert model(*jets([20, 3, 0], inputs=inputs)).shape == (3, 2)
+
+
+def test_an_image_larger_than_the_region_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"model\.options\.size=34 crystals do not fit into .*33"):
+        ResNet15(ResNet15Options(size=34), CROP, TWO_CLASSES)
+    with pytest.raises(UsageError, match="needs images of 7×7 pixels at least, not of 4×4"):
+        ResNet15(ResNet15Options(size=4), CROP, TWO_CLASSES)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ class ResNet15Options:
     """``variant``: ``torch`` (padding 1, 61→30→15, global maximum, Linear(32)) or ``keras`` (SAME padding,
     63→31→16→8, flatten, Dense(2048)).
 
+    ``size``: crystals a side of the image, −⌊(size − 1) / 2⌋ … ⌊size / 2⌋ from the centre (32: −15 … 16, as in the
+    field's image files of photons); the whole region where not given.
     ``downsample`` false: the first convolution keeps every pixel, and no pooling follows it.
     ``granularity`` 3 rasterises tracks and hits three times finer, and the first convolution becomes 21×21/6 (or
     21×21/3).
@@ -46,6 +48,7 @@ class ResNet15Options:
     """
 
     variant: Literal["torch", "keras"] = "torch"
+    size: Annotated[int, Field(ge=1)] | None = None
     downsample: Annotated[bool, Field(strict=True)] = True
     granularity: Literal[1, 3] = 1
     channels: ImageChannels = None
@@ -83,7 +86,8 @@ class ResNet15(Network):
         of_objects("resnet15", outputs)
         self.options, n_outputs = options, outputs.size
         g = options.granularity
-        _check_size(options, inputs.region)
+        rows, columns = _drawn(options, inputs.region)
+        self.rows, self.columns = (slice(start * g, stop * g) for start, stop in (rows, columns))
         _check_gains(options.gains, inputs)
         self.rasterize = Rasterize(inputs, options.channels, g)
         channels = self.rasterize.channels
@@ -97,39 +101,57 @@ class ResNet15(Network):
         widths = zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True)
         self.blocks = nn.Sequential(*(ResidualBlock(a, b, options.unused_shortcuts) for a, b in widths))
         self.head = (
-            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(_flat(options, inputs.region), n_outputs))
+            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(_flat(options, rows, columns), n_outputs))
             if options.variant == "keras"
             else nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], n_outputs))
         )
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
-        image = self.scaling(self.rasterize(points, features, mask))
+        image = self.scaling(self.rasterize(points, features, mask)[:, :, self.rows, self.columns])
         # Convolutions of few channels are about 1.4 times as fast on a CPU in this memory order.
         image = image.contiguous(memory_format=torch.channels_last)
         scores: Tensor = self.head(self.blocks(self.stem(image)))
         return scores
 
 
-def _flat(options: ResNet15Options, region: Region) -> int:
+Pixels = tuple[int, int]
+
+
+def _drawn(options: ResNet15Options, region: Region) -> tuple[Pixels, Pixels]:
+    """First row of the region's image that the network sees, and the row after its last; columns likewise.
+
+    UsageError when the region is smaller than that, or nothing of the image would be left after the layers.
+    """
+    smallest = (SMALLEST if options.downsample else SMALLEST_UNSAMPLED)[options.variant]
+    size = options.size
+    if size is not None and min(region.half_rows, region.half_columns) < size // 2:
+        raise UsageError(
+            f"images of model.options.size={size} crystals do not fit into {region.describe()}; lower size, or build "
+            "the data set with a larger region.half_window."
+        )
+    if min(region.rows, region.columns, *(() if size is None else (size,))) < smallest:
+        what = region.describe() if size is None else f"of {size}×{size}"
+        raise UsageError(
+            f"resnet15 (model.options.variant={options.variant}) needs images of {smallest}×{smallest} pixels at "
+            f"least, not {what}; choose another model."
+        )
+    if size is None:
+        return (0, region.rows), (0, region.columns)
+    rows, columns = region.half_rows - (size - 1) // 2, region.half_columns - (size - 1) // 2
+    return (rows, rows + size), (columns, columns + size)
+
+
+def _flat(options: ResNet15Options, rows: Pixels, columns: Pixels) -> int:
     """Numbers in the last feature maps of variant ``keras``: sizes are halved by stem and blocks, each rounded as its
     layer does."""
 
-    def left(size: int) -> int:
+    def left(pixels: Pixels) -> int:
+        size = pixels[1] - pixels[0]
         # Stem convolution (rounded up) and pooling, one strided block (rounded up), pooling.
         after_stem = (size + 1) // 2 // 2 if options.downsample else size
         return (after_stem + 1) // 2 // 2
 
-    return WIDTHS[-1] * left(region.rows) * left(region.columns)
-
-
-def _check_size(options: ResNet15Options, region: Region) -> None:
-    """UsageError when nothing of the region's image is left after the layers."""
-    smallest = SMALLEST[options.variant] if options.downsample else SMALLEST_UNSAMPLED[options.variant]
-    if min(region.rows, region.columns) < smallest:
-        raise UsageError(
-            f"resnet15 (model.options.variant={options.variant}) needs images of {smallest}×{smallest} "
-            f"pixels at least, not {region.describe()}; choose another model."
-        )
+    return WIDTHS[-1] * left(rows) * left(columns)
 
 
 def _check_gains(gains: dict[str, float], inputs: Inputs) -> None:
