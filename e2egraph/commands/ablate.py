@@ -65,7 +65,8 @@ def ablate(
     """Train models on combinations of inputs and compare them all on the same jets.
 
     Runs that are there are kept, one that was stopped goes on when the same command is given again. Writes
-    ablation.json, tables (Markdown, LaTeX) and plots next to the runs.
+    ablation.json, tables (Markdown, LaTeX) and plots next to the runs. --set MODEL:KEY=VALUE sets a key for one model
+    alone, such as the learning rate that it likes best.
     """
     from e2egraph.evaluation.ablation.ablate import ablate as run
     from e2egraph.evaluation.ablation.ablate import failure_name

@@ -32,7 +32,7 @@ def test_the_crop_is_the_middle_of_the_image_with_the_centre_at_half_its_size_le
     size: int, inputs: Inputs, lattice: bool
 ) -> None:
     points, features, mask, _ = jets([3000, 33, 0], lattice=lattice, inputs=inputs)
-    crop = CrystalCrop(inputs, size, time=False)(points, features, mask)
+    crop = CrystalCrop(inputs, size, ("ECAL",))(points, features, mask)
     first = inputs.region.half_rows - (size // 2 - 1)
     whole = Rasterize(inputs, ("ECAL",))(points, features, mask)
     assert crop.shape == (3, 1, size, size)
@@ -82,7 +82,7 @@ def test_parameters_are_those_of_the_published_layers() -> None:
     convolutions = (2 * 9 * 16 + 16) + (16 * 9 * 16 + 16) + (16 * 9 * 32 + 32) + (32 * 9 * 32 + 32)
     dense = (8 * 8 * 32 * 256 + 256) + (256 * 128 + 128)
     assert parameter_count(EGammaCNN(EGammaCNNOptions(), INPUTS, classes(1))) == convolutions + dense + 129 == 574_081
-    assert parameter_count(EGammaCNN(EGammaCNNOptions(time=False), INPUTS, classes(1))) == 574_081 - 9 * 16
+    assert parameter_count(EGammaCNN(EGammaCNNOptions(channels=("ECAL",)), INPUTS, classes(1))) == 574_081 - 9 * 16
 
 
 def test_time_is_read_when_asked_for_and_only_then() -> None:
@@ -90,10 +90,10 @@ def test_time_is_read_when_asked_for_and_only_then() -> None:
     points, features, mask, jet = jets([400])
     later = features.clone()
     later[..., TIME] += 1.0
-    for time in (True, False):
-        model = EGammaCNN(EGammaCNNOptions(time=time), INPUTS, TWO_CLASSES).eval()
+    for channels in (None, ("ECAL", "track_pt")):
+        model = EGammaCNN(EGammaCNNOptions(channels=channels), INPUTS, TWO_CLASSES).eval()
         same = torch.equal(model(points, features, mask, jet), model(points, later, mask, jet))
-        assert same == (not time)
+        assert same == (channels is not None)
 
 
 def test_a_crop_that_two_poolings_do_not_divide_is_refused() -> None:
@@ -104,10 +104,10 @@ def test_a_crop_that_two_poolings_do_not_divide_is_refused() -> None:
 def test_a_crop_larger_than_the_region_or_of_what_the_task_lacks_is_refused() -> None:
     with pytest.raises(UsageError, match=r"model.options.size=36 .* does not fit into 33×33 pixels around"):
         CrystalCrop(CROP, 36)
-    with pytest.raises(UsageError, match=r"set model.options.time=false, or add time to inputs.variables"):
+    with pytest.raises(UsageError, match=r"ECAL_time cannot be drawn: the task has no variable time; choose"):
         EGammaCNN(EGammaCNNOptions(), SIX, TWO_CLASSES)
-    assert EGammaCNN(EGammaCNNOptions(time=False), SIX, TWO_CLASSES).crop.size == 32
-    with pytest.raises(UsageError, match=r"reads value \(inputs.variables\) and ECAL \(inputs.channels\)"):
+    assert EGammaCNN(EGammaCNNOptions(channels=("ECAL",)), SIX, TWO_CLASSES).crop.channels == ("ECAL",)
+    with pytest.raises(UsageError, match=r"ECAL cannot be drawn: the task has no channel ECAL; choose"):
         CrystalCrop(HITS)
 
 

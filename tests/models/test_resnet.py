@@ -122,7 +122,7 @@ def test_it_fits_regions_of_any_size(half_window: int, variant: str, downsample:
 
 
 def test_an_image_larger_than_the_region_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"model\.options\.size=34 crystals do not fit into .*33"):
+    with pytest.raises(UsageError, match=r"model\.options\.size=34 crystals does not fit into 33×33"):
         ResNet15(ResNet15Options(size=34), CROP, TWO_CLASSES)
     with pytest.raises(UsageError, match="needs images of 7×7 pixels at least, not of 4×4"):
         ResNet15(ResNet15Options(size=4), CROP, TWO_CLASSES)

@@ -36,7 +36,7 @@ SMALL = {
 SMALL_OF = {"fcn": {"width": 128}}
 
 # Settings with which a model needs no more than the smaller inputs of ``other_inputs`` hold; fcn always needs more.
-FOR_FEWER_INPUTS = {"cnn-egamma": ("options.time=false",), "cnn-circular": ("options.eta_max=0.3",)}
+FOR_FEWER_INPUTS = {"cnn-egamma": ("options.channels=[ECAL]",), "cnn-circular": ("options.eta_max=0.3",)}
 
 
 def build(

@@ -35,7 +35,8 @@ class Request:
 
     ``models``: names or YAML files. ``training_jets``: of every row (None: all). ``seeds``: of every row, and
     ``full_seeds`` of the row of all inputs. ``curve``: further numbers of training jets for that row. ``settings``:
-    ``--set`` values for every run. ``rows_name``: how the rows were asked for (``load_rows``), for the record.
+    ``--set`` values for every run, or with ``MODEL:`` in front for those of one model. ``rows_name``: how the rows were
+    asked for (``load_rows``), for the record.
     """
 
     models: tuple[str, ...]
@@ -97,9 +98,9 @@ def make_plan(request: Request) -> Plan:
         if not values:
             raise UsageError(f"{what}: nothing is named; name at least one.")
     for setting in request.settings:
-        if setting.partition("=")[0].strip() in _OWN:
+        if _key(setting) in _OWN:
             raise UsageError(f"--set {setting}: the rows and --training-jets set it; leave it out.")
-    for_model, for_recipe = split_settings(request.settings)
+    for_model, for_recipe = split_settings(_settings_of(None, request.settings))
     recipe = load_recipe(request.recipe, for_recipe)
     if recipe.training.devices * recipe.training.nodes > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError(
@@ -115,6 +116,12 @@ def make_plan(request: Request) -> Plan:
                 "its YAML file."
             )
         configs[config.name] = (given, config)
+    for setting in request.settings:
+        name = _model_of(setting)
+        if name is not None and name not in configs:
+            raise UsageError(
+                f"--set {setting}: none of the models is named '{name}'; choose one of {', '.join(configs)}."
+            )
     reference = next(iter(configs)) if request.reference is None else request.reference
     if reference not in configs:
         raise UsageError(f"--reference {reference}: none of the models; choose one of {', '.join(configs)}.")
@@ -145,10 +152,10 @@ def _run(
 ) -> PlannedRun:
     given, plain = model
     jets = [] if training_jets is None else [f"data.training_jets={training_jets}"]
-    settings = [*request.settings, *jets, *row_settings(row, plain)]
+    settings = [*_settings_of(plain.name, request.settings), *jets, *row_settings(row, plain)]
     for_model, for_recipe = split_settings(settings)
     config = load_model_config(given, for_model)
-    if row.image is not None and draws_images(plain):
+    if row.image is not None and draws_images(plain) and any(other.full for other in request.rows):
         # Where the model names no planes it draws the published ones that the data set holds.
         drawn = plain.options["channels"] or PUBLISHED_CHANNELS
         absent = [plane for plane in row.image if plane not in drawn]
@@ -159,6 +166,22 @@ def _run(
             )
     recipe = load_recipe(request.recipe, for_recipe)
     return PlannedRun(row, config.name, given, training_jets, seed, tuple(settings), config, recipe)
+
+
+def _model_of(setting: str) -> str | None:
+    """The model that a setting ``MODEL:KEY=VALUE`` is for, None where it is for all."""
+    name, colon, _ = setting.partition("=")[0].partition(":")
+    return name.strip() if colon else None
+
+
+def _key(setting: str) -> str:
+    return setting.partition("=")[0].rpartition(":")[2].strip()
+
+
+def _settings_of(model: str | None, settings: Sequence[str]) -> list[str]:
+    """The settings for all models, then those for ``model`` alone, without its name."""
+    own = [setting.partition(":")[2] for setting in settings if model is not None and _model_of(setting) == model]
+    return [*(setting for setting in settings if _model_of(setting) is None), *own]
 
 
 def parse_seeds(text: str, option: str) -> tuple[int, ...]:

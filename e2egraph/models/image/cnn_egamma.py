@@ -13,9 +13,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
-from e2egraph.models.image.crystal_crop import CrystalCrop
-from e2egraph.models.image.planes import ENERGY
-from e2egraph.models.layers.scaling import scale_of
+from e2egraph.models.image.crystal_crop import ENERGY_AND_TIME, CrystalCrop
+from e2egraph.models.image.planes import ImageChannels
+from e2egraph.models.image.scaling import ImageScaling
 from e2egraph.models.network import Network, of_objects
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
@@ -26,13 +26,14 @@ DENSE = (256, 128)
 
 @configuration
 class EGammaCNNOptions:
-    """``size``: crystals a side of the crop (32 as published); ``time``: the second channel.
+    """``size``: crystals a side of the crop (32 as published). ``channels``: image planes (``models.image.planes``);
+    energy and time, as published, where not given.
 
     ``dropout``: share of dense units, 0.2 as published.
     """
 
     size: Annotated[int, Field(ge=4, multiple_of=4)] = 32
-    time: Annotated[bool, Field(strict=True)] = True
+    channels: ImageChannels = None
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
 
 
@@ -45,11 +46,10 @@ class EGammaCNN(Network):
         super().__init__()
         of_objects("cnn-egamma", outputs)
         self.options = options
-        self.crop = CrystalCrop(inputs, options.size, options.time)
-        times = [scale_of(inputs.variables[inputs.index("time")].scale)] if options.time else []
-        self.scales = (ENERGY, *times)
+        self.crop = CrystalCrop(inputs, options.size, options.channels or ENERGY_AND_TIME)
+        self.scaling = ImageScaling(self.crop.channels)
         stages: list[nn.Module] = []
-        n_in = 2 if options.time else 1
+        n_in = len(self.crop.channels)
         for n_out in WIDTHS:
             stages += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(inplace=True)]
             stages += [nn.Conv2d(n_out, n_out, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
@@ -63,7 +63,6 @@ class EGammaCNN(Network):
         self.head = nn.Sequential(*dense, nn.Linear(n_in, outputs.size))
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
-        crop = self.crop(points, features, mask)
-        image = torch.stack([scale(crop[:, i]) for i, scale in enumerate(self.scales)], dim=1)
+        image = self.scaling(self.crop(points, features, mask))
         scores: Tensor = self.head(self.convolutions(image.contiguous(memory_format=torch.channels_last)))
         return scores

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from e2egraph.config import configuration
 from e2egraph.detector.channels import hit_channels
 from e2egraph.errors import UsageError
+from e2egraph.models.image.crystal_crop import Pixels, middle
 from e2egraph.models.image.planes import PLANES, ImageChannels, planes_of
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.models.image.scaling import ImageScaling
@@ -36,8 +37,7 @@ class ResNet15Options:
     """``variant``: ``torch`` (padding 1, 61→30→15, global maximum, Linear(32)) or ``keras`` (SAME padding,
     63→31→16→8, flatten, Dense(2048)).
 
-    ``size``: crystals a side of the image, −⌊(size − 1) / 2⌋ … ⌊size / 2⌋ from the centre (32: −15 … 16, as in the
-    field's image files of photons); the whole region where not given.
+    ``size``: crystals a side of the image (``crystal_crop.middle``); the whole region where not given.
     ``downsample`` false: the first convolution keeps every pixel, and no pooling follows it.
     ``granularity`` 3 rasterises tracks and hits three times finer, and the first convolution becomes 21×21/6 (or
     21×21/3).
@@ -114,31 +114,18 @@ class ResNet15(Network):
         return scores
 
 
-Pixels = tuple[int, int]
-
-
 def _drawn(options: ResNet15Options, region: Region) -> tuple[Pixels, Pixels]:
-    """First row of the region's image that the network sees, and the row after its last; columns likewise.
-
-    UsageError when the region is smaller than that, or nothing of the image would be left after the layers.
-    """
+    """``middle`` of what the network sees; UsageError too when nothing of it would be left after the layers."""
+    rows, columns = middle(region, options.size)
     smallest = (SMALLEST if options.downsample else SMALLEST_UNSAMPLED)[options.variant]
-    size = options.size
-    if size is not None and min(region.half_rows, region.half_columns) < size // 2:
-        raise UsageError(
-            f"images of model.options.size={size} crystals do not fit into {region.describe()}; lower size, or build "
-            "the data set with a larger region.half_window."
-        )
-    if min(region.rows, region.columns, *(() if size is None else (size,))) < smallest:
-        what = region.describe() if size is None else f"of {size}×{size}"
+    size = [stop - start for start, stop in (rows, columns)]
+    if min(size) < smallest:
+        what = region.describe() if options.size is None else f"of {size[0]}×{size[1]}"
         raise UsageError(
             f"resnet15 (model.options.variant={options.variant}) needs images of {smallest}×{smallest} pixels at "
             f"least, not {what}; choose another model."
         )
-    if size is None:
-        return (0, region.rows), (0, region.columns)
-    rows, columns = region.half_rows - (size - 1) // 2, region.half_columns - (size - 1) // 2
-    return (rows, rows + size), (columns, columns + size)
+    return rows, columns
 
 
 def _flat(options: ResNet15Options, rows: Pixels, columns: Pixels) -> int:

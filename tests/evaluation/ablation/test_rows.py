@@ -6,6 +6,7 @@ from e2egraph.errors import UsageError
 from e2egraph.evaluation.ablation.plan import Request, make_plan
 from e2egraph.evaluation.ablation.rows import load_rows, steps
 from e2egraph.models.registry import load_model_config
+from e2egraph.training.recipe import load_recipe
 
 CALORIMETERS, PIXELS = ["ECAL", "HCAL"], ["BPIX1", "BPIX2", "BPIX3"]
 IMPACT = ["track_d0_sig", "track_dz_sig"]
@@ -56,6 +57,28 @@ def test_every_row_gives_each_model_its_inputs_and_the_row_of_all_inputs_changes
     (whole, _) = plan(rows=load_rows("all")).runs
     assert whole.settings == ()
     assert whole.config == load_model_config("resnet15")
+
+
+def test_a_setting_can_be_for_one_model_alone():
+    settings = ("training.epochs=3", "resnet15:training.learning_rate=0.5", "resnet15:model.options.variant=keras")
+    runs = plan(rows=load_rows("pt"), settings=settings).runs
+    found = {run.name: (run.recipe.training.epochs, run.recipe.training.learning_rate) for run in runs}
+    usual = load_recipe("published").training.learning_rate
+    assert found == {"resnet15": (3, 0.5), "tracks-and-cells": (3, usual)}
+    (image,) = (run for run in runs if run.name == "resnet15")
+    assert image.config.options["variant"] == "keras"
+    for wrong, words in (
+        ("resnet:training.epochs=3", "none of the models is named 'resnet'; choose one of resnet15, "),
+        ("resnet15:data.training_jets=3", "the rows and --training-jets set it"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            plan(settings=(wrong,))
+
+
+def test_planes_beyond_the_published_ones_can_stand_in_rows_where_none_has_all_inputs():
+    made = plan(models=("resnet15-stride1",), rows=load_rows("egamma"))
+    planes = {run.row.name: run.config.options["channels"] for run in made.runs}
+    assert planes["energy"] == ["ECAL"] and planes["time"] == ["ECAL", "ECAL_time"] and len(planes["hits"]) == 10
 
 
 def test_the_row_of_all_inputs_comes_first_model_by_model_and_the_learning_curve_last():
