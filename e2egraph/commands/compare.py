@@ -19,6 +19,8 @@ JETS_TIMED = 64
 @click.option("--bundles", type=FolderOrFile, help="Folder with a bundle NAME for each run NAME, to be timed.")
 @click.option("--reference", metavar="RUN|MODEL", help="What differences are taken to; the first run by default.")
 @click.option("--group", is_flag=True, help="One row a model: mean and spread over its runs of different seeds.")
+@click.option("--bins", "binnings", multiple=True, metavar="QUANTITY=LOW,…,HIGH",
+              help="Classes in bins of a quantity as well, such as jet_pt=20,35,60; may repeat.")  # fmt: skip
 @click.option(
     "--resamples", type=click.IntRange(min=100), default=1000, show_default=True, help="Paired bootstrap resamples."
 )
@@ -30,13 +32,16 @@ def compare(
     bundles: Path | None,
     reference: str | None,
     group: bool,
+    binnings: tuple[str, ...],
     resamples: int,
     output: Path | None,
     json_file: Path | None,
 ) -> None:
     """Tables of evaluated runs on the same objects: figures, with a baseline of jet quantities where the objective has
-    one; then paired differences to one of them, with errors and p-values.
+    one; then paired differences to one of them, with errors and p-values, in bins too where asked for.
     """
+    from e2egraph.evaluation.compare.binned_paired import binned_table
+    from e2egraph.evaluation.compare.binned_runs import bins_as_json, compare_binned, parse_binning
     from e2egraph.evaluation.compare.comparison import compare as rows_of
     from e2egraph.evaluation.compare.comparison import markdown_table, row_as_json
     from e2egraph.evaluation.compare.evaluated_run import read_evaluated
@@ -49,6 +54,7 @@ def compare(
 
     if output is not None and json_file is not None and output.resolve() == json_file.resolve():
         raise click.UsageError("--output and --json are one and the same file; give two.")
+    wanted = [parse_binning(text) for text in binnings]
     times = {}
     if bundles is not None:
         jets = first_jets(data or Path(read_run(runs[0]).data.folder), JETS_TIMED)
@@ -79,6 +85,11 @@ def compare(
             click.echo(f"\n{differences}")
             text = f"{text}\n\n{differences}"
             content["paired"] = as_json(result)
+    if wanted:
+        bins = compare_binned(runs, wanted, data, reference, group=group, resamples=resamples)
+        click.echo(f"\n{binned_table(bins)}")
+        text = f"{text}\n\n{binned_table(bins)}"
+        content["bins"] = bins_as_json(bins)
     if output is not None:
         make_folder(output.parent)
         write_text(output, text + "\n")

@@ -13,12 +13,14 @@ from e2egraph.data.scores import Scores
 from e2egraph.data.table import JetTable
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import KEY, JoinedScores
-from e2egraph.evaluation.compare.paired import RESAMPLES, Contender, Difference, PairedResult, paired
+from e2egraph.evaluation.compare.paired import RESAMPLES, Contender, Difference, PairedResult, Standing, paired
 from e2egraph.evaluation.markdown import aligned, with_error
 from e2egraph.evaluation.metrics.bins import quantile_edges
 from e2egraph.evaluation.metrics.bootstrap import SEED
 from e2egraph.evaluation.metrics.enough import ENOUGH_JETS
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, rejection_name
+
+SHOWN = (AUC, EFFICIENCY, rejection_name(0.7))
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class PairedBin:
     background_jets: int
     result: PairedResult | None
     limit: str | None = None
+
+    def standing(self, name: str, figure: str) -> Standing | None:
+        """``figure`` of contender ``name``; None where there is no result."""
+        standings = () if self.result is None else self.result.standings
+        return next((one for one in standings if (one.name, one.figure) == (name, figure)), None)
 
     def difference(self, name: str, figure: str) -> Difference | None:
         """``figure`` of contender ``name`` minus the reference's; None where it could not be said."""
@@ -82,24 +89,30 @@ def binned_paired(
     return bins
 
 
-def binned_table(
-    bins: Mapping[str, Sequence[PairedBin]], names: Sequence[str], figures: Sequence[str] = (AUC, EFFICIENCY)
-) -> str:
-    """Quantity → its bins, as a Markdown table: each contender of ``names`` minus the reference, with p-values."""
-    rows = [["bin", "jets", "model", *(cell for name in figures for cell in (f"Δ {FIGURES[name].title}", "p"))]]
+def binned_table(bins: Mapping[str, Sequence[PairedBin]], figures: Sequence[str] = SHOWN) -> str:
+    """Quantity → its bins, as a Markdown table: every contender's figures, and what it is above the reference."""
+    heads = [cell for name in figures for cell in (FIGURES[name].title, f"Δ {FIGURES[name].title}", "p")]
+    rows = [["bin", "signal", "background", "model", *heads]]
     for quantity, parts in bins.items():
         for part in parts:
-            for name in names:
-                row = [f"{quantity} {part.low:g} – {part.high:g}", f"{part.jets:,}", name]
-                for figure in figures:
-                    found = part.difference(name, figure)
-                    if found is None:
-                        row += [part.limit or "too few", "–"]
-                        continue
-                    value = with_error(found.difference, found.error, FIGURES[figure].digits)
-                    row += [("+" if found.difference > 0 else "") + value, str(found.p_value or "–")]
-                rows.append(row)
+            head = [f"{quantity} {part.low:g} – {part.high:g}", f"{part.signal_jets:,}", f"{part.background_jets:,}"]
+            if part.result is None:
+                rows.append([*head, part.limit or "–", *["–"] * len(heads)])
+                continue
+            for name in dict.fromkeys(standing.name for standing in part.result.standings):
+                rows.append([*head, name, *(cell for figure in figures for cell in _cells(part, name, figure))])
     return aligned(rows)
+
+
+def _cells(part: PairedBin, name: str, figure: str) -> list[str]:
+    """A figure of one contender in a bin, its difference to the reference, and the p-value of that."""
+    digits, found = FIGURES[figure].digits, part.difference(name, figure)
+    standing = part.standing(name, figure)
+    value = with_error(standing.mean, standing.error, digits) if standing and standing.mean is not None else "too few"
+    if found is None:
+        return [value, "–", "–"]
+    sign = "+" if found.difference > 0 else ""
+    return [value, sign + with_error(found.difference, found.error, digits), str(found.p_value or "–")]
 
 
 def quantity_of(scores: Scores, table: JetTable, name: str, split: str | None) -> NDArray:

@@ -26,17 +26,21 @@ def compare_paired(
     contender; UsageError: the reference is none of the runs, or several.
     """
     evaluated = read_evaluated(runs)
-    names = labels(evaluated)
-    if group:
-        contenders = [Contender(model, tuple(rows)) for model, rows in by_model(evaluated).items()]
-    else:
-        contenders = [Contender(name, (row,)) for row, name in enumerate(names)]
-    if len(contenders) < 2:
-        raise InputError(f"{contenders[0].name}: nothing to compare with; name a run of another model.")
-    chosen = 0 if reference is None else _find(reference, contenders, evaluated)
+    contenders, chosen = choose(evaluated, reference, group=group)
     judge = evaluation_of(evaluated[0].objective)
     scores, where = [run.scores() for run in evaluated], [str(run.folder) for run in evaluated]
     return judge.paired(scores, where, contenders, chosen, resamples=resamples), judge.figures
+
+
+def choose(evaluated: Sequence[EvaluatedRun], reference: str | None, *, group: bool) -> tuple[list[Contender], int]:
+    """What is compared, runs or models, and the number of the reference; errors as ``compare_paired``."""
+    if group:
+        contenders = [Contender(model, tuple(rows)) for model, rows in by_model(evaluated).items()]
+    else:
+        contenders = [Contender(name, (row,)) for row, name in enumerate(labels(evaluated))]
+    if len(contenders) < 2:
+        raise InputError(f"{contenders[0].name}: nothing to compare with; name a run of another model.")
+    return contenders, 0 if reference is None else _find(reference, contenders, evaluated)
 
 
 def paired_table(result: PairedResult, figures: Sequence[ComparedFigure]) -> str:

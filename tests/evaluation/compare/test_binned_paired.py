@@ -83,7 +83,7 @@ def test_bins_with_too_little_say_so(sample):
     assert few.limit == "fewer than 100 jets"
     assert signal.limit == background.limit == "fewer than two signal or background jets"
     assert few.difference("graph", AUC) is None
-    table = binned_table({"x": [few, signal]}, ["graph"])
+    table = binned_table({"x": [few, signal]})
     assert "fewer than 100 jets" in table
 
 
@@ -107,12 +107,17 @@ def test_values_that_are_not_the_jets_are_refused(sample, values, words):
 def test_the_table_gives_each_bin_its_difference_and_p_value(sample):
     jets, pt = sample
     bins = binned_paired(jets, TAGGERS, pt, edges=np.array([400.0, 600.0, 800.0]), resamples=50)
-    lines = binned_table({"pT": bins}, ["graph"]).splitlines()
-    assert len(lines) == 4
-    high = bins[1].difference("graph", EFFICIENCY)
-    assert f"{high.difference:+.3f} ± {high.error:.3f}" in lines[3]
-    assert str(high.p_value) in lines[3]
-    assert f"{bins[1].jets:,}" in lines[3]
+    lines = binned_table({"pT": bins}).splitlines()
+    assert len(lines) == 2 + 2 * 2  # two taggers in each bin
+    high, standing = bins[1].difference("graph", EFFICIENCY), bins[1].standing("graph", EFFICIENCY)
+    for words in (
+        f"{high.difference:+.3f} ± {high.error:.3f}",
+        str(high.p_value),
+        f"{standing.mean:.3f} ± {standing.error:.3f}",
+        f"{bins[1].background_jets:,}",
+    ):
+        assert words in lines[5]
+    assert "image" in lines[4] and "–" in lines[4]
 
 
 def test_the_plot_shows_each_bins_difference_at_the_bins_median(sample, tmp_path, monkeypatch):

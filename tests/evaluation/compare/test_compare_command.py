@@ -1,8 +1,10 @@
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from e2egraph.cli import main
 from e2egraph.data.scores import IDENTITY, read_scores, write_scores
@@ -178,3 +180,38 @@ def test_the_difference_of_two_runs_is_delongs_on_the_stored_scores(runs, tmp_pa
     assert area["difference"] == pytest.approx(value)
     assert area["error"] == pytest.approx(error)
     assert area["log10_p_value"] == pytest.approx(p_value.log10)
+
+
+def test_bins_are_those_of_the_runs_own_jets(runs, data, tmp_path, e2egraph):
+    median = float(np.median(read_table(data, extra=("jet_pt",)).columns["jet_pt"]))
+    edges = f"jet_pt=0,{median},100000"
+    code, out, _ = e2egraph(
+        "compare", *runs[:4], "--group", "--resamples", 100, "--bins", edges, "--json", tmp_path / "all.json"
+    )
+    assert code == 0
+    table = read_table(data, extra=("jet_pt",))
+    numbers = table.jets_of("test")
+    low = table.columns["jet_pt"][numbers] < median
+    bins = json.loads((tmp_path / "all.json").read_text())["bins"]["jet_pt"]
+    assert [part["jets"] for part in bins] == [low.sum(), (~low).sum()]
+    scores = read_scores(runs[2] / SCORES_NAME), read_scores(runs[3] / SCORES_NAME)
+    for part, inside in zip(bins, (low, ~low), strict=True):
+        areas = [roc_auc_score(one.jets["label"][inside], one.probabilities[inside, 1]) for one in scores]
+        (graph,) = [s for s in part["result"]["standings"] if (s["name"], s["figure"]) == ("graph", "auc")]
+        assert graph["seeds"] == pytest.approx(areas)
+    assert out.count("| jet_pt 0 – ") == 2 and "Δ AUC" in out
+
+
+@pytest.mark.parametrize(
+    ("bins", "words"),
+    [
+        ("jet_pt", "give a quantity and rising edges"),
+        ("jet_pt=3,2", "give a quantity and rising edges"),
+        ("jet_pt=1,b", "give a quantity and rising edges"),
+        ("speed=1,2", "--bins speed: not in .*; choose one of .*jet_pt"),
+    ],
+)
+def test_bins_that_cannot_be_are_refused(runs, bins, words, e2egraph):
+    code, _, err = e2egraph("compare", *runs[:2], runs[2], "--bins", bins)
+    assert code == 2
+    assert re.search(words, err)
