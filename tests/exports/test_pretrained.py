@@ -30,7 +30,10 @@ from tests.exports.cpp_files import infer
 from tests.exports.test_cpp_equality import Sample, make_sample
 
 FOLDER = Path(__file__).parents[2] / "exports" / "pretrained"
-BUNDLES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+ALL = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+
+# Those of the task top, which were exported first; of other tasks: test_pretrained_tasks.py.
+BUNDLES = [name for name in ALL if read_metadata(FOLDER / name).info.configuration["name"] == "top"]
 
 LARGEST = 3_000_000  # bytes
 
@@ -121,13 +124,13 @@ def test_it_says_how_the_simulation_that_it_was_trained_on_was_read(name: str) -
 def test_its_model_and_recipe_can_be_trained_again(name: str) -> None:
     info = read_metadata(FOLDER / name).info
     model = complete(validate(ModelConfig, info.model_config, name), name)
-    assert as_dict(model) == info.model_config
+    assert within(info.model_config, as_dict(model))
     assert parameter_count(build_model(model, INPUTS, TWO_CLASSES)) == read_metadata(FOLDER / name).parameters
     assert within(info.training["recipe"], as_dict(validate(Recipe, info.training["recipe"], name)))
     assert (FOLDER / name / "README.md").read_text() == card(read_metadata(FOLDER / name))
 
 
-@pytest.mark.parametrize("name", BUNDLES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_bundle_is_small_and_its_card_says_what_it_is(name: str) -> None:
     bundle = FOLDER / name
     metadata = read_metadata(bundle)

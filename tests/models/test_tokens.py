@@ -1,5 +1,6 @@
 """Tracks and cells: which tokens a jet gets, against plain loops, and what each holds."""
 
+import math
 from collections import defaultdict
 
 import numpy as np
@@ -259,3 +260,19 @@ def test_a_node_of_no_token_still_counts_in_the_totals() -> None:
     shorter[0, int(hits.nonzero()[0])] = False
     with torch.no_grad():
         assert not torch.equal(model(points, features, mask, jet), model(points, features, shorter, jet))
+
+
+def test_octaves_are_waves_of_the_cells_place_each_half_as_long_as_the_one_before() -> None:
+    plain, waved = (
+        CellTokens(CellGroup(size=1, keep=20, octaves=n), 8, 16, CROP, Energies(CROP).channels) for n in (0, 5)
+    )
+    centre = plain.grid.centre / CROP.region.half_eta
+    assert torch.equal(plain.place, waved.place[:, :3])
+    for axis in range(2):
+        for k in range(5):
+            phase = 2.0**k * math.pi * centre[:, axis]
+            torch.testing.assert_close(waved.place[:, 3 + 10 * axis + k], torch.sin(phase))
+            torch.testing.assert_close(waved.place[:, 3 + 10 * axis + 5 + k], torch.cos(phase))
+    # The shortest is long enough that neighbouring crystals are told apart, and no two of the region look alike.
+    step = math.pi * 2.0**4 * CROP.region.eta_pitch / CROP.region.half_eta
+    assert math.pi / 2 < step < math.pi

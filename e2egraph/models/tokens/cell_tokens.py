@@ -6,6 +6,7 @@ in the cell a deposit lies is among what each node says.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
@@ -40,11 +41,17 @@ POSITIONS = 6
 @configuration
 class CellGroup:
     """``channels``: whose nodes are pooled (tracks aside, all where not given); ``size``: side of a cell in crystals;
-    ``keep``: cells at most, those with most energy; where there is none, with most nodes."""
+    ``keep``: cells at most, those with most energy; where there is none, with most nodes.
+
+    ``octaves``: sines and cosines of a cell's place at so many scales, each half of the one before, so that cells next
+    to each other differ: of a plain place, networks learn slowly what changes fast (B. Mildenhall et al.,
+    arXiv:2003.08934, §5.1).
+    """
 
     channels: tuple[str, ...] | None = None
     size: Positive = 5
     keep: Positive = 64
+    octaves: Annotated[int, Field(ge=0, le=8)] = 0
 
     @field_validator("channels")
     @classmethod
@@ -74,7 +81,9 @@ class CellTokens(nn.Module):
         super().__init__()
         self.group, self.channels = group, group.positions(inputs)
         self.grid = CellGrid(group.keep, group.size, inputs.region)
-        self.register_buffer("place", place_of(self.grid.centre, inputs.region.half_eta), persistent=False)
+        half = inputs.region.half_eta
+        places = [place_of(self.grid.centre, half), waves(self.grid.centre / half, group.octaves)]
+        self.register_buffer("place", torch.cat(places, dim=-1), persistent=False)
         others = [i for i, name in enumerate(inputs.channel_names) if name != Channel.TRACK.name]
         self.whole = self.channels == others
         names = [name for name in inputs.variable_names if name not in OF_TRACKS]
@@ -90,7 +99,7 @@ class CellTokens(nn.Module):
         # No bias: the channel flags are one. No layer after the ReLU: a linear one may as well stand after the sum.
         self.node = nn.Linear(POSITIONS + len(names) + len(self.channels), node_width, bias=False)
         self.layers = nn.Sequential(
-            nn.Linear(node_width + len(self.physical) + 4, width, bias=False),
+            nn.Linear(node_width + len(self.physical) + 1 + self.place.shape[-1], width, bias=False),
             nn.ReLU(),
             nn.Linear(width, width),
         )
@@ -115,3 +124,9 @@ class CellTokens(nn.Module):
         of_cells = torch.cat([learned, physical, self.place[cells.kept]], dim=-1)
         one = learned.shape[-1] + len(self.physical)
         return Tokens(node_wise(partial(perceptron, self.layers, one=one), of_cells), cells.centre, energy, cells.found)
+
+
+def waves(position: Tensor, octaves: int) -> Tensor:
+    """sin and cos of 2^k π ``position`` [C, 2] for k from 0 below ``octaves``: [C, 4 · octaves]."""
+    phases = position.unsqueeze(-1) * (math.pi * 2.0 ** torch.arange(octaves))
+    return torch.cat([torch.sin(phases), torch.cos(phases)], dim=-1).flatten(1)
