@@ -1,0 +1,94 @@
+"""The bundles of other tasks than tops: from deposits of events to scores, C++ and Python alike, and right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from e2egraph.cli import main
+from e2egraph.data.scores import read_scores
+from e2egraph.evaluation.metrics.roc import roc_curve
+from e2egraph.export.bundle import read_metadata
+from e2egraph.export.card import card
+from tests.exports.cpp_build import made_once
+from tests.exports.cpp_files import infer
+from tests.exports.test_pretrained import ALL, BUNDLES, FOLDER
+
+ALONE = ("--set", "process.pile_up.mean=0")
+AK4 = ("--set", "detector.jets.radius=0.4", "--set", "detector.jets.min_pt=20")
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A bundle's model file, and events to try it on: class → process, and what they take to simulate.
+
+    ``least``: AUC that no luck with so few objects reaches.
+    """
+
+    sha256: str
+    processes: dict[str, str]
+    events: int
+    options: tuple[str, ...]
+    least: float
+
+
+# fmt: off
+SHIPPED: dict[str, Shipped] = {
+    "egamma": Shipped(
+        "b7ff72f24393cc8a305033bc0845e94e3cd76bdf5a8918bbf061666b7391e3f6",
+        {"electron": "electron_gun", "photon": "photon_gun"}, 60, ALONE, 0.95,
+    ),
+    "tau": Shipped(
+        "1939492fad13120f59c5a4f9559342a04b9befaae5b97e533584945ec05c3cf5",
+        {"tau": "z_jet_tautau", "qcd": "qcd_20_200"}, 150, (*ALONE, *AK4), 0.85,
+    ),
+}
+# fmt: on
+
+
+def test_every_bundle_is_looked_at() -> None:
+    assert {*BUNDLES, *SHIPPED} == set(ALL)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_network_is_the_one_that_was_published(name: str) -> None:
+    assert sha256((FOLDER / name / "model.onnx").read_bytes()).hexdigest() == SHIPPED[name].sha256
+    assert (FOLDER / name / "README.md").read_text() == card(read_metadata(FOLDER / name))
+
+
+@pytest.fixture(scope="module", params=SHIPPED)
+def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A bundle, and a folder with the data set of its task and the same events for C++, which finds the seeds."""
+    shipped, task = SHIPPED[request.param], read_metadata(FOLDER / request.param).info.configuration["name"]
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        words = ["--task", task, "--set", "resampling=null"]
+        for seed, (name, process) in enumerate(shipped.processes.items(), 71):
+            file = folder / f"{name}.root"
+            made = ["simulate", "--process", process, "--events", str(shipped.events), "--seed", str(seed)]
+            assert main([*made, "--no-images", *shipped.options, "--output", str(file)]) == 0
+            words += ["--sample", f"{name}={file}"]
+        assert main(["build-graphs", *words, "--output", str(folder / "data")]) == 0
+        assert main(["dump-events", *words, "--output", str(folder / "events.e2e"), "--find-seeds"]) == 0
+
+    return request.param, made_once(tmp_path_factory, f"pretrained_{request.param}", make)
+
+
+def test_it_tells_the_classes_apart_in_python_and_cpp_alike(sample: tuple[str, Path], runner: Path, tmp_path) -> None:
+    name, folder = sample
+    output = tmp_path / "scores.parquet"
+    assert main(["predict", str(FOLDER / name), "--data", str(folder / "data"), "--output", str(output)]) == 0
+    scores, info = read_scores(output), read_metadata(FOLDER / name).info
+    number = info.classes.index(info.signal)
+    probability, is_signal = scores.probabilities[:, number], scores.jets["label"] == number
+    assert min(is_signal.sum(), (~is_signal).sum()) > 20
+    assert roc_curve(is_signal, probability).auc > SHIPPED[name].least
+    found = infer(runner, FOLDER / name, folder / "events.e2e", tmp_path)
+    identities = zip(*(scores.jets[key].tolist() for key in ("run", "lumi", "event", "jet")), strict=True)
+    for place, identity in enumerate(identities):
+        np.testing.assert_allclose(found.scores(identity)[number], probability[place], atol=1e-4)
