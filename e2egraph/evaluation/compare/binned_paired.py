@@ -89,8 +89,11 @@ def binned_paired(
     return bins
 
 
-def binned_table(bins: Mapping[str, Sequence[PairedBin]], figures: Sequence[str] = SHOWN) -> str:
-    """Quantity → its bins, as a Markdown table: every contender's figures, and what it is above the reference."""
+def binned_table(
+    bins: Mapping[str, Sequence[PairedBin]], names: Sequence[str] | None = None, figures: Sequence[str] = SHOWN
+) -> str:
+    """Quantity → its bins, as a Markdown table: the figures of the contenders ``names`` (None: all), and what they are
+    above the reference."""
     heads = [cell for name in figures for cell in (FIGURES[name].title, f"Δ {FIGURES[name].title}", "p")]
     rows = [["bin", "signal", "background", "model", *heads]]
     for quantity, parts in bins.items():
@@ -99,7 +102,7 @@ def binned_table(bins: Mapping[str, Sequence[PairedBin]], figures: Sequence[str]
             if part.result is None:
                 rows.append([*head, part.limit or "–", *["–"] * len(heads)])
                 continue
-            for name in dict.fromkeys(standing.name for standing in part.result.standings):
+            for name in names or dict.fromkeys(standing.name for standing in part.result.standings):
                 rows.append([*head, name, *(cell for figure in figures for cell in _cells(part, name, figure))])
     return aligned(rows)
 

@@ -118,6 +118,7 @@ def test_the_table_gives_each_bin_its_difference_and_p_value(sample):
     ):
         assert words in lines[5]
     assert "image" in lines[4] and "–" in lines[4]
+    assert binned_table({"pT": bins}, ["graph"]).splitlines()[2:] == lines[3::2]
 
 
 def test_the_plot_shows_each_bins_difference_at_the_bins_median(sample, tmp_path, monkeypatch):

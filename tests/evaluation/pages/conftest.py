@@ -39,10 +39,11 @@ class Browser:
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self):
-        """Addresses asked for since the last call, those inside the page (data:) left out."""
+        """Addresses asked for since the last call; those inside the page (data:) and those of the tab that the browser
+        begins with left out."""
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         sent = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-        return [url for url in sent if not url.startswith("data:")]
+        return [url for url in sent if not url.startswith(("data:", "chrome:", "chrome-untrusted:"))]
 
 
 @pytest.fixture(scope="session")
