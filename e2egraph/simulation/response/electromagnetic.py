@@ -2,7 +2,8 @@
 
 G. Grindhammer and S. Peters, "The Parameterized Simulation of Electromagnetic Showers in Homogeneous and Sampling
 Calorimeters" (GFlash), hep-ex/0001020; the numbers are those of its appendix A.1 ("Homogeneous media"), as Geant4
-(GVFlashHomoShowerTuning) and CMSSW (SimGeneral/GFlash) have them too. E in GeV, y = E/E_c, depth t in X₀, radii in R_M.
+(GVFlashHomoShowerTuning) and CMSSW (SimGeneral/GFlash) have them too, but for two digits: 0.0412 for 0.0421 in Geant4,
+2.623 for 2.632 in CMSSW (see ``radial``). E in GeV, y = E/E_c, depth t in X₀, radii in R_M.
 
 Along (§2.1, A.1.2): dE/dt is a Gamma density with shape α and maximum at T, whose logarithms are drawn for each shower
 from correlated Gaussians. Across (§2.2, A.1.3): at each depth a core and a tail, each with the density
