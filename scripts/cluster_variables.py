@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jet_variables import ratio
 from numpy.typing import NDArray
 
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
@@ -40,7 +41,8 @@ TRACK_PT = 1.0  # [GeV]
 def names(channels: Sequence[str]) -> tuple[str, ...]:
     """Names of the variables of ``of_nodes``, in order; of these channels."""
     hits = [f"{channel}_hits" for channel in channels if channel not in ("TRACK", "ECAL", "HCAL")]
-    return (*OF_CRYSTALS, *(OF_TRACKS if "TRACK" in channels else ()), *hits)
+    crystals, tracks = (OF_CRYSTALS if "ECAL" in channels else ()), (OF_TRACKS if "TRACK" in channels else ())
+    return (*crystals, *tracks, *hits)
 
 
 def of_nodes(
@@ -48,7 +50,7 @@ def of_nodes(
 ) -> list[Floats]:
     """Variables of the clusters of ``clouds``, each [J]; ``own``: their columns; ``numbers``: of the channels in
     shards; ``radius``: ΔR of tracks to the seed."""
-    result = crystal_variables(crops(clouds, numbers["ECAL"]))
+    result = crystal_variables(crops(clouds, numbers["ECAL"])) if "ECAL" in channels else []
     if "TRACK" in channels:
         result += _of_tracks(clouds, numbers["TRACK"], own["jet_pt"], radius)
     near = (np.abs(clouds.nodes["deta"]) < HITS_DETA) & (np.abs(clouds.nodes["dphi"]) < HITS_DPHI)
@@ -81,12 +83,12 @@ def crystal_variables(crop: Floats) -> list[Floats]:
     square = core[:, :, REACH - ROWS : REACH + ROWS + 1]
     total, whole = square.sum((1, 2)), strip.sum((1, 2))
     ordered = np.sort(square.reshape(len(square), -1), axis=1)
-    share = _ratio(square, total[:, None, None])
+    share = ratio(square, total[:, None, None])
     weight = np.maximum(W0 + np.log(np.maximum(share, 1e-9)), 0.0)
     weights = weight.sum((1, 2))
     offset = np.arange(-ROWS, ROWS + 1.0)
-    mean_row = _ratio((weight * offset[:, None]).sum((1, 2)), weights)
-    mean_column = _ratio((weight * offset).sum((1, 2)), weights)
+    mean_row = ratio((weight * offset[:, None]).sum((1, 2)), weights)
+    mean_column = ratio((weight * offset).sum((1, 2)), weights)
     rows, columns = offset[:, None] - mean_row[:, None, None], offset - mean_column[:, None, None]
     along = strip.sum(1)
     outside = along.copy()
@@ -94,19 +96,19 @@ def crystal_variables(crop: Floats) -> list[Floats]:
     place = outside.argmax(1)
     found = outside.max(1) > 0
     return [
-        _ratio(ordered[:, -1], total),
-        _ratio(ordered[:, -2], total),
-        _ratio(total, whole),
-        np.sqrt(_ratio((weight * rows**2).sum((1, 2)), weights)),
-        np.sqrt(_ratio((weight * columns**2).sum((1, 2)), weights)),
-        _ratio((weight * rows * columns).sum((1, 2)), weights),
+        ratio(ordered[:, -1], total),
+        ratio(ordered[:, -2], total),
+        ratio(total, whole),
+        np.sqrt(ratio((weight * rows**2).sum((1, 2)), weights)),
+        np.sqrt(ratio((weight * columns**2).sum((1, 2)), weights)),
+        ratio((weight * rows * columns).sum((1, 2)), weights),
         (strip > ABOVE_NOISE).sum((1, 2)).astype(np.float64),
-        np.abs(_ratio((square * offset[:, None]).sum((1, 2)), total)),
-        np.abs(_ratio((square * offset).sum((1, 2)), total)),
-        _ratio(outside.sum(1), whole),
-        _ratio(outside.max(1), whole),
+        np.abs(ratio((square * offset[:, None]).sum((1, 2)), total)),
+        np.abs(ratio((square * offset).sum((1, 2)), total)),
+        ratio(outside.sum(1), whole),
+        ratio(outside.max(1), whole),
         np.where(found, np.abs(place - COLUMNS_OF_CLUSTER), 0).astype(np.float64),
-        _ratio(crop.sum((1, 2)) - whole, whole),
+        ratio(crop.sum((1, 2)) - whole, whole),
     ]
 
 
@@ -134,9 +136,3 @@ def _of_tracks(clouds: PointClouds, number: int, et: NDArray, radius: float) -> 
         column[jets] = one
         result.append(column)
     return result
-
-
-def _ratio(above: Floats, below: Floats) -> Floats:
-    """0 where there is nothing below."""
-    below = np.broadcast_to(below, above.shape)
-    return np.divide(above, below, out=np.zeros(above.shape), where=below > 0)

@@ -63,7 +63,7 @@ def of_nodes(
         result += [
             np.bincount(owner, significance > 3.0, jets),
             largest,
-            _ratio(np.bincount(owner, charge, jets), total),
+            ratio(np.bincount(owner, charge, jets), total),
         ]
     return result
 
@@ -72,17 +72,17 @@ def _shape(owner: NDArray, value: Floats, deta: Floats, dphi: Floats, jets: int,
     """The variables ``OF_CHANNEL`` of J jets from nodes with their ``owner``, hardest first within each."""
     total = np.bincount(owner, value, jets)
     squares = np.bincount(owner, value**2, jets)
-    axis = [_ratio(np.bincount(owner, value * delta, jets), total)[owner] for delta in (deta, dphi)]
+    axis = [ratio(np.bincount(owner, value * delta, jets), total)[owner] for delta in (deta, dphi)]
     spread = [
-        _ratio(np.bincount(owner, value * (d - a) ** 2, jets), total) for d, a in zip((deta, dphi), axis, strict=True)
+        ratio(np.bincount(owner, value * (d - a) ** 2, jets), total) for d, a in zip((deta, dphi), axis, strict=True)
     ]
     count = np.bincount(owner, minlength=jets)
     rank = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-    first = [_ratio(np.bincount(owner[rank < n], value[rank < n], jets), total) for n in (1, 3)]
-    width = _ratio(np.bincount(owner, value * np.hypot(deta, dphi), jets), total)
+    first = [ratio(np.bincount(owner[rank < n], value[rank < n], jets), total) for n in (1, 3)]
+    width = ratio(np.bincount(owner, value * np.hypot(deta, dphi), jets), total)
     return [
         count.astype(np.float64),
-        _ratio(np.sqrt(squares), total),
+        ratio(np.sqrt(squares), total),
         width,
         np.sqrt(spread[0]),
         np.sqrt(spread[1]),
@@ -91,6 +91,7 @@ def _shape(owner: NDArray, value: Floats, deta: Floats, dphi: Floats, jets: int,
     ]
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
-    """0 where there is nothing below."""
-    return np.divide(above, below, out=np.zeros(len(below)), where=below > 0)
+def ratio(above: Floats, below: Floats) -> Floats:
+    """``above`` over ``below``, which may have fewer dimensions; 0 where there is nothing below."""
+    below = np.broadcast_to(below, above.shape)
+    return np.divide(above, below, out=np.zeros(above.shape), where=below > 0)

@@ -87,8 +87,9 @@ def compare(
             content["paired"] = as_json(result)
     if wanted:
         bins = compare_binned(runs, wanted, data, reference, group=group, resamples=resamples)
-        click.echo(f"\n{binned_table(bins)}")
-        text = f"{text}\n\n{binned_table(bins)}"
+        in_bins = binned_table(bins)
+        click.echo(f"\n{in_bins}")
+        text = f"{text}\n\n{in_bins}"
         content["bins"] = bins_as_json(bins)
     if output is not None:
         make_folder(output.parent)

@@ -96,6 +96,8 @@ def test_tracks_and_hits_are_those_in_front(made):
     numbers = {"TRACK": TRACK, "BPIX1": BPIX1, "ECAL": ECAL}
     values = made.of_nodes(given, given.jets, numbers, channels, 0.15)
     found = dict(zip(made.names(channels), values, strict=True))
+    alone = made.of_nodes(given, given.jets, numbers, ("TRACK",), 0.15)
+    assert made.names(("TRACK",)) == made.OF_TRACKS and len(alone) == len(made.OF_TRACKS)
     for jet in range(30):
         nodes, _ = of_loop(given, jet)
         of_track = (nodes["channel"] == TRACK) & (nodes["value"] > 1.0)

@@ -35,7 +35,7 @@ def parse_binning(text: str) -> Binning:
         edges = tuple(float(number) for number in numbers.split(","))
     except ValueError:
         edges = ()
-    if not quantity.strip() or len(edges) < 2 or any(high <= low for low, high in pairwise(edges)):
+    if not quantity.strip() or len(edges) < 2 or not all(high > low for low, high in pairwise(edges)):
         raise UsageError(f"--bins {text}: give a quantity and rising edges, such as jet_pt=20,35,60,120.")
     return Binning(quantity.strip(), edges)
 
@@ -62,10 +62,13 @@ def compare_binned(
     report = evaluated[0].report
     folder = Path(report["data_set"]["folder"]) if data is None else data
     known = read_table(folder).manifest.object_columns
+    names = [binning.quantity for binning in binnings]
     for binning in binnings:
+        if names.count(binning.quantity) > 1:
+            raise UsageError(f"--bins {binning.quantity}: given twice; give all its edges at once.")
         if binning.quantity not in known:
             raise UsageError(f"--bins {binning.quantity}: not in {folder}; choose one of {', '.join(known)}.")
-    table = read_table(folder, extra=tuple(dict.fromkeys(binning.quantity for binning in binnings)))
+    table = read_table(folder, extra=tuple(names))
     scores = [run.scores() for run in evaluated]
     joined = join(scores, [str(run.folder) for run in evaluated], objective.signal)
     places = slice(None) if joined.places is None else joined.places

@@ -208,6 +208,7 @@ def test_bins_are_those_of_the_runs_own_jets(runs, data, tmp_path, e2egraph):
         ("jet_pt", "give a quantity and rising edges"),
         ("jet_pt=3,2", "give a quantity and rising edges"),
         ("jet_pt=1,b", "give a quantity and rising edges"),
+        ("jet_pt=1,nan", "give a quantity and rising edges"),
         ("speed=1,2", "--bins speed: not in .*; choose one of .*jet_pt"),
     ],
 )
@@ -215,3 +216,9 @@ def test_bins_that_cannot_be_are_refused(runs, bins, words, e2egraph):
     code, _, err = e2egraph("compare", *runs[:2], runs[2], "--bins", bins)
     assert code == 2
     assert re.search(words, err)
+
+
+def test_a_quantity_is_binned_once(runs, e2egraph):
+    code, _, err = e2egraph("compare", *runs[:3], "--bins", "jet_pt=0,600", "--bins", "jet_pt=600,900")
+    assert code == 2
+    assert "--bins jet_pt: given twice; give all its edges at once." in err
