@@ -7,7 +7,7 @@ from torch import Tensor
 from e2egraph.config import validate
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
-from e2egraph.models.kernels import bin_graph
+from e2egraph.models.kernels import bin_graph, hashing
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
 from e2egraph.models.kernels.lsh import LshKernel, LshOptions
 from tests.all_inputs import INPUTS
@@ -86,7 +86,11 @@ def test_bins_worked_on_some_at_a_time_give_the_same(monkeypatch: pytest.MonkeyP
     torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_bin_numbers_are_the_argmax_over_the_directions_in_use_and_their_opposites() -> None:
+@pytest.mark.parametrize("block", [hashing.CPU_BLOCK, 4 * 14 * 25, 1])
+def test_bin_numbers_are_the_argmax_over_the_directions_in_use_and_their_opposites(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(hashing, "CPU_BLOCK", block)  # all jets at once, some nodes of a jet, one node
     p = torch.randn(3, 60, 5, dtype=torch.float64)
     rotations = torch.randn(2, 5, 7)
     counts = [60, 33, 3]

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from e2egraph.models.kernels.search.neighbors import CPU_BLOCK
+
 # Initial spread of the frequencies, in radians per half region: the embedding turns over about a fifth of it, which is
 # how far apart the bins of a jet of some thousand nodes are. A perceptron with ReLU turns so little over the window
 # that most directions stay empty (8 of 64 bins in use on a uniform window, here 45).
@@ -63,10 +65,28 @@ def bin_numbers(p: Tensor, rotations: Tensor, mask: Tensor, bin_size: int) -> Te
     p = p.masked_fill(~mask.unsqueeze(-1), 0.0)
     p = p - (p.sum(1) / count.clamp(min=1).to(p.dtype)).unsqueeze(1)
     columns = rotations[..., :n_columns].transpose(0, 1).reshape(space, rounds * n_columns)
-    score = torch.matmul(p, columns.to(p.dtype)).unflatten(-1, (rounds, n_columns))
     number = torch.arange(n_columns, device=p.device)
     in_use = number < torch.clamp((count + 2 * bin_size - 1) // (2 * bin_size), min=1)  # [B, columns]
-    handicap = torch.where(in_use, number.to(p.dtype) * TIE, float("inf"))
-    best = score.abs().sub_(handicap[:, None, None, :]).argmax(-1, keepdim=True)
+    handicap = torch.where(in_use, number.to(p.dtype) * TIE, float("inf"))[:, None, None, :]
+    columns = columns.to(p.dtype).unflatten(-1, (rounds, n_columns))
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting() or not p.is_cpu:
+        return _nearest_direction(p, columns, handicap).transpose(1, 2)
+    # Some nodes at a time, whose scores stay in the cache.
+    n_nodes = max(1, CPU_BLOCK // 4 // (rounds * n_columns))
+    n_jets = max(1, n_nodes // max(1, p.shape[1]))
+    numbers = [
+        torch.cat([_nearest_direction(nodes, columns, of_jets) for nodes in jets.split(n_nodes, 1)], 1)
+        for jets, of_jets in zip(p.split(n_jets), handicap.split(n_jets), strict=True)
+    ]
+    return torch.cat(numbers).transpose(1, 2)
+
+
+def _nearest_direction(p: Tensor, columns: Tensor, handicap: Tensor) -> Tensor:
+    """2 argmax |p columns| − handicap, and 1 more where the score is negative: ``p [B, N, S]`` → [B, N, rounds].
+
+    ``columns [S, rounds, n]``, ``handicap [B, 1, 1, n]``.
+    """
+    score = torch.matmul(p, columns.flatten(1)).unflatten(-1, columns.shape[1:])
+    best = score.abs().sub_(handicap).argmax(-1, keepdim=True)
     opposite = torch.gather(score, -1, best) < -TIE
-    return (2 * best + opposite).squeeze(-1).transpose(1, 2)
+    return (2 * best + opposite).squeeze(-1)
