@@ -153,11 +153,30 @@ def infer(
     show_default=True,
     help="To train.",
 )
-def io(data: Path, output: Path, jets: int, steps: int, repeats: int, models: tuple[str, ...]) -> None:
+@click.option("--against", type=FolderOrFile, help="Folder of another version: batches of both, by turns, alone.")
+@click.option("--against-data", type=FolderOrFile, help="Data set that version built from the same files.")
+def io(
+    data: Path,
+    output: Path,
+    jets: int,
+    steps: int,
+    repeats: int,
+    models: tuple[str, ...],
+    against: Path | None,
+    against_data: Path | None,
+) -> None:
     """Bytes a jet, reading rate and waiting for data, against dense image files, HDF5, Parquet with lists and (where it
-    is installed) weaver-core."""
+    is installed) weaver-core; or with --against, next to another version of e2egraph alone."""
+    from e2egraph.benchmark.storage.against import io_against
     from e2egraph.benchmark.storage.io import benchmark_io
 
+    if (against is None) != (against_data is None):
+        raise click.UsageError("Give --against and --against-data (a data set that the other version built) together.")
+    if against is not None and against_data is not None:
+        with progress("benchmark io --against", None) as advance_to:
+            records = io_against(data, against, against_data, repeats=repeats, progress=advance_to)
+        _finish(output, records)
+        return
     with progress("benchmark io", None) as advance_to:
         records = benchmark_io(
             data, jets=jets, steps=steps, networks=models, repeats=repeats, progress=advance_to,

@@ -155,6 +155,20 @@ def test_benchmark_io_of_too_few_jets_is_refused(tmp_path, capsys):
     assert not (tmp_path / "io.json").exists()
 
 
+def test_benchmark_io_against_another_version_compares_batches(tmp_path, capsys):
+    data, here = write_toy_dataset(tmp_path / "toy", 200), str(Path(__file__).parents[2])
+    words = ["benchmark", "io", "--data", str(data), "--output", str(tmp_path / "io.json"), "--repeats", "1"]
+    assert main([*words, "--against", here]) == 2
+    assert "--against and --against-data" in capsys.readouterr().err
+    assert main([*words, "--against", here, "--against-data", str(data)]) == 0
+    found = figures(tmp_path / "io.json")
+    assert found["this version", "bytes_per_jet_over_other_version"] == 1
+    for kind in ("padded", "ragged"):
+        for what in ("cpu_us_per_jet", "jets_per_second", "first_batch_seconds"):
+            this, other = (found[f"{case} version", f"{kind}_{what}"] for case in ("this", "other"))
+            assert found["this version", f"{kind}_{what}_over_other_version"] == pytest.approx(this / other)
+
+
 def test_benchmark_build_measures_both_numbers_of_workers_and_two_file_sizes(tmp_path):
     small, large = ntuple(tmp_path / "small.root", 1, 10), ntuple(tmp_path / "large.root", 2, 30)
     words = ["--sample", f"qcd={small}", "--sample", f"top={large}", "--output", str(tmp_path / "build.json")]
