@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,17 @@ def test_pools_hold_no_more_jets_than_asked_to_within_a_row_group(table):
     train = table.jets_of("train")
     for pool in plan(table).pools:
         assert np.isin(table.group_of(train), pool.groups).sum() <= 150 + largest
+
+
+def test_the_first_pool_is_the_smallest_with_all_samples_and_later_ones_are_twice_as_large_each(table):
+    counts = np.bincount(table.group_of(table.jets_of("train")), minlength=len(table.group_number))
+    pools = plan(table, pool_jets=200).pools
+    samples = table.group_sample[pools[0].groups]
+    assert set(samples) == set(table.group_sample) and samples[-1] not in samples[:-1]
+    sizes = [counts[pool.groups].sum() for pool in pools]
+    assert sizes[0] < 100 and len(sizes) == 4
+    for before, size in pairwise(sizes[:-1]):
+        assert abs(size - min(2 * before, 200)) <= 2 * counts.max()
 
 
 def test_every_pool_mixes_the_classes_although_each_shard_holds_one(table):

@@ -1,8 +1,9 @@
 """The plan of an epoch: which jets go together into which batch, as a pure function of (seed, epoch).
 
 Row groups are permuted, each sample's spread evenly over the epoch so that classes mix, and joined into pools of a few
-thousand jets, the only jets that need be in memory. Inside a pool jets are permuted and batched by size, and the order
-of the batches is permuted. Jets that do not fill a batch wait for the next pool. The plan knows nothing of how many
+thousand jets, the only jets that need be in memory. The first pool is as small as holds all samples, for training to
+begin soon, and the next ones grow. Inside a pool jets are permuted and batched by size, and the order of the batches is
+permuted. Jets that do not fill a batch wait for the next pool. The plan knows nothing of how many
 processes train (each takes its share of every batch) nor of how far they got, so an epoch can begin at any batch.
 """
 
@@ -70,12 +71,12 @@ def training_plan(
 ) -> EpochPlan:
     """Every jet of ``numbers`` (sorted) once, shuffled; only the epoch's last batch may be smaller than the others.
 
-    ``pool_jets``: jets of a pool, to within one row group. ``bucket_batches``: so many batches of jets are sorted by
-    their number of nodes together; 1 does not sort at all, more pads less and mixes sizes less inside a batch.
-    ``drop_remainder`` leaves the smaller last batch out, unless it is the only one. ``sizes``: nodes of every jet of
-    the data set, where a selection leaves fewer than are stored. A last batch with fewer jets than ``processes`` is
-    left out, as each needs one; in all else they do not matter. UsageError or InputError when there are more processes
-    than jets of a batch or of the split.
+    ``pool_jets``: jets of a pool, to within one row group; the first ones are smaller. ``bucket_batches``: so many
+    batches of jets are sorted by their number of nodes together; 1 does not sort at all, more pads less and mixes sizes
+    less inside a batch. ``drop_remainder`` leaves the smaller last batch out, unless it is the only one. ``sizes``:
+    nodes of every jet of the data set, where a selection leaves fewer than are stored. A last batch with fewer jets
+    than ``processes`` is left out, as each needs one; in all else they do not matter. UsageError or InputError when
+    there are more processes than jets of a batch or of the split.
     """
     if batch_size < processes:
         raise UsageError(f"training.batch_size={batch_size} is too small for {processes} processes; raise it.")
@@ -87,7 +88,7 @@ def training_plan(
     order = _spread(table.group_sample, list(jets), rng)
     pools: list[Pool] = []
     waiting = np.empty(0, np.int64)
-    stretches = _stretches(order, jets, pool_jets)
+    stretches = _stretches(order, jets, pool_jets, _mixed(order, jets, table.group_sample))
     for position, groups in enumerate(stretches):
         members = rng.permutation(np.concatenate([waiting, *(jets[group] for group in groups)]))
         whole = len(members) // batch_size * batch_size
@@ -157,10 +158,21 @@ def _spread(samples: NDArray, groups: list[int], rng: np.random.Generator) -> In
     return candidates[np.argsort(places, kind="stable")]
 
 
-def _stretches(order: Integers, jets: dict[int, Integers], pool_jets: int) -> list[Integers]:
-    """Cut the groups into stretches of ``pool_jets`` jets, to within one group."""
-    counts = np.array([len(jets[group]) for group in order])
-    pool = (np.cumsum(counts) - counts) // pool_jets
+def _mixed(order: Integers, jets: dict[int, Integers], samples: NDArray) -> int:
+    """Jets of the first groups, up to the one with which every sample has been met."""
+    _, met = np.unique(samples[order], return_index=True)
+    return sum(len(jets[group]) for group in order[: met.max() + 1].tolist())
+
+
+def _stretches(order: Integers, jets: dict[int, Integers], pool_jets: int, first: int | None = None) -> list[Integers]:
+    """Cut the groups into stretches of ``pool_jets`` jets, to within one group; or from ``first`` jets on, each twice
+    as long as the one before."""
+    counts = np.array([len(jets[group]) for group in order.tolist()])
+    n_jets, size, ends = int(counts.sum()), min(first or pool_jets, pool_jets), [0]
+    while ends[-1] < n_jets:
+        ends.append(ends[-1] + size)
+        size = min(2 * size, pool_jets)
+    pool = np.searchsorted(ends, np.cumsum(counts) - counts, side="right")
     return np.split(order, np.flatnonzero(np.diff(pool)) + 1)
 
 
