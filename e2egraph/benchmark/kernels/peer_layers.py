@@ -95,10 +95,8 @@ def _pyg_gravnet(width: int) -> nn.Module:
 
 def _pyg_edgeconv(width: int) -> nn.Module:
     _require_knn()
-    import torch_geometric.typing
     from torch_geometric.nn import DynamicEdgeConv
 
-    torch_geometric.typing.WITH_KNN = True  # by torch-cluster, of which it does not know
     return _Flat(DynamicEdgeConv(_perceptron(width), NEIGHBORS, aggr="mean"))
 
 
@@ -179,7 +177,10 @@ def _require_knn() -> None:
         return
     except ImportError:
         pass
+    import torch_geometric.typing
+
     cluster = _imported("torch_cluster", "torch-cluster or pyg-lib")
+    torch_geometric.typing.WITH_KNN = True  # by torch-cluster, of which it does not know
     if hasattr(torch.ops.pyg, "knn"):
         return
 
