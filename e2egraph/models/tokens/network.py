@@ -25,6 +25,7 @@ from e2egraph.models.layers.standardize import RunningStandardize
 from e2egraph.models.network import Network, clear_padding, of_objects
 from e2egraph.models.tokens.cell_tokens import CellGroup, CellTokens
 from e2egraph.models.tokens.flow import Flow
+from e2egraph.models.tokens.link_tokens import LinkGroup, LinkTokens
 from e2egraph.models.tokens.tokens import NodeMaker, joined
 from e2egraph.models.tokens.tracks import TrackTokens
 from e2egraph.tasks.inputs import Inputs
@@ -35,7 +36,8 @@ Positive = Annotated[int, Field(ge=1)]
 
 @configuration
 class TracksAndCellsOptions(AttentionOptions):
-    """``tracks``: tokens of single tracks at most; ``cells``: groups of cells (``CellGroup``), or none.
+    """``tracks``: tokens of single tracks at most; ``cells``: groups of cells (``CellGroup``), or none; ``links``: groups
+    of layers whose hits are linked (``LinkGroup``), or none.
 
     ``node_width``: numbers each node adds to its cell; ``flow``: functions of place whose moments over all nodes are
     taken; ``near``: attention that fades with distance and reports it (``kernels.near_attention``); ``pairwise``: with
@@ -44,6 +46,7 @@ class TracksAndCellsOptions(AttentionOptions):
 
     tracks: Positive = 64
     cells: tuple[CellGroup, ...] = (CellGroup(),)
+    links: tuple[LinkGroup, ...] = ()
     node_width: Positive = 32
     flow: Annotated[int, Field(ge=0)] = 16
     near: bool = False
@@ -66,13 +69,14 @@ class TracksAndCells(Network):
         of_objects("tracks-and-cells", outputs)
         self.options, self.unit = options, inputs.region.half_eta
         o, width = options, options.width
-        self.least_nodes = o.tracks  # as many as TopK is asked for
+        self.least_nodes = max(o.tracks, *(group.hits for group in o.links), 1)  # as many as TopK is asked for
         self.nodes = NodeMaker(inputs)
         energies = self.nodes.energies.channels
         cells = (CellTokens(group, o.node_width, width, inputs, energies) for group in o.cells)
-        self.makers = nn.ModuleList([TrackTokens(o.tracks, width, inputs, energies), *cells])
+        links = (LinkTokens(group, width, inputs, energies) for group in o.links)
+        self.makers = nn.ModuleList([TrackTokens(o.tracks, width, inputs, energies), *cells, *links])
         self.encoder = Encoder(width, o.depth, self.make_kernel)
-        self.pooling = Pooling(width, len(energies))
+        self.pooling = Pooling(width, len(energies) + bool(o.links))
         self.flow = Flow(o.flow, len(inputs.channels), len(energies))
         in_width = self.pooling.out_width + self.flow.out_width
         self.standardize = RunningStandardize(in_width)

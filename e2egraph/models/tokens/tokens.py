@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -68,7 +68,14 @@ class NodeMaker(nn.Module):
 
 
 def joined(kinds: Sequence[Tokens]) -> Tokens:
-    """All kinds of tokens of a jet in one row."""
+    """All kinds of tokens of a jet in one row; what a kind has no energy of is zero."""
+    columns = max(kind.energy.shape[-1] for kind in kinds)
+    kinds = [
+        replace(kind, energy=F.pad(kind.energy, (0, columns - kind.energy.shape[-1])))
+        if kind.energy.shape[-1] < columns
+        else kind
+        for kind in kinds
+    ]
     return Tokens(*(torch.cat([getattr(kind, name) for kind in kinds], dim=1) for name in Tokens.__annotations__))
 
 
