@@ -53,7 +53,8 @@ def own_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_whole_zoo_is_shipped() -> None:
     graphs = {"gravnet", "edgeconv", "gnn-lsh", "performer", "window", "transformer", "sage"}
-    tokens = {"tracks-and-cells", "tracks-and-cells-small", "tracks-and-cells-large", "tracks-and-cells-crystals"}
+    sizes = {f"tracks-and-cells-{size}" for size in ("small", "large")}
+    tokens = {"tracks-and-cells", *sizes, "tracks-and-cells-crystals", "tracks-and-cells-links"}
     images = {"resnet15", "resnet15-stride1", "vit", "cnn-circular", "cnn-egamma"}
     assert set(config_names("models")) == graphs | tokens | images | {"fcn"}
 

@@ -33,10 +33,18 @@ SMALL = {
 }
 
 # Where another size is needed.
-SMALL_OF = {"fcn": {"width": 128}}
+SMALL_OF = {
+    "fcn": {"width": 128},
+    # So that random hits are linked too.
+    "tracks-and-cells-links": {"links": "[{layers: [BPIX1, BPIX2, BPIX3], hits: 20, keep: 8, most_chi2: 1.0e9}]"},
+}
 
 # Settings with which a model needs no more than the smaller inputs of ``other_inputs`` hold; fcn always needs more.
-FOR_FEWER_INPUTS = {"cnn-egamma": ("options.channels=[ECAL]",), "cnn-circular": ("options.eta_max=0.3",)}
+FOR_FEWER_INPUTS = {
+    "cnn-egamma": ("options.channels=[ECAL]",),
+    "cnn-circular": ("options.eta_max=0.3",),
+    "tracks-and-cells-links": ("options.links=[]",),
+}
 
 
 def build(

@@ -36,8 +36,8 @@ Positive = Annotated[int, Field(ge=1)]
 
 @configuration
 class TracksAndCellsOptions(AttentionOptions):
-    """``tracks``: tokens of single tracks at most; ``cells``: groups of cells (``CellGroup``), or none; ``links``: groups
-    of layers whose hits are linked (``LinkGroup``), or none.
+    """``tracks``: tokens of single tracks at most; ``cells``: groups of cells (``CellGroup``), or none; ``links``:
+    groups of layers whose hits are linked (``LinkGroup``), or none.
 
     ``node_width``: numbers each node adds to its cell; ``flow``: functions of place whose moments over all nodes are
     taken; ``near``: attention that fades with distance and reports it (``kernels.near_attention``); ``pairwise``: with
