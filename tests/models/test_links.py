@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from e2egraph.config import validate
+from e2egraph.detector.geometry import ECAL_RADIUS
 from e2egraph.detector.helix import GEV_PER_TESLA_CM, Helices, position, to_cylinder
 from e2egraph.errors import UsageError
-from e2egraph.models.tokens.link_tokens import LinkGroup, LinkTokens, straightest
+from e2egraph.models.tokens.link_tokens import LinkGroup, LinkTokens, straightest, turn_to_crystals
 from e2egraph.models.tokens.links import (
     BEND_SHARE,
     NEAR_ETA,
@@ -148,6 +149,10 @@ def test_a_link_has_the_momentum_charge_and_impact_parameter_of_its_particle(n_l
     lever = 1.0 / (RADII[0] * RADII[n_layers - 1])  # what d0 adds to the bend between first and last layer
     np.testing.assert_allclose(bend - d0[good] * lever, wanted[good], rtol=0.03, atol=1e-6)
     np.testing.assert_allclose(found_d0, d0[good], rtol=0.05, atol=5e-4)
+    crystals = crossings(pt, charge, d0, [ECAL_RADIUS])[1][0].numpy()
+    turned = turn_to_crystals(links.bend - torch.tensor(d0).unsqueeze(1) * lever, RADII[1])[good, 0].numpy()
+    reaching = pt[good] > 1.0
+    np.testing.assert_allclose((phi[1].numpy()[good] + turned)[reaching], crystals[good][reaching], atol=0.02)
     if n_layers == 5:
         assert (links.hits[good] == 5).double().mean() > 0.95
 

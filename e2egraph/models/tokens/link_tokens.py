@@ -27,8 +27,8 @@ Positive = Annotated[int, Field(ge=1)]
 # Straighter than resolution can tell [rad/cm]; at 3.8 T, 0.57 TeV.
 LEAST_BEND = 1e-5
 
-# A particle that would turn by more on its way to the crystals does not get there [rad].
-MOST_TURN = 1.0
+# Largest sine of an angle of turn: a particle of less pT does not get to the crystals.
+LARGEST_SINE = 0.99
 
 # Units: pT [GeV], 1 / pT [1/GeV], d0 [cm], χ², as the typical link has them.
 UNIT_PT, UNIT_CURVATURE, UNIT_D0, UNIT_CHI2 = 1.0, 0.5, 0.01, 5.0
@@ -103,16 +103,17 @@ class LinkTokens(nn.Module):
         ]
         links = find_links(layers, candidates=group.candidates, most_chi2=group.most_chi2, periodic=self.periodic)
         rows, found = straightest(links, group.keep)
-        points, pt, qualities = self._described(rows)
+        turn = turn_to_crystals(rows[..., 2:3], self.radii[1])
+        points = torch.cat([rows[..., :1], rows[..., 1:2] + turn], dim=-1)
+        pt, qualities = self._described(rows, turn)
         own = torch.cat([place_of(rows[..., :2], self.unit), qualities], dim=-1)
         x = node_wise(partial(perceptron, self.layers, one=0), torch.where(found.unsqueeze(-1), own, 0.0))
         energy = torch.cat([pt.expand(-1, -1, self.energies) * 0.0, pt], dim=-1)
         return Tokens(x, points, energy, found)
 
-    def _described(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Place at the crystals [B, K, 2], pT [B, K, 1] and ``QUALITIES`` of links ``rows`` [B, K, 7]."""
-        points, (bend, d0, chi2, hits, sharing) = rows[..., :2], rows[..., 2:].split(1, dim=-1)
-        turn = (bend * (ECAL_RADIUS - self.radii[1])).clamp(-MOST_TURN, MOST_TURN)
+    def _described(self, rows: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
+        """pT [B, K, 1] and ``QUALITIES`` of links ``rows`` [B, K, 7], which turn by ``turn`` to the crystals."""
+        bend, d0, chi2, hits, sharing = rows[..., 2:].split(1, dim=-1)
         pt = self.per_bend / bend.abs().clamp(min=LEAST_BEND)
         qualities = [
             turn,
@@ -123,7 +124,13 @@ class LinkTokens(nn.Module):
             hits - 3.0,
             torch.asinh(sharing),
         ]
-        return torch.cat([points[..., :1], points[..., 1:] + turn], dim=-1), pt, torch.cat(qualities, dim=-1)
+        return pt, torch.cat(qualities, dim=-1)
+
+
+def turn_to_crystals(bend: Tensor, radius: float) -> Tensor:
+    """By how much φ changes from ``radius`` [cm] to the crystals at ``bend`` [rad/cm]: asin(b R) − asin(b r)."""
+    far, near = ((bend * r).clamp(-LARGEST_SINE, LARGEST_SINE) for r in (ECAL_RADIUS, radius))
+    return torch.asin(far) - torch.asin(near)
 
 
 @torch.no_grad()
