@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.events.samples import Sample
 from e2egraph.events.sources.registry import image_options, open_source
 from e2egraph.graphs.building.build import BuildOptions, build
@@ -159,3 +159,41 @@ def test_classes_that_a_target_is_not_learnt_from_need_not_have_it(tmp_path):
     summary = build(task, samples, tmp_path / "data")
     assert (columns_of(summary, 1)["target_gen_pt"] == 100).all()
     assert (columns_of(summary, 0)["target_gen_pt"] == 0).all()
+
+
+def test_the_target_of_a_class_that_has_none_is_drawn_evenly_by_what_object_it_is(file, tmp_path):
+    limits = [-0.3, -0.1]
+    objective = {
+        "kind": "regression",
+        "classes": ["gluon", "quark"],
+        "targets": [{"name": "gen_mass", "drawn": {"gluon": limits}}],
+    }
+    sample, found = Sample("dijets", None, (file,)), []
+    for number, changes in enumerate(({}, {"object": {"kind": "jet", "abs_eta_max": 1.5, "pt_min": 510.0}})):
+        task = regression("gen_mass", objective=objective, **changes)
+        found.append(columns_of(build(task, [sample], tmp_path / f"{number}")))
+    jets = found[0]
+    drawn, quark = jets["target_gen_mass"][jets["label"] == 0], jets["jet"] == 0
+    assert drawn.min() >= limits[0] and drawn.max() < limits[1] and len(set(drawn.tolist())) == len(drawn) > 10
+    assert abs(drawn.mean() + 0.2) < 3 * 0.2 / np.sqrt(12 * len(drawn))
+    event = jets["event"].astype(int) - 1
+    np.testing.assert_allclose(jets["target_gen_mass"][quark], 0.1 * event[quark], rtol=1e-6)
+    # Another selection leaves what was drawn as it is.
+    key = [list(zip(one["event"].tolist(), one["jet"].tolist(), strict=True)) for one in found]
+    assert 0 < len(key[1]) < len(key[0])
+    of_all = dict(zip(key[0], jets["target_gen_mass"].tolist(), strict=True))
+    assert [of_all[one] for one in key[1]] == found[1]["target_gen_mass"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("drawn", "said"),
+    [
+        ({"gluon": [0.0, -0.3]}, "limits of class 'gluon' must rise"),
+        ({"photon": [-0.3, 0.0]}, "for some of the classes gluon, quark"),
+        ({"gluon": [-0.3, 0.0], "quark": [-0.3, 0.0]}, "not for all"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(drawn, said):
+    targets = [{"name": "gen_mass", "drawn": drawn}]
+    with pytest.raises(UsageError, match=said):
+        regression(objective={"kind": "regression", "classes": ["gluon", "quark"], "targets": targets})

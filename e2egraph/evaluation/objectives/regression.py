@@ -1,10 +1,13 @@
-"""Judging a regression: response, resolution, bias and absolute errors, in bins and in two dimensions."""
+"""Judging a regression: response, resolution, bias and absolute errors, in bins and in two dimensions.
+
+Objects whose target was drawn (domain continuation) are in none of the figures but those of the continuation itself.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -63,6 +66,8 @@ class RegressionEvaluation(Evaluation):
         )
 
     def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
+        all_scores, real = scores, self._real(scores)
+        scores, quantities = scores.take(real), {name: values[real] for name, values in quantities.items()}
         weight = scores.jets["weight"].astype(np.float64)
         content: dict[str, Any] = {}
         targets: dict[str, Any] = {}
@@ -88,6 +93,8 @@ class RegressionEvaluation(Evaluation):
                 "bins": bins,
                 "true_against_predicted": asdict(true_against_predicted(true, predicted, weight)),
             }
+            if target.drawn:
+                targets[target.name]["continuation"] = self._continuation(all_scores, target)
         content |= {
             "targets": targets,
             "jets": len(scores),
@@ -99,11 +106,16 @@ class RegressionEvaluation(Evaluation):
         line = f"mean absolute error of {first.name} {error} {first.unit}".strip()
         if content["resolution"] is not None:
             line += f", relative resolution {_with_error(content, 'resolution', 3)}"
+        if first.drawn:
+            found = targets[first.name]["continuation"]
+            shares = (f"{100 * one['beyond']:.0f}% of {name}" for name, one in found["classes"].items())
+            line += f"; beyond {found['edge']:g} {first.unit}".rstrip() + f": {', '.join(shares)}"
         return Measured(content, targets, line, tuple(limits))
 
     def plots(self, measured: Measured, scores: Scores, model: str, folder: Path, label: str) -> None:
         from e2egraph.plots.regression import plot_regression_bins, plot_response, plot_true_against_predicted
 
+        scores = scores.take(self._real(scores))
         for target in self.objective.targets:
             found = measured.values[target.name]
             true, predicted = self._values(scores, target)
@@ -126,7 +138,7 @@ class RegressionEvaluation(Evaluation):
         *,
         resamples: int,
     ) -> PairedResult:
-        in_order = aligned(scores, names)
+        in_order = [one.take(self._real(one)) for one in aligned(scores, names)]
         first = in_order[0]
         targets = [
             PairedTarget(
@@ -150,7 +162,8 @@ class RegressionEvaluation(Evaluation):
         target = self.objective.targets[0]
         digits, unit = digits_of(target), f" {target.unit}" if target.unit else ""
         true, predicted = self._values(scores, target)
-        chosen = choose_by_error(np.abs(predicted - true))
+        real = np.flatnonzero(self._real(scores))
+        chosen = [replace(jet, place=int(real[jet.place])) for jet in choose_by_error(np.abs(predicted - true)[real])]
         places = [jet.place for jet in chosen]
         columns = output_columns(self.objective.outputs)
         return ShownJets(
@@ -185,6 +198,7 @@ class RegressionEvaluation(Evaluation):
             return None
         table = read_table(data, extra=(*named, *(TARGET_PREFIX + name for name in self.objective.target_names)))
         members = table.jets_of(split)
+        members = members[self._of_real_classes(table.columns["label"][members])]
         weight = table.columns["weight"][members].astype(np.float64)
         found: dict[str, Any] = {}
         for target, name in zip(self.objective.targets, named, strict=True):
@@ -197,6 +211,39 @@ class RegressionEvaluation(Evaluation):
             true = table.columns[TARGET_PREFIX + target.name][members]
             found |= self._flat(regression_metrics(true, estimate, weight), target)
         return Baseline(" + ".join(dict.fromkeys(named)), found, 0)
+
+    def _real(self, scores: Scores) -> NDArray[np.bool_]:
+        """The objects that have the targets, [J]."""
+        if not self.objective.drawn:
+            return np.ones(len(scores), bool)
+        return self._of_real_classes(scores.jets["label"])
+
+    def _of_real_classes(self, label: NDArray) -> NDArray[np.bool_]:
+        known = np.array([name in self.objective.real_classes for name in self.objective.classes])
+        real: NDArray[np.bool_] = known[label]
+        return real
+
+    def _continuation(self, scores: Scores, target: Target) -> dict[str, Any]:
+        """Where predictions go on beyond the real spectrum: of each drawn class the median and the share beyond the
+        ``edge``, where its interval begins; and figures of the real objects that are not predicted there."""
+        real = self._real(scores)
+        true, predicted = self._values(scores, target)
+        weight = scores.jets["weight"].astype(np.float64)
+        limits = np.array(list(target.drawn.values()))
+        below = bool(limits.mean() < np.average(true[real], weights=weight[real]))
+        edge = float(limits.max() if below else limits.min())
+        beyond = predicted < edge if below else predicted > edge
+        classes = {}
+        for name in target.drawn:
+            members = (scores.jets["label"] == self.objective.classes.index(name)) & np.isfinite(predicted)
+            classes[name] = {
+                "objects": int(members.sum()),
+                "median": float(np.median(predicted[members])) if members.any() else math.nan,
+                "beyond": _share(beyond[members], weight[members]),
+            }
+        kept = real & ~beyond
+        found = regression_metrics(true[kept], predicted[kept], weight[kept]).figures if kept.any() else {}
+        return {"edge": edge, "classes": classes, "kept": {"share": _share(~beyond[real], weight[real]), **found}}
 
     def _flat(self, found: RegressionMetrics, target: Target) -> dict[str, float | None]:
         """Figures and errors by their keys in ``metrics.json``."""
@@ -231,6 +278,10 @@ def key_suffix(objective: Regression, target: Target) -> str:
 def digits_of(target: Target) -> int:
     """Digits after the point that show a ten-thousandth of the target's scale."""
     return max(0, min(6, 4 - round(math.log10(target.scale))))
+
+
+def _share(members: NDArray[np.bool_], weight: NDArray) -> float:
+    return float(np.average(members, weights=weight)) if weight.sum() > 0 else math.nan
 
 
 def _with_error(content: Mapping[str, Any], name: str, digits: int) -> str:

@@ -20,6 +20,7 @@ from e2egraph.events.whole import not_whole
 from e2egraph.graphs.building import cutflow
 from e2egraph.graphs.building.cutflow import Cutflow
 from e2egraph.graphs.building.hashing import hash_unit
+from e2egraph.graphs.making.continuation import target_values
 from e2egraph.graphs.making.edges import nearest_neighbors
 from e2egraph.graphs.making.imagepoints import image_clouds, image_cuts, image_objects
 from e2egraph.graphs.making.nodes import collections_needed, make_nodes, node_outcomes
@@ -220,7 +221,9 @@ def _completed(clouds: PointClouds, task: TaskConfig, plain: dict[str, str], wei
     jets = clouds.jets
     jets["weight"] = weight
     jets["split"] = assign_split(task.split, jets["run"], jets["lumi"], jets["event"])
-    jets |= {TARGET_PREFIX + name: jets[name] for name in task.target_names}
+    drawn = task.objective.drawn
+    for name in task.target_names:
+        jets[TARGET_PREFIX + name] = target_values(jets, name, task.classes, drawn.get(name, {}))
     columns = {name: _typed(jets[name], kind, f"{path}: column {name}") for name, kind in plain.items()}
     return PointClouds(columns, clouds.nodes, clouds.offsets)
 

@@ -1,10 +1,10 @@
 """Hits of successive layers linked to short tracks: what a charged particle left in the tracker, without a track fit.
 
 A particle from the beam line with pT [GeV] in a field B [T] crosses a cylinder of radius r [cm] at
-φ(r) = φ₀ + asin(b r) − d₀ / r, near φ₀ + b r − d₀ / r for r far below its bending radius: b = 0.00149896 B q / pT rad/cm
-(PDG Review of Particle Physics, "Particle detectors", for unit charge; half of κ in ``detector.helix``, with the sign
-of the turn), d₀ the distance at which it passes the vertex. Its η with respect to the vertex stays. So two hits give b,
-three give d₀ too.
+φ(r) = φ₀ + asin(b r) − d₀ / r, near φ₀ + b r − d₀ / r for r far below its bending radius: b = 0.00149896 B q / pT
+rad/cm (PDG Review of Particle Physics, "Particle detectors", for unit charge; half of κ in ``detector.helix``, with the
+sign of the turn), d₀ the distance at which it passes the vertex. Its η with respect to the vertex stays. So two hits
+give b, three give d₀ too.
 
 The search reads places alone, has no gradient, and keeps nothing but the hits it looks at: of each layer the ``hits``
 nearest to the middle of the region.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -65,8 +66,18 @@ class Joint(Objective):
         return tuple(name for head in self.heads for name in head.target_names)
 
     def classes_with(self, target: str) -> tuple[str, ...]:
-        learning = {name for head in self.heads if target in head.target_names for name in self.classes_of(head.kind)}
+        learning = {
+            name
+            for head in self.heads
+            if target in head.target_names
+            for name in head.classes_with(target)
+            if name in self.classes_of(head.kind)
+        }
         return tuple(name for name in self.class_names if name in learning)
+
+    @property
+    def drawn(self) -> Mapping[str, Mapping[str, tuple[float, float]]]:
+        return {name: limits for head in self.heads for name, limits in head.drawn.items()}
 
     @property
     def outputs(self) -> Outputs:

@@ -66,6 +66,11 @@ class Objective(ABC):
         return self.class_names
 
     @property
+    def drawn(self) -> Mapping[str, Mapping[str, tuple[float, float]]]:
+        """Target → class → limits between which it is drawn for objects of that class (``making.continuation``)."""
+        return {}
+
+    @property
     @abstractmethod
     def outputs(self) -> Outputs:
         """What a network gives."""

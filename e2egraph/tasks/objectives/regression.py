@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from e2egraph.config import configuration
 from e2egraph.tasks.objectives.objective import Best, Objective, register
 from e2egraph.tasks.outputs import Head, Outputs
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 Loss = Literal["mae", "huber", "log_cosh", "mse"]
 
@@ -18,7 +21,9 @@ class Target:
     """One quantity that is learnt: the object column ``name``, in ``unit``.
 
     A network's raw number r means ``offset + scale · r``; losses are taken in units of ``scale``. ``baseline``: an
-    object column that any analysis has as an estimate of it, which comparisons show next to the networks.
+    object column that any analysis has as an estimate of it, which comparisons show next to the networks. ``drawn``:
+    class → limits, for classes whose objects have none: theirs is drawn evenly between these when the data set is
+    built (domain continuation, ``graphs.making.continuation``); it is learnt, and left out of all figures.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -26,6 +31,15 @@ class Target:
     offset: Annotated[float, Field(allow_inf_nan=False)] = 0.0
     scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     baseline: str | None = None
+    drawn: dict[str, tuple[Finite, Finite]] = Field(default_factory=dict)
+
+    @field_validator("drawn")
+    @classmethod
+    def _rising(cls, drawn: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        for name, (low, high) in drawn.items():
+            if low >= high:
+                raise ValueError(f"limits of class '{name}' must rise, not {[low, high]}")
+        return drawn
 
 
 @register("regression")
@@ -54,6 +68,11 @@ class Regression(Objective):
             raise ValueError(f"{len(self.weights)} weights for {len(self.targets)} targets")
         if len(set(self.target_names)) < len(self.targets) or len(set(self.classes)) < len(self.classes):
             raise ValueError("targets and classes must differ among themselves")
+        drawn = [set(target.drawn) for target in self.targets]
+        if any(names != drawn[0] for names in drawn):
+            raise ValueError("targets must be drawn for the same classes")
+        if drawn[0] - set(self.classes) or drawn[0] == set(self.classes):
+            raise ValueError(f"targets may be drawn for some of the classes {', '.join(self.classes)}, not for all")
         return self
 
     @property
@@ -63,6 +82,18 @@ class Regression(Objective):
     @property
     def target_names(self) -> tuple[str, ...]:
         return tuple(target.name for target in self.targets)
+
+    @property
+    def drawn(self) -> Mapping[str, Mapping[str, tuple[float, float]]]:
+        return {target.name: target.drawn for target in self.targets if target.drawn}
+
+    @property
+    def real_classes(self) -> tuple[str, ...]:
+        """The classes whose objects have the targets."""
+        return tuple(name for name in self.classes if name not in self.targets[0].drawn)
+
+    def classes_with(self, target: str) -> tuple[str, ...]:
+        return self.real_classes
 
     @property
     def outputs(self) -> Outputs:

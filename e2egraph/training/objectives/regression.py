@@ -58,11 +58,21 @@ class RegressionLearning(Learning[Regression]):
         return loss, loss
 
     def record(self, output: Tensor, batch: JetBatch) -> Tensor:
-        """The absolute error of each target, in its unit."""
-        return (output.detach().float() - batch.target).abs().T
+        """The absolute error of each target, in its unit; NaN for objects whose target was drawn."""
+        errors = (output.detach().float() - batch.target).abs()
+        if self.objective.drawn:
+            real = torch.tensor([name in self.objective.real_classes for name in self.objective.classes])
+            errors = errors.masked_fill(~real.to(batch.label.device)[batch.label].unsqueeze(1), math.nan)
+        return errors.T
 
     def figures(self, records: Floats, weight: Floats) -> dict[str, float]:
-        """``mae``: weighted mean absolute error of the first target in its unit; ``mae_NAME``: of each further one."""
+        """``mae``: weighted mean absolute error of the first target in its unit; ``mae_NAME``: of each further one.
+
+        Objects whose target was drawn do not count.
+        """
+        if self.objective.drawn:
+            real = ~np.isnan(records[0])
+            records, weight = records[:, real], weight[:, real]
         names = ["mae", *(f"mae_{name}" for name in self.objective.target_names[1:])]
         return {name: weighted_mean(errors, weight[0]) for name, errors in zip(names, records, strict=True)}
 

@@ -95,3 +95,15 @@ def test_what_is_best_and_what_columns_are_called():
     assert made.columns == ("predicted_t0", "predicted_t1")
     output = torch.tensor([[1.0, -2.0]])
     assert torch.equal(made.activate(output), output)
+
+
+def test_objects_whose_target_was_drawn_are_learnt_from_and_do_not_count():
+    target = [{"name": "gen_mass", "drawn": {"b": [-0.3, 0.0]}}]
+    made = make_learning(make_objective({"kind": "regression", "classes": ["a", "b"], "targets": target}, "test"))
+    batch = batch_of(torch.tensor([0, 1, 0]), torch.tensor([[1.0], [-0.2], [3.0]]))
+    output = torch.tensor([[1.5], [5.0], [2.0]])
+    loss, _ = made.loss(output, batch)
+    torch.testing.assert_close(loss, torch.tensor([[0.5, 5.2, 1.0]]))
+    records = made.record(output, batch).numpy()
+    assert np.isnan(records[0]).tolist() == [False, True, False]
+    assert made.figures(records, np.array([[1.0, 7.0, 3.0]])) == {"mae": pytest.approx((0.5 + 3.0) / 4)}
