@@ -24,7 +24,7 @@ class Network(nn.Module, ABC):
     """
 
     Options: ClassVar[type[Any]]
-    uses_jet: ClassVar[bool] = False
+    uses_jet: bool = False
     least_nodes: int = 1
 
     @abstractmethod

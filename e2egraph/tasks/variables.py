@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from e2egraph.config import configuration
-from e2egraph.detector.geometry import ECAL_RADIUS, HCAL_RADIUS
+from e2egraph.detector.geometry import ECAL_RADIUS, HCAL_RADIUS, ecal_eta
 
 Reflection = Literal["eta", "phi"]
 
@@ -91,6 +91,16 @@ def distance_to_beam(hits: Mapping[str, NDArray]) -> NDArray[np.float64]:
     return np.hypot(hits["x"].astype(np.float64), hits["y"].astype(np.float64))
 
 
+def transverse_energy(crystals: Mapping[str, NDArray]) -> NDArray[np.float64]:
+    """E / cosh η [GeV] of crystals, η of their centre seen from the detector's."""
+    return crystals["energy"].astype(np.float64) / np.cosh(ecal_eta(crystals["ieta"]))
+
+
+def longitudinal_energy(crystals: Mapping[str, NDArray]) -> NDArray[np.float64]:
+    """E · |tanh η| [GeV] of crystals."""
+    return crystals["energy"].astype(np.float64) * np.abs(np.tanh(ecal_eta(crystals["ieta"])))
+
+
 def _row(name: str, unit: str, description: str, scale: Scale, origin: Mapping[str, Origin], *by: Reflection) -> None:
     variable = Variable(name=name, unit=unit, description=description, scale=scale, reflected_by=by)
     register(NodeVariable(variable, origin))
@@ -124,4 +134,13 @@ _row(
     "time", "ns", "time of a crystal's deposit",
     Scale(unit=1.0, gain=0.5),  # the spread of low-energy crystals (CMS, JINST 5 (2010) T03011)
     {"ecal": "time"},
+)  # fmt: skip
+# The two planes of the field's mass regressions (arXiv:2204.12313), which together tell the energy and where it lies.
+_row(
+    "energy_t", "GeV", "transverse energy of a crystal, seen from the detector's centre", Scale(unit=0.1, gain=0.25),
+    {"ecal": transverse_energy},
+)  # fmt: skip
+_row(
+    "energy_z", "GeV", "energy of a crystal along the beams, without sign", Scale(unit=0.1, gain=0.25),
+    {"ecal": longitudinal_energy},
 )  # fmt: skip

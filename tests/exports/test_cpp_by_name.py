@@ -34,9 +34,10 @@ def made_up_events(seed: int) -> list[Collections]:
         {"variables": ["time", "value", "charge"]},
         {"variables": ["d0_sig", "rho"], "channels": ["HCAL", "TRACK"], "caps": {"TRACK": 4}},
         {"variables": ["dz_sig", "dz", "d0_sig", "value"], "suppress_displaced": False},
+        {"variables": ["energy_z", "value", "energy_t"], "channels": ["ECAL", "TRACK", "HCAL"]},
         {"variables": [], "channels": ["ECAL"], "thresholds": {"ECAL": 0.3}},
     ],
-    ids=["no rho", "neither value nor d0", "not suppressed", "flags alone"],
+    ids=["no rho", "neither value nor d0", "not suppressed", "energies", "flags alone"],
 )
 def test_variables_and_channels_are_those_of_the_bundle_in_its_order(
     inputs: dict[str, Any], runner: Path, tmp_path: Path

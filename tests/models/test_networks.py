@@ -11,8 +11,8 @@ from tests.models.jets import jets
 from tests.models.other_inputs import CROP, EVENT, HITS, SIX
 from tests.models.zoo import FOR_FEWER_INPUTS, MODELS, build, graph_models
 
-# The e/gamma network sees crystals within ±16 of the centre alone, and must find some in every jet.
-NODES_TO_LEARN_FROM = {"cnn-egamma": 200}
+# These see crystals within ±16 of the centre alone, and must find some in every jet.
+NODES_TO_LEARN_FROM = {"cnn-egamma": 200, "resnet-mass": 200}
 
 # All inputs, fewer of them, and a region of 33×33 crystals: the networks that can read them. Deposits lie on a lattice,
 # with many ties, or anywhere.

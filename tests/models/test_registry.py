@@ -55,7 +55,8 @@ def test_the_whole_zoo_is_shipped() -> None:
     graphs = {"gravnet", "edgeconv", "gnn-lsh", "performer", "window", "transformer", "sage"}
     sizes = {f"tracks-and-cells-{size}" for size in ("small", "large")}
     tokens = {"tracks-and-cells", *sizes, "tracks-and-cells-crystals", "tracks-and-cells-links"}
-    images = {"resnet15", "resnet15-stride1", "vit", "cnn-circular", "cnn-egamma"}
+    tokens |= {"tracks-and-cells-mass"}
+    images = {"resnet15", "resnet15-stride1", "resnet-mass", "vit", "cnn-circular", "cnn-egamma"}
     assert set(config_names("models")) == graphs | tokens | images | {"fcn"}
 
 

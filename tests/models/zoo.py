@@ -35,6 +35,8 @@ SMALL = {
 # Where another size is needed.
 SMALL_OF = {
     "fcn": {"width": 128},
+    # Energies across and along the beams are no default variables.
+    "resnet-mass": {"channels": "[ECAL]"},
     # So that random hits are linked too.
     "tracks-and-cells-links": {"links": "[{layers: [BPIX1, BPIX2, BPIX3], hits: 20, keep: 8, most_chi2: 1.0e9}]"},
 }
@@ -44,6 +46,8 @@ FOR_FEWER_INPUTS = {
     "cnn-egamma": ("options.channels=[ECAL]",),
     "cnn-circular": ("options.eta_max=0.3",),
     "tracks-and-cells-links": ("options.links=[]",),
+    "resnet-mass": ("options.object=false",),
+    "tracks-and-cells-mass": ("options.object=false",),
 }
 
 

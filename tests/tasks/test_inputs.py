@@ -110,3 +110,14 @@ def test_channels_take_the_numbers_of_a_data_set_and_keep_their_own_where_it_has
     found = numbered(INPUTS, {"ECAL": 77, "of another task": 3})
     assert found.numbers == INPUTS.numbers | {"ECAL": 77}
     assert replace(found, channels=INPUTS.channels) == INPUTS
+
+
+def test_energies_across_and_along_the_beams_are_the_sides_of_the_energy():
+    rng = np.random.default_rng(1)
+    crystals = {"energy": rng.exponential(1.0, 500).astype(np.float32), "ieta": rng.integers(0, 280, 500)}
+    across, along = (values_of(variables()[name], "ecal", crystals, 500) for name in ("energy_t", "energy_z"))
+    np.testing.assert_allclose(np.hypot(across.astype(float), along), crystals["energy"], rtol=1e-6)
+    # Angle to the beams of the crystal's centre: θ = 2 arctan exp(−η), rows of 0.0174 about the middle.
+    theta = 2.0 * np.arctan(np.exp(-(crystals["ieta"] - 139.5) * 0.0174))
+    np.testing.assert_allclose(across, crystals["energy"] * np.sin(theta), rtol=1e-6)
+    assert not values_of(variables()["energy_t"], "hcal", {"energy": np.ones(3)}, 3).any()

@@ -51,6 +51,8 @@ PLANES: dict[str, Plane] = {
     "track_d0_weighted": Plane("TRACK", "d0", "weighted", D0),
     "track_dz_weighted": Plane("TRACK", "dz", "weighted", DZ),
     "ECAL": Plane("ECAL", "value", "crystals", ENERGY),
+    "ECAL_t": Plane("ECAL", "energy_t", "crystals", ENERGY),
+    "ECAL_z": Plane("ECAL", "energy_z", "crystals", ENERGY),
     "ECAL_time": Plane("ECAL", "time", "crystal_mean", TIME),
     "HCAL": Plane("HCAL", "value", "towers", TOWER_SHARE),
 }

@@ -20,6 +20,7 @@ from e2egraph.models.image.crystal_crop import Pixels, middle
 from e2egraph.models.image.planes import PLANES, ImageChannels, planes_of
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.models.image.scaling import ImageScaling
+from e2egraph.models.layers.object_quantities import ObjectQuantities
 from e2egraph.models.network import Network, of_objects
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
@@ -43,6 +44,8 @@ class ResNet15Options:
     21×21/3).
     ``channels``: image planes (``models.image.planes``); where not given, the published ones that the inputs hold.
     ``gains``: plane → factor on its pixels, which are of order one without; planes that are not drawn do not matter.
+    ``object``: quantities of the object (``inputs.object``) stand next to what the image gives, before the last layer:
+    where in the detector it lies, for masses (arXiv:2204.12313 appends the seed's indices).
     ``unused_shortcuts`` carries the six 1×1 convolutions that the public torch code makes and never calls: 3,984
     parameters without effect, for comparing parameter counts only.
     """
@@ -53,6 +56,7 @@ class ResNet15Options:
     granularity: Literal[1, 3] = 1
     channels: ImageChannels = None
     gains: dict[str, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
+    object: Annotated[bool, Field(strict=True)] = False
     unused_shortcuts: Annotated[bool, Field(strict=True)] = False
 
 
@@ -100,17 +104,22 @@ class ResNet15(Network):
         self.stem = nn.Sequential(*stem, *([nn.MaxPool2d(2)] if options.downsample else []))
         widths = zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True)
         self.blocks = nn.Sequential(*(ResidualBlock(a, b, options.unused_shortcuts) for a, b in widths))
-        self.head = (
-            nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(_flat(options, rows, columns), n_outputs))
-            if options.variant == "keras"
-            else nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], n_outputs))
-        )
+        self.quantities = ObjectQuantities("resnet15", inputs) if options.object else None
+        self.uses_jet = options.object
+        keras = options.variant == "keras"
+        width = _flat(options, rows, columns) if keras else WIDTHS[-1]
+        width += self.quantities.out_width if self.quantities is not None else 0
+        pool = nn.MaxPool2d(2) if keras else nn.AdaptiveMaxPool2d(1)
+        self.head = nn.Sequential(pool, nn.Flatten(), nn.Linear(width, n_outputs))
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         image = self.scaling(self.rasterize(points, features, mask)[:, :, self.rows, self.columns])
         # Convolutions of few channels are about 1.4 times as fast on a CPU in this memory order.
         image = image.contiguous(memory_format=torch.channels_last)
-        scores: Tensor = self.head(self.blocks(self.stem(image)))
+        pooled = self.head[:-1](self.blocks(self.stem(image)))
+        if self.quantities is not None:
+            pooled = torch.cat([pooled, self.quantities(jet)], dim=1)
+        scores: Tensor = self.head[-1](pooled)
         return scores
 
 

@@ -50,17 +50,19 @@ class VariableScaling(nn.Module):
     linear: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._scaled(x, self.unit, self.linear, self.gain)
+        return scaled(x, self.unit, self.linear, self.gain, self.any_linear)
 
     def rows(self, x: Tensor) -> Tensor:
         """The same for ``x [B, len(names), N]``, channels first."""
-        return self._scaled(x, *(values.unsqueeze(1) for values in (self.unit, self.linear, self.gain)))
+        unit, linear, gain = (values.unsqueeze(1) for values in (self.unit, self.linear, self.gain))
+        return scaled(x, unit, linear, gain, self.any_linear)
 
-    def _scaled(self, x: Tensor, unit: Tensor, linear: Tensor, gain: Tensor) -> Tensor:
-        # All columns at once: one operation each instead of one a variable.
-        x = x / unit
-        curved = torch.asinh(x)
-        return (torch.where(linear, x, curved) if self.any_linear else curved) * gain
+
+def scaled(x: Tensor, unit: Tensor, linear: Tensor, gain: Tensor, any_linear: bool = True) -> Tensor:
+    """``Scale`` of all columns at once: one operation each instead of one a variable."""
+    x = x / unit
+    curved = torch.asinh(x)
+    return (torch.where(linear, x, curved) if any_linear else curved) * gain
 
 
 class NodeScaling(nn.Module):

@@ -20,6 +20,7 @@ from e2egraph.models.kernels.near_attention import NearAttentionKernel
 from e2egraph.models.kernels.projection import AttentionOptions
 from e2egraph.models.layers.encoder import Encoder
 from e2egraph.models.layers.heads import Head
+from e2egraph.models.layers.object_quantities import ObjectQuantities
 from e2egraph.models.layers.pooling import Pooling
 from e2egraph.models.layers.standardize import RunningStandardize
 from e2egraph.models.network import Network, clear_padding, of_objects
@@ -41,7 +42,8 @@ class TracksAndCellsOptions(AttentionOptions):
 
     ``node_width``: numbers each node adds to its cell; ``flow``: functions of place whose moments over all nodes are
     taken; ``near``: attention that fades with distance and reports it (``kernels.near_attention``); ``pairwise``: with
-    a learned bias for each pair (``kernels.attention``).
+    a learned bias for each pair (``kernels.attention``); ``object``: quantities of the object (``inputs.object``), such
+    as where in the detector it lies, go into the head.
     """
 
     tracks: Positive = 64
@@ -50,6 +52,7 @@ class TracksAndCellsOptions(AttentionOptions):
     node_width: Positive = 32
     flow: Annotated[int, Field(ge=0)] = 16
     near: bool = False
+    object: bool = False
     pairwise: bool = False
 
     @model_validator(mode="after")
@@ -78,7 +81,10 @@ class TracksAndCells(Network):
         self.encoder = Encoder(width, o.depth, self.make_kernel)
         self.pooling = Pooling(width, len(energies) + bool(o.links))
         self.flow = Flow(o.flow, len(inputs.channels), len(energies))
+        self.quantities = ObjectQuantities("tracks-and-cells", inputs) if o.object else None
+        self.uses_jet = o.object
         in_width = self.pooling.out_width + self.flow.out_width
+        in_width += self.quantities.out_width if self.quantities is not None else 0
         self.standardize = RunningStandardize(in_width)
         self.head = Head(in_width, width, outputs.size, o.dropout)
 
@@ -98,6 +104,7 @@ class TracksAndCells(Network):
         nodes = self.nodes(points, features, valid)
         tokens = joined([make(nodes) for make in self.makers])
         x, energy, found = self.encoder(tokens.x, tokens.points, tokens.energy, tokens.found)
-        pooled = torch.cat([self.pooling(x, energy, found), self.flow(nodes)], dim=-1)
+        of_object = [] if self.quantities is None else [self.quantities(jet)]
+        pooled = torch.cat([self.pooling(x, energy, found), self.flow(nodes), *of_object], dim=-1)
         scores: Tensor = self.head(self.standardize(pooled))
         return scores

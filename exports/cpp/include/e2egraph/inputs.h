@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "e2egraph/channels.h"
+#include "e2egraph/crystal_energies.h"
 #include "e2egraph/error.h"
 #include "e2egraph/json.h"
 #include "e2egraph/region.h"
