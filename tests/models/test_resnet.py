@@ -53,7 +53,7 @@ def test_unused_shortcuts_are_without_effect() -> None:
     assert torch.equal(model(*inputs), bare(*inputs))
 
 
-@pytest.mark.parametrize("granularity", [1, 3])
+@pytest.mark.parametrize("granularity", [1, 3, 9])
 @pytest.mark.parametrize(("variant", "sizes"), [("torch", [61, 30, 15]), ("keras", [63, 31, 16])])
 def test_feature_maps_have_the_published_sizes(variant: str, sizes: list[int], granularity: int) -> None:
     model = ResNet15(ResNet15Options(variant=variant, granularity=granularity), INPUTS, TWO_CLASSES)  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ def test_planes_are_the_published_ones_that_the_inputs_hold(inputs: Inputs, plan
     assert model.stem[0].in_channels == len(planes)
 
 
-@pytest.mark.parametrize("granularity", [1, 3])
+@pytest.mark.parametrize("granularity", [1, 3, 9])
 @pytest.mark.parametrize("variant", ["torch", "keras"])
 def test_on_crops_every_pixel_reaches_the_blocks(variant: str, granularity: int) -> None:
     options = ResNet15Options(variant=variant, granularity=granularity, downsample=False, size=32)  # type: ignore[arg-type]

@@ -40,8 +40,8 @@ class ResNet15Options:
 
     ``size``: crystals a side of the image (``crystal_crop.middle``); the whole region where not given.
     ``downsample`` false: the first convolution keeps every pixel, and no pooling follows it.
-    ``granularity`` 3 rasterises tracks and hits three times finer, and the first convolution becomes 21×21/6 (or
-    21×21/3).
+    ``granularity`` 3 (or 9) rasterises tracks and hits three (nine) times finer, and the first convolution becomes
+    21×21/6 (63×63/18), without ``downsample`` 21×21/3 (63×63/9).
     ``channels``: image planes (``models.image.planes``); where not given, the published ones that the inputs hold.
     ``gains``: plane → factor on its pixels, which are of order one without; planes that are not drawn do not matter.
     ``object``: quantities of the object (``inputs.object``) stand next to what the image gives, before the last layer:
@@ -53,7 +53,7 @@ class ResNet15Options:
     variant: Literal["torch", "keras"] = "torch"
     size: Annotated[int, Field(ge=1)] | None = None
     downsample: Annotated[bool, Field(strict=True)] = True
-    granularity: Literal[1, 3] = 1
+    granularity: Literal[1, 3, 9] = 1
     channels: ImageChannels = None
     gains: dict[str, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
     object: Annotated[bool, Field(strict=True)] = False
