@@ -103,3 +103,37 @@ def test_wrong_settings_are_named(setting, message):
 def test_an_unknown_process_is_answered_with_those_that_exist():
     with pytest.raises(UsageError, match=r"unknown process 'higgs'; choose one of .*ttbar"):
         read_settings("higgs")
+
+
+@pytest.mark.parametrize(
+    ("name", "mass", "product"),
+    [
+        ("h_aa_4photons_100mev", 0.1, 22), ("h_aa_4photons_400mev", 0.4, 22), ("h_aa_4photons_1000mev", 1.0, 22),
+        ("h_aa_4taus_3700mev", 3.7, 15), ("h_aa_4taus_10gev", 10.0, 15), ("h_aa_4taus_14gev", 14.0, 15),
+    ],
+)  # fmt: skip
+def test_higgs_bosons_decay_to_two_light_particles_of_the_mass_in_the_name(name, mass, product):
+    generator = read_settings(name).process.generator
+    generated = Generator(
+        replace(generator, settings=(*generator.settings, "PartonLevel:MPI = off")), 1, name
+    ).generate(20)
+    light = np.flatnonzero((generated.pdg == 36) & (generated.daughter1 > 0))
+    last = light[np.abs(generated.pdg[first_daughters(generated, light)]) == product]
+    assert len(last) == 40
+    np.testing.assert_allclose(generated.mass[last], mass, rtol=1e-4)
+
+
+def first_daughters(generated, rows):
+    """Row of the first daughter of each row; entries count from the first of their event."""
+    event = np.searchsorted(generated.offsets, rows, side="right") - 1
+    return generated.offsets[event] + generated.daughter1[rows]
+
+
+@pytest.mark.parametrize(("name", "limits"), [("a_gammagamma", (0.0, 1.6)), ("a_tautau", (3.6, 18.0))])
+def test_guns_of_light_particles_fill_their_masses_evenly(name, limits):
+    generator = read_settings(name).process.generator
+    events = Generator(replace(generator, settings=(*generator.settings, *HARD_PROCESS_ALONE)), 1, name).generate(150)
+    masses = events.mass[(events.pdg == 36) & (events.status == -23)]
+    assert len(masses) == 300
+    share = np.histogram(masses, 4, limits)[0] / 300
+    assert np.abs(share - 0.25).max() < 0.1
