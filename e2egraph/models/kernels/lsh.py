@@ -81,12 +81,22 @@ class LshKernel(nn.Module):
         joined, own = bins.join(mixed.view(*bins.mask.shape, message.shape[-1]), rounds), self.own(x)
         return nn.functional.elu(own + torch.sigmoid(self.gate(x)) * (joined / rounds - own))
 
-    @torch.no_grad()
     def bins(self, x: Tensor, points: Tensor, mask: Tensor) -> Blocks:
         """The bins of each round: blocks of B · rounds rows, the rounds of a jet one after the other.
 
         ``points`` finite everywhere.
         """
+        if torch.compiler.is_exporting():
+            return self._bins(x, points, mask)
+        return self._bins_not_compiled(x, points, mask)
+
+    @torch.compiler.disable
+    def _bins_not_compiled(self, x: Tensor, points: Tensor, mask: Tensor) -> Blocks:
+        # A compiler works parts of it out again for the gradient, with other rounding, and so with other bins.
+        return self._bins(x, points, mask)
+
+    @torch.no_grad()
+    def _bins(self, x: Tensor, points: Tensor, mask: Tensor) -> Blocks:
         rounds = len(self.rotations)
         place = self.place(points.double())
         number = bin_numbers(place, self.rotations, mask, self.bin_size)
