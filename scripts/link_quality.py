@@ -6,8 +6,8 @@ The tracks of the data set are the reference, of the primary vertex and above 1 
 true one is. Hits know nothing of them. A link and a track match where they meet at the crystals (Δφ < 0.06, Δη < 0.01
 and as much as the longer way of a bent track can make) with 1 / pT of one sign within 0.05 / GeV and 20%. η of hits is
 seen from the vertex, of tracks from the detector's centre: what they differ by in most pairs of a jet is taken off
-first. Writes OUTPUT.json, .md, .png and .pdf. Where the data come from the parametric simulation, so do the figures: it
-is not CMS simulation.
+first. Writes OUTPUT/link_quality.json, .md, .png and .pdf. Where the data come from the parametric simulation, so do
+the figures: it is not CMS simulation.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from e2egraph.data.table import JetTable, read_table
 from e2egraph.detector.geometry import ECAL_RADIUS
 from e2egraph.detector.helix import GEV_PER_TESLA_CM
 from e2egraph.errors import InputError, UsageError
+from e2egraph.folders import check_folder, make_folder
 from e2egraph.models.network import clear_padding
 from e2egraph.models.tokens.link_tokens import LinkGroup, LinkTokens, turn_to_crystals
 from e2egraph.models.tokens.links import Links, find_links, hits_of
@@ -72,11 +73,12 @@ class Found:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="data set folder")
-    parser.add_argument("--output", type=Path, required=True, help="stem of the files to write")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the results")
     parser.add_argument("--layers", default="BPIX1,BPIX2,BPIX3", help="of hits, from the inside out")
     parser.add_argument("--jets", type=int, default=2000)
     options = parser.parse_args()
     try:
+        check_folder(options.output)
         table = read_table(options.data)
         group = validate(LinkGroup, {"layers": options.layers.split(","), "hits": 256}, "--layers")
         finder = LinkTokens(group, 1, table.inputs, ())
@@ -89,10 +91,11 @@ def main() -> None:
             raise InputError(f"{options.data}: no tracks or no links in {options.jets} jets; take another data set.")
     except (InputError, UsageError) as error:
         parser.exit(1, f"link_quality.py: {error}\n")
+    make_folder(options.output)
     command = " ".join(["python", "scripts/link_quality.py", *sys.argv[1:]])
-    for path in write_report(options.output.with_suffix(".json"), command, records_of(found)):
+    for path in write_report(options.output / "link_quality.json", command, records_of(found)):
         print(f"wrote {path}")
-    for path in draw(table, finder, found, batches[-1], options.output):
+    for path in draw(table, finder, found, batches[-1], options.output / "link_quality"):
         print(f"wrote {path}")
 
 

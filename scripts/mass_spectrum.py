@@ -5,8 +5,8 @@
 
 Files are those of `e2egraph predict` or `evaluate`; NAME=FILE gives the word in the legend. Where all objects of a file
 have one true value, the response (predicted median over it) is told too. Errors: bootstrap of the objects. Writes
-OUTPUT.json, .md, .png and .pdf. Where the scores come from the parametric simulation, so do the figures: it is not CMS
-simulation.
+OUTPUT/mass_spectrum.json, .md, .png and .pdf. Where the scores come from the parametric simulation, so do the figures:
+it is not CMS simulation.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.data.scores import Scores, read_scores
 from e2egraph.errors import InputError
+from e2egraph.folders import check_folder, make_folder
 from e2egraph.graphs.storage.columns import TARGET_PREFIX
 from e2egraph.plots.style import label_of, one_panel, save_titled
 from e2egraph.utf8 import use_utf8
@@ -40,10 +41,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scores", nargs="+", metavar="NAME=FILE", help="files of scores")
     parser.add_argument("--column", default="gen_mass", help="target whose predictions are shown")
-    parser.add_argument("--output", type=Path, required=True, help="stem of the files to write")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the results")
     parser.add_argument("--bins", type=int, default=80)
     options = parser.parse_args()
     try:
+        check_folder(options.output)
         found = {}
         for word in options.scores:
             name, _, path = word.rpartition("=")
@@ -52,11 +54,12 @@ def main() -> None:
     except InputError as error:
         parser.exit(1, f"mass_spectrum.py: {error}\n")
     records = [record for name, scores in found.items() for record in figures(name, scores, options.column)]
+    make_folder(options.output)
     command = " ".join(["python", "scripts/mass_spectrum.py", *sys.argv[1:]])
-    for path in write_report(options.output.with_suffix(".json"), command, records):
+    for path in write_report(options.output / "mass_spectrum.json", command, records):
         print(f"wrote {path}")
     run = np.concatenate([scores.jets["run"] for scores in found.values()])
-    for path in draw(values, options.column, options.bins, options.output, label_of(run)):
+    for path in draw(values, options.column, options.bins, options.output / "mass_spectrum", label_of(run)):
         print(f"wrote {path}")
 
 

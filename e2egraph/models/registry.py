@@ -59,7 +59,7 @@ def build_model(config: ModelConfig, inputs: Inputs, outputs: Outputs) -> nn.Mod
     them: it needs or hides what is not among ``inputs``.
     """
     origin = f"model {config.name}"
-    network: nn.Module = _network_class(config, origin)(_options(config, origin), inputs, outputs)
+    network: nn.Module = network_class(config, origin)(_options(config, origin), inputs, outputs)
     if config.hide:
         hide(network, config.hide, inputs)
     scale_outputs(network, outputs)
@@ -72,11 +72,12 @@ def parameter_count(model: nn.Module) -> int:
 
 
 def _options(config: ModelConfig, origin: str) -> object:
-    cls = _network_class(config, origin)
+    cls = network_class(config, origin)
     return validate(cls.Options, config.options, f"{origin}, options")
 
 
-def _network_class(config: ModelConfig, origin: str) -> Any:
+def network_class(config: ModelConfig, origin: str) -> Any:
+    """The class that ``config`` names, not made; UsageError, naming ``origin``, when there is none that can be used."""
     module_name, class_name = config.network.split(":")
     try:
         module = importlib.import_module(module_name)

@@ -10,7 +10,6 @@ from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.inputs import resolve
 from e2egraph.tasks.objects.jet import KIND
 from e2egraph.tasks.region import JET_REGION
-from e2egraph.tasks.variables import variables
 from tests.all_inputs import INPUTS
 from tests.toy_dataset import CHANNEL_NAMES, toy_clouds
 
@@ -38,7 +37,9 @@ def test_every_node_stands_in_its_jets_row_in_order_with_its_own_values(clouds):
 
 
 @given(
-    st.permutations(list(variables())).flatmap(lambda names: st.integers(0, len(names)).map(lambda n: names[:n])),
+    st.permutations(list(INPUTS.variable_names)).flatmap(
+        lambda names: st.integers(0, len(names)).map(lambda n: names[:n])
+    ),
     st.permutations(CHANNEL_NAMES),
     st.permutations(list(KIND.quantities)).map(lambda names: names[:2]),
 )

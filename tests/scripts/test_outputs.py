@@ -14,6 +14,8 @@ WORDS = {
     "boosted_tree": ["data", "--output"],
     "execute_notebook": ["notebook.ipynb", "--output"],
     "jet_energy_scale": ["--output"],
+    "link_quality": ["data", "--output"],
+    "mass_spectrum": ["a=scores.parquet", "--output"],
     "onnxruntime_matrix": ["bundle", "--folder"],
     "robustness": ["run", "--output"],
 }

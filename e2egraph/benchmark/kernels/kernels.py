@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from e2egraph.benchmark.kernels.growth import growth_exponent
-from e2egraph.benchmark.kernels.kernel_case import INPUTS, OUTPUTS, Inputs, KernelCase
+from e2egraph.benchmark.kernels.kernel_case import INPUTS, Inputs, KernelCase
 from e2egraph.benchmark.report import Record
 from e2egraph.benchmark.scaling.cores import torch_threads
 from e2egraph.benchmark.settings import available_settings
@@ -22,7 +22,7 @@ from e2egraph.config import config_names
 from e2egraph.errors import UsageError
 from e2egraph.export.made_jets import made_jets
 from e2egraph.models.graph_network import GraphNetwork
-from e2egraph.models.registry import ModelConfig, build_model, load_model_config
+from e2egraph.models.registry import ModelConfig, load_model_config, network_class
 
 NODES = (256, 1024, 4096, 16384)
 TOTAL_NODES = 16384
@@ -147,4 +147,5 @@ def _exponents(cases: Sequence[KernelCase], sizes: Sequence[int], total_nodes: i
 
 
 def _is_graph_network(name: str) -> bool:
-    return isinstance(build_model(load_model_config(name), INPUTS, OUTPUTS), GraphNetwork)
+    made = network_class(load_model_config(name), name)
+    return isinstance(made, type) and issubclass(made, GraphNetwork)

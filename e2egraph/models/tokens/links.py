@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -77,14 +77,17 @@ def hits_of(points: Tensor, member: Tensor, radius: float, most: int) -> LayerHi
 
 
 @torch.no_grad()
-def find_links(layers: Sequence[LayerHits], *, candidates: int, most_chi2: float, periodic: bool) -> Links:
-    """A link for each hit of the second of ``layers`` (three or more, from the inside out): [B, H].
+def find_links(given: Sequence[LayerHits], *, candidates: int, most_chi2: float, periodic: bool) -> Links:
+    """A link for each hit of the second of the ``given`` layers (three or more, from the inside out): [B, H].
 
     Of the ``candidates`` nearest hits in the first layer and as many in the third, the pair with the smallest χ²,
     below ``most_chi2``. Through every further layer the link goes on to the hit nearest to where it points, below
     ``most_chi2`` again, or without one. Of equal pairs the first counts. ``periodic``: φ is an angle, and differences
     lie in [−π, π).
     """
+    # In float64, where no two roundings choose differently (kernels.hashing).
+    layers = [replace(layer, points=layer.points.double()) for layer in given]
+    dtype = given[0].points.dtype
     inner, middle, outer = layers[:3]
     turn = _wrapped if periodic else _as_it_is
     inwards, outwards = (_candidates(middle, layer, candidates, turn) for layer in (inner, outer))
@@ -113,12 +116,12 @@ def find_links(layers: Sequence[LayerHits], *, candidates: int, most_chi2: float
         bend = torch.where(goes_on, turn(end.phi - start) * (1.0 / (layer.radius - r_in)), bend)
         hits = hits + goes_on.to(hits.dtype)
     return Links(
-        points=middle.points,
-        bend=bend,
-        d0=(bend_in - bend_out) * (r_in * r * r_out / (r_out - r_in)),
-        chi2=chi2,
-        hits=hits,
-        sharing=_sharing(index, found, inner.points.shape[2]),
+        points=given[1].points,
+        bend=bend.to(dtype),
+        d0=((bend_in - bend_out) * (r_in * r * r_out / (r_out - r_in))).to(dtype),
+        chi2=chi2.to(dtype),
+        hits=hits.to(dtype),
+        sharing=_sharing(index, found, inner.points.shape[2]).to(dtype),
         found=found,
     )
 
@@ -155,7 +158,7 @@ def _candidates(here: LayerHits, there: LayerHits, most: int, turn: Callable[[Te
     across, along = deta * (1.0 / NEAR_ETA), dphi * (1.0 / NEAR_PHI)
     number = torch.arange(there.points.shape[2], device=deta.device)
     # Equally near ones by their number, as in ``search.neighbors``.
-    key = (across * across + along * along + COINCIDENT).double() * (1.0 + INDEX_STEP * number)
+    key = (across * across + along * along + COINCIDENT) * (1.0 + INDEX_STEP * number)
     nearest, index = torch.topk(key.masked_fill(~there.found.unsqueeze(1), math.inf), most, dim=-1, largest=False)
     bend = torch.gather(dphi, -1, index) * (1.0 / (there.radius - here.radius))
     return _Candidates(index, torch.gather(deta, -1, index), bend, nearest < math.inf)
