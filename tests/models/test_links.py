@@ -19,6 +19,7 @@ from e2egraph.models.tokens.links import (
     SIGMA_BEND,
     SIGMA_ETA,
     LayerHits,
+    Links,
     find_links,
     hits_of,
 )
@@ -222,3 +223,12 @@ def test_layers_that_are_absent_or_out_of_order_are_refused() -> None:
     ):
         with pytest.raises(UsageError, match=said):
             LinkTokens(validate(LinkGroup, {"layers": names}, "links"), 8, INPUTS, ())
+
+
+def test_equally_bent_links_stay_in_their_order() -> None:
+    n = 40
+    same = torch.full((1, n), 1e-3)
+    places = torch.rand(1, 2, n)
+    links = Links(places, same, same, same, same, same, torch.ones(1, n, dtype=torch.bool))
+    rows, _ = straightest(links, n)
+    assert torch.equal(rows[0, :, :2], places[0].T)

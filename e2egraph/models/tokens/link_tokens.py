@@ -118,9 +118,9 @@ class LinkTokens(nn.Module):
         qualities = [
             turn,
             torch.log(pt * (1.0 / UNIT_PT)),
-            bend * (1.0 / (self.per_bend * UNIT_CURVATURE)),
+            torch.asinh(bend * (1.0 / (self.per_bend * UNIT_CURVATURE))),
             torch.asinh(d0 * (1.0 / UNIT_D0)),
-            chi2 * (1.0 / UNIT_CHI2),
+            torch.asinh(chi2 * (1.0 / UNIT_CHI2)),
             hits - 3.0,
             torch.asinh(sharing),
         ]
@@ -137,7 +137,7 @@ def turn_to_crystals(bend: Tensor, radius: float) -> Tensor:
 def straightest(links: Links, most: int) -> tuple[Tensor, Tensor]:
     """η, φ, bend, d0, χ², hits and sharing of the ``most`` links of smallest bend [B, K, 7], K ≤ ``most``, and whether
     there is one [B, K]. Of equally bent links the first comes first."""
-    number = torch.arange(links.bend.shape[1], device=links.bend.device)
+    number = torch.arange(links.bend.shape[1], device=links.bend.device, dtype=torch.float64)
     key = (links.bend.abs() + LEAST_BEND).double() * (1.0 + INDEX_STEP * number)
     key = key.masked_fill(~links.found, math.inf)
     lowest, index = torch.topk(key, min(most, key.shape[1]), dim=1, largest=False)

@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -93,8 +94,9 @@ def find_links(given: Sequence[LayerHits], *, candidates: int, most_chi2: float,
     inwards, outwards = (_candidates(middle, layer, candidates, turn) for layer in (inner, outer))
     # Of all pairs, [B, H, candidates, candidates].
     bend_in, bend_out = inwards.bend.unsqueeze(-1), outwards.bend.unsqueeze(-2)
-    eta_in, eta_out = (offset * (1.0 / SIGMA_ETA) for offset in (inwards.eta, outwards.eta))
-    kink = (bend_in - bend_out) / (SIGMA_BEND + BEND_SHARE * torch.maximum(bend_in.abs(), bend_out.abs()))
+    eta_in, eta_out = (offset * _rounded(1.0 / SIGMA_ETA) for offset in (inwards.eta, outwards.eta))
+    sharper = torch.maximum(bend_in.abs(), bend_out.abs())
+    kink = (bend_in - bend_out) / (_rounded(SIGMA_BEND) + _rounded(BEND_SHARE) * sharper)
     chi2 = (eta_in * eta_in).unsqueeze(-1) + (eta_out * eta_out).unsqueeze(-2) + kink * kink
     possible = inwards.found.unsqueeze(-1) & outwards.found.unsqueeze(-2)
     pairs = chi2.masked_fill(~possible, math.inf).flatten(-2)
@@ -107,18 +109,18 @@ def find_links(given: Sequence[LayerHits], *, candidates: int, most_chi2: float,
     bend_out, eta_out = (torch.gather(values, -1, second).squeeze(-1) for values in (outwards.bend, outwards.eta))
     r_in, r, r_out = (layer.radius for layer in (inner, middle, outer))
     eta, phi = middle.points.unbind(1)
-    start = phi - bend_in * (r - r_in)
-    end = _End(eta + eta_out, phi + bend_out * (r_out - r), r_out)
-    bend = (bend_in * (r - r_in) + bend_out * (r_out - r)) * (1.0 / (r_out - r_in))
+    start = phi - bend_in * _rounded(r - r_in)
+    end = _End(eta + eta_out, phi + bend_out * _rounded(r_out - r), _rounded(r_out))
+    bend = (bend_in * _rounded(r - r_in) + bend_out * _rounded(r_out - r)) * _rounded(1.0 / (r_out - r_in))
     hits = torch.full_like(bend, 3.0)
     for layer in layers[3:]:
         end, goes_on = _next(end, bend, layer, turn, most_chi2)
-        bend = torch.where(goes_on, turn(end.phi - start) * (1.0 / (layer.radius - r_in)), bend)
+        bend = torch.where(goes_on, turn(end.phi - start) * _rounded(1.0 / (layer.radius - r_in)), bend)
         hits = hits + goes_on.to(hits.dtype)
     return Links(
         points=given[1].points,
         bend=bend.to(dtype),
-        d0=((bend_in - bend_out) * (r_in * r * r_out / (r_out - r_in))).to(dtype),
+        d0=((bend_in - bend_out) * _rounded(r_in * r * r_out / (r_out - r_in))).to(dtype),
         chi2=chi2.to(dtype),
         hits=hits.to(dtype),
         sharing=_sharing(index, found, inner.points.shape[2]).to(dtype),
@@ -155,12 +157,12 @@ def _candidates(here: LayerHits, there: LayerHits, most: int, turn: Callable[[Te
     (eta, phi), (eta_there, phi_there) = here.points.unbind(1), there.points.unbind(1)
     deta = eta_there.unsqueeze(1) - eta.unsqueeze(2)
     dphi = turn(phi_there.unsqueeze(1) - phi.unsqueeze(2))
-    across, along = deta * (1.0 / NEAR_ETA), dphi * (1.0 / NEAR_PHI)
-    number = torch.arange(there.points.shape[2], device=deta.device)
+    across, along = deta * _rounded(1.0 / NEAR_ETA), dphi * _rounded(1.0 / NEAR_PHI)
+    number = torch.arange(there.points.shape[2], device=deta.device, dtype=torch.float64)
     # Equally near ones by their number, as in ``search.neighbors``.
     key = (across * across + along * along + COINCIDENT) * (1.0 + INDEX_STEP * number)
     nearest, index = torch.topk(key.masked_fill(~there.found.unsqueeze(1), math.inf), most, dim=-1, largest=False)
-    bend = torch.gather(dphi, -1, index) * (1.0 / (there.radius - here.radius))
+    bend = torch.gather(dphi, -1, index) * _rounded(1.0 / (there.radius - here.radius))
     return _Candidates(index, torch.gather(deta, -1, index), bend, nearest < math.inf)
 
 
@@ -168,16 +170,16 @@ def _next(
     end: _End, bend: Tensor, layer: LayerHits, turn: Callable[[Tensor], Tensor], most_chi2: float
 ) -> tuple[_End, Tensor]:
     """The links' ends in the next layer, and whether they have a hit there [B, H]; where not, they stay."""
-    way = layer.radius - end.radius
+    way = _rounded(layer.radius) - end.radius
     eta, phi = layer.points.unbind(1)
-    across = (eta.unsqueeze(1) - end.eta.unsqueeze(2)) * (1.0 / SIGMA_ETA)
+    across = (eta.unsqueeze(1) - end.eta.unsqueeze(2)) * _rounded(1.0 / SIGMA_ETA)
     off = turn(phi.unsqueeze(1) - (end.phi + bend * way).unsqueeze(2))
-    along = off / ((SIGMA_BEND + BEND_SHARE * bend.abs()) * way).unsqueeze(2)
+    along = off / ((_rounded(SIGMA_BEND) + _rounded(BEND_SHARE) * bend.abs()) * way).unsqueeze(2)
     chi2 = (across * across + along * along).masked_fill(~layer.found.unsqueeze(1), math.inf)
     best = chi2.argmin(-1, keepdim=True)
     goes_on = torch.gather(chi2, -1, best).squeeze(-1) < most_chi2
     hit_eta, hit_phi = (torch.gather(values, 1, best.squeeze(-1)) for values in (eta, phi))
-    radius = torch.where(goes_on, torch.full_like(hit_eta, layer.radius), end.radius)
+    radius = torch.where(goes_on, torch.full_like(hit_eta, _rounded(layer.radius)), end.radius)
     return _End(torch.where(goes_on, hit_eta, end.eta), torch.where(goes_on, hit_phi, end.phi), radius), goes_on
 
 
@@ -188,8 +190,13 @@ def _sharing(index: Tensor, found: Tensor, n_hits: int) -> Tensor:
     return torch.gather(uses.sum(1), 1, index) - found.to(uses.dtype)
 
 
+def _rounded(number: float) -> float:
+    """As the exporter rounds every constant: what is chosen in ONNX is the same."""
+    return float(np.float32(number))
+
+
 def _wrapped(angle: Tensor) -> Tensor:
-    return angle - (2.0 * math.pi) * torch.floor(angle * (0.5 / math.pi) + 0.5)
+    return angle - _rounded(2.0 * math.pi) * torch.floor(angle * _rounded(0.5 / math.pi) + 0.5)
 
 
 def _as_it_is(angle: Tensor) -> Tensor:
