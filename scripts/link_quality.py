@@ -37,7 +37,6 @@ from e2egraph.errors import InputError, UsageError
 from e2egraph.folders import check_folder, make_folder
 from e2egraph.models.network import clear_padding
 from e2egraph.models.tokens.link_tokens import LinkGroup, LinkTokens, turn_to_crystals
-from e2egraph.models.tokens.links import Links, find_links, hits_of
 from e2egraph.models.tokens.tokens import NodeMaker, Nodes
 from e2egraph.plots.style import figure_style, label_of, save
 from e2egraph.tasks.inputs import Inputs
@@ -104,7 +103,7 @@ def compared(inputs: Inputs, finder: LinkTokens, batches: list[JetBatch]) -> Fou
     parts: list[list[Floats]] = []
     for batch in batches:
         nodes = nodes_of(inputs, batch)
-        links = links_of(finder, nodes)
+        links = finder.links(nodes)
         turn = turn_to_crystals(links.bend, finder.radii[1])
         own = torch.stack([links.points[:, 0], links.points[:, 1] + turn, links.bend / finder.per_bend], dim=-1)
         value, charge, dz = (nodes.variables[:, inputs.index(name)] for name in ("value", "charge", "dz"))
@@ -152,16 +151,6 @@ def nodes_of(inputs: Inputs, batch: JetBatch) -> Nodes:
     points, features = (torch.nn.functional.pad(rows, (0, more)) for rows in (points, features))
     nodes: Nodes = NodeMaker(inputs)(*clear_padding(points, features, mask, channels_first=True))
     return nodes
-
-
-def links_of(finder: LinkTokens, nodes: Nodes) -> Links:
-    """All links, not only those that a network keeps."""
-    group, flags = finder.group, nodes.flags > 0.5
-    layers = [
-        hits_of(nodes.points, flags[:, i], radius, group.hits)
-        for i, radius in zip(finder.layers_at, finder.radii, strict=True)
-    ]
-    return find_links(layers, candidates=group.candidates, most_chi2=group.most_chi2, periodic=finder.periodic)
 
 
 def records_of(found: Found) -> list[Record]:
@@ -228,7 +217,7 @@ def draw(table: JetTable, finder: LinkTokens, found: Found, batch: JetBatch, out
 def _draw_jet(axes: Axes, inputs: Inputs, finder: LinkTokens, batch: JetBatch) -> None:
     """The jet with the most links of a batch: its hits, links from the first layer to the crystals, and tracks."""
     nodes = nodes_of(inputs, batch)
-    links = links_of(finder, nodes)
+    links = finder.links(nodes)
     b = int(links.found.sum(1).argmax())
     for number, (i, name) in enumerate(zip(finder.layers_at, finder.group.layers, strict=True)):
         here = nodes.flags[b, i] > 0.5

@@ -94,15 +94,17 @@ class LinkTokens(nn.Module):
     def extra_repr(self) -> str:
         return f"{self.group}"
 
-    def forward(self, nodes: Nodes) -> Tokens:
-        group = self.group
-        flags = nodes.flags > 0.5
+    def links(self, nodes: Nodes) -> Links:
+        """All links of the group's layers, before the straightest are kept."""
+        group, flags = self.group, nodes.flags > 0.5
         layers = [
             hits_of(nodes.points, flags[:, i], radius, group.hits)
             for i, radius in zip(self.layers_at, self.radii, strict=True)
         ]
-        links = find_links(layers, candidates=group.candidates, most_chi2=group.most_chi2, periodic=self.periodic)
-        rows, found = straightest(links, group.keep)
+        return find_links(layers, candidates=group.candidates, most_chi2=group.most_chi2, periodic=self.periodic)
+
+    def forward(self, nodes: Nodes) -> Tokens:
+        rows, found = straightest(self.links(nodes), self.group.keep)
         turn = turn_to_crystals(rows[..., 2:3], self.radii[1])
         points = torch.cat([rows[..., :1], rows[..., 1:2] + turn], dim=-1)
         pt, qualities = self._described(rows, turn)
