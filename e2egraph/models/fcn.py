@@ -89,7 +89,8 @@ def most_displaced(keys: Sequence[Tensor], is_track: Tensor, n_tracks: int) -> t
     # One column more: the maximum over no nodes at all has no meaning.
     significance, d0, dz = (F.pad(key, (0, 1)) for key in keys)
     keys = (significance.abs(), d0, dz)
-    left = F.pad(is_track, (0, 1))
+    # Joined, not padded: for the padding of a mask torch.compile writes C++ that does not compile (torch 2.13).
+    left = torch.cat([is_track, is_track.new_zeros(len(is_track), 1)], dim=1)
     number = torch.arange(left.shape[1], device=left.device)
     chosen: list[tuple[Tensor, Tensor]] = []
     for _ in range(n_tracks):

@@ -22,6 +22,7 @@ from e2egraph.models.layers.columns import columns
 from e2egraph.models.layers.node_wise import node_wise
 from e2egraph.models.layers.scaling import VariableScaling
 from e2egraph.models.tokens.cells import CellGrid
+from e2egraph.models.tokens.neighbor_convolution import NeighborConvolution
 from e2egraph.models.tokens.tokens import Nodes, Tokens, of_each, perceptron, place_of
 from e2egraph.tasks.inputs import Inputs
 
@@ -45,13 +46,15 @@ class CellGroup:
 
     ``octaves``: sines and cosines of a cell's place at so many scales, each half of the one before, so that cells next
     to each other differ: of a plain place, networks learn slowly what changes fast (B. Mildenhall et al.,
-    arXiv:2003.08934, §5.1).
+    arXiv:2003.08934, §5.1). ``convolutions``: layers that mix each kept cell with those next to it
+    (``neighbor_convolution``).
     """
 
     channels: tuple[str, ...] | None = None
     size: Positive = 5
     keep: Positive = 64
     octaves: Annotated[int, Field(ge=0, le=8)] = 0
+    convolutions: Annotated[int, Field(ge=0, le=16)] = 0
 
     @field_validator("channels")
     @classmethod
@@ -103,6 +106,7 @@ class CellTokens(nn.Module):
             nn.ReLU(),
             nn.Linear(width, width),
         )
+        self.convolutions = nn.ModuleList(NeighborConvolution(width) for _ in range(group.convolutions))
 
     place: Tensor
     unit: Tensor
@@ -123,7 +127,12 @@ class CellTokens(nn.Module):
         physical = columns(torch.asinh(physical), self.physical)
         of_cells = torch.cat([learned, physical, self.place[cells.kept]], dim=-1)
         one = learned.shape[-1] + len(self.physical)
-        return Tokens(node_wise(partial(perceptron, self.layers, one=one), of_cells), cells.centre, energy, cells.found)
+        x = node_wise(partial(perceptron, self.layers, one=one), of_cells)
+        if self.convolutions:
+            near = cells.neighbors()
+            for convolve in self.convolutions:
+                x = convolve(x, near)
+        return Tokens(x, cells.centre, energy, cells.found)
 
 
 def waves(position: Tensor, octaves: int) -> Tensor:

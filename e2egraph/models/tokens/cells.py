@@ -26,11 +26,14 @@ class Cells:
     ``number`` [B, N]: of each node's cell in the grid, as float, below ``numbers``; ``kept`` [B, C] (int64): of the
     kept cells; ``found`` [B, C]: whether there is one; ``centre`` [B, C, 2]: Δη, Δφ [rad] of the kept cells;
     ``offset`` [B, 2, N]: the place of each node in its own cell, from −1 to 1. Centres that are not found, and offsets
-    of nodes that do not count, are finite and mean nothing.
+    of nodes that do not count, are finite and mean nothing. The grid has ``side`` cells a row;
+    ``around``: cells around φ where it closes on itself, or 0.
     """
 
     number: Tensor
     numbers: int
+    side: int
+    around: int
     kept: Tensor
     found: Tensor
     centre: Tensor
@@ -38,11 +41,28 @@ class Cells:
 
     def slot(self) -> Tensor:
         """The place [B, N] of each node's cell among the kept ones, or C for a node of no kept cell."""
+        return torch.gather(self._places(), 1, self.number.to(torch.int64))
+
+    def neighbors(self) -> Tensor:
+        """The places [B, C, 9] among the kept cells of the nine cells around each, its own in the middle, row by row;
+        C where that cell is not kept, or the one in the middle not found."""
+        n_jets, n_cells = self.kept.shape
+        step = torch.arange(-1, 2, device=self.kept.device)
+        rows, columns = step.repeat_interleave(3), step.repeat(3)
+        near = self.kept.unsqueeze(2) + (rows * self.side + columns)
+        if self.around:
+            column = torch.remainder(self.kept, self.side).unsqueeze(2) + columns
+            near = near + self.around * ((column < 1).to(torch.int64) - (column > self.around).to(torch.int64))
+        # Cell 0 is of the rim, and never kept.
+        near = torch.where(self.found.unsqueeze(2), near, 0)
+        return torch.gather(self._places(), 1, near.flatten(1)).view(n_jets, n_cells, len(rows))
+
+    def _places(self) -> Tensor:
+        """The place [B, numbers] of each cell of the grid among the kept ones, or C for one that is not kept."""
         n_jets, n_cells = self.kept.shape
         places = torch.arange(n_cells, device=self.kept.device)
         table = torch.full((n_jets, self.numbers), n_cells, device=self.kept.device, dtype=torch.int64)
-        table = table.scatter(1, self.kept, torch.where(self.found, places, n_cells))
-        return torch.gather(table, 1, self.number.to(torch.int64))
+        return table.scatter(1, self.kept, torch.where(self.found, places, n_cells))
 
     def sums(self, *values: Tensor) -> Tensor:
         """Rows of numbers of the nodes ``[B, D, N]``, one after the other, summed in the kept cells: ``[B, C, ΣD]``;
@@ -77,7 +97,9 @@ class CellGrid(nn.Module):
         pitch = torch.tensor([[region.eta_pitch], [region.phi_pitch]])
         down, across = (-(-number // size) for number in (region.rows, region.columns))
         side = max(down, across) + 2
-        self.last, self.parted = side - 1, region.rows % size > 0 or region.columns % size > 0
+        self.side, self.last = side, side - 1
+        self.parted = region.rows % size > 0 or region.columns % size > 0
+        self.around = across if region.periodic and region.columns % size == 0 else 0
         per_rad, shift, first = (torch.tensor(values).unsqueeze(1) for values in zip(*pixel_axes(region), strict=True))
         weight = torch.zeros(side, side, dtype=torch.float64)
         position = torch.arange(down * across, dtype=torch.float64).view(down, across)
@@ -129,7 +151,8 @@ class CellGrid(nn.Module):
         total = self.weight.new_zeros(points.shape[0], len(self.weight))
         total = total.scatter_add(1, number.to(torch.int64), energy.double() + ENERGY_OF_A_HIT)
         highest, kept = torch.topk(total * self.weight, self.n_cells, dim=1)
-        return Cells(number, len(self.weight), kept, highest > 0.0, self.centre[kept], offset)
+        found = highest > 0.0
+        return Cells(number, len(self.weight), self.side, self.around, kept, found, self.centre[kept], offset)
 
 
 def _filled(values: Tensor, least: int) -> Tensor:
