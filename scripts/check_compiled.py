@@ -13,17 +13,22 @@ from __future__ import annotations
 import argparse
 import copy
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from e2egraph.benchmark.kernels.kernel_case import INPUTS, OUTPUTS
+from e2egraph.benchmark.kernels.kernel_case import INPUTS as OF_JETS
+from e2egraph.benchmark.kernels.kernel_case import OUTPUTS
 from e2egraph.config import config_names
 from e2egraph.errors import UsageError
 from e2egraph.export.made_jets import made_jets
 from e2egraph.models.registry import build_model, load_model_config
+from e2egraph.tasks.variables import VARIABLES
 
+# Energies across and along the beams too, which networks for masses read.
+INPUTS = replace(OF_JETS, variables=(*OF_JETS.variables, VARIABLES["energy_t"], VARIABLES["energy_z"]))
 AGREE = 1e-9
 SIZES = ((6, 90), (4, 131), (3, 40))
 

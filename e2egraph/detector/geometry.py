@@ -25,6 +25,9 @@ FIRST_COLUMN_DEGREES = -10.0
 WINDOW_HALF_WIDTH = 62
 WINDOW_SIZE = 2 * WINDOW_HALF_WIDTH + 1
 
+# Field of the solenoid along +z [T] (CMS, JINST 3 (2008) S08004, §2).
+SOLENOID_FIELD = 3.8
+
 # CMS, JINST 3 (2008) S08004: front face of the ECAL barrel (§4.1) and of the HCAL barrel (§5.1), in cm.
 ECAL_RADIUS = 129.0
 HCAL_RADIUS = 177.7

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from e2egraph.config import as_dict, configuration, validate
 from e2egraph.detector.channels import LARGEST_NUMBER, Channel, channels
+from e2egraph.detector.geometry import SOLENOID_FIELD
 from e2egraph.tasks.region import Region
 from e2egraph.tasks.variables import Variable, variables
 
@@ -42,13 +43,15 @@ class Inputs:
     """The order of ``features [B, N, V]`` and of ``jet [B, G]``.
 
     ``features``: ``variables`` in raw physical units, then one flag for each of ``channels``, 1 for its nodes.
-    ``object``: quantities of the whole object. ``region``: the pixels that the nodes lie in.
+    ``object``: quantities of the whole object. ``region``: the pixels that the nodes lie in. ``field`` [T]: of the
+    solenoid, by which momenta are told from how hits bend.
     """
 
     variables: tuple[Variable, ...]
     channels: tuple[ChannelInput, ...]
     object: tuple[Variable, ...] = ()
     region: Region
+    field: Annotated[float, Field(gt=0, allow_inf_nan=False)] = SOLENOID_FIELD
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from e2egraph.config import configuration
-from e2egraph.detector.geometry import ECAL_RADIUS, Floats, Integers
+from e2egraph.detector.geometry import ECAL_RADIUS, SOLENOID_FIELD, Floats, Integers
 from e2egraph.detector.helix import GEV_PER_TESLA_CM, Helices, position, to_cylinder
 
 # PDG number → charge [e], of what reaches a calorimeter or decays before it; all others count as neutral.
@@ -20,7 +20,7 @@ class Surface:
     """The ECAL's front face: a cylinder of ``radius`` [cm] in a field of ``field`` [T] along +z (CMS, JINST 3 (2008)
     S08004, §2 and §4.1)."""
 
-    field: float = 3.8
+    field: float = SOLENOID_FIELD
     radius: Annotated[float, Field(gt=0)] = ECAL_RADIUS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from e2egraph.config import configuration, find_config, override, read_yaml, validate
+from e2egraph.detector.geometry import SOLENOID_FIELD
 from e2egraph.errors import UsageError
 from e2egraph.tasks.inputs import Inputs, resolve, with_radii
 from e2egraph.tasks.nodeselection import NodeSelection
@@ -33,6 +35,7 @@ class TaskInputs(NodeSelection):
     has where not given. ``suppress_displaced``: zero |d0| > 10 cm and |dz| > 20 cm (arXiv:2104.14659, §3).
     ``neighbors``: static kNN in (η, φ) stored with each object; 0 for none. ``radii``: layer of hits → its distance to
     the beam line [cm], which nodes get where hits come as images; that of ``detector.channels`` where not given.
+    ``field`` [T]: of the solenoid.
     """
 
     channels: list[str]
@@ -42,6 +45,7 @@ class TaskInputs(NodeSelection):
     suppress_displaced: bool = True
     neighbors: int = Field(default=0, ge=0)
     radii: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
+    field: Annotated[float, Field(gt=0, allow_inf_nan=False)] = SOLENOID_FIELD
 
 
 @configuration
@@ -184,7 +188,7 @@ class TaskConfig:
         kind = self.object_kind
         quantities = tuple(kind.quantities) if self.inputs.object is None else self.inputs.object
         found = resolve(self.inputs.variables, self.inputs.channels, quantities, self.region.region, kind.quantities)
-        return with_radii(found, self.inputs.radii)
+        return replace(with_radii(found, self.inputs.radii), field=self.inputs.field)
 
     @property
     def numbers(self) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Links of hits against plain loops, and against particles on helices: pT, charge and distance from the vertex."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -201,6 +202,10 @@ def test_tokens_carry_the_momentum_of_links_in_a_column_of_their_own() -> None:
     assert tokens.found.all()
     assert (tokens.energy[..., :3] == 0).all() and (tokens.energy[..., 3] > 0).all()
     assert (tokens.energy[..., 3].diff(dim=1) <= 0).all()  # the hardest first
+    # The same bends are of half the momentum in half the field.
+    in_half = replace(INPUTS, field=INPUTS.field / 2)
+    slower = LinkTokens(group, 8, in_half, ("TRACK", "ECAL", "HCAL"))(nodes)
+    torch.testing.assert_close(2 * slower.energy, tokens.energy)
 
 
 @pytest.mark.parametrize(

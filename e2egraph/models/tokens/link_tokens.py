@@ -42,14 +42,13 @@ class LinkGroup:
     """``layers``: three or more layers of hits from the inside out; links begin in the first three. ``hits``: of each
     layer at most, those nearest to the middle of the region; ``candidates``: nearest hits in the first and the third
     layer whose pairs are tried; ``most_chi2``: of a pair that is a link, and of a hit further out; ``keep``: links at
-    most, those of highest pT; ``field`` [T]: of the solenoid."""
+    most, those of highest pT."""
 
     layers: Annotated[tuple[str, ...], Field(min_length=3)]
     hits: Positive = 128
     candidates: Positive = 4
     most_chi2: Annotated[float, Field(gt=0)] = 40.0
     keep: Positive = 48
-    field: Annotated[float, Field(gt=0)] = 3.8
 
     @field_validator("layers")
     @classmethod
@@ -88,7 +87,7 @@ class LinkTokens(nn.Module):
         self.group, self.layers_at, self.energies = group, group.positions(inputs), len(energies)
         self.radii = [inputs.channels[i].radius for i in self.layers_at]
         self.unit, self.periodic = inputs.region.half_eta, inputs.region.periodic
-        self.per_bend = 0.5 * GEV_PER_TESLA_CM * group.field
+        self.per_bend = 0.5 * GEV_PER_TESLA_CM * inputs.field
         self.layers = nn.Sequential(nn.Linear(4 + QUALITIES, width, bias=False), nn.ReLU(), nn.Linear(width, width))
 
     def extra_repr(self) -> str:
