@@ -1,11 +1,12 @@
-"""A gradient-boosted tree on variables of jets or clusters: the classical opponent of a network that classifies them.
+"""A gradient-boosted tree on variables of jets or clusters: the classical opponent of a network on the same objects.
 
     python scripts/boosted_tree.py data/qg --output runs/boosted_tree --training-jets 30000
     e2egraph compare runs/resnet15 runs/tracks-and-cells runs/boosted_tree --reference resnet15
 
 Variables are those of `jet_variables.py` and `cluster_variables.py`, made of the nodes of the data set (of --channels
-alone where given), and columns of the object's own. Learning rate and size of the trees are those of the highest
-validation AUC, and so is the number of trees. OUTPUT gets scores.parquet and metrics.json, as of `e2egraph evaluate`.
+alone where given), and columns of the object's own. Classes are learnt, or one target (`tree_learners.py`). Learning
+rate and size of the trees are those of the best validation AUC or mean absolute error, and so is the number of trees.
+OUTPUT gets scores.parquet and metrics.json, as of `e2egraph evaluate`.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ import argparse
 import json
 import time
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cluster_variables
 import jet_variables
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
+from tree_learners import learner_of
 
 from e2egraph import __version__
 from e2egraph.data.loading.pools import read_jets
@@ -37,7 +38,6 @@ from e2egraph.evaluation.objectives.evaluation import evaluation_of
 from e2egraph.files import write_json
 from e2egraph.folders import check_folder, make_folder
 from e2egraph.graphs.storage.columns import NODE_TYPES
-from e2egraph.tasks.objectives.classification import Classification
 from e2egraph.tasks.objectives.objective import stored
 
 Floats = NDArray[np.float64]
@@ -67,9 +67,7 @@ def main() -> None:
         )
     except InputError as error:
         parser.exit(1, f"boosted_tree.py: {error}\n")
-    print(
-        f"wrote {options.output}: validation AUC {value:.4f} with {chosen}; next: e2egraph compare {options.output} …"
-    )
+    print(f"wrote {options.output}: validation {value:.4f} with {chosen}; next: e2egraph compare {options.output} …")
 
 
 @dataclass(frozen=True)
@@ -84,54 +82,52 @@ class Settings:
 def fit(
     data: Path, output: Path, radius: float, limit: int | None, seed: int, *, channels: tuple[str, ...] | None = None
 ) -> tuple[Settings, float]:
-    """Fit, score the test split and write; the chosen settings and their validation AUC. InputError: not a
-    classification, objects without variables, unknown ``channels``, or too few training jets."""
+    """Fit, score the test split and write; the chosen settings and their figure of validation. InputError: neither
+    classes nor one target to learn, objects without variables, unknown ``channels``, or too few training jets."""
     table = read_table(data)
     objective = table.manifest.objective
-    if not isinstance(objective, Classification):
-        raise InputError(
-            f"{data}: a boosted tree needs a classification, not a {objective.kind}; give another data set."
-        )
+    learner = learner_of(objective, str(data))
     judge = evaluation_of(objective)
     made, channels = _variables(table, channels)
     held = [name for name in judge.quantities if name in table.manifest.object_columns]
-    table = read_table(data, extra=tuple(dict.fromkeys(("weight", *made.COLUMNS, *held))))
+    identity = tuple(dict.fromkeys((*IDENTITY, learner.column)))
+    table = read_table(data, extra=tuple(dict.fromkeys(("weight", learner.column, *made.COLUMNS, *held))))
     splits = {
         "train": training_jets(table, DataOptions(training_jets=limit)),
         "validation": table.jets_of("validation"),
         "test": table.jets_of("test"),
     }
     variables = {name: object_variables(table, numbers, made, channels, radius) for name, numbers in splits.items()}
-    label = {name: table.columns["label"][numbers] for name, numbers in splits.items()}
+    truth = {name: table.columns[learner.column][numbers] for name, numbers in splits.items()}
     weight = {name: table.columns["weight"][numbers] for name, numbers in splits.items()}
-    signal = objective.class_names.index(objective.signal)
-    is_signal = label["validation"] == signal
+    pick = max if learner.highest else min
 
     scan: list[dict[str, float]] = []
-    best: tuple[float, HistGradientBoostingClassifier, Settings] | None = None
+    best: tuple[float, Any, Settings] | None = None
     for rate, leaves in product(LEARNING_RATES, LEAVES):
         begin = time.perf_counter()
-        tree = HistGradientBoostingClassifier(
+        tree = learner.make(
             learning_rate=rate, max_leaf_nodes=leaves, max_iter=MOST_TREES, early_stopping=False, random_state=seed
         )
-        tree.fit(variables["train"], label["train"], sample_weight=weight["train"])
+        tree.fit(variables["train"], truth["train"], sample_weight=weight["train"])
         values = [
-            roc_auc_score(is_signal, scores[:, signal], sample_weight=weight["validation"])
-            for scores in tree.staged_predict_proba(variables["validation"])
+            learner.quality(truth["validation"], outputs, weight["validation"])
+            for outputs in learner.stages(tree, variables["validation"])
         ]
-        trees = int(np.argmax(values)) + 1
-        scan.append({"learning_rate": rate, "leaves": leaves, "trees": trees, "validation_auc": max(values)})
+        value = pick(values)
+        trees = values.index(value) + 1
+        figure = f"validation_{learner.quality_name.lower()}"
+        scan.append({"learning_rate": rate, "leaves": leaves, "trees": trees, figure: value})
         print(f"{scan[-1]} in {time.perf_counter() - begin:.0f} s", flush=True)
-        if best is None or max(values) > best[0]:
-            best = max(values), tree, Settings(rate, leaves, trees)
+        if best is None or pick(value, best[0]) != best[0]:
+            best = value, tree, Settings(rate, leaves, trees)
     assert best is not None
     value, tree, chosen = best
 
-    stages = tree.staged_predict_proba(variables["test"])
-    probabilities = next(scores for number, scores in enumerate(stages, 1) if number == chosen.trees)
-    jets = {name: table.columns[name][splits["test"]] for name in IDENTITY}
+    outputs = next(islice(learner.stages(tree, variables["test"]), chosen.trees - 1, None))
+    jets = {name: table.columns[name][splits["test"]] for name in identity}
     about = {"model": "boosted tree", "run": output.resolve().name, "data_set": table.manifest.digest, "split": "test"}
-    scores = Scores(jets, probabilities.astype(np.float32), output_columns(objective.outputs), about)
+    scores = Scores(jets, outputs.astype(np.float32), output_columns(objective.outputs), about)
     # 0 for all: the data set does not hold it.
     quantities = dict.fromkeys(judge.quantities, np.zeros(len(splits["test"])))
     found = judge.measure(scores, quantities | {name: table.columns[name][splits["test"]] for name in held})

@@ -88,9 +88,28 @@ def test_the_tree_is_one_more_run_to_compare(script, data, tmp_path, monkeypatch
     assert roc_auc_score(scores.jets["label"], scores.probabilities[:, 1]) == pytest.approx(report["auc"])
 
 
-def test_a_regression_is_refused(script, tmp_path):
-    target = {"name": "gen_mass", "unit": "GeV", "offset": 120.0, "scale": 60.0}
-    objective = {"kind": "regression", "classes": ["qcd", "top"], "targets": [target], "loss": "mae"}
+TARGET = {"name": "gen_mass", "unit": "GeV", "offset": 120.0, "scale": 60.0}
+
+
+def test_a_mass_is_learnt_and_judged_as_a_networks_is(script, tmp_path, monkeypatch):
+    for name, values in (("LEARNING_RATES", (0.1, 0.3)), ("LEAVES", (7,)), ("MOST_TREES", 20)):
+        monkeypatch.setattr(script, name, values)
+    objective = {"kind": "regression", "classes": ["qcd", "top"], "targets": [TARGET], "loss": "mae"}
+    data = write_toy_dataset(tmp_path / "data", 300, nodes=(0, 40), objective=objective)
+    _, value = script.fit(data, tmp_path / "tree", RADIUS, None, seed=1)
+    report = json.loads((tmp_path / "tree" / "metrics.json").read_text())
+    assert value == min(one["validation_mae"] for one in report["scan"])
+    (run,) = read_evaluated([tmp_path / "tree"])
+    scores = run.scores()
+    true, predicted = scores.jets["target_gen_mass"], scores.predictions[:, 0]
+    found = np.average(np.abs(predicted - true), weights=scores.jets["weight"])
+    assert found == pytest.approx(report["mae"])
+    assert found < np.average(np.abs(np.median(true) - true), weights=scores.jets["weight"])
+
+
+def test_several_targets_at_once_are_refused(script, tmp_path):
+    targets = [TARGET, TARGET | {"name": "gen_pt"}]
+    objective = {"kind": "regression", "classes": ["qcd", "top"], "targets": targets, "loss": "mae"}
     data = write_toy_dataset(tmp_path / "data", 20, nodes=(0, 5), objective=objective)
-    with pytest.raises(InputError, match="a boosted tree needs a classification, not a regression"):
+    with pytest.raises(InputError, match="learns a classification or one target, not a regression of gen_mass, gen_pt"):
         script.fit(data, tmp_path / "tree", RADIUS, None, seed=1)
