@@ -109,6 +109,19 @@ def test_every_link_is_the_best_pair_among_the_nearest_hits_and_goes_on_where_it
         assert len(set(links.hits[links.found].tolist())) == 3
 
 
+def test_more_choices_are_the_next_best_pairs_of_each_hit() -> None:
+    given = layers(3, 30)
+    best, more = (find_links(given, candidates=3, most_chi2=1e9, periodic=False, choices=n) for n in (1, 9))
+    assert more.chi2.shape == (2, 9 * 30) and torch.equal(more.points, best.points.repeat(1, 1, 9))
+    chi2 = more.chi2.where(more.found, torch.inf).view(2, 9, 30)
+    assert (chi2[:, 1:] >= chi2[:, :-1]).all() and more.found.sum() > 5 * best.found.sum()
+    for name in ("bend", "d0", "chi2", "hits"):
+        torch.testing.assert_close(getattr(more, name)[:, :30][best.found], getattr(best, name)[best.found])
+    assert validate(LinkGroup, {"layers": ["BPIX1", "BPIX2", "BPIX3"], "choices": 16}, "links").choices == 16
+    with pytest.raises(UsageError, match="choices 17 are more than the 4² pairs"):
+        validate(LinkGroup, {"layers": ["BPIX1", "BPIX2", "BPIX3"], "choices": 17}, "links")
+
+
 def test_the_hits_nearest_to_the_middle_are_looked_at() -> None:
     points = torch.randn(2, 2, 50) * 0.3
     member = torch.rand(2, 50) < 0.4

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Self
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
@@ -41,12 +41,14 @@ QUALITIES = 7
 class LinkGroup:
     """``layers``: three or more layers of hits from the inside out; links begin in the first three. ``hits``: of each
     layer at most, those nearest to the middle of the region; ``candidates``: nearest hits in the first and the third
-    layer whose pairs are tried; ``most_chi2``: of a pair that is a link, and of a hit further out; ``keep``: links at
+    layer whose pairs are tried; ``choices``: best pairs of each hit that become links, between which the
+    network then chooses; ``most_chi2``: of a pair that is a link, and of a hit further out; ``keep``: links at
     most, those of highest pT."""
 
     layers: Annotated[tuple[str, ...], Field(min_length=3)]
     hits: Positive = 128
     candidates: Positive = 4
+    choices: Positive = 1
     most_chi2: Annotated[float, Field(gt=0)] = 40.0
     keep: Positive = 48
 
@@ -58,6 +60,12 @@ class LinkGroup:
         if odd or len(set(names)) < len(names):
             raise ValueError(f"layers {list(names)} must be different layers of hits")
         return names
+
+    @model_validator(mode="after")
+    def _no_more_than_there_are(self) -> Self:
+        if self.choices > self.candidates**2:
+            raise ValueError(f"choices {self.choices} are more than the {self.candidates}² pairs of the candidates")
+        return self
 
     def positions(self, inputs: Inputs) -> list[int]:
         """Positions of its layers among the channels of ``inputs``; UsageError when one is not there, or when radii do
@@ -100,7 +108,13 @@ class LinkTokens(nn.Module):
             hits_of(nodes.points, flags[:, i], radius, group.hits)
             for i, radius in zip(self.layers_at, self.radii, strict=True)
         ]
-        return find_links(layers, candidates=group.candidates, most_chi2=group.most_chi2, periodic=self.periodic)
+        return find_links(
+            layers,
+            candidates=group.candidates,
+            most_chi2=group.most_chi2,
+            periodic=self.periodic,
+            choices=group.choices,
+        )
 
     def forward(self, nodes: Nodes) -> Tokens:
         rows, found = straightest(self.links(nodes), self.group.keep)

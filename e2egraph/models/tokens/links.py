@@ -78,13 +78,16 @@ def hits_of(points: Tensor, member: Tensor, radius: float, most: int) -> LayerHi
 
 
 @torch.no_grad()
-def find_links(given: Sequence[LayerHits], *, candidates: int, most_chi2: float, periodic: bool) -> Links:
+def find_links(
+    given: Sequence[LayerHits], *, candidates: int, most_chi2: float, periodic: bool, choices: int = 1
+) -> Links:
     """A link for each hit of the second of the ``given`` layers (three or more, from the inside out): [B, H].
 
     Of the ``candidates`` nearest hits in the first layer and as many in the third, the pair with the smallest χ²,
     below ``most_chi2``. Through every further layer the link goes on to the hit nearest to where it points, below
     ``most_chi2`` again, or without one. Of equal pairs the first counts. ``periodic``: φ is an angle, and differences
-    lie in [−π, π).
+    lie in [−π, π). With more ``choices`` (at most candidates²) the second-best pairs follow, then the third:
+    [B, choices · H].
     """
     # In float64, where no two roundings choose differently (kernels.hashing).
     layers = [replace(layer, points=layer.points.double()) for layer in given]
@@ -100,15 +103,17 @@ def find_links(given: Sequence[LayerHits], *, candidates: int, most_chi2: float,
     chi2 = (eta_in * eta_in).unsqueeze(-1) + (eta_out * eta_out).unsqueeze(-2) + kink * kink
     possible = inwards.found.unsqueeze(-1) & outwards.found.unsqueeze(-2)
     pairs = chi2.masked_fill(~possible, math.inf).flatten(-2)
-    best = pairs.argmin(-1, keepdim=True)
-    chi2 = torch.gather(pairs, -1, best).squeeze(-1)
-    found = (chi2 < most_chi2) & middle.found
+    best = _lowest(pairs, choices)
     first = torch.div(best, candidates, rounding_mode="floor")
     second = best - first * candidates
-    bend_in, index = (torch.gather(values, -1, first).squeeze(-1) for values in (inwards.bend, inwards.index))
-    bend_out, eta_out = (torch.gather(values, -1, second).squeeze(-1) for values in (outwards.bend, outwards.eta))
+    wanted = [(pairs, best), (inwards.bend, first), (inwards.index, first), (outwards.bend, second)]
+    wanted.append((outwards.eta, second))
+    # One choice of all hits after the other.
+    chosen = [torch.gather(values, -1, place).transpose(1, 2).flatten(1) for values, place in wanted]
+    chi2, bend_in, index, bend_out, eta_out = chosen
+    found = (chi2 < most_chi2) & middle.found.repeat(1, choices)
     r_in, r, r_out = (layer.radius for layer in (inner, middle, outer))
-    eta, phi = middle.points.unbind(1)
+    eta, phi = middle.points.repeat(1, 1, choices).unbind(1)
     start = phi - bend_in * _rounded(r - r_in)
     end = _End(eta + eta_out, phi + bend_out * _rounded(r_out - r), _rounded(r_out))
     bend = (bend_in * _rounded(r - r_in) + bend_out * _rounded(r_out - r)) * _rounded(1.0 / (r_out - r_in))
@@ -118,7 +123,7 @@ def find_links(given: Sequence[LayerHits], *, candidates: int, most_chi2: float,
         bend = torch.where(goes_on, turn(end.phi - start) * _rounded(1.0 / (layer.radius - r_in)), bend)
         hits = hits + goes_on.to(hits.dtype)
     return Links(
-        points=given[1].points,
+        points=given[1].points.repeat(1, 1, choices),
         bend=bend.to(dtype),
         d0=((bend_in - bend_out) * _rounded(r_in * r * r_out / (r_out - r_in))).to(dtype),
         chi2=chi2.to(dtype),
@@ -164,6 +169,15 @@ def _candidates(here: LayerHits, there: LayerHits, most: int, turn: Callable[[Te
     nearest, index = torch.topk(key.masked_fill(~there.found.unsqueeze(1), math.inf), most, dim=-1, largest=False)
     bend = torch.gather(dphi, -1, index) * _rounded(1.0 / (there.radius - here.radius))
     return _Candidates(index, torch.gather(deta, -1, index), bend, nearest < math.inf)
+
+
+def _lowest(pairs: Tensor, choices: int) -> Tensor:
+    """Places [B, H, choices] of the smallest of ``pairs`` [B, H, P], rising; of equal ones the first comes first."""
+    if choices == 1:
+        return pairs.argmin(-1, keepdim=True)
+    number = torch.arange(pairs.shape[-1], device=pairs.device, dtype=pairs.dtype)
+    key = (pairs + COINCIDENT) * (1.0 + INDEX_STEP * number)
+    return torch.topk(key, choices, dim=-1, largest=False).indices
 
 
 def _next(
