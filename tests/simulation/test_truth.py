@@ -103,6 +103,16 @@ def test_final_state_particles_are_their_own_link_and_have_status_1(record):
         assert record.status[stored_as(record, entry)] == 1
 
 
+def test_decayed_particles_are_stored_where_they_are_asked_for():
+    """As status 2, with what they decayed to below them."""
+    asked = gen_record(generated(), TruthConfig(decayed=(513,)))
+    place = stored_as(asked, 20)
+    assert (asked.pdg[place], asked.status[place]) == (513, 2)
+    assert stored_as(asked, SOFT_PHOTON) == place and asked.mother[stored_as(asked, B_MESON)] == place
+    assert 513 not in gen_record(generated(), TruthConfig()).pdg
+    assert 513 not in gen_record(generated(), TruthConfig(decayed=(513,), final_state_min_pt=200.0)).pdg
+
+
 def test_beams_have_no_link(record):
     np.testing.assert_array_equal(record.link[:3], -1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -57,11 +58,13 @@ class TruthConfig:
 
     Always kept: the hard process with its resonances and their decay products (Pythia status 22 and 23), and the
     last copy of every b or c hadron and τ. Besides those, final-state particles of the hard collision with pT above
-    ``final_state_min_pt`` [GeV] and |η| below ``final_state_max_eta``.
+    ``final_state_min_pt`` [GeV] and |η| below ``final_state_max_eta``. ``decayed``: PDG numbers, without sign, of
+    particles that are kept by the same limits though they decayed, such as 111 for neutral pions.
     """
 
     final_state_min_pt: float = Field(default=0.2, ge=0)
     final_state_max_eta: float = Field(default=3.0, gt=0)
+    decayed: tuple[Annotated[int, Field(ge=1)], ...] = ()
 
 
 @configuration

@@ -59,12 +59,12 @@ def gen_record(generated: Generated, config: TruthConfig) -> GenRecord:
     hadrons = _last_heavy(generated, parent)
     pt = np.hypot(generated.px, generated.py)
     eta = np.arcsinh(generated.pz / np.maximum(pt, 1e-12))
-    final = generated.status > 0
-    final &= (pt > config.final_state_min_pt) & (np.abs(eta) < config.final_state_max_eta)
+    wanted = (generated.status > 0) | np.isin(np.abs(generated.pdg), config.decayed)
+    wanted &= (pt > config.final_state_min_pt) & (np.abs(eta) < config.final_state_max_eta)
 
     # owner: the flat index of the entry that an entry is stored as. A hard parton's momentum is taken at ``shown``.
     owner = np.full(len(pt), -1, dtype=np.int64)
-    kept = np.flatnonzero(hadrons | (final & ~hard))
+    kept = np.flatnonzero(hadrons | (wanted & ~hard))
     owner[kept] = kept
     shown = np.arange(len(pt))
     starts = np.flatnonzero(hard)
