@@ -25,10 +25,11 @@ from e2egraph.config import config_names
 from e2egraph.errors import UsageError
 from e2egraph.export.made_jets import made_jets
 from e2egraph.models.registry import build_model, load_model_config
-from e2egraph.tasks.variables import VARIABLES
+from e2egraph.tasks.variables import variables
 
 # Energies across and along the beams too, which networks for masses read.
-INPUTS = replace(OF_JETS, variables=(*OF_JETS.variables, VARIABLES["energy_t"], VARIABLES["energy_z"]))
+_MORE = tuple(variables()[name].variable for name in ("energy_t", "energy_z"))
+INPUTS = replace(OF_JETS, variables=(*OF_JETS.variables, *_MORE))
 AGREE = 1e-9
 SIZES = ((6, 90), (4, 131), (3, 40))
 
