@@ -16,7 +16,7 @@ from e2egraph.commands.console import OutputFile, done, example, progress, setti
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(1, 900_000_000), help="Random seed.")
 @click.option("--output", required=True, type=OutputFile(), help="ROOT file to write.")
 @click.option("--images/--no-images", default=True, show_default=True, help="Write the dense images as well.")
-@click.option("--detector", default="detector", show_default=True, help="detector, detector-events, detector-phase1, or a YAML file.")
+@click.option("--detector", default="detector", show_default=True, help="A shipped detector, or a YAML file.")
 @settings_option
 def simulate(
     process: str, events: int, seed: int, output: Path, images: bool, detector: str, settings: tuple[str, ...]
