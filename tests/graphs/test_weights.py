@@ -196,3 +196,12 @@ def test_a_slice_without_a_cross_section_is_named(files, tmp_path):
     with pytest.raises(InputError, match=r"sample 'qcd' .*share it out among their events; leave out generated_events"):
         build(task("resampling=null"), counted, tmp_path / "data")
     assert not (tmp_path / "data").exists()
+
+
+def test_productions_number_their_events_alike_but_one_production_does_not_hold_any_twice(files, tmp_path):
+    given = in_one_production(tmp_path, files, c={"seed": 11, "events": 19, "production": "hard"})
+    assert build(task("resampling=null"), given, tmp_path / "data").manifest.duplicates == 0
+    (tmp_path / "twice").mkdir()
+    given = in_one_production(tmp_path / "twice", files, b={"seed": 11, "events": 19, "production": "soft"})
+    with pytest.raises(InputError, match=r"b\.root: event 1:11:1 \(run:lumi:event\) stands in it and in .*a\.root"):
+        build(task("resampling=null"), given, tmp_path / "again")

@@ -201,14 +201,17 @@ def check_alike(found: Sequence[Identified]) -> None:
 def check_duplicates(found: Sequence[Identified], options: SourceOptions, *, allow: bool) -> int:
     """Number of events that stand more than once within a sample; InputError, naming the files, unless ``allow``.
 
-    Samples are not compared with each other: productions of simulated events all number them from 1. Only files of
-    the same content are refused anywhere in a class.
+    Samples, and productions within one, are not compared with each other: productions of simulated events all number
+    them from 1. Only files of the same content are refused anywhere in a class.
     """
     if not allow:
         _check_same_content(found)
     total = 0
-    for number in dict.fromkeys(entry.number for entry in found):
-        members = [entry for entry in found if entry.number == number]
+    groups: dict[tuple[int, str | None], list[Identified]] = {}
+    for entry in found:
+        identity = None if entry.production is None else entry.production.identity
+        groups.setdefault((entry.number, identity), []).append(entry)
+    for members in groups.values():
         again = repeats([entry.keys for entry in members])
         total += len(again)
         if allow:
