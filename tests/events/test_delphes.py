@@ -5,72 +5,18 @@ import math
 import awkward as ak
 import numpy as np
 import pytest
-import uproot
 
 from e2egraph.detector import geometry
 from e2egraph.errors import InputError
 from e2egraph.events.schema import EventSource
 from e2egraph.events.sources.delphes import DelphesFile
 from e2egraph.events.sources.registry import open_source
-
-WHOLE = {"Jet.BTag": np.uint32, "Particle.PID": np.int32, "Particle.M1": np.int32, "Particle.Status": np.int32,
-         "Track.Charge": np.int32}  # fmt: skip
-
-BRANCHES = {
-    # Two towers in one crystal, one across ±π, one beyond the images, one with nothing hadronic; the second event is
-    # empty but for a track.
-    "Tower.Eta": [[0.05, 0.052, -1.2, 3.0], []],
-    "Tower.Phi": [[0.3, 0.3, -math.pi + 0.01, 1.0], []],
-    "Tower.Eem": [[2.0, 3.0, 7.0, 9.0], []],
-    "Tower.Ehad": [[10.0, 20.0, 0.0, 9.0], []],
-    "Track.PT": [[10.0, 2.0], [5.0]],
-    "Track.Eta": [[0.5, -1.0], [0.0]],
-    "Track.Phi": [[1.0, 3.1], [0.0]],
-    "Track.EtaOuter": [[0.48, -1.05], [0.02]],
-    "Track.PhiOuter": [[1.05, 3.2], [0.1]],
-    "Track.Charge": [[1, -1], [1]],
-    "Track.D0": [[0.1, -0.5], [0.2]],
-    "Track.DZ": [[31.0, 29.0], [4.0]],
-    "Track.ErrorD0": [[0.02, 0.1], [0.0]],
-    "Track.ErrorDZ": [[0.1, 0.2], [0.5]],
-    "Jet.PT": [[400.0, 60.0], []],
-    "Jet.Eta": [[0.05, 4.0], []],
-    "Jet.Phi": [[0.3, 1.0], []],
-    "Jet.Mass": [[40.0, 5.0], []],
-    "Jet.BTag": [[3, 2], []],
-    "FatJet.PT": [[450.0], []],
-    "FatJet.Eta": [[0.1], []],
-    "FatJet.Phi": [[0.2], []],
-    "FatJet.Mass": [[120.0], []],
-    "MissingET.MET": [[35.0], [5.0]],
-    "Vertex.X": [[0.0, 0.0], []],
-    "Vertex.Y": [[0.0, 0.0], []],
-    "Vertex.Z": [[30.0, -7.0], []],
-    "Event.Weight": [[0.5], [2.0]],
-    "Particle.PID": [[6, 5], [21]],
-    "Particle.M1": [[-1, 0], [-1]],
-    "Particle.Status": [[22, 23], [21]],
-    "Particle.PT": [[300.0, 100.0], [5.0]],
-    "Particle.Eta": [[0.1, 0.2], [999.9]],
-    "Particle.Phi": [[0.3, 0.4], [0.0]],
-    "Particle.Mass": [[173.0, 4.7], [0.0]],
-}
-
-
-def written(path, without=(), **changed):
-    branches = {name: changed.get(name, values) for name, values in BRANCHES.items() if not name.startswith(without)}
-    kinds = {name: WHOLE.get(name, np.float32) for name in branches}
-    types = {name: f"var * {np.dtype(kind).name}" for name, kind in kinds.items()}
-    arrays = {name: ak.values_astype(ak.Array([np.array(v, kinds[name]) for v in values]), kinds[name])
-              for name, values in branches.items()}  # fmt: skip
-    with uproot.recreate(path) as file:
-        file.mktree("Delphes", types).extend(arrays)
-    return path
+from tests.delphes_files import write
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    return open_source(written(tmp_path_factory.mktemp("delphes") / "a.root"))
+    return open_source(write(tmp_path_factory.mktemp("delphes") / "a.root"))
 
 
 def test_the_tree_chooses_the_reader(source):
@@ -123,7 +69,7 @@ def test_weights_are_read_and_numbers_follow_the_content(source, tmp_path):
     assert events.run.tolist() == events.lumi.tolist() == [0, 0]
     assert len(set(events.event.tolist())) == 2
     np.testing.assert_array_equal(source.read(1, 2, ["id"]).event, events.event[1:])
-    again = open_source(written(tmp_path / "b.root", without=("Event.",))).read(0, 2, ["id"])
+    again = open_source(write(tmp_path / "b.root", without=("Event.",))).read(0, 2, ["id"])
     np.testing.assert_array_equal(again.event, events.event)
     assert again.gen_weight.tolist() == [1.0, 1.0]
 
@@ -131,7 +77,7 @@ def test_weights_are_read_and_numbers_follow_the_content(source, tmp_path):
 def test_trees_with_less_are_read_and_say_what_they_lack(tmp_path):
     less = ("Vertex", "Track.D0", "Track.DZ", "Track.Error", "Track.EtaOuter", "Track.PhiOuter", "FatJet", "Missing",
             "Jet.BTag", "Particle")  # fmt: skip
-    source = open_source(written(tmp_path / "a.root", without=less))
+    source = open_source(write(tmp_path / "a.root", without=less))
     lacks = {"tracks.d0", "tracks.dz", "tracks.d0_err", "fatjets", "met", "jets.b_tag", "gen"}
     assert lacks <= set(source.missing.branches)
     events = source.read(0, 2, ["id", "pv", "tracks", "jets"])
@@ -142,7 +88,7 @@ def test_trees_with_less_are_read_and_say_what_they_lack(tmp_path):
 
 
 def test_a_tree_without_towers_has_no_calorimeter(tmp_path):
-    source = open_source(written(tmp_path / "a.root", without=("Tower",)))
+    source = open_source(write(tmp_path / "a.root", without=("Tower",)))
     assert source.missing.branches["ecal"] == "Tower.Eta, Tower.Phi, Tower.Eem, Tower.Ehad"
     assert source.kinds == {"tracks": "objects"}
 
@@ -157,7 +103,7 @@ def test_a_tree_without_towers_has_no_calorimeter(tmp_path):
     ],
 )
 def test_damaged_trees_are_named_in_one_sentence(tmp_path, branch, values, collection, message):
-    source = open_source(written(tmp_path / "a.root", **{branch: values}))
+    source = open_source(write(tmp_path / "a.root", **{branch: values}))
     with pytest.raises(InputError, match=rf"a\.root: {message}") as caught:
         source.read(0, 2, [collection])
     assert str(caught.value).count("\n") == 0

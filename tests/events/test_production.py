@@ -12,14 +12,14 @@ from e2egraph.events.sources.registry import open_source
 from tests import rhtree_files
 
 
-def in_pb(path, events=4, seed=1, weights=None, production="a", told=None, name="genWeight_pb"):
+def in_pb(path, events=4, seed=1, weights=None, production="a", told=None, name="genWeight_pb", tree="fevt/weights"):
     """An ntuple with weights in pb next to its tree; ``told``: what it says of its number of events."""
     deposits = rhtree_files.random_deposits(events, seed)
     rhtree_files.write(path, deposits, without=rhtree_files.IMAGE_PREFIXES)
     with uproot.update(path) as file:
         file["fevt/generation"] = json.dumps({"production": production, "events": events if told is None else told})
         values = np.full(events, 0.5) if weights is None else np.asarray(weights, float)
-        file.mktree("fevt/weights", {name: np.float64}).extend({name: values})
+        file.mktree(tree, {name: np.float64}).extend({name: values})
     return path
 
 
@@ -44,7 +44,8 @@ def test_weights_in_pb_stand_for_the_generators(tmp_path):
             "its tree holds 4 events and fevt/weights 4, but 2 were simulated; give the files as simulate wrote",
         ),
         ({"weights": [0.5] * 8}, "its tree holds 4 events and fevt/weights 8, but 4 were simulated"),
-        ({"name": "weight"}, "fevt/weights cannot be read"),
+        ({"name": "weight"}, "fevt/generation or fevt/weights cannot be read"),
+        ({"tree": "fevt/weight"}, "fevt/generation or fevt/weights cannot be read"),
     ],
 )
 def test_weights_that_do_not_fit_the_tree_are_refused(tmp_path, change, message):

@@ -35,12 +35,13 @@ def find_production(location: str, tree: uproot.TTree) -> tuple[Production, upro
     InputError when weights and tree do not belong together, as after ``hadd``, which adds the cross-section up once for
     each file.
     """
-    with damage_named(location, f"{WEIGHTS} cannot be read"):
+    with damage_named(location, f"{GENERATION} or {WEIGHTS} cannot be read"):
         file = tree.file.root_directory
-        if WEIGHTS not in file.keys(cycle=False):
+        there = set(file.keys(cycle=False))
+        made = json.loads(str(file[GENERATION])) if GENERATION in there else {}
+        if "production" not in made and WEIGHTS not in there:
             return None
         branch = file[WEIGHTS][WEIGHT]
-        made = json.loads(str(file[GENERATION]))
         identity, events = str(made["production"]), int(made["events"])
     roottree.check_entries(location, file[WEIGHTS], [branch])
     if not branch.num_entries == tree.num_entries == events:
