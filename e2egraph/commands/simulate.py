@@ -16,7 +16,7 @@ from e2egraph.commands.console import OutputFile, done, example, progress, setti
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(1, 900_000_000), help="Random seed.")
 @click.option("--output", required=True, type=OutputFile(), help="ROOT file to write.")
 @click.option("--images/--no-images", default=True, show_default=True, help="Write the dense images as well.")
-@click.option("--detector", default="detector", show_default=True, help="detector, detector-phase1, or a YAML file.")
+@click.option("--detector", default="detector", show_default=True, help="A shipped detector, or a YAML file.")
 @settings_option
 def simulate(
     process: str, events: int, seed: int, output: Path, images: bool, detector: str, settings: tuple[str, ...]
@@ -36,8 +36,9 @@ def simulate(
             progress=lambda finished: advance_to(finished, events),
         )
     filtered = "" if summary.tried is None else f" of {summary.tried} generated"
+    of_all = "" if summary.cross_section is None else f"{summary.cross_section:.3g} pb in all, "
     done(
         f"wrote {summary.events} events{filtered} with {summary.jets} jets to {output} "
-        f"({summary.events_per_second:.1f} events/s; parametric simulation, not CMS simulation)",
+        f"({of_all}{summary.events_per_second:.1f} events/s; parametric simulation, not CMS simulation)",
         *("e2egraph", "inspect", output),
     )

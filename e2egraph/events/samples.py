@@ -26,7 +26,7 @@ class Sample:
 
     ``name``: of the production. ``of_class``: the class it is given for, None where particles decide.
     ``cross_section`` [pb]; ``luminosity`` [fb⁻¹]; ``generated``: events that were generated for these files, None for
-    as many as they hold. Without a cross-section every event weighs ``weight``.
+    as many as they hold. Without a cross-section every event weighs ``weight``, unless the files have weights in pb.
     """
 
     name: str
@@ -37,11 +37,14 @@ class Sample:
     luminosity: float = 1.0
     weight: float = 1.0
 
-    def event_weight(self, weights: float) -> float:
-        """σ·L/N_generated, or the given weight; ``weights``: sum of the generator's weights in the sample's files (the
-        number of events where it gives none)."""
+    def event_weight(self, weights: float, *, in_pb: bool = False) -> float:
+        """What multiplies the generator's weights: σ·L/N_generated, or the given weight.
+
+        ``weights``: sum of the generator's weights in the sample's files (the number of events where it gives none).
+        ``in_pb``: they are cross-sections [pb] already, to be multiplied by L and the given weight.
+        """
         if self.cross_section is None:
-            return self.weight
+            return self.weight * self.luminosity * INVERSE_PB_PER_INVERSE_FB if in_pb else self.weight
         return self.cross_section * self.luminosity * INVERSE_PB_PER_INVERSE_FB / (self.generated or weights)
 
 

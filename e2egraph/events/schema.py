@@ -3,7 +3,10 @@
 Each collection is a jagged record array, one list an event. GeV, cm, radians, ns. Tracks carry η and φ at the ECAL
 surface, d0 and dz to the primary vertex. Hits are relative to the primary vertex. ``ecal`` and ``hcal`` carry image
 rows and columns (``detector.py``), jets the tower row and column of their seed. ``gen_weight`` is what an event counts
-for by its generator: 1 in data and in unbiased simulation.
+for by its generator: 1 in data and in unbiased simulation, and in pb in a file with a ``production``.
+
+Optional: ``fatjets``, jets of large radius made of the others; ``met``, the missing transverse momentum, a plain number
+an event; of jets ``b_tag`` (1: tagged, 0) and ``hadron_flavour`` (5, 4 or 0: with a b hadron, a c hadron, neither).
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from e2egraph.detector.channels import Channel
 if TYPE_CHECKING:
     import awkward as ak
 
+    from e2egraph.events.sources.production import Production
+
 COLLECTIONS: dict[str, tuple[str, ...]] = {
     "id": ("run", "lumi", "event", "gen_weight"),
     "pv": ("x", "y", "z"),
@@ -29,8 +34,10 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "hcal": ("ieta", "iphi", "energy"),
     "jets": (
         "pt", "eta", "phi", "mass", "seed_ieta", "seed_iphi", "softdrop_mass", "tau1", "tau2", "tau3",
-        "truth_label",
+        "truth_label", "b_tag", "hadron_flavour",
     ),
+    "fatjets": ("pt", "eta", "phi", "mass"),
+    "met": ("met",),
     "gen": ("pdg_id", "pt", "eta", "phi", "mass", "mother", "status"),
 }  # fmt: skip
 
@@ -51,7 +58,8 @@ class EventSource(Protocol):
 
     ``path``: a local path or a URL, as given. ``recognised``: field of the record → branches it is read from.
     ``kinds``: collection of deposits → whether it is read from ``objects`` or ``images``, and what part of the detector
-    these cover where it is not all. ``events_at_once``: as many events as are well read in one call.
+    these cover where it is not all. ``events_at_once``: as many events as are well read in one call. ``production``:
+    what simulation with weights in pb the events are of, None for all others.
     """
 
     path: str
@@ -60,13 +68,14 @@ class EventSource(Protocol):
     missing: Missing
     recognised: dict[str, str]
     kinds: dict[str, str]
+    production: Production | None
 
     def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:
         """Events ``start:stop`` as a record array with the named collections of ``COLLECTIONS``.
 
-        ``id`` yields the plain fields run, lumi, event and gen_weight (float64, 1 where a file has none); ``pv`` also
-        ``n_pv``. A field listed in ``missing`` is absent from its collection, or 0 where nodes are made of it (tracks,
-        ecal).
+        ``id`` yields the plain fields run, lumi, event and gen_weight (float64, 1 where a file has none), ``met`` one
+        number an event; ``pv`` also yields ``n_pv``. A field listed in ``missing`` is absent from its collection, or 0
+        where nodes are made of it (tracks, ecal).
         """
         ...
 

@@ -10,7 +10,7 @@ from e2egraph.detector.geometry import Floats, Integers
 from e2egraph.simulation.clustering import Constituents, clustered, inclusive_jets, kinematics, library
 from e2egraph.simulation.generation.candidates import Candidates
 from e2egraph.simulation.jets import Jets
-from e2egraph.simulation.response.response import FatJetsConfig
+from e2egraph.simulation.response.jetsconfig import FatJetsConfig
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class PlainJets:
     mass: Floats
 
 
-def fat_jets(jets: Jets, events: int, config: FatJetsConfig) -> PlainJets:
+def fat_jets(jets: Jets | PlainJets, events: int, config: FatJetsConfig) -> PlainJets:
     """Jets of large radius made of ``jets`` in ``events`` events."""
     used = jets.pt > config.constituent_min_pt
     pt, eta, phi, mass = (column[used] for column in (jets.pt, jets.eta, jets.phi, jets.mass))

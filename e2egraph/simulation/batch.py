@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ from e2egraph.simulation.generation.particles import Particles, helices
 from e2egraph.simulation.generation.pileup import Collisions
 from e2egraph.simulation.generation.truth import GenRecord
 from e2egraph.simulation.jets import cluster, seed_towers
+from e2egraph.simulation.missingmomentum import missing_pt
 from e2egraph.simulation.response.calorimeter import Cells, read_out, time_cells
 from e2egraph.simulation.response.images import fill
 from e2egraph.simulation.response.material import interact
@@ -21,9 +24,12 @@ from e2egraph.simulation.response.showers import enter, shower
 from e2egraph.simulation.response.trackerhits import Hits, make_hits
 from e2egraph.simulation.response.tracking import Tracks, reconstruct, relative_to
 from e2egraph.simulation.response.vertices import Vertices, reconstruct_vertices
-from e2egraph.simulation.writer import OPTIONAL_TYPES, VECTOR_TYPES, stored
+from e2egraph.simulation.writer import stored, vector_types
 
 Columns = dict[str, NDArray]
+
+# No two vertices are so far apart along the beam [cm].
+ANY_HEIGHT = 1e9
 
 
 def respond(
@@ -97,6 +103,10 @@ def respond(
         fat = fat_jets(jets, events, detector.fat_jets)
         members = {"event": fat.event, "Pt": fat.pt, "Eta": fat.eta, "Phi": fat.phi, "M": fat.mass}
         result["fatjet"] = _stored("fatjet", members)
+    if detector.met:
+        everything = replace(detector.candidates, charged_dz=ANY_HEIGHT)
+        missing = missing_pt(make_candidates(tracks, ecal, hcal, vertices, everything), events)
+        result["event"] = {"event": np.arange(events), "met": stored(missing, "float32")}
     return result
 
 
@@ -179,5 +189,5 @@ def _links(particle: Integers, particles: Particles) -> Integers:
 
 
 def _stored(collection: str, columns: Columns) -> Columns:
-    types = (VECTOR_TYPES | OPTIONAL_TYPES)[collection]
+    types = vector_types(["fat_jets"])[collection]
     return {"event": columns["event"], **{name: stored(columns[name], kind) for name, kind in types.items()}}

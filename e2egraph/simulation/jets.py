@@ -30,7 +30,7 @@ from e2egraph.simulation.clustering import (
     momenta_of,
 )
 from e2egraph.simulation.generation.candidates import Candidates
-from e2egraph.simulation.response.response import JetsConfig
+from e2egraph.simulation.response.jetsconfig import JetsConfig
 
 # The seed is the most energetic tower within ±3 of the tower under the jet's axis (MLAnalyzer, 7 × 7 towers).
 SEED_REACH = 3

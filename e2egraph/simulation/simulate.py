@@ -15,16 +15,18 @@ from e2egraph import __version__
 from e2egraph.config import as_dict, configs_folder, configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
 from e2egraph.simulation.batch import respond
+from e2egraph.simulation.btagging import draw_tags, hadron_flavour
 from e2egraph.simulation.generation.generated import Generated
 from e2egraph.simulation.generation.generator import Generator
 from e2egraph.simulation.generation.generator_files import with_contents, with_folder
 from e2egraph.simulation.generation.pileup import draw_collisions, final_state, make_pool, overlay
 from e2egraph.simulation.generation.process import ProcessConfig
 from e2egraph.simulation.generation.truth import gen_record
+from e2egraph.simulation.normalisation import generation_record, normalise
 from e2egraph.simulation.response.images import dense_images, image_names
 from e2egraph.simulation.response.response import DetectorConfig
 from e2egraph.simulation.response.trackerhits import layers
-from e2egraph.simulation.writer import RHTreeWriter
+from e2egraph.simulation.writer import RHTreeWriter, stored
 
 # Events simulated at once; and written at once with images, 6.6 MB an event in memory.
 EVENTS_PER_BATCH, IMAGES_PER_BATCH = 100, 25
@@ -35,7 +37,7 @@ MONTE_CARLO_RUN = 1
 MAX_SEED = 2**32 - 1
 
 # Streams of random numbers that one seed gives.
-_HARD, _POOL, _RESPONSE = range(3)
+_HARD, _POOL, _RESPONSE, _TAGS = range(4)
 
 
 @configuration
@@ -51,6 +53,7 @@ class SimulationSummary:
     """What was written: ``seconds`` is the whole call, ``events_per_second`` leaves out starting Pythia and the pool.
 
     ``jets`` counts the stored ones. ``tried``: events generated for those that passed the filter; None without one.
+    ``cross_section``: σ·ε [pb], None for a process that states no cross-section.
     """
 
     path: Path
@@ -61,6 +64,7 @@ class SimulationSummary:
     startup_seconds: float
     events_per_second: float
     tried: int | None = None
+    cross_section: float | None = None
 
 
 def read_settings(process: str, settings: Sequence[str] = (), detector: str = "detector") -> SimulationConfig:
@@ -91,7 +95,7 @@ class Simulation:
 
         Raises UsageError on a wrong pile-up process or setting, InputError when Pythia is missing or refuses to start.
         """
-        self._config, self._seed = config, seed
+        self._config, self._seed, self._origin = config, seed, origin
         pile_up = _pile_up_process(config)
         seeds = [int(value) for value in np.random.SeedSequence(seed).generate_state(2)]
         self._generator = Generator(config.process.generator, seeds[_HARD], origin)
@@ -112,22 +116,35 @@ class Simulation:
         hard = final_state(generated, record.link, config.detector.acceptance)
         collisions = draw_collisions(size, config.process.pile_up.mean, config.detector.beam_spot, rng)
         particles = overlay(hard, self._pool, collisions, rng)
-        return generated, respond(particles, collisions, record, config.detector, rng)
+        columns = respond(particles, collisions, record, config.detector, rng)
+        if config.detector.b_tagging is not None:
+            jets, radius = columns["jet"], config.detector.jets.radius
+            flavour = hadron_flavour(jets, columns["gen"], size, radius)
+            stream, first = (self._seed, _TAGS), number * EVENTS_PER_BATCH
+            tags = draw_tags(jets, flavour, size, config.detector.b_tagging, stream, first)
+            jets |= {"HadronFlavour": stored(flavour, "int32"), "BTag": stored(tags, "int32")}
+        return generated, columns
 
-    def record_filter(self, writer: RHTreeWriter) -> int | None:
-        """Write what is needed for σ·ε: events tried and kept by the filter, and Pythia's cross section before it (a
-        gun has none).
-
-        Returns the events tried; without a filter nothing is written and None returned.
-        """
+    @property
+    def tried(self) -> int | None:
+        """Events generated so far for those that passed the filter; None without one."""
         counts = self._generator.filter
-        if counts is None:
-            return None
-        content: dict[str, float] = {"tried": counts.tried, "kept": counts.kept}
-        if self._config.process.generator.gun is None:
-            content["cross_section_pb"] = self._generator.cross_section
-        writer.record_generation(json.dumps(content))
-        return counts.tried
+        return None if counts is None else counts.tried
+
+    def record_generation(self, writer: RHTreeWriter, weights: NDArray[np.float64]) -> float | None:
+        """Write what is needed for σ·ε: events tried and kept by the filter, Pythia's cross section before it (a gun
+        has none), and, for a process with a cross-section, what is used of it and the events' weights in pb.
+
+        ``weights`` [E]: the generator's, of the events written. Returns σ·ε [pb]; None for a process that states no
+        cross-section. With neither a filter nor a cross-section nothing is written.
+        """
+        process, counts = self._config.process, self._generator.filter
+        pythia_pb = 0.0 if process.generator.gun is not None else self._generator.cross_section
+        found = normalise(process, weights, counts, pythia_pb, self._origin)
+        content = generation_record(process, counts, pythia_pb, found)
+        if counts is not None or found is not None:
+            writer.record_generation(json.dumps(content), None if found is None else found.weights)
+        return None if found is None else found.after_filter
 
 
 def simulate(
@@ -155,6 +172,7 @@ def simulate(
         raise UsageError(f"--seed {seed}: give a whole number from 0 to {MAX_SEED}.")
     config = read_settings(process, settings, detector)
     jets, done = 0, 0
+    weights = np.empty(events)
     output = Path(output)
     made_by = {
         "name": process,
@@ -164,7 +182,12 @@ def simulate(
         "images": images,
         **as_dict(config),
     }
-    optional = ["fatjet"] if config.detector.fat_jets is not None else []
+    switches = {
+        "fat_jets": config.detector.fat_jets,
+        "b_tagging": config.detector.b_tagging,
+        "met": config.detector.met,
+    }
+    optional = [name for name, switch in switches.items() if switch]
     pictures = image_names(layers(config.detector.hits)) if images else ()
     with RHTreeWriter(output, pictures, json.dumps(made_by), optional) as writer:
         simulation = Simulation(config, seed, process)
@@ -173,6 +196,7 @@ def simulate(
             size = min(EVENTS_PER_BATCH, events - done)
             generated, columns = simulation.batch(done // EVENTS_PER_BATCH, size)
             jets += len(columns["jet"]["event"])
+            weights[done : done + size] = generated.weight
             step = IMAGES_PER_BATCH if images else size
             for start in range(0, size, step):
                 stop = min(start + step, size)
@@ -181,7 +205,7 @@ def simulate(
                 if progress is not None:
                     progress(done + stop)
             done += size
-        tried = simulation.record_filter(writer)
+        cross_section = simulation.record_generation(writer, weights)
     ended = time.perf_counter()
     return SimulationSummary(
         path=output,
@@ -191,7 +215,8 @@ def simulate(
         seconds=ended - started,
         startup_seconds=ready - started,
         events_per_second=events / (ended - ready),
-        tried=tried,
+        tried=simulation.tried,
+        cross_section=cross_section,
     )
 
 
@@ -233,6 +258,7 @@ def _write(
         "nVtx": vertices,
         "goodvertices": vertices,
         "genWeight": weight,
+        **{name: values for name, values in columns.get("event", {}).items() if name != "event"},
     }
     tracks, hits, ecal, hcal = (columns[name] for name in ("track", "hit", "ecal", "hcal"))
     pictures = dense_images(size, tracks, hits, ecal, hcal, images) if images else {}
@@ -265,4 +291,5 @@ def _detector_path(detector: str) -> Path:
     shipped = configs_folder() / f"{detector}.yaml"
     if shipped.is_file():
         return shipped
-    raise UsageError(f"unknown detector '{detector}'; use 'detector', 'detector-phase1' or give a YAML file.")
+    known = ", ".join(path.stem for path in sorted(configs_folder().glob("detector*.yaml")))
+    raise UsageError(f"unknown detector '{detector}'; use one of {known}, or give a YAML file.")

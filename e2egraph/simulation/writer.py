@@ -14,10 +14,11 @@ import uproot
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
+from e2egraph.events.sources.production import GENERATION, WEIGHT, WEIGHTS
 from e2egraph.files import check_file, written_beside
 from e2egraph.simulation.response.images import IMAGE_SIZES
 
-TREE, CONFIGURATION, GENERATION = "fevt/RHTree", "fevt/configuration", "fevt/generation"
+TREE, CONFIGURATION = "fevt/RHTree", "fevt/configuration"
 
 EVENT_TYPES = {
     "eventId": "uint64", "runId": "uint32", "lumiId": "uint32", "nVtx": "int32", "goodvertices": "int32",
@@ -47,8 +48,12 @@ VECTOR_TYPES: dict[str, dict[str, str]] = {
     },
 }
 
-# Collections that only some simulations write.
-OPTIONAL_TYPES: dict[str, dict[str, str]] = {"fatjet": dict.fromkeys(("Pt", "Eta", "Phi", "M"), "float32")}
+# What only some simulations write: option → collection → its further members, and option → numbers of the event.
+OPTIONAL_TYPES: dict[str, dict[str, dict[str, str]]] = {
+    "fat_jets": {"fatjet": dict.fromkeys(("Pt", "Eta", "Phi", "M"), "float32")},
+    "b_tagging": {"jet": {"HadronFlavour": "int32", "BTag": "int32"}},
+}
+OPTIONAL_EVENT_TYPES: dict[str, dict[str, str]] = {"met": {"met": "float32"}}
 
 # As in the ntuples: jetPt, but track_pt.
 SEPARATOR = {"jet": "", "fatjet": ""}
@@ -66,9 +71,12 @@ class RHTreeWriter:
         """Begin the file; InputError when its folder is missing or cannot be written.
 
         ``images``: names of the image branches. ``configuration``, a text that says how the events are made, is stored
-        next to the tree. ``optional``: collections of ``OPTIONAL_TYPES`` that are written too.
+        next to the tree. ``optional``: options of ``OPTIONAL_TYPES`` and ``OPTIONAL_EVENT_TYPES`` that are on.
         """
-        self._vectors = VECTOR_TYPES | {name: OPTIONAL_TYPES[name] for name in optional}
+        self._vectors = vector_types(optional)
+        self._scalars = {**EVENT_TYPES}
+        for name in optional:
+            self._scalars |= OPTIONAL_EVENT_TYPES.get(name, {})
         self._path = path
         self._images = images
         self._closing = ExitStack()
@@ -107,7 +115,7 @@ class RHTreeWriter:
         ``images`` [E, size], empty for a file without. InputError when the disk is full.
         """
         events = len(scalars["eventId"])
-        batch: dict[str, Any] = {name: scalars[name].astype(kind) for name, kind in EVENT_TYPES.items()}
+        batch: dict[str, Any] = {name: scalars[name].astype(kind) for name, kind in self._scalars.items()}
         for collection, types in self._vectors.items():
             columns = vectors[collection]
             counts = np.bincount(columns["event"], minlength=events)
@@ -118,10 +126,13 @@ class RHTreeWriter:
         except OSError as error:
             raise self._failed(error) from error
 
-    def record_generation(self, text: str) -> None:
-        """Store ``text``, which says how many events were generated for those written, next to the tree."""
+    def record_generation(self, text: str, weights: NDArray[np.float64] | None = None) -> None:
+        """Store ``text``, which says how many events were generated for those written, next to the tree, and the
+        ``weights`` of all events [pb], if any, as a tree of as many entries (a friend, in ROOT's words)."""
         try:
             self._file[GENERATION] = text
+            if weights is not None:
+                self._file.mktree(WEIGHTS, {WEIGHT: np.dtype(np.float64)}).extend({WEIGHT: weights})
         except OSError as error:
             raise self._failed(error) from error
 
@@ -129,11 +140,20 @@ class RHTreeWriter:
         return InputError(f"{self._path}: writing failed ({error.strerror}); free space and run again.")
 
     def _types(self) -> dict[str, Any]:
-        types: dict[str, Any] = {name: np.dtype(kind) for name, kind in EVENT_TYPES.items()}
+        types: dict[str, Any] = {name: np.dtype(kind) for name, kind in self._scalars.items()}
         for collection, members in self._vectors.items():
             fields = ", ".join(f'"{name}": {kind}' for name, kind in members.items())
             types[collection] = f"var * {{{fields}}}"
         return types | {name: np.dtype((np.float32, (IMAGE_SIZES[name],))) for name in self._images}
+
+
+def vector_types(optional: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Collection → member → type, of the branches that are written with the options ``optional``."""
+    types = {name: {**members} for name, members in VECTOR_TYPES.items()}
+    for option in optional:
+        for name, members in OPTIONAL_TYPES.get(option, {}).items():
+            types[name] = types.get(name, {}) | members
+    return types
 
 
 def stored(column: NDArray, kind: str) -> NDArray:

@@ -8,7 +8,7 @@ from e2egraph.detector.channels import hit_channels
 from e2egraph.errors import InputError
 from e2egraph.events.flat import Flat, flat, flat_branch
 from e2egraph.events.sources import roottree
-from e2egraph.events.sources.rhtree import with_channel
+from e2egraph.events.sources.rhtree_hits import with_channel
 from e2egraph.events.whole import check_whole
 
 RNG = np.random.default_rng(3)

@@ -14,7 +14,7 @@ import uproot
 
 from e2egraph.errors import InputError
 from e2egraph.events.sources.registry import image_options, open_source
-from tests import hitstree_files, image_files, rhtree_files
+from tests import delphes_files, hitstree_files, image_files, rhtree_files
 
 PLANES = ("track_pt", "track_d0_sig", "ECAL", "BPIX1")
 # A quarter of the flips each go to the first and last bytes, where headers and footers stand.
@@ -56,6 +56,8 @@ def image_file(path, kind):
 def root_file(path, kind):
     if kind == "hits_tree":
         return hitstree_files.write(path, hitstree_files.random_branches(JETS))
+    if kind == "Delphes":
+        return delphes_files.write(path)
     deposits = rhtree_files.random_deposits(JETS)
     return rhtree_files.write(path, deposits, without=(*rhtree_files.IMAGE_PREFIXES, *SMALL))
 
@@ -121,7 +123,7 @@ def test_image_files_never_lose_a_jet_to_a_flipped_bit(folder, kind, number):
             assert found == expected, f"flip at byte {place}"
 
 
-@pytest.mark.parametrize(("kind", "number"), [("RHTree", 120), ("hits_tree", 40)])
+@pytest.mark.parametrize(("kind", "number"), [("RHTree", 120), ("hits_tree", 40), ("Delphes", 40)])
 def test_root_files_never_lose_an_event_to_a_flipped_bit(folder, kind, number):
     path = root_file(folder / f"{kind}.root", kind)
     expected = content(path)

@@ -7,6 +7,7 @@ from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
 from e2egraph.graphs.building.build import BuildOptions, build
 from tests import rhtree_files
+from tests.events.test_production import in_pb
 from tests.graphs.builds import jets_of, ntuple, task
 
 
@@ -149,3 +150,58 @@ def test_weights_of_the_generator_that_cancel_are_refused_with_a_cross_section(f
     ]
     with pytest.raises(InputError, match=r"sample 'dijets' \(.*a\.root, …\): the generator's weights add up to 0"):
         build(task("resampling=null"), given, tmp_path / "data")
+
+
+def in_one_production(tmp_path, files, **changes):
+    """Two files of one production of QCD of unequal size, another production, and tops."""
+    given = {
+        "a": {"seed": 11, "events": 20, "weights": np.full(20, 6.0 / 20), "production": "soft"},
+        "b": {"seed": 12, "events": 10, "weights": np.full(10, 6.0 / 10), "production": "soft"},
+        "c": {"seed": 13, "events": 20, "weights": np.full(20, 0.5 / 20), "production": "hard"},
+        "t": {"seed": 14, "events": 20, "weights": np.full(20, 0.1 / 20), "production": "top"},
+    } | changes
+    paths = {name: files[made] if isinstance(made, str) else in_pb(tmp_path / f"{name}.root", **made)
+             for name, made in given.items()}  # fmt: skip
+    qcd = tuple(paths[name] for name in "abc")
+    return [Sample("qcd", "qcd", qcd, luminosity=2.0), Sample("top", "top", (paths["t"],), luminosity=2.0)]
+
+
+def test_weights_in_pb_become_expected_events_however_many_files_a_production_has(files, tmp_path):
+    """σ·ε·L in all: 6 pb of the one production, 0.5 pb of the other, at 2 fb⁻¹."""
+    summary = build(task("resampling=null"), in_one_production(tmp_path, files), tmp_path / "data")
+    qcd, top = jets_of(summary, 0), jets_of(summary, 1)
+    for seed, expected in ((11, 6.0 / 30), (12, 6.0 / 30), (13, 0.5 / 20)):
+        np.testing.assert_allclose(qcd["weight"][qcd["lumi"] == seed], 2000 * expected, rtol=1e-6)
+    np.testing.assert_allclose(top["weight"], 2000 * 0.1 / 20, rtol=1e-6)
+
+
+def test_a_cross_section_that_is_given_takes_the_place_of_that_of_the_files(files, tmp_path):
+    qcd, top = in_one_production(tmp_path, files)
+    soft = Sample("soft", "qcd", qcd.paths[:2], cross_section=9.0)
+    hard = Sample("hard", "qcd", qcd.paths[2:], cross_section=1.0)
+    given = [soft, hard, Sample("top", "top", top.paths, cross_section=0.2)]
+    jets = jets_of(build(task("resampling=null"), given, tmp_path / "data"), 0)
+    for seeds, expected in (((11, 12), 9.0 / 30), ((13,), 1.0 / 20)):
+        np.testing.assert_allclose(jets["weight"][np.isin(jets["lumi"], seeds)], 1000 * expected, rtol=1e-6)
+
+
+def test_a_slice_without_a_cross_section_is_named(files, tmp_path):
+    given = in_one_production(tmp_path, files, t="top")
+    with pytest.raises(InputError, match=r"top\.root: states no cross-section, but .*a\.root does \(fevt/weights\)"):
+        build(task("resampling=null"), given, tmp_path / "data")
+    (tmp_path / "more").mkdir()
+    given = in_one_production(tmp_path / "more", files)
+    counted = [Sample("qcd", "qcd", given[0].paths, cross_section=1.0, generated=100),
+               Sample("top", "top", given[1].paths, cross_section=1.0)]  # fmt: skip
+    with pytest.raises(InputError, match=r"sample 'qcd' .*share it out among their events; leave out generated_events"):
+        build(task("resampling=null"), counted, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_productions_number_their_events_alike_but_one_production_does_not_hold_any_twice(files, tmp_path):
+    given = in_one_production(tmp_path, files, c={"seed": 11, "events": 19, "production": "hard"})
+    assert build(task("resampling=null"), given, tmp_path / "data").manifest.duplicates == 0
+    (tmp_path / "twice").mkdir()
+    given = in_one_production(tmp_path / "twice", files, b={"seed": 11, "events": 19, "production": "soft"})
+    with pytest.raises(InputError, match=r"b\.root: event 1:11:1 \(run:lumi:event\) stands in it and in .*a\.root"):
+        build(task("resampling=null"), given, tmp_path / "again")

@@ -6,7 +6,7 @@ import numpy as np
 from e2egraph.simulation.antikt import cluster_plain, fat_jets
 from e2egraph.simulation.generation.candidates import Candidates
 from e2egraph.simulation.jets import Jets
-from e2egraph.simulation.response.response import FatJetsConfig
+from e2egraph.simulation.response.jetsconfig import FatJetsConfig
 from e2egraph.simulation.simulate import simulate
 from tests.simulation.particle_gun import read
 

@@ -70,6 +70,18 @@ def test_jets_are_asked_for_by_number_and_sum_of_pt():
     assert not (hard & ~two).any()
 
 
+def test_fat_jets_made_of_the_jets_are_asked_for_by_the_sum_of_their_masses():
+    settings = ("Top:gg2ttbar = on", "PhaseSpace:pTHatMin = 500", "PartonLevel:MPI = off", "24:onMode = off",
+                "24:onIfAny = 1 2 3 4")  # fmt: skip
+    tops = Generator(GeneratorConfig(settings=settings), 3, "tops").generate(40)
+    jets = {"number": 2, "min_pt": 30, "max_eta": 3}
+    some, more = (passes(tops, FilterConfig(jets=jets, fat_jets={"sum_mass": least})) for least in (200, 450))
+    # Two boosted tops of 173 GeV each.
+    assert some.mean() > 0.7
+    assert 0 < more.sum() < some.sum()
+    assert not (more & ~some).any()
+
+
 def test_the_file_says_how_many_were_tried_for_the_cross_section(tmp_path):
     process = tmp_path / "z.yaml"
     lines = ", ".join(f"'{line}'" for line in DRELL_YAN)
@@ -99,6 +111,11 @@ def test_a_filter_that_nothing_passes_ends_in_one_sentence(monkeypatch):
     monkeypatch.setattr("e2egraph.simulation.generation.eventfilter.MOST_IN_VAIN", 200)
     with pytest.raises(InputError, match="kept none of 200 events"):
         generator(particles=[{"pdg_id": [11], "min_pt": 3000}]).generate(1)
+
+
+def test_fat_jets_need_jets_that_they_are_made_of():
+    with pytest.raises(ValueError, match="give jets too"):
+        GeneratorConfig(settings=ALONE, filter={"fat_jets": {"sum_mass": 100}})
 
 
 def test_a_filter_has_to_ask_for_something():

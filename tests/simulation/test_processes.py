@@ -16,14 +16,61 @@ BINS = {
     "gluon": (90, 170), "quark": (90, 170), "dijet": (90, 170),
 }  # fmt: skip
 GLUON = 21
+# Whole events: RPV supersymmetry and its backgrounds.
+AT_13_TEV = ("multijets_", "rpv_")
 
 
 @pytest.mark.parametrize("name", config_names("processes"))
 def test_every_shipped_process_is_valid(name):
     config = read_settings(name)
-    assert config.process.generator.energy == 8000.0
+    energy, pile_up = (13000.0, 32.0) if name.startswith(AT_13_TEV) else (8000.0, 10.0)
+    assert config.process.generator.energy == energy
     gun = config.process.generator.gun
-    assert config.process.pile_up.mean == (0.0 if gun is not None and gun.bare else 10.0)
+    assert config.process.pile_up.mean == (0.0 if gun is not None and gun.bare else pile_up)
+
+
+def test_slices_of_multijets_follow_one_another_and_differ_in_nothing_else():
+    names = ["multijets_400_600", "multijets_600_800", "multijets_800_1000", "multijets_1000_1400", "multijets_1400"]
+    processes = [read_settings(name).process for name in names]
+    edges = [(p.generator.pt_hat_minimum, p.generator.pt_hat_maximum) for p in processes]
+    assert edges == [(400, 600), (600, 800), (800, 1000), (1000, 1400), (1400, None)]
+    assert len({replace(p.generator, pt_hat_minimum=None, pt_hat_maximum=None) for p in processes}) == 1
+    assert processes[0].generator.filter == read_settings("multijets_ttbar").process.generator.filter
+    falling = [p.cross_section.pb for p in processes]
+    assert falling == sorted(falling, reverse=True)
+
+
+@pytest.mark.parametrize("name", [name for name in config_names("processes") if name.startswith(AT_13_TEV)])
+def test_cross_sections_are_pythias_where_they_are_said_to_be(name):
+    process = read_settings(name).process
+    settings = (*process.generator.settings, *HARD_PROCESS_ALONE)
+    generator = Generator(replace(process.generator, settings=settings, filter=None), 1, name)
+    generator.generate(2000)
+    ratio = process.cross_section.pb / generator.cross_section
+    # Gluinos and tops at higher orders.
+    expected = {"rpv_gluinos": 2.15, "multijets_ttbar": 1.61}.get(name, 1.0)
+    assert ratio == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("generator: {settings: [a]}\ncross_section: {source: x, pb: 0}", r"'cross_section\.pb'"),
+        ("generator: {settings: [a]}\ncross_section: {source: x, pb: -1}", r"'cross_section\.pb'"),
+        ("generator: {settings: [a]}\ncross_section: {source: x, pb: .nan}", r"'cross_section\.pb'"),
+        ("generator: {settings: [a]}\ncross_section: {pb: 2}", r"'cross_section\.source'"),
+        ("generator: {settings: [a]}\ncross_section: {source: x, pb: 2, k_factor: 2}", "both given; keep one"),
+        (
+            "generator: {gun: {pdg_id: 11, pt: [1, 2], eta: [0, 1]}}\ncross_section: {source: x, pb: 2}",
+            "a particle gun has no cross-section",
+        ),
+    ],
+)
+def test_wrong_cross_sections_are_named(tmp_path, content, message):
+    path = tmp_path / "own.yaml"
+    path.write_text(f"title: own\n{content}\n")
+    with pytest.raises(UsageError, match=message.replace("'cross", "'process.cross")):
+        read_settings(str(path))
 
 
 @pytest.mark.parametrize("name", config_names("processes"))

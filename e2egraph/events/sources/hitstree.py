@@ -30,8 +30,9 @@ from e2egraph.errors import InputError
 from e2egraph.events.flat import Flat, flat_branch
 from e2egraph.events.schema import Missing
 from e2egraph.events.sources import roottree
-from e2egraph.events.sources.rhtree import with_channel
+from e2egraph.events.sources.production import Production
 from e2egraph.events.sources.rhtree_branches import WHOLE
+from e2egraph.events.sources.rhtree_hits import with_channel
 from e2egraph.events.sources.vertexfit import primary_vertex
 from e2egraph.events.whole import check_whole
 
@@ -71,6 +72,10 @@ NEVER = {
     "jets.tau2": "jetTau2",
     "jets.tau3": "jetTau3",
     "jets.truth_label": "jet_truthLabel",
+    "jets.b_tag": "jetBTag",
+    "jets.hadron_flavour": "jetHadronFlavour",
+    "fatjets": "fatjetPt",
+    "met": "met",
 }
 
 
@@ -100,6 +105,7 @@ class HitsTreeFile:
         self.missing = Missing(missing)
         self.recognised = {field: branch.name for field, branch in self._branches.items()}
         self.kinds = {name: "objects" for name in ("tracks", "hits") if name not in missing}
+        self.production: Production | None = None
         self._last: tuple[tuple[int, int], _Tracking] | None = None
 
     def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:

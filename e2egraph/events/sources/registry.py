@@ -38,10 +38,10 @@ def open_source(
 ) -> Source:
     """The reader for a local path or URL, chosen by the file's first bytes; InputError when it is of no known format.
 
-    ROOT: ``RHTree`` ntuples and ``hits_tree`` of Open Data record 12220. Parquet, HDF5 and (GZIP) TFRecord: jet
-    images, whose planes ``options.image`` must name. With it, ntuples of the SCRegressor vintage are read as crops
-    around photons, not as events. ``radii``: name of a layer → distance to the beam line [cm] of hits that an ntuple
-    holds as images, the layer's own where not given.
+    ROOT: ``RHTree`` ntuples, ``hits_tree`` of Open Data record 12220, trees of Delphes. Parquet, HDF5 and (GZIP)
+    TFRecord: jet images, whose planes ``options.image`` must name. With it, ntuples of the SCRegressor vintage are read
+    as crops around photons, not as events. ``radii``: name of a layer → distance to the beam line [cm] of hits that an
+    ntuple holds as images, the layer's own where not given.
     """
     location = str(path)
     layout = (options or SourceOptions()).image

@@ -12,32 +12,30 @@ import uproot
 from numpy.typing import NDArray
 
 from e2egraph.detector import geometry
-from e2egraph.detector.channels import AS_KNOWN, hit_channels
+from e2egraph.detector.channels import AS_KNOWN
 from e2egraph.errors import InputError
 from e2egraph.events.flat import Flat, flat_branch
 from e2egraph.events.schema import Missing
 from e2egraph.events.sources import dense, roottree
+from e2egraph.events.sources.production import WEIGHT, WEIGHTS, Production, find_production
 from e2egraph.events.sources.rhtree_branches import (
     BARREL_IMAGES,
     ECAL_IMAGES,
     HCAL_IMAGES,
+    MET,
     N_PV_TYPE,
     TREES,
     VECTORS,
     WHOLE,
     find_branches,
 )
+from e2egraph.events.sources.rhtree_hits import with_channel
 from e2egraph.events.whole import check_whole, entry_of
 
 CRYSTALS = geometry.ECAL_ROWS * geometry.ECAL_COLUMNS
 BARREL_CRYSTALS = geometry.BARREL_ROWS * geometry.ECAL_COLUMNS
 TOWERS = geometry.HCAL_ROWS * geometry.HCAL_COLUMNS
 BARREL_TOWERS = geometry.HCAL_BARREL_ROWS * geometry.HCAL_COLUMNS
-
-# Code of a hit in a layer that has no channel, such as the endcaps (FPIX, TID, TEC): none of a channel's numbers.
-NO_CHANNEL = -1
-# Largest subdetector and layer that CMS counts to, by far.
-LARGEST_CMS = 63
 
 
 class RHTreeFile:
@@ -56,6 +54,11 @@ class RHTreeFile:
         branches = [self._tree[name] for name in sorted(names)]
         self.n_events = roottree.check_entries(self.path, self._tree, branches)
         self.events_at_once = roottree.events_at_once(branches)
+        found = find_production(self.path, self._tree)
+        self.production: Production | None = None if found is None else found[0]
+        self._weights: uproot.TBranch | None = None if found is None else found[1]
+        if self._weights is not None:
+            self.recognised["id.gen_weight"] = f"{WEIGHT} of {WEIGHTS}"
         self.kinds = {name: self._kind(name) for name in ("tracks", "hits", "ecal", "hcal") if name not in self.missing}
 
     def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:
@@ -156,7 +159,10 @@ class RHTreeFile:
         return number.astype(np.uint16)
 
     def _gen_weight(self, start: int, stop: int) -> NDArray[np.float64]:
-        """What each event counts for by its generator: 1 in a file that does not say."""
+        """What each event counts for by its generator: in pb where the file says, 1 where it says nothing."""
+        if self._weights is not None:
+            weights = ak.to_numpy(roottree.read_branch(self.path, self._weights, start, stop))
+            return roottree.finite(self.path, WEIGHT, weights, start).astype(np.float64)
         branch = self._found.gen_weight
         if branch is None:
             return np.ones(stop - start)
@@ -243,6 +249,12 @@ class RHTreeFile:
         of = {**of, **made}
         return Flat(jets.counts, {name: of[name] for name in VECTORS["jets"] if name in of}).record()
 
+    def _read_fatjets(self, start: int, stop: int) -> ak.Array:
+        return self._vectors("fatjets", start, stop).record()
+
+    def _read_met(self, start: int, stop: int) -> NDArray[np.float32]:
+        return self._plain(MET, start, stop).astype(np.float32)
+
     def _read_gen(self, start: int, stop: int) -> ak.Array:
         return self._vectors("gen", start, stop).record()
 
@@ -269,30 +281,3 @@ class RHTreeFile:
         """Dense images in steps, so that memory is bounded whatever the chunk."""
         edges = [*range(start, stop, dense.EVENTS_PER_STEP), stop]
         return ak.concatenate([read(low, high) for low, high in pairwise(edges)])
-
-
-def with_channel(hits: Flat) -> Flat:
-    """Hits of the layers that are channels, with ``channel`` in place of subdetector and layer."""
-    subdetector, layer = hits.columns["subdetector"], hits.columns["layer"]
-    # CMS's numbers are small: the code of a pair is looked up in a table.
-    codes = np.full((LARGEST_CMS + 1) ** 2, NO_CHANNEL, np.int16)
-    others = []
-    for channel in hit_channels():
-        if channel.cms is None:
-            continue
-        if min(channel.cms) >= 0 and max(channel.cms) <= LARGEST_CMS:
-            codes[channel.cms[0] * (LARGEST_CMS + 1) + channel.cms[1]] = channel
-        else:
-            others.append((channel, channel.cms))
-    pair = subdetector.astype(np.intp) * (LARGEST_CMS + 1)
-    pair += layer.astype(np.intp)
-    small = all(values.min(initial=0) >= 0 and values.max(initial=0) <= LARGEST_CMS for values in (subdetector, layer))
-    if small:
-        code = codes.take(pair)
-    else:
-        known = (subdetector >= 0) & (subdetector <= LARGEST_CMS) & (layer >= 0) & (layer <= LARGEST_CMS)
-        code = np.where(known, codes.take(np.where(known, pair, 0)), NO_CHANNEL)
-        for channel, (wanted, number) in others:
-            code[(subdetector == wanted) & (layer == number)] = channel
-    places = {name: hits.columns[name] for name in ("x", "y", "z")}
-    return Flat(hits.counts, {**places, "channel": code.astype(np.uint8)}).take(code != NO_CHANNEL)

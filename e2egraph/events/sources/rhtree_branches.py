@@ -42,7 +42,9 @@ VECTORS: dict[str, Alternatives] = {
         "mass": ("jetM", "jet_M"), "seed_ieta": ("jetSeed_ieta",), "seed_iphi": ("jetSeed_iphi",),
         "softdrop_mass": ("jetSoftDropM",), "tau1": ("jetTau1",), "tau2": ("jetTau2",), "tau3": ("jetTau3",),
         "truth_label": ("jet_truthLabel", "jetIsQuark", "jet_IsTau", "jet_IsEle", "jetIsDiTau", "jetIsDiEle"),
+        "b_tag": ("jetBTag",), "hadron_flavour": ("jetHadronFlavour",),
     },
+    "fatjets": {"pt": ("fatjetPt",), "eta": ("fatjetEta",), "phi": ("fatjetPhi",), "mass": ("fatjetM",)},
     "gen": {
         "pdg_id": ("gen_pdgId",), "pt": ("gen_pt",), "eta": ("gen_eta",), "phi": ("gen_phi",), "mass": ("gen_m",),
         "mother": ("gen_mother",), "status": ("gen_status",),
@@ -55,14 +57,14 @@ WHOLE: dict[str, dict[str, str]] = {
     "hits": {"subdetector": "int32", "layer": "int32"},
     "ecal": {"ieta": "int32", "iphi": "int32"},
     "hcal": {"ieta": "int32", "iphi": "int32"},
-    "jets": {"seed_ieta": "int32", "seed_iphi": "int32", "truth_label": "int32"},
+    "jets": dict.fromkeys(("seed_ieta", "seed_iphi", "truth_label", "b_tag", "hadron_flavour"), "int32"),
     "gen": {"pdg_id": "int32", "mother": "int32", "status": "int32"},
 }
 N_PV_TYPE = "uint16"
 
 # Fields that a collection can be read without; they are then absent and listed in ``missing``.
 OPTIONAL: dict[str, tuple[str, ...]] = {
-    "jets": ("softdrop_mass", "tau1", "tau2", "tau3", "truth_label"),
+    "jets": ("softdrop_mass", "tau1", "tau2", "tau3", "truth_label", "b_tag", "hadron_flavour"),
     "gen": ("mass", "mother", "status"),
 }
 # Branches that stand in for a jet field that has none of its own, in order of preference.
@@ -70,6 +72,8 @@ DERIVED: dict[str, tuple[tuple[str, ...], ...]] = {
     "phi": (("jet_Px", "jet_Py"), ("jetSeed_iphi",)),
     "mass": (("jet_Energy",),),
 }
+# Missing transverse momentum [GeV], as ``simulate`` writes it.
+MET = "met"
 N_PV = ("nVtx", "goodvertices")
 # The generator's weight, named as in CMS's NanoAOD; data and most ntuples have none.
 GEN_WEIGHT = ("genWeight",)
@@ -133,6 +137,8 @@ class FoundBranches:
                 used[f"{name}.energy"] = image
         if self.time_image and "ecal" not in self.vectors:
             used["ecal.time"] = self.time_image
+        if "met" not in self.missing:
+            used["met"] = MET
         if self.gen_weight:
             used["id.gen_weight"] = self.gen_weight
         return used | ({"n_pv": self.n_pv} if self.n_pv else {})
@@ -154,6 +160,8 @@ def find_branches(branches: Collection[str]) -> FoundBranches:
         else:
             vectors[name] = fields
             missing |= {f"{name}.{field}": " or ".join(table[field]) for field in optional if field not in fields}
+    if MET not in branches:
+        missing["met"] = MET
     jets = vectors.get("jets", {})
     found = FoundBranches(
         vectors=vectors,

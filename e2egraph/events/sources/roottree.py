@@ -20,7 +20,7 @@ from e2egraph.events.whole import entry_of
 # Branches are read in one go for as many events as these bytes hold, unpacked: little memory, few calls.
 BYTES_AT_ONCE = 64 << 20
 
-HITS_TREE = "hits_tree"
+HITS_TREE, DELPHES_TREE = "hits_tree", "Delphes"
 NOT_READABLE = "not a readable ROOT file"
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -31,12 +31,15 @@ _LARGE_FILE_VERSION = 1_000_000
 
 def open_tree(location: str, radii: Mapping[str, float]) -> EventSource:
     """The reader for the tree that a ROOT file holds; InputError when it holds none of the known ones."""
+    from e2egraph.events.sources.delphes import DelphesFile
     from e2egraph.events.sources.hitstree import HitsTreeFile
     from e2egraph.events.sources.rhtree import RHTreeFile
     from e2egraph.events.sources.rhtree_branches import TREES
 
-    tree = find_tree(location, (*TREES, HITS_TREE), "an MLAnalyzer ntuple")
-    return HitsTreeFile(location, tree) if tree.name == HITS_TREE else RHTreeFile(location, tree, radii)
+    tree = find_tree(location, (*TREES, HITS_TREE, DELPHES_TREE), "an MLAnalyzer ntuple")
+    if tree.name == HITS_TREE:
+        return HitsTreeFile(location, tree)
+    return DelphesFile(location, tree) if tree.name == DELPHES_TREE else RHTreeFile(location, tree, radii)
 
 
 def find_tree(location: str, names: Sequence[str], kind: str) -> uproot.TTree:

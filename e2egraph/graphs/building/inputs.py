@@ -14,6 +14,7 @@ from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.samples import Sample
 from e2egraph.events.schema import PointSource
+from e2egraph.events.sources.production import WEIGHTS, Production, shares
 from e2egraph.events.sources.registry import SourceOptions, node_form, open_source
 from e2egraph.events.sources.registry import check_alike as check_forms
 from e2egraph.graphs.building.caught import Failure, caught, known_file
@@ -33,7 +34,8 @@ _LEAST_WEIGHT, _LARGEST_WEIGHT = float(np.finfo(np.float32).tiny), float(np.finf
 class Identified:
     """An input that serves the task. ``number``: of its sample; ``truth``: where its labels come from; ``kind``: how it
     is read, in words; ``lacks``: fields it cannot fill → branches looked for; ``form``: of the nodes it makes;
-    ``keys``: of its events; ``weights``: sum of the generator's weights."""
+    ``keys``: of its events; ``weights``: sum of the generator's weights; ``production``: the simulation with weights in
+    pb that it is of, if any."""
 
     number: int
     truth: TruthSource
@@ -43,6 +45,7 @@ class Identified:
     form: dict[str, str]
     keys: NDArray[np.float64] = field(repr=False)
     weights: float
+    production: Production | None = None
 
 
 def identify(
@@ -88,6 +91,7 @@ def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identi
         node_form(source, [channels()[name] for name in task.inputs.channels]),
         events.keys,
         events.weights,
+        None if isinstance(source, PointSource) else source.production,
     )
 
 
@@ -103,19 +107,49 @@ def check_classes(samples: Sequence[Sample], found: Sequence[Identified], skippe
 
 
 def weighted(samples: Sequence[Sample], found: Sequence[Identified]) -> list[InputFile]:
-    """The files with their event weights; InputError when too few are left for a sample's ``generated_events``, the
-    generator's weights of a sample with a cross-section cancel, or a weight is 0 or infinite in single precision."""
-    weights = [_event_weight(sample, number, found) for number, sample in enumerate(samples)]
-    return [replace(entry.file, weight=weights[entry.number]) for entry in found]
+    """The files with their event weights.
+
+    Files with weights in pb that are of one production, and of one class, share its cross-section. InputError when too
+    few files are left for a sample's ``generated_events``, the generator's weights of a sample with a cross-section
+    cancel, a weight is 0 or infinite in single precision, or some files alone have weights in pb.
+    """
+    _check_cross_sections(samples, found)
+    parts = shares([(entry.file.of_class, entry.production) for entry in found])
+    both = list(zip(found, parts, strict=True))
+    weights = [
+        _event_weight(sample, [member for member in both if member[0].number == number])
+        for number, sample in enumerate(samples)
+    ]
+    return [replace(entry.file, weight=weights[entry.number] * part) for entry, part in both]
 
 
-def _event_weight(sample: Sample, number: int, found: Sequence[Identified]) -> float:
-    members = [entry for entry in found if entry.number == number]
-    where, generated = f"sample '{sample.name}' ({sample.paths[0]}, …)", sum(entry.weights for entry in members)
+def _check_cross_sections(samples: Sequence[Sample], found: Sequence[Identified]) -> None:
+    """InputError unless all files of samples without a cross-section state one themselves, or none does."""
+    of_file = [entry for entry in found if samples[entry.number].cross_section is None]
+    stated = next((entry for entry in of_file if entry.production is not None), None)
+    bare = next((entry for entry in of_file if entry.production is None), None)
+    if stated is not None and bare is not None:
+        raise InputError(
+            f"{bare.file.path}: states no cross-section, but {stated.file.path} does ({WEIGHTS}); simulate it with "
+            "process.cross_section, or give the cross_section of every sample with --samples."
+        )
+
+
+def _event_weight(sample: Sample, members: Sequence[tuple[Identified, float]]) -> float:
+    """Weight of the events of a sample; ``members``: its files, each with its share of its production."""
+    where, generated = (
+        f"sample '{sample.name}' ({sample.paths[0]}, …)",
+        sum(file.weights * part for file, part in members),
+    )
+    in_pb = any(file.production is not None for file, _ in members)
     if sample.generated is not None and len(members) < len(sample.paths):
         raise InputError(
             f"{where}: {len(sample.paths) - len(members)} bad files were skipped, so its generated_events no longer "
             "fits; repair the files, or list the good ones alone with their own number."
+        )
+    if sample.generated is not None and in_pb:
+        raise InputError(
+            f"{where}: its files state a cross-section and share it out among their events; leave out generated_events."
         )
     if not members:
         return 1.0  # of no event
@@ -124,7 +158,7 @@ def _event_weight(sample: Sample, number: int, found: Sequence[Identified]) -> f
             f"{where}: the generator's weights add up to {generated:g}, by which its cross_section cannot be divided; "
             "give its events a weight instead."
         )
-    weight = sample.event_weight(generated)
+    weight = sample.event_weight(generated, in_pb=in_pb)
     if not _LEAST_WEIGHT <= weight <= _LARGEST_WEIGHT:
         raise InputError(
             f"{where}: its events would weigh {weight:g} each, which single precision cannot hold; correct its "
@@ -167,14 +201,17 @@ def check_alike(found: Sequence[Identified]) -> None:
 def check_duplicates(found: Sequence[Identified], options: SourceOptions, *, allow: bool) -> int:
     """Number of events that stand more than once within a sample; InputError, naming the files, unless ``allow``.
 
-    Samples are not compared with each other: productions of simulated events all number them from 1. Only files of
-    the same content are refused anywhere in a class.
+    Samples, and productions within one, are not compared with each other: productions of simulated events all number
+    them from 1. Only files of the same content are refused anywhere in a class.
     """
     if not allow:
         _check_same_content(found)
     total = 0
-    for number in dict.fromkeys(entry.number for entry in found):
-        members = [entry for entry in found if entry.number == number]
+    groups: dict[tuple[int, str | None], list[Identified]] = {}
+    for entry in found:
+        identity = None if entry.production is None else entry.production.identity
+        groups.setdefault((entry.number, identity), []).append(entry)
+    for members in groups.values():
         again = repeats([entry.keys for entry in members])
         total += len(again)
         if allow:

@@ -99,8 +99,8 @@ def _contents(path: str) -> tuple[str, dict[str, str]]:
     with locations.open_binary(path) as file:
         if file.read(len(ROOT_MAGIC)) != ROOT_MAGIC:
             return "", {}
-    names = (*TREES, roottree.HITS_TREE)
-    tree = roottree.find_tree(path, names, "an MLAnalyzer ntuple or a file of Open Data record 12220")
+    names = (*TREES, roottree.HITS_TREE, roottree.DELPHES_TREE)
+    tree = roottree.find_tree(path, names, "an MLAnalyzer ntuple, a file of Open Data record 12220 or of Delphes")
     return tree.object_path.strip("/").partition(";")[0], {
         branch.name: str(branch.typename) for branch in tree.branches
     }

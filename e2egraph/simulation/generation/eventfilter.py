@@ -10,9 +10,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from e2egraph.config import configuration
-from e2egraph.detector.geometry import Booleans, Floats, Integers
+from e2egraph.detector.geometry import Booleans, Integers
 from e2egraph.errors import InputError
 from e2egraph.simulation.generation.generated import Generated
+from e2egraph.simulation.response.jetsconfig import FatJetsConfig
 
 NonNegative = Annotated[float, Field(ge=0)]
 
@@ -44,26 +45,42 @@ class JetFilter:
 
 
 @configuration
+class FatJetFilter:
+    """Masses that add up to at least ``sum_mass`` [GeV], of anti-kT jets of ``radius`` with pT above ``min_pt`` [GeV]
+    and |η| below ``max_eta`` that are clustered from the jets of the ``JetFilter``."""
+
+    sum_mass: Annotated[float, Field(gt=0)]
+    radius: Annotated[float, Field(gt=0)] = 1.2
+    min_pt: NonNegative = 30.0
+    max_eta: NonNegative = 2.5
+
+
+@configuration
 class FilterConfig:
-    """What a generated event needs to have: all of ``particles``, and the ``jets``."""
+    """What a generated event needs to have: all of ``particles``, the ``jets``, and the ``fat_jets`` made of them."""
 
     particles: tuple[ParticleFilter, ...] = ()
     jets: JetFilter | None = None
+    fat_jets: FatJetFilter | None = None
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> FilterConfig:
+        if self.fat_jets is not None and self.jets is None:
+            raise ValueError("fat_jets are clustered from jets; give jets too")
         if not self.particles and self.jets is None:
             raise ValueError("the filter asks for nothing; give particles or jets, or leave it out")
         return self
 
 
 class EventFilter:
-    """Fills up events that pass; ``tried`` and ``kept`` count, kept/tried is the efficiency (events count alike)."""
+    """Fills up events that pass. ``tried`` and ``kept`` count events, ``tried_weight`` and ``kept_weight`` add up the
+    generator's weights: the ratio of the latter is the efficiency."""
 
     def __init__(self, config: FilterConfig, origin: str) -> None:
         self._config, self._origin = config, origin
         self._spare: Generated | None = None
         self.tried, self.kept = 0, 0
+        self.tried_weight, self.kept_weight = 0.0, 0.0
 
     def fill(self, events: int, generate: Callable[[int], Generated]) -> Generated:
         """``events`` events that pass, of those that ``generate`` gives; InputError when next to none does."""
@@ -75,6 +92,8 @@ class EventFilter:
             passing = np.flatnonzero(passes(batch, self._config))
             self.tried += batch.n_events
             self.kept += len(passing)
+            self.tried_weight += float(batch.weight.sum())
+            self.kept_weight += float(batch.weight[passing].sum())
             vain = 0 if len(passing) else vain + batch.n_events
             if vain >= MOST_IN_VAIN:
                 raise InputError(
@@ -100,8 +119,7 @@ def passes(generated: Generated, config: FilterConfig) -> Booleans:
         number = np.bincount(generated.event[chosen & (eta < wanted.max_eta)], minlength=generated.n_events)
         passing &= number >= wanted.number
     if config.jets is not None:
-        number, ht = _jets(generated, config.jets)
-        passing &= (number >= config.jets.number) & (ht >= config.jets.ht)
+        passing &= _passing_jets(generated, config.jets, config.fat_jets)
     return passing
 
 
@@ -141,17 +159,24 @@ def _last_copies(generated: Generated) -> Booleans:
     return last
 
 
-def _jets(generated: Generated, config: JetFilter) -> tuple[Integers, Floats]:
-    """Number of each event's jets that count, and the sum of their pT."""
+def _passing_jets(generated: Generated, config: JetFilter, fat: FatJetFilter | None) -> Booleans:
+    """Which events have the jets asked for [E]."""
     # Imported here: configurations are read without FastJet.
-    from e2egraph.simulation.antikt import cluster_plain
+    from e2egraph.simulation.antikt import cluster_plain, fat_jets
     from e2egraph.simulation.generation.candidates import Candidates
 
     chosen = (generated.status > 0) & generated.visible
     px, py, pz = generated.px[chosen], generated.py[chosen], generated.pz[chosen]
     energy = np.sqrt(px**2 + py**2 + pz**2 + generated.mass[chosen] ** 2)
     momenta = Candidates(generated.event[chosen], px, py, pz, energy)
-    jets = cluster_plain(momenta, generated.n_events, config.radius, config.min_pt, config.max_eta)
-    number = np.bincount(jets.event, minlength=generated.n_events)
-    ht = np.bincount(jets.event, jets.pt, minlength=generated.n_events).astype(np.float64)
-    return number.astype(np.int64), ht
+    events = generated.n_events
+    jets = cluster_plain(momenta, events, config.radius, config.min_pt, config.max_eta)
+    number, ht = np.bincount(jets.event, minlength=events), np.bincount(jets.event, jets.pt, events)
+    passing = (number >= config.number) & (ht >= config.ht)
+    if fat is not None:
+        sizes = FatJetsConfig(
+            radius=fat.radius, constituent_min_pt=config.min_pt, min_pt=fat.min_pt, max_eta=fat.max_eta
+        )
+        made = fat_jets(jets, events, sizes)
+        passing &= np.bincount(made.event, made.mass, events) >= fat.sum_mass
+    return passing

@@ -81,10 +81,33 @@ class PileUpConfig:
 
 
 @configuration
+class CrossSectionConfig:
+    """Cross-section of what is generated, before the generator's filter: ``pb`` [pb], or Pythia's own estimate times
+    ``k_factor``. ``source``: where it is from, in words."""
+
+    source: str = Field(min_length=1)
+    pb: float | None = Field(default=None, gt=0)
+    k_factor: float = Field(default=1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_number(self) -> CrossSectionConfig:
+        if self.pb is not None and self.k_factor != 1:
+            raise ValueError("pb and k_factor are both given; keep one")
+        return self
+
+
+@configuration
 class ProcessConfig:
-    """One process: a YAML of ``configs/processes``."""
+    """One process: a YAML of ``configs/processes``. With a ``cross_section`` its events get weights in pb."""
 
     title: str
     generator: GeneratorConfig
     truth: TruthConfig = Field(default_factory=TruthConfig)
     pile_up: PileUpConfig = Field(default_factory=PileUpConfig)
+    cross_section: CrossSectionConfig | None = None
+
+    @model_validator(mode="after")
+    def _guns_have_none(self) -> ProcessConfig:
+        if self.cross_section is not None and self.generator.gun is not None:
+            raise ValueError("a particle gun has no cross-section; leave cross_section out")
+        return self

@@ -117,12 +117,17 @@ def _parents(generated: Generated) -> Integers:
     return parent
 
 
-def _last_heavy(generated: Generated, parent: Integers) -> Booleans:
-    """b and c hadrons and τ leptons without a further one of their kind among their daughters."""
-    code = np.abs(generated.pdg)
+def heavy_flavour(pdg: Integers) -> Integers:
+    """5 for b hadrons, 4 for c hadrons, 0 for all else (digits of the PDG's numbering scheme of hadrons)."""
+    code = np.abs(pdg)
     flavour = np.maximum((code // 100) % 10, (code // 1000) % 10)
     hadron = (code > 100) & (code < 1_000_000) & ((flavour == CHARM) | (flavour == BOTTOM))
-    kind = np.where(hadron, flavour, np.where(code == TAU, TAU, 0))
+    return np.where(hadron, flavour, 0)
+
+
+def _last_heavy(generated: Generated, parent: Integers) -> Booleans:
+    """b and c hadrons and τ leptons without a further one of their kind among their daughters."""
+    kind = np.where(np.abs(generated.pdg) == TAU, TAU, heavy_flavour(generated.pdg))
     children = np.flatnonzero((kind > 0) & (parent >= 0))
     again = children[kind[children] == kind[parent[children]]]
     last = kind > 0

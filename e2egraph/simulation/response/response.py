@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from e2egraph.config import configuration
 from e2egraph.simulation.response.calorimeterconfig import EcalConfig, Fraction, HcalConfig, NonNegative, Positive
+from e2egraph.simulation.response.jetsconfig import BTaggingConfig, FatJetsConfig, JetsConfig
 
 
 @configuration
@@ -179,79 +178,12 @@ class CandidatesConfig:
 
 
 @configuration
-class EnergyScale:
-    """Correction of jets of one ``radius``: factor ``scale`` at uncorrected pT ``pt`` [GeV], linear in log pT between
-    and constant beyond."""
-
-    radius: Positive
-    pt: tuple[Positive, ...]
-    scale: tuple[Positive, ...]
-
-    @model_validator(mode="after")
-    def _one_scale_a_pt(self) -> EnergyScale:
-        if not self.pt or len(self.pt) != len(self.scale) or list(self.pt) != sorted(set(self.pt)):
-            raise ValueError("pt must rise and have as many entries as scale, at least one")
-        return self
-
-
-@configuration
-class JetsConfig:
-    """Anti-kT jets.
-
-    ``radius``, ``min_pt`` [GeV] and ``max_eta`` of those kept; soft drop with ``softdrop_zcut``, ``softdrop_beta``.
-    pT and masses are corrected for what falls below thresholds: by the one of ``energy_scales`` for ``radius``, or by
-    the number ``energy_scale`` where it is set.
-    """
-
-    radius: Positive
-    min_pt: NonNegative
-    max_eta: Positive
-    energy_scale: Positive | None = None
-    energy_scales: tuple[EnergyScale, ...] = ()
-    softdrop_zcut: NonNegative
-    softdrop_beta: float
-
-    @model_validator(mode="after")
-    def _scale_known(self) -> JetsConfig:
-        if self.energy_scale is None and all(scale.radius != self.radius for scale in self.energy_scales):
-            known = ", ".join(f"{scale.radius:g}" for scale in self.energy_scales) or "none"
-            raise ValueError(
-                f"no energy scale was measured for radius {self.radius:g} (known: {known}); set jets.energy_scale"
-            )
-        return self
-
-    def scale(self, pt: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What multiplies pT and masses of jets of uncorrected ``pt`` [J] [GeV]."""
-        table = self._table
-        return np.interp(np.log(np.maximum(pt, 1e-9)), np.log(table.pt), table.scale)
-
-    @property
-    def largest_scale(self) -> float:
-        """The largest value of ``scale``."""
-        return max(self._table.scale)
-
-    @property
-    def _table(self) -> EnergyScale:
-        if self.energy_scale is not None:
-            return EnergyScale(radius=self.radius, pt=(1.0,), scale=(self.energy_scale,))
-        return next(scale for scale in self.energy_scales if scale.radius == self.radius)
-
-
-@configuration
-class FatJetsConfig:
-    """Anti-kT jets of ``radius``, clustered from the main jets with pT above ``constituent_min_pt`` [GeV], as the
-    searches do that sum the masses of such jets (arXiv:2207.11710). Kept: pT above ``min_pt``, |η| below ``max_eta``.
-    """
-
-    radius: Positive = 1.2
-    constituent_min_pt: NonNegative = 30.0
-    min_pt: NonNegative = 30.0
-    max_eta: Positive = 2.5
-
-
-@configuration
 class DetectorConfig:
-    """The whole response: one detector YAML. ``fat_jets``: a second collection of jets, stored as ``fatjet…``."""
+    """The whole response: one detector YAML.
+
+    ``fat_jets``: a second collection of jets, stored as ``fatjet…``. ``b_tagging``: jets get ``jetHadronFlavour`` and
+    ``jetBTag``. ``met``: whether the missing transverse momentum is stored.
+    """
 
     solenoid: SolenoidConfig
     beam_spot: BeamSpotConfig
@@ -265,3 +197,5 @@ class DetectorConfig:
     candidates: CandidatesConfig
     jets: JetsConfig
     fat_jets: FatJetsConfig | None = None
+    b_tagging: BTaggingConfig | None = None
+    met: bool = False

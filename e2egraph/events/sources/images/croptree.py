@@ -30,7 +30,7 @@ _STEP = 64
 
 def holds_crops(location: str) -> bool:
     """Whether a ROOT file is of this vintage; InputError when it holds no known tree."""
-    tree = roottree.find_tree(location, (*TREES, roottree.HITS_TREE), "an MLAnalyzer ntuple")
+    tree = roottree.find_tree(location, (*TREES, roottree.HITS_TREE, roottree.DELPHES_TREE), "an MLAnalyzer ntuple")
     return ENERGY in tree.keys(recursive=False)
 
 
