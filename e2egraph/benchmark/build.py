@@ -125,7 +125,7 @@ def peak_memory(task: TaskConfig, sample: Sample, path: str, folder: Path) -> in
 def _build_file(task: TaskConfig, sample: Sample, path: str, folder: Path) -> int:
     options = SourceOptions()
     entry = InputFile(sample.name, sample.of_class, path, _size(path), "", entries(open_source(path, options)))
-    for chunk in plan([entry], options):
+    for chunk in plan([entry], task, options):
         build_shard(chunk, task, {}, folder)
         (folder / chunk.shard).unlink()
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():

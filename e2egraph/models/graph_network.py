@@ -13,6 +13,7 @@ from e2egraph.errors import UsageError
 from e2egraph.models.layers.embedding import Embedding
 from e2egraph.models.layers.encoder import Encoder
 from e2egraph.models.layers.heads import Head
+from e2egraph.models.layers.phi_reference import PhiReference
 from e2egraph.models.layers.pooling import Energies, Pooling
 from e2egraph.models.layers.standardize import RunningStandardize
 from e2egraph.models.network import Network, clear_padding
@@ -51,6 +52,7 @@ class GraphNetwork(Network):
             raise UsageError(
                 "model.options.merge makes fewer nodes, but the objective asks for one row per node; drop it."
             )
+        self.reference = PhiReference(inputs)
         self.energies = Energies(inputs)
         self.embedding = Embedding(options.width, inputs)
         self.encoder = self.make_encoder()
@@ -75,6 +77,7 @@ class GraphNetwork(Network):
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         points, features, valid = clear_padding(points, features, mask)
+        points = self.reference(points, features, valid)
         x, energy, valid = self.encoder(self.embedding(points, features), points, self.energies(features), valid)
         if self.level == "node":
             of_nodes: Tensor = self.head(x)

@@ -103,8 +103,10 @@ class RegionConfig:
     def region(self) -> Region:
         """The region's pixels."""
         if self.centre == "none":
-            rows = round(2.0 * (self.abs_eta_max or 0.0) / ETA_PITCH)
-            return Region(centre="none", rows=rows, columns=ECAL_COLUMNS, periodic=True, lattice=False)
+            extent = 2.0 * (self.abs_eta_max or 0.0)
+            rows = max(1, round(extent / ETA_PITCH))
+            pitch = extent / rows
+            return Region(centre="none", rows=rows, columns=ECAL_COLUMNS, eta_pitch=pitch, periodic=True, lattice=False)
         usual = JET_HALF_WINDOW if self.centre == "tower" else CLUSTER_HALF_WINDOW
         size = 2 * (usual if self.half_window is None else self.half_window) + 1
         return Region(centre=self.centre, rows=size, columns=size)

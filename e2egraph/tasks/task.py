@@ -149,6 +149,11 @@ class TaskConfig:
         if self.region.centre not in self.object_kind.centres:
             allowed = ", ".join(self.object_kind.centres)
             raise ValueError(f"objects of kind {self.object.kind} have regions with centre {allowed}")
+        if self.object_kind.axis is None and (self.truth.decays or self.truth.source == "generator"):
+            raise ValueError(
+                f"objects of kind {self.object.kind} have no direction around which particles are looked for; leave "
+                "out truth.decays, and have samples name the class (truth.source: sample_name)"
+            )
         region = self.region.region
         if self.inputs.half_window is not None and self.inputs.half_window > region.half_rows:
             raise ValueError(f"inputs.half_window is larger than the region, {region.describe()}")

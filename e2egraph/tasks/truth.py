@@ -128,12 +128,13 @@ def labelled(
     classes: Sequence[str],
     sample_class: str | None,
     source: TruthSource,
-    axis: tuple[str, str],
+    axis: tuple[str, str] | None,
 ) -> Labelled:
     """The class of each of J objects and the particle behind it.
 
     ``sample_class``: the class that the file was given for, None where particles decide. ``axis``: columns of η and φ
-    of the objects. InputError when the generator record is damaged.
+    of the objects, which particles are looked for around (None: labels come from elsewhere). InputError when the
+    generator record is damaged.
     """
     size = len(objects)
     wanted = list(classes) if sample_class is None else [sample_class]
@@ -147,6 +148,7 @@ def labelled(
         for name in wanted:
             label[np.asarray(found_label == truth.jet_labels[name])] = list(classes).index(name)
         return Labelled(label, columns)
+    assert axis is not None, "a task asks for no particles around objects without a direction"
     record = read_record(events.gen, truth.surface)
     nearest = np.full(size, np.inf)
     eta, phi = (objects.columns[name] for name in axis)

@@ -72,7 +72,7 @@ def build(
                 check_classes(samples, found, skipped)
                 inputs = weighted(samples, found)
                 duplicates = check_duplicates(found, options.source, allow=options.allow_duplicates)
-                chunks = plan(inputs, options.source)
+                chunks = plan(inputs, task, options.source)
                 staging.begin(task, chunks, skipped)
                 bad = write_shards(task, chunks, staging, run, progress, tolerant=options.skip_bad_files)
                 if not bad:

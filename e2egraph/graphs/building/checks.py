@@ -84,6 +84,12 @@ def _check_events(source: EventSource, task: TaskConfig) -> None:
                 f"{source.path}: no branch for {name} (looked for {source.missing.branches[name]}), "
                 f"which task '{task.name}' needs; give a file that has it, or change inputs.channels."
             )
+    for name, option in task.object_kind.needs(task.object).items():
+        if name in source.missing:
+            raise InputError(
+                f"{source.path}: no branch for {name} (looked for {source.missing.branches[name]}), which {option} of "
+                f"task '{task.name}' needs; give a file that has it, or set {option}=0."
+            )
 
 
 def _check_column(source: Source, task: TaskConfig, name: str, classes: Sequence[str], truth: TruthSource) -> None:

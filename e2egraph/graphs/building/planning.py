@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from e2egraph.events.sources.registry import SourceOptions
 from e2egraph.graphs.building.inputs import Identified
-from e2egraph.graphs.making.chunk import EVENTS_PER_SHARD, Chunk
+from e2egraph.graphs.making.chunk import EVENTS_PER_SHARD, NODES_PER_SHARD, Chunk
 from e2egraph.graphs.storage.manifest import InputFile, SkippedFile
+from e2egraph.tasks.task import TaskConfig
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,22 @@ class BuildOptions:
     allow_duplicates: bool = False
 
 
-def plan(inputs: Sequence[InputFile], source: SourceOptions) -> list[Chunk]:
-    """Every input in chunks of ``EVENTS_PER_SHARD`` events, with the names of their shards."""
+def plan(inputs: Sequence[InputFile], task: TaskConfig, source: SourceOptions) -> list[Chunk]:
+    """Every input in chunks of ``events_per_shard`` events, with the names of their shards."""
     chunks: list[Chunk] = []
+    size = events_per_shard(task)
     for entry in inputs:
-        for start in range(0, entry.events, EVENTS_PER_SHARD):
+        for start in range(0, entry.events, size):
             name = f"part-{len(chunks):05d}.parquet"
-            chunks.append(Chunk(name, entry, start, min(start + EVENTS_PER_SHARD, entry.events), source))
+            chunks.append(Chunk(name, entry, start, min(start + size, entry.events), source))
     return chunks
+
+
+def events_per_shard(task: TaskConfig) -> int:
+    """``EVENTS_PER_SHARD``, or fewer where every event is an object: ``NODES_PER_SHARD`` nodes at most."""
+    if not task.object_kind.one_per_event:
+        return EVENTS_PER_SHARD
+    return max(1, min(EVENTS_PER_SHARD, NODES_PER_SHARD // task.inputs.cap))
 
 
 def without(

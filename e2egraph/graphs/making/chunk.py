@@ -33,8 +33,9 @@ from e2egraph.tasks.objects.objects import Objects
 from e2egraph.tasks.task import Split, TaskConfig
 from e2egraph.tasks.truth import NO_CLASS, TruthSource, labelled, truth_source
 
-# A shard holds the jets of this many events; they are read and cut out in steps, which bound the memory.
-EVENTS_PER_SHARD = 2048
+# A shard holds the objects of this many events; they are read and cut out in steps, which bound the memory. Where every
+# event is an object, so many that as many nodes as caps let through fit in.
+EVENTS_PER_SHARD, NODES_PER_SHARD = 2048, 1 << 21
 EVENTS_PER_STEP = 256
 
 # Selected objects of a step → their point clouds and what became of their deposits.
@@ -182,7 +183,9 @@ def _steps(
             yield _read_images(source, start, stop, task, deposits)
         return
     kind = task.object_kind
-    collections = dict.fromkeys(["id", "pv", *kind.collections, *deposits, *(["gen"] if truth == "generator" else [])])
+    there = [name for name in kind.optional_collections if name not in source.missing]
+    gen = ["gen"] if truth == "generator" else []
+    collections = dict.fromkeys(["id", "pv", *kind.collections, *there, *deposits, *gen])
     # Few calls to read, as their cost hardly depends on how much is read: several whole steps, where memory allows.
     at_once = EVENTS_PER_STEP * max(1, source.events_at_once // EVENTS_PER_STEP)
     for start, stop in _cut(chunk.start, chunk.stop, at_once):

@@ -37,10 +37,18 @@ class Places:
     eta: NDArray[np.float64] | None = None
     phi: NDArray[np.float64] | None = None
 
+    @property
+    def directions(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """η and φ [rad] of the deposits, [S] each: their own, or the crystal's."""
+        if self.eta is None or self.phi is None:
+            return geometry.ecal_eta(self.row), geometry.ecal_phi(self.column)
+        return self.eta, self.phi
+
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Every (object, deposit of its event) pair inside the region, P in all, with the offset in rows and columns."""
+    """Every (object, deposit of its event) pair inside the region, P in all, with the offset in rows and columns (0
+    where the region has no centre)."""
 
     object: NDArray[np.int64]
     deposit: NDArray[np.int64]
@@ -220,18 +228,25 @@ def _window(objects: Objects, per_event: NDArray[np.int64], places: Places, regi
     owner = np.repeat(np.arange(len(objects)), per_object)
     start = np.concatenate([[0], np.cumsum(per_object)])[:-1]
     deposit = np.arange(len(owner)) + np.repeat(first[objects.event] - start, per_object)
+    if region.centre == "none":
+        inside = np.abs(places.directions[0][deposit]) < region.half_eta
+        zeros = np.zeros(int(inside.sum()), np.int64)
+        return _Pairs(owner[inside], deposit[inside], zeros, zeros)
     rows = places.row[deposit] - objects.centres.row[owner]
     half_turn = geometry.ECAL_COLUMNS // 2
     columns = (places.column[deposit] - objects.centres.column[owner] + half_turn) % geometry.ECAL_COLUMNS - half_turn
-    inside = np.abs(rows) <= region.half_rows
-    if not region.periodic:
-        inside &= np.abs(columns) <= region.half_columns
+    inside = (np.abs(rows) <= region.half_rows) & (np.abs(columns) <= region.half_columns)
     return _Pairs(owner[inside], deposit[inside], rows[inside].astype(np.int64), columns[inside].astype(np.int64))
 
 
 def _coordinates(objects: Objects, pairs: _Pairs, places: Places, region: Region) -> _Columns:
     """Δη and Δφ [P] to the region's centre: the deposit's own, or the middle of its pixel."""
-    if places.eta is None or places.phi is None:
+    deta: NDArray
+    dphi: NDArray
+    if region.centre == "none":
+        deta, dphi = (values[pairs.deposit] for values in places.directions)
+        dphi = geometry.wrap_phi(dphi)
+    elif places.eta is None or places.phi is None:
         deta, dphi = pairs.rows * region.eta_pitch, pairs.columns * region.phi_pitch
     else:
         deta = places.eta[pairs.deposit] - objects.centres.eta[pairs.object]

@@ -21,6 +21,7 @@ from e2egraph.models.kernels.projection import AttentionOptions
 from e2egraph.models.layers.encoder import Encoder
 from e2egraph.models.layers.heads import Head
 from e2egraph.models.layers.object_quantities import ObjectQuantities
+from e2egraph.models.layers.phi_reference import PhiReference
 from e2egraph.models.layers.pooling import Pooling
 from e2egraph.models.layers.standardize import RunningStandardize
 from e2egraph.models.network import Network, clear_padding, of_objects
@@ -73,6 +74,7 @@ class TracksAndCells(Network):
         self.options, self.unit = options, inputs.region.half_eta
         o, width = options, options.width
         self.least_nodes = max(o.tracks, *(group.hits for group in o.links), 1)  # as many as TopK is asked for
+        self.reference = PhiReference(inputs, channels_first=True)
         self.nodes = NodeMaker(inputs)
         energies = self.nodes.energies.channels
         cells = (CellTokens(group, o.node_width, width, inputs, energies) for group in o.cells)
@@ -101,6 +103,7 @@ class TracksAndCells(Network):
         if not torch.compiler.is_exporting() and more > 0:
             # The exported model does so by itself.
             points, features, valid = (F.pad(rows, (0, more)) for rows in (points, features, valid))
+        points = self.reference(points, features, valid)
         nodes = self.nodes(points, features, valid)
         tokens = joined([make(nodes) for make in self.makers])
         x, energy, found = self.encoder(tokens.x, tokens.points, tokens.energy, tokens.found)

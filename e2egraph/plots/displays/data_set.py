@@ -21,8 +21,9 @@ from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.shards import first_jets
 from e2egraph.models.image.planes import planes_of
 from e2egraph.models.image.rasterize import Rasterize
-from e2egraph.plots.style import draw_by_class, figure_style, label_of, one_panel, save, save_titled
+from e2egraph.plots.style import QUANTITY_TITLES, draw_by_class, figure_style, label_of, one_panel, save, save_titled
 from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.objects.registry import kinds
 
 # Plane → what its mean is called.
 PLANES = {"track_pt": r"track $p_\mathrm{T}$ [GeV]", "BPIX1": "BPIX1 hits", "ECAL": "ECAL [GeV]", "HCAL": "HCAL [GeV]"}
@@ -32,14 +33,6 @@ JETS, BATCH = 512, 64
 
 # Colours reach this far below the largest mean.
 DYNAMIC_RANGE = 1e-4
-
-# Those that the kind of object has are drawn.
-SPECTRA = {
-    "jet_pt": r"jet $p_\mathrm{T}$ [GeV]",
-    "softdrop_mass": "soft-drop mass [GeV]",
-    "r9": r"$R_9$",
-    "n_nodes": "nodes",
-}
 
 MASS_RANGE, MASS_BINS = (0.0, 300.0), 50  # [GeV]
 
@@ -76,9 +69,11 @@ def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Pat
 
 
 def draw_spectra(data: Path, stem: Path) -> list[Path]:
-    """pT, soft-drop mass (of clusters E_T and R9) and number of nodes of the jets of each class, weighted and
-    normalised to one."""
-    spectra = {name: title for name, title in SPECTRA.items() if name in read_manifest(data).object_columns}
+    """The columns that the kind of object shows (``ObjectKind.spectra``) and the number of nodes, of the objects of
+    each class, weighted and normalised to one."""
+    kind = read_manifest(data).configuration["object"]["kind"]
+    spectra = {**kinds()[kind].spectra, "n_nodes": "nodes"}
+    spectra = {name: QUANTITY_TITLES.get(name, title) for name, title in spectra.items()}
     table = read_table(data, extra=("weight", *spectra))
     classes = table.manifest.classes
     with figure_style(16):

@@ -21,6 +21,7 @@ from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.models.image.planes import PUBLISHED_CHANNELS
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.plots.style import figure_style, label_of, save
+from e2egraph.tasks.objects.registry import kinds
 from e2egraph.tasks.region import Region
 
 # One colour a detector: tracks, pixel and strip hits, the two calorimeters.
@@ -56,8 +57,8 @@ def draw_jet(data: Path, stem: Path, *, number: int | None = None, label: str | 
     if not 0 <= number < len(table):
         raise InputError(f"{data}: no jet number {number}; give a number from 0 to {len(table) - 1}.")
     wanted, inputs = np.array([number]), table.inputs
-    shown = [name for name in ("jet_pt", "softdrop_mass") if name in table.manifest.object_columns]
-    columns = list(dict.fromkeys([*columns_for(inputs), *shown]))
+    kind = kinds()[table.manifest.configuration["object"]["kind"]]
+    columns = list(dict.fromkeys([*columns_for(inputs), *kind.spectra]))
     _, jet = read_jets(table, table.group_of(wanted), wanted, columns)
     batch = JetBatch.from_arrays(pad(jet, inputs))
     rasterize = Rasterize(inputs)
@@ -69,15 +70,19 @@ def draw_jet(data: Path, stem: Path, *, number: int | None = None, label: str | 
         _draw_points(left, jet, inputs.region)
         _draw_image(right, dict(zip(rasterize.channels, image, strict=True)), inputs.region)
         counts, filled = int(jet.counts[0]), float((image != 0).mean())
-        title = f"{label_of(table.columns['run'][wanted])}: {classes[int(jet.jets['label'][0])]} jet, "
-        title += rf"$p_\mathrm{{T}}$ = {jet.jets['jet_pt'][0]:.0f} GeV"
-        if "softdrop_mass" in shown:
-            title += f", mass {jet.jets['softdrop_mass'][0]:.0f} GeV"
+        title = f"{label_of(table.columns['run'][wanted])}: {classes[int(jet.jets['label'][0])]} {kind.name}, "
+        title += ", ".join(_stated(words, float(jet.jets[name][0])) for name, words in kind.spectra.items())
         figure.suptitle(title, x=0.02, horizontalalignment="left")
         left.set_title(f"as graph: {counts} nodes", fontsize="medium")
         planes = f"{len(rasterize.channels)}×{rasterize.height}×{rasterize.width}"
         right.set_title(f"as image: {planes}, {100 * (1 - filled):.1f}% zeros", fontsize="medium")
         return save(figure, stem)
+
+
+def _stated(title: str, value: float) -> str:
+    """A quantity's value in words; ``title`` as of an axis, with its unit in brackets."""
+    name, _, unit = title.partition(" [")
+    return f"{name} = {value:.0f} {unit.rstrip(']')}" if unit else f"{name} = {value:.2g}"
 
 
 def _draw_points(axes: Axes, jet: PointClouds, region: Region) -> None:

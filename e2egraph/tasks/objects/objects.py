@@ -64,8 +64,11 @@ class ObjectKind:
     by default. ``centres``: the regions it can have, the usual one first. ``find(events, configuration)``: the objects
     of a chunk. ``cuts(objects, configuration)``: name of each cut → the objects [J] that pass, in the order they are
     applied. ``cut_needs``: cut → the field of the event record it needs. ``from_columns(columns)``: the same objects
-    from plain columns, for files of images. ``axis``: columns of η and φ that truth is matched to. ``spectra``: columns
-    whose spectra are shown → title. ``column_needs``: column → fields of the event record without which it is 0.
+    from plain columns, for files of images. ``axis``: columns of η and φ that truth is matched to, None for objects
+    without a direction. ``spectra``: columns whose spectra are shown → title. ``column_needs``: column → fields of the
+    event record without which it is 0. ``optional_collections``: read where a file has them. ``needs(configuration)``:
+    field of the event record without which the configuration cannot be served → the option that asks for it.
+    ``one_per_event``: whether every event is one object, so that its nodes alone bound the size of a shard.
     """
 
     name: str
@@ -78,9 +81,12 @@ class ObjectKind:
     cuts: Callable[[Objects, Any], dict[str, NDArray[np.bool_]]]
     cut_needs: Mapping[str, str]
     from_columns: Callable[[dict[str, NDArray]], Objects]
-    axis: tuple[str, str]
+    axis: tuple[str, str] | None
     spectra: Mapping[str, str]
     column_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    optional_collections: tuple[str, ...] = ()
+    needs: Callable[[Any], Mapping[str, str]] = lambda configuration: {}
+    one_per_event: bool = False
 
 
 def tower_centres(seed_ieta: NDArray, seed_iphi: NDArray) -> Centres:
