@@ -12,6 +12,7 @@ not CMS simulation.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def main() -> None:
         records = [record for path in options.files for record in figures(path, options.generated)]
     except InputError as error:
         parser.exit(1, f"event_samples.py: {error}\n")
-    command = " ".join(["python", "scripts/event_samples.py", *sys.argv[1:]])
+    command = shlex.join(["python", "scripts/event_samples.py", *sys.argv[1:]])
     for path in write_report(options.output, command, records):
         print(f"wrote {path}")
 

@@ -10,6 +10,7 @@ called `own`. Errors are binomial, weights of the generator are not used.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -48,7 +49,7 @@ def main() -> None:
             records += efficiencies(name, int(events), filters)
     except (InputError, UsageError) as error:
         parser.exit(1, f"filter_efficiency.py: {error}\n")
-    command = " ".join(["python", "scripts/filter_efficiency.py", *sys.argv[1:]])
+    command = shlex.join(["python", "scripts/filter_efficiency.py", *sys.argv[1:]])
     for path in write_report(options.output, command, records):
         print(f"wrote {path}")
 
