@@ -14,8 +14,8 @@ from e2egraph.tasks.inputs import Inputs
 # As the exporter rounds constants.
 FULL_TURN, PER_TURN = (float(np.float32(value)) for value in (2.0 * math.pi, 0.5 / math.pi))
 
-# Where the sum of all points [rad]: inside a pixel, a cell and a bin of curves, not at their edges, where rounding would
-# decide between two for an event of a single node.
+# Where the sum of all points [rad]: inside a pixel, a cell and a bin of curves, not at their edges, where rounding
+# would decide between two for an event of a single node.
 DIRECTION = 0.05
 
 
