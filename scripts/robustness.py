@@ -29,6 +29,8 @@ VARIATIONS: dict[str, list[str]] = {
     "pile-up 40": ["process.pile_up.mean=40"],
     "calorimeter noise x2": ["detector.ecal.noise=0.080", "detector.hcal.noise=0.40"],
     "BPIX1 dead": ["detector.hits.layers.BPIX1.efficiency=0.0", "detector.hits.layers.BPIX1.noise=0"],
+    "field 3.4 T": ["detector.solenoid.field=3.4"],
+    "tune 4C": ["process.generator.tune=5"],
     "2% fewer tracks": ["detector.tracks.plateau=0.9604"],
     "d0, dz resolution +10%": [
         "detector.tracks.d0_asymptotic=0.0011", "detector.tracks.d0_scattering=0.0099",

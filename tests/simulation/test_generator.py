@@ -66,3 +66,16 @@ def test_variations_of_the_shower_leave_the_nominal_weight():
     settings = ("HardQCD:gg2gg = on", *HARD_PROCESS_ALONE, "PartonLevel:FSR = on", *BIAS, *bands)
     events = Generator(GeneratorConfig(pt_hat_minimum=LEAST, settings=settings), 3, "dijets").generate(20)
     np.testing.assert_allclose(events.weight, (REFERENCE / pt_hat(events)) ** POWER, rtol=1e-6)
+
+
+def test_a_tune_changes_what_is_generated_and_single_settings_change_the_tune(plain):
+    """The partons of 4C (tune 5) are those of CTEQ6L1, not of NNPDF 2.3."""
+
+    def momenta(*settings, tune=None):
+        config = GeneratorConfig(pt_hat_minimum=LEAST, tune=tune, settings=(*DIJETS, *settings))
+        return Generator(config, 3, "dijets").generate(200).pz
+
+    assert not np.array_equal(momenta(tune=5), plain.pz[: len(momenta(tune=5))])
+    np.testing.assert_array_equal(momenta(tune=14), momenta())
+    np.testing.assert_array_equal(momenta("Tune:pp = 5"), momenta(tune=5))
+    assert not np.array_equal(momenta("PDF:pSet = 13", tune=5), momenta(tune=5))

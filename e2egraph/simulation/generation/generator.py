@@ -192,6 +192,8 @@ def _settings(config: GeneratorConfig, slha: str | None) -> list[str]:
         f"ParticleDecays:xyMax = {DECAY_RADIUS}",
         f"ParticleDecays:zMax = {DECAY_HALF_LENGTH}",
     ]
+    if config.tune is not None:
+        lines.append(f"Tune:pp = {config.tune}")
     if config.pt_hat_minimum is not None:
         lines.append(f"PhaseSpace:pTHatMin = {config.pt_hat_minimum}")
     if config.pt_hat_maximum is not None:
