@@ -10,10 +10,11 @@ from e2egraph.data.padding import pad
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.samples import Sample
 from e2egraph.graphs.building.build import build
-from e2egraph.graphs.building.planning import events_per_shard
+from e2egraph.graphs.building.planning import BuildOptions, events_per_shard
 from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.models.image.event_image import EventImage
 from e2egraph.tasks.task import load_task
+from tests import delphes_files
 from tests.graphs.builds import jets_of
 from tests.rhtree_files import IMAGE_PREFIXES, random_deposits, write
 
@@ -138,3 +139,10 @@ def test_shards_of_events_are_bounded_by_their_nodes():
     assert events_per_shard(load_task("top")) == 2048
     small, large = (events_per_shard(load_task("rpv", [f"inputs.cap={cap}"])) for cap in (500, 20_000))
     assert small == 2048 and large * 20_000 <= 1 << 21 < (large + 1) * 20_000
+
+
+def test_events_of_delphes_serve_as_well(tmp_path):
+    given = [Sample(name, name, (str(delphes_files.write(tmp_path / f"{name}.root")),)) for name in ("qcd", "rpv")]
+    made = build(load_task("rpv", ALL), given, tmp_path / "data", options=BuildOptions(allow_duplicates=True))
+    columns = jets_of(made)
+    assert (columns["n_jets"] > 0).any() and (columns["n_nodes"] > 0).all() and len(columns["ht"]) == 4
