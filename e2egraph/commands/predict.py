@@ -63,14 +63,14 @@ def predict(
         return
     if settings:
         raise click.UsageError("--set: a bundle has no settings; give --batch-size for less memory, or the run.")
-    from e2egraph.inference.predict import predict_share
+    from e2egraph.inference.predict import predict_dataset
 
     with progress("predict", None) if share.rank == 0 else nullcontext() as advance_to:
-        summary = predict_share(
+        summary = predict_dataset(
             model,
             data,
             output,
-            share,
+            share=share,
             split=split,
             batch_size=batch_size or 64,
             threads=threads or _fair_threads(),
