@@ -44,12 +44,13 @@ def predict(
     Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets: each writes its part next to the
     output, and the one that finishes last joins them. Where one was killed, the same command ends the work.
     """
+    from e2egraph.api.load import is_run
     from e2egraph.data.share import environment_share
 
     share = environment_share()
     show = f"import pyarrow.parquet as p; print(p.read_table({str(output)!r}).slice(0, 5))"
     next_command = ("python", "-c", show)
-    if (model / "config.yaml").is_file():
+    if is_run(model):
         if variant is not None:
             raise click.UsageError("--variant: a run has none; export it with --fp16 or --int8 and give the bundle.")
         from e2egraph.evaluation.predictions import predict_run

@@ -30,15 +30,28 @@ class JetDataset(Dataset):
     ``pos`` [n, 2] (Δη, Δφ) [rad]; ``x`` [n, V] features in raw physical units (``inputs.feature_names``);
     ``y`` [1] label; ``weight`` [1]; ``jet`` [1, G]; ``target`` [1, T]; ``number`` [1]: the jet's place in the data set.
 
-    Row groups are read when asked for, and the latest ones kept, up to ``cached_jets`` jets. Any ``DataLoader`` works;
-    with ``batch_sampler=EpochBatches(dataset, …)`` a shuffled epoch reads each row group once (with ``num_workers``,
-    each worker those of its batches, with a cache of its own). ``nodes``: as in ``DataOptions``. InputError as
-    ``table.read_table``, when the split is empty, or when the data set lacks nodes that are selected.
+    Row groups are read when asked for, and the latest ones kept. PyTorch Geometric's ``DataLoader`` takes it as it is,
+    torch's own with ``collate_fn=e2egraph.collate``; with ``batch_sampler=EpochBatches(dataset, …)`` a shuffled epoch
+    reads each row group once (with ``num_workers``, each worker those of its batches, with a cache of its own).
+
+    Args:
+        folder: Folder of the data set.
+        split: ``train``, ``validation`` or ``test``; None for all jets.
+        nodes: Which nodes are kept, as in ``DataOptions``; all by default.
+        cached_jets: Jets whose row groups are kept in memory.
+
+    Raises:
+        InputError: No data set, a damaged one, an empty split, or nodes selected that it lacks.
+
+    Example:
+        >>> data = e2e.Dataset("data/top", split="train")
+        >>> data[0].pos.shape[1], data[0].x.shape[1] == len(data.inputs.feature_names)
+        (2, True)
     """
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | Path,
         split: str | None = "train",
         *,
         nodes: NodeSelection | None = None,

@@ -46,6 +46,12 @@ def load_model_config(name: str, settings: Iterable[str] = ()) -> ModelConfig:
     return complete(validate(ModelConfig, override(read_yaml(path), settings), str(path)), str(path))
 
 
+def configured(config: ModelConfig, settings: Iterable[str] = ()) -> ModelConfig:
+    """``config`` with ``settings`` such as ``options.width=32`` applied; UsageError as ``load_model_config``."""
+    origin = f"model {config.name}"
+    return complete(validate(ModelConfig, override(as_dict(config), settings), origin), origin)
+
+
 def complete(config: ModelConfig, origin: str) -> ModelConfig:
     """``config`` with its options checked by the network's class and defaults filled in; ``origin`` is for errors."""
     options = as_dict(_options(config, origin))
