@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from e2egraph import yamlfile
 from e2egraph.errors import UsageError
 
 Settings = Mapping[str, Any] | Iterable[str]
@@ -46,9 +47,8 @@ def keywords_as_settings(keywords: Mapping[str, Any], groups: Mapping[str, type]
 def _text(key: str, value: Any) -> str:
     plain = str(value) if isinstance(value, Path) else value.item() if hasattr(value, "item") else value
     try:
-        text = yaml.safe_dump(plain, default_flow_style=True, width=float("inf"), allow_unicode=True)
+        return yamlfile.written(plain)
     except yaml.YAMLError as error:
         raise UsageError(
             f"settings: the value of '{key}' is of type {type(value).__name__}; give a number, text, list or dict."
         ) from error
-    return text.removesuffix("...\n").strip()

@@ -29,6 +29,9 @@ class ModelConfig:
     """A network and its options; ``options`` holds every option, defaults filled in, once it is loaded.
 
     ``hide``: node variables that it sees as zero, for ablations.
+
+    ``name``: of the model. ``network``: import path of its class, module:Class. ``options``: of the class, as its
+    ``Options`` describes them.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]

@@ -23,7 +23,11 @@ FEWEST_AT_ONCE, MOST_IN_VAIN = 50, 20_000
 @configuration
 class ParticleFilter:
     """At least ``number`` particles of the kinds ``pdg_id`` (antiparticles count too) with pT above ``min_pt`` [GeV]
-    and |η| below ``max_eta``; of a particle with several copies the last counts."""
+    and |η| below ``max_eta``; of a particle with several copies the last counts.
+
+    ``pdg_id``: PDG ids of the kinds. ``number``: of particles at least. ``min_pt`` [GeV]: least pT of each.
+    ``max_eta``: largest |η| of each.
+    """
 
     pdg_id: tuple[int, ...]
     number: int = Field(default=1, ge=1)
@@ -34,7 +38,11 @@ class ParticleFilter:
 @configuration
 class JetFilter:
     """At least ``number`` anti-kT jets of ``radius`` with pT above ``min_pt`` [GeV] and |η| below ``max_eta``, whose pT
-    add up to at least ``ht`` [GeV]; of visible final-state particles."""
+    add up to at least ``ht`` [GeV]; of visible final-state particles.
+
+    ``radius``: of the jets. ``min_pt`` [GeV]: least pT of each. ``max_eta``: largest |η| of each. ``number``: of
+    jets at least. ``ht`` [GeV]: least sum of their pT.
+    """
 
     radius: Annotated[float, Field(gt=0)] = 0.4
     min_pt: NonNegative = 20.0

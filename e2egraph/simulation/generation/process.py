@@ -58,6 +58,9 @@ class TruthConfig:
     Always kept: the hard process with its resonances and their decay products (Pythia status 22 and 23), and the
     last copy of every b or c hadron and τ. Besides those, final-state particles of the hard collision with pT above
     ``final_state_min_pt`` [GeV] and |η| below ``final_state_max_eta``.
+
+    ``final_state_min_pt`` [GeV]: least pT of other final-state particles. ``final_state_max_eta``: their largest
+    |η|.
     """
 
     final_state_min_pt: float = Field(default=0.2, ge=0)
@@ -79,7 +82,10 @@ class PileUpConfig:
 
 @configuration
 class ProcessConfig:
-    """One process: a YAML of ``configs/processes``."""
+    """One process: a YAML of ``configs/processes``.
+
+    ``title``: what is generated, in words.
+    """
 
     title: str
     generator: GeneratorConfig
