@@ -24,6 +24,8 @@ def evaluate(
 ) -> EvaluationSummary:
     """Score a split with a run's best weights; write metrics, scores, plots and a report next to the run.
 
+    This process scores all jets; ``e2egraph evaluate`` shares them where several processes are started.
+
     Args:
         run: What ``train`` or ``load`` gave, or the run's folder.
         data: Folder of the data set; by default the one that the run was trained on.

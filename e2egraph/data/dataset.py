@@ -117,7 +117,20 @@ class EpochBatches:
     """A ``batch_sampler`` in the order the project trains in; ``set_epoch`` before each epoch.
 
     No row group is read twice in an epoch as long as the data set's cache holds two pools of ``options.pool_jets``.
-    ``share``: the part of each batch, of ``batch_size`` jets over all processes, that this one gets.
+
+    Args:
+        dataset: The data set whose jets to batch.
+        batch_size: Jets of a batch, over all processes.
+        seed: Of the order.
+        options: ``pool_jets``, ``bucket_batches`` and ``drop_remainder`` of a recipe's ``data``.
+        share: The part of each batch that this process gets; all of it by default.
+
+    Example:
+        >>> from torch.utils.data import DataLoader
+        >>> data = e2e.Dataset("data/top", split="train")
+        >>> loader = DataLoader(data, batch_sampler=e2e.EpochBatches(data, 32), collate_fn=e2e.collate)
+        >>> len(next(iter(loader)))
+        32
     """
 
     def __init__(

@@ -65,6 +65,12 @@ class Scores:
     data set label, weight, split and targets. ``values`` [J, C] float32 in the order of ``columns``: ``score_CLASS``,
     the probability of a class (−1 of an object without nodes), and ``predicted_TARGET``, in the task's units (NaN of
     one without nodes). ``about``: where they come from.
+
+    Example:
+        >>> scores = e2e.Tagger("exports/g").predict("data/top")
+        >>> signal = scores["score_top"][scores["label"] == 1]
+        >>> scores.probabilities.shape == (len(scores), len(scores.classes)), signal.ndim
+        (True, 1)
     """
 
     jets: dict[str, NDArray]

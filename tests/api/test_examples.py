@@ -27,7 +27,17 @@ EXAMPLES = examples()
 
 def test_every_function_and_method_of_the_interface_has_an_example() -> None:
     functions = {"simulate", "build", "train", "evaluate", "load", "collate"}
-    classes = {"Dataset", "Run", "Run.predict", "Run.export", "Tagger", "Tagger.score", "Tagger.predict"}
+    classes = {
+        "Dataset",
+        "EpochBatches",
+        "Scores",
+        "Run",
+        "Run.predict",
+        "Run.export",
+        "Tagger",
+        "Tagger.score",
+        "Tagger.predict",
+    }
     assert {name for name, test in EXAMPLES.items() if test.examples} >= functions | classes
 
 

@@ -34,7 +34,7 @@ def test_every_name_is_there_documented_and_known_to_type_checkers() -> None:
         assert inspect.getdoc(value), name
         assert getattr(e2egraph, name) is value
     tree = ast.parse(Path(e2egraph.__file__).read_text())
-    (checked,) = (node for node in tree.body if isinstance(node, ast.If))
+    checked = next(node for node in tree.body if isinstance(node, ast.If))
     imported = {
         alias.asname or alias.name: f"{node.module}:{alias.name}"
         for node in checked.body
