@@ -13,6 +13,7 @@ from e2egraph.commands.ablate import ablate
 from e2egraph.commands.benchmark import benchmark
 from e2egraph.commands.build_graphs import build_graphs
 from e2egraph.commands.compare import compare
+from e2egraph.commands.config import config
 from e2egraph.commands.dump_events import dump_events
 from e2egraph.commands.dump_jets import dump_jets
 from e2egraph.commands.evaluate import evaluate
@@ -51,6 +52,7 @@ for command in (
     predict,
     dump_events,
     dump_jets,
+    config,
     benchmark,
 ):
     cli.add_command(command)

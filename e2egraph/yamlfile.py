@@ -39,6 +39,11 @@ def parse(text: str, origin: str) -> Any:
     return _made(text, origin, "quote the value", name_lines=False)
 
 
+def written(value: Any) -> str:
+    """A value of JSON's kinds as YAML on one line, which ``parse`` reads back as it is; yaml.YAMLError for others."""
+    return yaml.safe_dump([value], default_flow_style=True, width=2**20, allow_unicode=True).strip()[1:-1]
+
+
 def _made(text: str, origin: str, advice: str, *, name_lines: bool) -> Any:
     try:
         loader = yaml.SafeLoader(text)

@@ -45,34 +45,25 @@ def build_graphs(
     settings: tuple[str, ...],
 ) -> None:
     """Turn ntuples into a data set of point clouds, one per object."""
-    from e2egraph.events.samples import parse_samples, read_samples
-    from e2egraph.events.sources.registry import image_options
-    from e2egraph.graphs.building.build import BuildOptions, build
-    from e2egraph.tasks.task import load_task
+    from e2egraph.api.build import build
 
     if (sample_file is None) == (not sample_options):
         raise UsageError("give the files either by --sample NAME=GLOB (which may repeat) or by --samples FILE.yaml.")
-    if trust_sample_names:
-        settings = (*settings, "truth.source=sample_name")
-    task = load_task(task_name, settings)
-    options = BuildOptions(
-        workers=workers,
-        dask=dask,
-        source=image_options(image_channels, image_preset),
-        skip_bad_files=skip_bad_files,
-        allow_duplicates=allow_duplicate_events,
-    )
-    by_particle = task.truth.class_by == "particle"
-    # A file of labelled images may serve several classes; whether it is labelled is seen when it is opened.
-    images = options.source.image is not None and not by_particle
-    samples = (
-        parse_samples(sample_options, task.classes, may_share=images, by_particle=by_particle)
-        if sample_file is None
-        else read_samples(sample_file, task.classes, may_share=images, by_particle=by_particle)
-    )
     with progress("build-graphs", None) as advance_to:
         summary = build(
-            task, samples, output, options=options, progress=advance_to, say=lambda line: click.echo(line, err=True)
+            task_name,
+            sample_options if sample_file is None else sample_file,
+            output,
+            workers=workers,
+            dask=dask,
+            skip_bad_files=skip_bad_files,
+            allow_duplicate_events=allow_duplicate_events,
+            trust_sample_names=trust_sample_names,
+            image_channels=image_channels,
+            image_preset=image_preset,
+            settings=settings,
+            progress=advance_to,
+            say=lambda line: click.echo(line, err=True),
         )
     manifest = summary.manifest
     for name, flow in manifest.cutflow.items():

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -67,10 +67,13 @@ class OutputPlot(_Output):
         return stem
 
 
-def example(text: str) -> Callable[[click.Command], click.Command]:
+Command = TypeVar("Command", bound=click.Command)
+
+
+def example(text: str) -> Callable[[Command], Command]:
     """Decorator: an example at the end of a command's help."""
 
-    def add(command: click.Command) -> click.Command:
+    def add(command: Command) -> Command:
         command.epilog = f"\b\nExample:\n  {text}"
         return command
 

@@ -39,10 +39,10 @@ def evaluate(
     the results. Where one was killed, the same command ends the work.
     """
     from e2egraph.data.share import environment_share
-    from e2egraph.evaluation.evaluate import evaluate_share
+    from e2egraph.evaluation.evaluate import evaluate as run_evaluation
     from e2egraph.evaluation.significance.write import summary as significance_line
 
-    summary = evaluate_share(
+    summary = run_evaluation(
         run,
         data,
         output,

@@ -12,9 +12,6 @@ from e2egraph.commands.console import FolderOrFile, OutputFolder, done, example
 if TYPE_CHECKING:
     from e2egraph.export.bundle import Variant
 
-# Real jets of each class that the parity gate compares.
-JETS_OF_THE_PARITY_GATE = 32
-
 
 @example("e2egraph export runs/gravnet --output exports/gravnet --int8")
 @click.command()
@@ -53,37 +50,20 @@ def export(
     How the training files were read goes into the bundle, and CMSSW's producer reads events the same way: known of
     files by e2egraph simulate, to be said of others.
     """
-    from e2egraph.commands.run_description import describe_run
-    from e2egraph.data.padding import pad
-    from e2egraph.export.export import export_model, refuse_other_content
-    from e2egraph.export.triton import check_repository, lay_out
-    from e2egraph.graphs.making.nodeselection import select_nodes
-    from e2egraph.graphs.storage.shards import first_jets
-    from e2egraph.training.runs.load import load_run
+    from e2egraph.api.export import export_run
+    from e2egraph.api.run import Run
 
-    model, about = load_run(run)
-    refuse_other_content(output)
-    if triton is not None:
-        check_repository(triton, about.model.name)
-    folder = data or Path(about.data.folder)
-    selection = about.recipe.data.nodes
-    jets = first_jets(folder, JETS_OF_THE_PARITY_GATE)
-    variants = [name for name, wanted in (("fp16", fp16), ("int8", int8)) if wanted]
-    compared = None
-    if variants:
-        from e2egraph.export.variant_check import variant_jets
-
-        compared = variant_jets(folder, selection)
-    metadata = export_model(
-        model,
-        about.inputs,
-        about.outputs,
-        info=describe_run(about, folder, jets, track_direction, seed_depth),
-        sample=pad(select_nodes(jets, selection, about.inputs.numbers), about.inputs),
-        output=output,
-        variants=variants,
-        jets=compared,
+    exported = export_run(
+        Run(run),
+        output,
+        data=data,
+        fp16=fp16,
+        int8=int8,
+        track_direction=track_direction,
+        seed_depth=seed_depth,
+        triton=triton,
     )
+    metadata = exported.metadata
     for name, variant in metadata.variants.items():
         click.echo(_line(name, variant))
     unknown = [
@@ -99,11 +79,11 @@ def export(
             f"Note: how the training files were read is not recorded; give {' and '.join(unknown)}, or tell CMSSW's "
             "producer."
         )
-    where = f"{output} and {lay_out(output, triton, about.model.name)}" if triton is not None else str(output)
+    where = str(output) if exported.triton is None else f"{output} and {exported.triton}"
     done(
         f"wrote {where}: outputs of torch and ONNX Runtime differ by {metadata.parity['largest_difference']:.1e} at "
         f"most over {metadata.parity['cases']} cases",
-        *("e2egraph", "predict", output, "--data", folder, "--output", "scores.parquet"),
+        *("e2egraph", "predict", output, "--data", exported.data, "--output", "scores.parquet"),
     )
 
 

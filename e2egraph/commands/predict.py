@@ -44,12 +44,13 @@ def predict(
     Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets: each writes its part next to the
     output, and the one that finishes last joins them. Where one was killed, the same command ends the work.
     """
+    from e2egraph.api.load import is_run
     from e2egraph.data.share import environment_share
 
     share = environment_share()
     show = f"import pyarrow.parquet as p; print(p.read_table({str(output)!r}).slice(0, 5))"
     next_command = ("python", "-c", show)
-    if (model / "config.yaml").is_file():
+    if is_run(model):
         if variant is not None:
             raise click.UsageError("--variant: a run has none; export it with --fp16 or --int8 and give the bundle.")
         from e2egraph.evaluation.predictions import predict_run
@@ -63,14 +64,14 @@ def predict(
         return
     if settings:
         raise click.UsageError("--set: a bundle has no settings; give --batch-size for less memory, or the run.")
-    from e2egraph.inference.predict import predict_share
+    from e2egraph.inference.predict import predict_dataset
 
     with progress("predict", None) if share.rank == 0 else nullcontext() as advance_to:
-        summary = predict_share(
+        summary = predict_dataset(
             model,
             data,
             output,
-            share,
+            share=share,
             split=split,
             batch_size=batch_size or 64,
             threads=threads or _fair_threads(),

@@ -22,14 +22,14 @@ def simulate(
     process: str, events: int, seed: int, output: Path, images: bool, detector: str, settings: tuple[str, ...]
 ) -> None:
     """Simulate events into an RHTree ROOT file (Pythia 8 and a parametric, CMS-like detector)."""
-    from e2egraph.simulation.simulate import simulate as run
+    from e2egraph.api.simulate import simulate as run
 
     with progress(f"simulate {process}", events) as advance_to:
         summary = run(
             process,
             events,
-            seed,
             output,
+            seed=seed,
             images=images,
             settings=settings,
             detector=detector,

@@ -27,20 +27,21 @@ def train(
 
     A run that was stopped or killed goes on when the same command is given again, and ends as if it had not been.
     """
+    from e2egraph.api.train import train as run
     from e2egraph.data.share import current_share
-    from e2egraph.training.train import train as run
 
     try:
-        summary = run(model, data, output, settings=settings, seed=seed, recipe=recipe, restart=restart)
+        trained = run(model, data, output, settings=settings, seed=seed, recipe=recipe, restart=restart)
     except Stopped as stop:
         if current_share().rank > 0:
             sys.exit(stop.code)
         raise
     if current_share().rank > 0:
         return
+    summary, best = trained.summary, trained.info.objective.best
     done(
-        f"wrote {output}: {summary.model} with {summary.parameters} parameters, validation "
-        f"{summary.best.words(summary.value)} at epoch {summary.best_epoch} of {summary.epochs}, "
-        f"{summary.jets_per_second:.0f} training jets/s",
+        f"wrote {output}: {summary['model']} with {summary['parameters']} parameters, validation "
+        f"{best.words(summary[f'validation_{best.name}'])} at epoch {summary['best_epoch']} of {summary['epochs']}, "
+        f"{summary['jets_per_second']:.0f} training jets/s",
         *("e2egraph", "evaluate", output),
     )

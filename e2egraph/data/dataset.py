@@ -30,15 +30,28 @@ class JetDataset(Dataset):
     ``pos`` [n, 2] (Δη, Δφ) [rad]; ``x`` [n, V] features in raw physical units (``inputs.feature_names``);
     ``y`` [1] label; ``weight`` [1]; ``jet`` [1, G]; ``target`` [1, T]; ``number`` [1]: the jet's place in the data set.
 
-    Row groups are read when asked for, and the latest ones kept, up to ``cached_jets`` jets. Any ``DataLoader`` works;
-    with ``batch_sampler=EpochBatches(dataset, …)`` a shuffled epoch reads each row group once (with ``num_workers``,
-    each worker those of its batches, with a cache of its own). ``nodes``: as in ``DataOptions``. InputError as
-    ``table.read_table``, when the split is empty, or when the data set lacks nodes that are selected.
+    Row groups are read when asked for, and the latest ones kept. PyTorch Geometric's ``DataLoader`` takes it as it is,
+    torch's own with ``collate_fn=e2egraph.collate``; with ``batch_sampler=EpochBatches(dataset, …)`` a shuffled epoch
+    reads each row group once (with ``num_workers``, each worker those of its batches, with a cache of its own).
+
+    Args:
+        folder: Folder of the data set.
+        split: ``train``, ``validation`` or ``test``; None for all jets.
+        nodes: Which nodes are kept, as in ``DataOptions``; all by default.
+        cached_jets: Jets whose row groups are kept in memory.
+
+    Raises:
+        InputError: No data set, a damaged one, an empty split, or nodes selected that it lacks.
+
+    Example:
+        >>> data = e2e.Dataset("data/top", split="train")
+        >>> data[0].pos.shape[1], data[0].x.shape[1] == len(data.inputs.feature_names)
+        (2, True)
     """
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | Path,
         split: str | None = "train",
         *,
         nodes: NodeSelection | None = None,
@@ -104,7 +117,20 @@ class EpochBatches:
     """A ``batch_sampler`` in the order the project trains in; ``set_epoch`` before each epoch.
 
     No row group is read twice in an epoch as long as the data set's cache holds two pools of ``options.pool_jets``.
-    ``share``: the part of each batch, of ``batch_size`` jets over all processes, that this one gets.
+
+    Args:
+        dataset: The data set whose jets to batch.
+        batch_size: Jets of a batch, over all processes.
+        seed: Of the order.
+        options: ``pool_jets``, ``bucket_batches`` and ``drop_remainder`` of a recipe's ``data``.
+        share: The part of each batch that this process gets; all of it by default.
+
+    Example:
+        >>> from torch.utils.data import DataLoader
+        >>> data = e2e.Dataset("data/top", split="train")
+        >>> loader = DataLoader(data, batch_sampler=e2e.EpochBatches(data, 32), collate_fn=e2e.collate)
+        >>> len(next(iter(loader)))
+        32
     """
 
     def __init__(

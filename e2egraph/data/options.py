@@ -14,7 +14,9 @@ Positive = Annotated[int, Field(ge=1)]
 
 @configuration
 class DataOptions:
-    """``pool_jets``: jets in memory at a time (twice that while the next pool is read). ``bucket_batches``: so many
+    """How jets are read and batched.
+
+    ``pool_jets``: jets in memory at a time (twice that while the next pool is read). ``bucket_batches``: so many
     batches are sorted by number of nodes together. ``prefetch_batches``: batches made ahead.
     ``reading_threads``: threads that read; batches are the same with any number. ``nodes``: which nodes of the data set
     are used. ``evaluation_batch_size``: jets a batch where nothing is learnt. ``drop_remainder``: leave out a smaller

@@ -24,18 +24,24 @@ from e2egraph.files import check_file
 PARTS = ".parts-"
 
 
-def scores_of_all(output: Path, key: Mapping[str, Any], share: Share, score: Callable[[], Scores]) -> Scores | None:
+def scores_of_all(
+    output: Path | None, key: Mapping[str, Any], share: Share, score: Callable[[], Scores]
+) -> Scores | None:
     """The scores of all processes, in the order of ranks, for the one that finishes last; None for the others.
 
     The parts stay until ``remove_parts``, so that one who is killed before all is written goes on from them. ``score``
     makes this process's; its ``about`` becomes ``{"parts": [that of each process]}``. Parts wait in a folder
     next to ``output``, whose name tells apart whatever differs in ``key`` (JSON: model, data set, split, …) or in the
     number of processes, so that only parts of the same work are ever joined. A part that is there already is taken as
-    it is. InputError, before any work, when ``output`` cannot be written; when a part cannot be or is damaged.
+    it is. ``output`` may be None where one process does it all and writes nothing. InputError, before any work, when
+    ``output`` cannot be written; when a part cannot be or is damaged.
     """
-    check_file(output)
+    if output is not None:
+        check_file(output)
     if share.world == 1:
         return joined([score()])
+    if output is None:
+        raise ValueError("several processes need a file next to which their parts wait")
     folder = output.with_name(f"{output.name}{PARTS}{digest({**key, 'processes': share.world})[:16]}")
     paths = [folder / f"{rank}-of-{share.world}.parquet" for rank in range(share.world)]
     own = paths[share.rank]

@@ -59,8 +59,19 @@ def without_nodes(columns: Sequence[str]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Scores:
-    """``jets``: identity or target column, or ``NODES`` → [J]; ``values`` [J, C] float32 in the order of ``columns``,
-    as the file names them."""
+    """What a network gives for J objects: ``scores["score_top"]`` is a column, ``scores.to_table()`` all of them.
+
+    ``jets``: column → [J], which say what each object is: run, lumi, event, ``jet`` (its index in the event), and of a
+    data set label, weight, split and targets. ``values`` [J, C] float32 in the order of ``columns``: ``score_CLASS``,
+    the probability of a class (−1 of an object without nodes), and ``predicted_TARGET``, in the task's units (NaN of
+    one without nodes). ``about``: where they come from.
+
+    Example:
+        >>> scores = e2e.Tagger("exports/g").predict("data/top")
+        >>> signal = scores["score_top"][scores["label"] == 1]
+        >>> scores.probabilities.shape == (len(scores), len(scores.classes)), signal.ndim
+        (True, 1)
+    """
 
     jets: dict[str, NDArray]
     values: NDArray[np.float32]
@@ -69,6 +80,15 @@ class Scores:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def __getitem__(self, name: str) -> NDArray:
+        """One column [J] by its name, such as ``score_top``, ``predicted_gen_mass`` or ``event``; KeyError without."""
+        return self.values[:, self.columns.index(name)] if name in self.columns else self.jets[name]
+
+    def to_table(self) -> pa.Table:
+        """All columns as an Arrow table, a row for each object; ``.to_pandas()`` of it gives a data frame."""
+        arrays = {**self.jets, **dict(zip(self.columns, self.values.T, strict=True))}
+        return pa.table({name: pa.array(np.ascontiguousarray(values)) for name, values in arrays.items()})
 
     def take(self, keep: NDArray) -> Scores:
         """The objects at ``keep`` (mask [J] or indices)."""

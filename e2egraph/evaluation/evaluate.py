@@ -63,39 +63,19 @@ def evaluate(
     report: bool = True,
     analysis: str | None = None,
     settings: Sequence[str] = (),
-) -> EvaluationSummary:
+    share: Share = ALONE,
+) -> EvaluationSummary | None:
     """Score a split with the run's best weights and write metrics, scores, plots and, with these, ``report.html``.
 
     ``data``: the data set the run was trained on, unless another with the same classes is given. ``output``: the run's
     own folder, unless another is given. ``analysis``: a counting experiment whose expected significance to add
-    (``significance.analysis``). ``settings``: how jets are read (``reading.read_with``), for less memory. InputError:
-    not a run, data set missing, damaged or of other classes, an empty split, signal or background missing from it,
-    scores that are not finite, an output folder with other content or that cannot be written; with an analysis also as
-    ``significance.evaluation``. Jets without nodes stand in ``scores.parquet`` as ``scores.without_nodes`` and are
-    counted; no figure is of them. An analysis expects them too, with the lowest score of all.
-    """
-    summary = evaluate_share(
-        run, data, output, split=split, plots=plots, report=report, analysis=analysis, settings=settings
-    )
-    assert summary is not None
-    return summary
-
-
-def evaluate_share(
-    run: Path,
-    data: Path | None = None,
-    output: Path | None = None,
-    *,
-    split: str = "test",
-    plots: bool = True,
-    report: bool = True,
-    analysis: str | None = None,
-    settings: Sequence[str] = (),
-    share: Share = ALONE,
-) -> EvaluationSummary | None:
-    """``evaluate`` by several processes, which share the jets: the one that finishes last does all but the scoring.
-
-    None for the others.
+    (``significance.analysis``). ``settings``: how jets are read (``reading.read_with``), for less memory. ``share``:
+    this process's part of the jets, where several work together: the one that finishes last does all but the scoring,
+    the others return None. InputError: not a run, data set missing, damaged or of other classes, an empty split, signal
+    or background missing from it, scores that are not finite, an output folder with other content or that cannot be
+    written; with an analysis also as ``significance.evaluation``. Jets without nodes stand in ``scores.parquet`` as
+    ``scores.without_nodes`` and are counted; no figure is of them. An analysis expects them too, with the lowest score
+    of all.
     """
     network, info = load_run(run)
     info = read_with(info, settings)

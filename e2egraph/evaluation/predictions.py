@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def predict(
 
 
 def predict_all(
-    network: nn.Module, info: RunInfo, table: JetTable, output: Path, split: str | None, share: Share = ALONE
+    network: nn.Module, info: RunInfo, table: JetTable, output: Path | None, split: str | None, share: Share = ALONE
 ) -> Scores | None:
     """The scores of a split's jets (all for None) in data set order, of all processes; ``output`` is not written yet.
 
@@ -111,13 +112,13 @@ def predict_all(
 def predict_run(
     run: Path,
     data: Path,
-    output: Path,
+    output: Path | None = None,
     split: str | None = None,
     share: Share = ALONE,
     *,
     settings: Sequence[str] = (),
 ) -> Scores | None:
-    """Score a data set, or one split of it, with a run's best weights into ``scores.parquet`` form.
+    """Score a data set, or one split of it, with a run's best weights; written to ``output`` where it is given.
 
     ``settings``: see ``reading.read_with``. Of several processes the one that finishes last writes the file, the others
     return None. InputError: not a run, data set missing, damaged or one that the network cannot read (``read_for``),
@@ -127,15 +128,18 @@ def predict_run(
     info = read_with(info, settings)
     manifest = read_manifest(data)
     check_classes(info, data, manifest)
-    check_not_read(output, (*files_of(data, manifest), run / CONFIG, run / CHECKPOINTS / f"{BEST}{SUFFIX}"))
+    if output is not None:
+        check_not_read(output, (*files_of(data, manifest), run / CONFIG, run / CHECKPOINTS / f"{BEST}{SUFFIX}"))
     known = [name for name in info.objective.target_names if name in manifest.targets]
     table = read_for(info, data, target_columns(known))
     scores = predict_all(network, info, table, output, split, share)
     if scores is None:
         return None
     about = {"model": info.model.name, "run": run.resolve().name, "data_sha256": table.manifest.digest, "split": split}
-    write_scores(output, scores.jets, scores.values, scores.columns, about)
-    remove_parts(output, share)
+    scores = replace(scores, about=about)
+    if output is not None:
+        write_scores(output, scores.jets, scores.values, scores.columns, about)
+        remove_parts(output, share)
     return scores
 
 

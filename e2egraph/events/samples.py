@@ -51,7 +51,12 @@ class Sample:
 @configuration
 class SampleEntry:
     """One entry, see ``Sample``. ``name``: its class where not given. ``files``: globs, paths, ``@LIST``s and URLs; all
-    paths, those in lists too, count from the YAML file's folder."""
+    paths, those in lists too, count from the YAML file's folder.
+
+    ``class_``: the class of the task that its events are of; none where particles decide. ``cross_section`` [pb]:
+    of the process. ``generated_events``: how many were generated for these files; as many as they hold where not
+    given. ``weight``: of each event, in place of a cross-section.
+    """
 
     class_: str | None = Field(alias="class", default=None)
     name: str | None = None
@@ -71,7 +76,10 @@ class SampleEntry:
 
 @configuration
 class SampleList:
-    """``samples.yaml``. ``luminosity`` [fb⁻¹] scales every cross-section."""
+    """``samples.yaml``. ``luminosity`` [fb⁻¹] scales every cross-section.
+
+    ``samples``: the entries. ``luminosity`` [fb⁻¹]: what every cross-section is multiplied by.
+    """
 
     samples: list[SampleEntry] = Field(min_length=1)
     luminosity: Positive = 1.0

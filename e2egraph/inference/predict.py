@@ -33,18 +33,22 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class PredictSummary:
-    """``jets`` scored into ``output``; ``jets_cut`` of them had more nodes than the model reads, ``jets_without_nodes``
-    had none and got no score (``scores.without_nodes``).
+    """``scores`` of the jets of a data set; ``jets_cut`` of them had more nodes than the model reads,
+    ``jets_without_nodes`` had none and got no score (``scores.without_nodes``).
 
-    ``seconds``: time of selecting nodes, padding and ONNX Runtime, without reading and writing files; of several
-    processes the longest.
+    ``output``: the file they were written to, if any. ``seconds``: time of selecting nodes, padding and ONNX Runtime,
+    without reading and writing files; of several processes the longest.
     """
 
-    output: Path
-    jets: int
+    output: Path | None
+    scores: Scores
     jets_cut: int
     seconds: float
     jets_without_nodes: int = 0
+
+    @property
+    def jets(self) -> int:
+        return len(self.scores)
 
     @property
     def jets_per_second(self) -> float:
@@ -52,62 +56,35 @@ class PredictSummary:
 
 
 def predict_dataset(
-    bundle: Path,
+    bundle: Path | Bundle,
     data: Path,
-    output: Path,
+    output: Path | None = None,
     *,
     split: str | None = None,
     batch_size: int = 64,
     threads: int = 0,
     variant: str | None = None,
-    progress: Progress | None = None,
-) -> PredictSummary:
-    """Score every jet of a data set, or of one ``split``, and write them in data set order.
-
-    ``threads``: of ONNX Runtime, 0 for one a core; ``variant``: of the bundle, instead of ``model.onnx``;
-    ``progress(done, total)`` is called as jets are read. InputError: bundle, variant or data set missing or damaged,
-    it does not fit the bundle (``fit.check_fit``), no jet in the split. UsageError: unknown split or variant, batch
-    size below one.
-    """
-    summary = predict_share(
-        bundle,
-        data,
-        output,
-        ALONE,
-        split=split,
-        batch_size=batch_size,
-        threads=threads,
-        variant=variant,
-        progress=progress,
-    )
-    assert summary is not None
-    return summary
-
-
-def predict_share(
-    bundle: Path,
-    data: Path,
-    output: Path,
-    share: Share,
-    *,
-    split: str | None = None,
-    batch_size: int = 64,
-    threads: int = 0,
-    variant: str | None = None,
+    share: Share = ALONE,
     progress: Progress | None = None,
 ) -> PredictSummary | None:
-    """``predict_dataset`` by several processes, each an unbroken stretch of the jets; the last one writes ``output``.
+    """Score every jet of a data set, or of one ``split``, in data set order, and write ``output`` where it is given.
 
-    None for the others (``parts.scores_of_all``). Errors as ``predict_dataset``.
+    ``bundle``: its folder, or opened, with its threads and variant. ``threads``: of ONNX Runtime, 0 for one a core;
+    ``variant``: of the bundle, instead of ``model.onnx``; ``share``: this process's unbroken stretch of the jets, where
+    several work together: the one that finishes last writes ``output``, the others return None
+    (``parts.scores_of_all``). ``progress(done, total)`` is called as jets are read. InputError: bundle, variant or data
+    set missing or damaged, it does not fit the bundle (``fit.check_fit``), no jet in the split. UsageError: unknown
+    split or variant, batch size below one.
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}, or none for all jets.")
     if batch_size < 1:
         raise UsageError(f"batch size {batch_size} is too small; give 1 or more.")
-    opened = Bundle.open(bundle, threads, variant)
+    opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, threads, variant)
     manifest = read_manifest(data)
     check_fit(opened, data, manifest)
-    check_not_read(output, (*files_of(data, manifest), *bundle.iterdir()))
+    if output is not None:
+        check_not_read(output, (*files_of(data, manifest), *opened.folder.iterdir()))
     about = {
         "bundle_sha256": opened.sha256,
         "data_sha256": manifest.digest,
@@ -127,11 +104,13 @@ def predict_share(
     if len(scores) == 0:
         where = f"split '{split}'" if split else "the data set"
         raise InputError(f"{data}: no jet in {where}; choose another split, or build the data set with more jets.")
-    write_scores(output, scores.jets, scores.values, scores.columns, about)
-    remove_parts(output, share)
     parts = scores.about["parts"]
+    scores = replace(scores, about=about)
+    if output is not None:
+        write_scores(output, scores.jets, scores.values, scores.columns, about)
+        remove_parts(output, share)
     cut, seconds = sum(part["jets_cut"] for part in parts), max(part["seconds"] for part in parts)
-    return PredictSummary(output, len(scores), cut, seconds, int((~scores.scored).sum()))
+    return PredictSummary(output, scores, cut, seconds, int((~scores.scored).sum()))
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,9 @@ class FCNOptions:
 
     Published are eight layers, five tracks and 843,602 parameters, not the widths: 373 units in every layer give
     842,609 with two classes, and no one width gives the number itself.
+
+    ``width``: units of each layer but the last. ``layers``: fully connected layers in all. ``tracks``: most
+    displaced tracks that are read. ``dropout``: share of units left out in training.
     """
 
     width: Annotated[int, Field(ge=1)] = 373

@@ -26,6 +26,9 @@ class GraphOptions:
     """What every graph network can be told: vector width, number of blocks, dropout in the head, and merging.
 
     ``merge``: before each block, how many neighbouring nodes become one (``models.merging``); 1, or not given: none.
+
+    ``width``: length of the vector of each node. ``depth``: number of blocks. ``dropout``: share of the head's
+    units left out in training.
     """
 
     width: Annotated[int, Field(ge=1)] = 64

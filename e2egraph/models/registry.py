@@ -29,6 +29,9 @@ class ModelConfig:
     """A network and its options; ``options`` holds every option, defaults filled in, once it is loaded.
 
     ``hide``: node variables that it sees as zero, for ablations.
+
+    ``name``: of the model. ``network``: import path of its class, module:Class. ``options``: of the class, as its
+    ``Options`` describes them.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -44,6 +47,12 @@ def load_model_config(name: str, settings: Iterable[str] = ()) -> ModelConfig:
     """
     path = find_config("models", name)
     return complete(validate(ModelConfig, override(read_yaml(path), settings), str(path)), str(path))
+
+
+def configured(config: ModelConfig, settings: Iterable[str] = ()) -> ModelConfig:
+    """``config`` with ``settings`` such as ``options.width=32`` applied; UsageError as ``load_model_config``."""
+    origin = f"model {config.name}"
+    return complete(validate(ModelConfig, override(as_dict(config), settings), origin), origin)
 
 
 def complete(config: ModelConfig, origin: str) -> ModelConfig:

@@ -59,7 +59,11 @@ class PygKernel(nn.Module):
 
 @configuration
 class SageOptions(GraphOptions):
-    """``heads`` are those of ``gat``, and share the width."""
+    """``heads`` are those of ``gat``, and share the width.
+
+    ``layer``: PyTorch Geometric's layer. ``neighbors``: nearest nodes in (η, φ) that each node sees. ``heads``: of
+    the attention of ``gat``, which share the width.
+    """
 
     layer: LayerName = "sage"
     neighbors: Annotated[int, Field(ge=1)] = 16

@@ -28,7 +28,12 @@ FLAG_PREFIX = "is_"
 class ChannelInput:
     """A channel that a network knows: its ``number`` in shards and C++ event files, the collection of the event record
     that its nodes come from, its ``radius`` [cm], whether values are momenta or energies, and CMS's subdetector and
-    layer for layers of hits."""
+    layer for layers of hits.
+
+    ``name``: of the channel. ``number``: in shards and C++ event files. ``collection``: of the event record.
+    ``radius`` [cm]: of a layer of hits. ``energy``: whether values are momenta or energies. ``cms``: CMS's
+    subdetector and layer.
+    """
 
     name: str
     number: Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]

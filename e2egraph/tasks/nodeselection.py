@@ -18,7 +18,7 @@ Number = Annotated[int, Field(ge=1)]
 class NodeSelection:
     """Nodes of an object that are kept; nothing is left out by default.
 
-    ``channels``: detector layers by name (None: all). ``thresholds``: channel → value [GeV] a node must exceed.
+    ``channels``: detector layers by name (None: all). ``thresholds`` [GeV]: channel → value a node must exceed.
     ``half_window``: crystals on either side of the centre crystal; a node belongs to the crystal it lies in, a tower to
     its middle one (5k + 2 takes whole towers). ``radius``: largest ΔR = √(Δη² + Δφ²) to the region's centre. ``caps``:
     channel → nodes of it at most; ``cap``: nodes in all at most; each the first in canonical order, of those that pass

@@ -23,6 +23,8 @@ class Head:
     columns into probabilities; ``none``: they are what is asked for. ``units``: of each column, empty for none.
     ``tensor``: name of the first tensor of an exported model that holds them, that of ``TENSORS`` where not given.
     A network's raw number r means ``offset + scale · r``: fixed constants, part of the network and of what is exported.
+
+    ``name``: of the head. ``offset``: added to each raw number. ``scale``: by which each is multiplied first.
     """
 
     name: str

@@ -31,6 +31,8 @@ class Region:
     ``centre``: the middle crystal of an object's seed tower, its seed crystal, or none, where coordinates are those of
     the detector. ``periodic``: whether the columns close in φ. ``lattice``: whether pixels are crystals, so that every
     node lies in the pixel it was measured in.
+
+    ``rows``, ``columns``: pixels along η and φ. ``eta_pitch``, ``phi_pitch`` [rad]: sides of a pixel.
     """
 
     centre: Centre

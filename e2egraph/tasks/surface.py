@@ -18,7 +18,10 @@ _CHARGES = {11: -1, 13: -1, 15: -1, 24: 1, 211: 1, 321: 1, 2212: 1, 3112: -1, 32
 @configuration
 class Surface:
     """The ECAL's front face: a cylinder of ``radius`` [cm] in a field of ``field`` [T] along +z (CMS, JINST 3 (2008)
-    S08004, §2 and §4.1)."""
+    S08004, §2 and §4.1).
+
+    ``field`` [T]: of the solenoid. ``radius`` [cm]: of the ECAL's front face.
+    """
 
     field: float = SOLENOID_FIELD
     radius: Annotated[float, Field(gt=0)] = ECAL_RADIUS

@@ -75,7 +75,11 @@ class Resampling:
 
 @configuration
 class Split:
-    """Shares of the events that go to validation and test; the rest trains. ``salt`` gives another division."""
+    """Shares of the events that go to validation and test; the rest trains. ``salt`` gives another division.
+
+    ``validation``: share of the events. ``test``: share of the events. ``salt``: another number gives another
+    division.
+    """
 
     validation: float = Field(default=0.1, ge=0, lt=1)
     test: float = Field(default=0.2, ge=0, lt=1)
@@ -96,6 +100,8 @@ class TaskConfig:
     the detector cut out around it, by default around the first of the centres that its kind has. ``objective``: what is
     learnt, a group whose ``kind`` names its file in ``tasks/objectives``. ``extensions``: Python modules to import
     first, which add channels, variables, kinds of objects or objectives of one's own.
+
+    ``name``: of the task. ``description``: in words.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]

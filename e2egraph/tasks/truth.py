@@ -50,6 +50,9 @@ class Truth:
     vertex count. ``jet_labels``: class → value of
     jet_truthLabel. ``class_by``: ``sample`` (each sample is given for one class and only its objects are looked for in
     it) or ``particle`` (a file fills every class whose particle is found; the nearest decides).
+
+    ``radius``: largest ΔR of a particle to the object's axis. ``deta_max``, ``dphi_max`` [rad]: largest |Δη| and
+    |Δφ|.
     """
 
     source: Literal["auto", "generator", "jet_label", "sample_name"] = "auto"

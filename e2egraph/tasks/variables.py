@@ -25,7 +25,10 @@ Origin = str | float | Callable[[Mapping[str, NDArray]], NDArray]
 
 @configuration
 class Scale:
-    """How a network brings a quantity to order one: gain · asinh(x / unit), or gain · x / unit where ``linear``."""
+    """How a network brings a quantity to order one: gain · asinh(x / unit), or gain · x / unit where ``linear``.
+
+    ``unit``: size of the quantity. ``gain``: factor on the result. ``linear``: no asinh.
+    """
 
     unit: Annotated[float, Field(gt=0)]
     gain: float = 1.0
@@ -38,6 +41,8 @@ class Variable:
 
     ``unit``: of the stored number, empty for none. ``scale``: fixed, chosen at the size at which the quantity begins to
     say something about the detector. ``reflected_by``: mirrorings (η → −η, φ → −φ) that change its sign.
+
+    ``name``: of the column. ``description``: in words.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]

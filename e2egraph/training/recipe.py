@@ -44,6 +44,12 @@ class TrainingOptions:
     same weights, bit for bit on a CPU. ``devices``: GPUs (or CPU processes) of each of ``nodes`` machines.
     ``checkpoint_steps``: steps between checkpoints, besides those at the end of each epoch. ``loggers``: besides
     ``metrics.csv``.
+
+    ``epochs``: passes over the training jets. ``optimizer``: of the weights. ``learning_rate``: its highest value
+    during the run. ``weight_decay``: of weights, not of biases and norms. ``step_epochs``: epochs between two steps
+    of the rate. ``step_factor``: factor of each step. ``warmup_epochs``: epochs over which the rate rises at the
+    start. ``precision``: of the network's operations. ``compile``: compile the network with torch.compile.
+    ``nodes``: machines.
     """
 
     epochs: Positive = 20

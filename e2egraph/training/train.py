@@ -18,7 +18,7 @@ from lightning.fabric import Fabric
 from e2egraph.errors import UsageError
 from e2egraph.files import PARTIAL, write_json
 from e2egraph.models.layers.batchnorm import join_batch_norms
-from e2egraph.models.registry import build_model, load_model_config, parameter_count
+from e2egraph.models.registry import ModelConfig, build_model, configured, load_model_config, parameter_count
 from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.datamodule import JetDataModule
 from e2egraph.training.objectives.learning import check_settings
@@ -82,7 +82,7 @@ class TrainSummary:
 
 
 def train(
-    model: str,
+    model: str | ModelConfig,
     data: Path,
     output: Path,
     *,
@@ -93,7 +93,7 @@ def train(
     progress: bool = True,
     on_epoch: Callable[[EpochRow], None] | None = None,
 ) -> TrainSummary:
-    """Train ``model`` (a name, or a YAML file) on data set ``data`` and write the run to ``output``.
+    """Train ``model`` (a name, a YAML file, or a configuration) on data set ``data`` and write the run to ``output``.
 
     ``settings``: ``--set`` values in the groups model, training and data. The same seed on the same machine gives the
     same weights. An unfinished run of the same settings in ``output`` goes on where it stopped and ends as if it had
@@ -106,7 +106,7 @@ def train(
     Stopped: on SIGTERM, SIGUSR1 or Ctrl-C, after a checkpoint was written.
     """
     for_model, for_recipe = split_settings(settings)
-    model_config = load_model_config(model, for_model)
+    model_config = load_model_config(model, for_model) if isinstance(model, str) else configured(model, for_model)
     how = load_recipe(recipe, for_recipe)
     if not 0 <= seed < 2**31:
         raise UsageError(f"--seed {seed}: give a number from 0 to {2**31 - 1}.")

@@ -46,7 +46,7 @@ def test_it_simulates_and_finds_its_configurations(installed, tmp_path):
     assert (tmp_path / "a.root").stat().st_size > 0
     done = run(installed, tmp_path, "build-graphs", "--task", "none", "--sample", "a=b", "--output", "c")
     assert done.returncode == 2
-    assert "choose one of diphoton, diphoton-mass, ditau-mass, egamma, egamma-jets, quark-gluon, tau, " in done.stderr
+    assert "choose one of diphoton, diphoton-mass, ditau-mass, egamma, egamma-jets, quark-gluon, rpv, " in done.stderr
 
 
 def test_every_configuration_is_inside(installed):

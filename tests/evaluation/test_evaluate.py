@@ -14,7 +14,7 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation import evaluate as module
 from e2egraph.evaluation.compare.comparison import compare, markdown_table
 from e2egraph.evaluation.compare.joined import aligned
-from e2egraph.evaluation.evaluate import evaluate, evaluate_share
+from e2egraph.evaluation.evaluate import evaluate
 from e2egraph.graphs.storage.pointclouds import concatenate
 from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.training.runs.load import load_run
@@ -111,10 +111,10 @@ def test_jets_without_nodes_are_counted_and_no_figure_is_of_them(run, tmp_path):
 
 def test_of_several_processes_the_last_writes_the_evaluation_of_all_jets_into_a_folder_of_its_own(run, tmp_path):
     output = tmp_path / "out"
-    assert evaluate_share(run, None, output, share=Share(1, 3), plots=False) is None
+    assert evaluate(run, None, output, share=Share(1, 3), plots=False) is None
     assert not (output / "metrics.json").exists()
-    assert evaluate_share(run, None, output, share=Share(0, 3), plots=False) is None
-    summary = evaluate_share(run, None, output, share=Share(2, 3), plots=False)
+    assert evaluate(run, None, output, share=Share(0, 3), plots=False) is None
+    summary = evaluate(run, None, output, share=Share(2, 3), plots=False)
     assert summary.metrics["auc"] == pytest.approx(evaluate(run, plots=False).metrics["auc"], abs=1e-6)
     assert {path.name for path in output.iterdir()} == {"metrics.json", "scores.parquet"}
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from e2egraph.api.run_description import SIMULATED_DEPTH, SIMULATED_DIRECTION
 from e2egraph.cli import main
-from e2egraph.commands.run_description import SIMULATED_DEPTH, SIMULATED_DIRECTION
 from e2egraph.config import as_dict, digest, validate
 from e2egraph.data.scores import read_scores
 from e2egraph.evaluation.metrics.roc import roc_curve

@@ -25,7 +25,10 @@ Names = tuple[str, ...]
 
 @configuration
 class PublishedFigures:
-    """``signal_efficiency``: at 1% mistag."""
+    """``signal_efficiency``: at 1% mistag.
+
+    ``auc``: area under the ROC curve.
+    """
 
     auc: Share | None = None
     signal_efficiency: Share | None = None
@@ -33,7 +36,12 @@ class PublishedFigures:
 
 @configuration
 class RowConfig:
-    """One row; ``nodes`` and ``image`` stand both or, for all inputs, neither (see ``InputRow``)."""
+    """One row; ``nodes`` and ``image`` stand both or, for all inputs, neither (see ``InputRow``).
+
+    ``name``: short, of files and of ``--rows``. ``title``: in tables and plots. ``nodes``: detector layers that
+    point-cloud networks see. ``image``: planes that image networks see. ``hide``: node variables that point-cloud
+    networks see as zero. ``published``: figures to show next to those measured.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     title: Annotated[str, Field(min_length=1)]

@@ -28,6 +28,9 @@ class ClassYield:
     ``acceptance``: jets an event that pass the task's selection, before any resampling. Or ``generated``: the number
     of events (sum of their weights) that the class was built from, from which the acceptance follows. Neither: the
     cross-section is that of the selected jets.
+
+    ``cross_section`` [pb]: of the class's process. ``generated``: events that the class was built from, in place of
+    ``acceptance``.
     """
 
     cross_section: Positive
@@ -48,6 +51,8 @@ class Analysis:
     ``background_uncertainty``: relative, of the whole background. ``selection``: cuts to compare the score with
     (``cuts``). ``minimum_background_jets``: a threshold that fewer jets of the evaluated sample pass gets no
     significance. ``note``: what to know about the numbers, repeated in the results.
+
+    ``title``: of the results. ``luminosity`` [fb⁻¹]: integrated.
     """
 
     title: str

@@ -39,6 +39,9 @@ class CircularCNNOptions:
     edges like the upper and lower ones. ``widths``: channels of the four convolutions; ``hidden``: units of the first
     fully connected layer. ``pooling``: ``flatten``, as published, or ``phi``, the mean over columns, with which turning
     an event by whole feature pixels (eight of the image) changes no score. ``dropout``: share of channels and of units.
+
+    ``size``: pixels a side. ``eta_max``: largest |Δη| of the image. ``phi_max`` [rad]: largest |Δφ|; the full
+    circle where not given.
     """
 
     size: Annotated[int, Field(ge=POOLED, multiple_of=POOLED)] = 64

@@ -48,6 +48,10 @@ class ResNet15Options:
     where in the detector it lies, for masses (arXiv:2204.12313 appends the seed's indices).
     ``unused_shortcuts`` carries the six 1×1 convolutions that the public torch code makes and never calls: 3,984
     parameters without effect, for comparing parameter counts only.
+
+    ``downsample``: whether the first convolution and the pooling after it make the image smaller. ``granularity``:
+    pixels a crystal's side for tracks and hits. ``unused_shortcuts``: carry convolutions that are never called, for
+    comparing parameter counts.
     """
 
     variant: Literal["torch", "keras"] = "torch"

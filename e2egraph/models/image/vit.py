@@ -31,6 +31,10 @@ class ViTOptions:
     ``pooling``: ``class`` reads the jet off an extra token, as published; ``mean`` averages over patches (L. Beyer et
     al., arXiv:2205.01580, §3). ``positions``: ``learned``, as published, or fixed ``sinusoidal`` ones. ``mlp_ratio``:
     width of the perceptron between attentions in units of ``width``.
+
+    ``patch``: pixels a side of a patch. ``width``: length of a token's vector. ``depth``: layers of attention.
+    ``heads``: of attention, which share the width. ``dropout``: share of units left out in training. ``channels``:
+    image planes (``models.image.planes``); the published ones where not given.
     """
 
     patch: Annotated[int, Field(ge=1)] = 10

@@ -92,7 +92,12 @@ class EdgeConvKernel(nn.Module):
 
 @configuration
 class EdgeConvOptions(GraphOptions):
-    """ParticleNet has three blocks of widths 64, 128 and 256, three layers each, neighbors 16 (ParticleNet-Lite: 7)."""
+    """ParticleNet has three blocks of widths 64, 128 and 256, three layers each, neighbors 16 (ParticleNet-Lite: 7).
+
+    ``hidden``: width of the layers inside a block. ``layers``: of each block. ``neighbors``: nearest nodes that
+    each node sees. ``fading``: give the farthest neighbours less weight, so that no score jumps where two nodes are
+    equally far; false: a mean, as published.
+    """
 
     hidden: Annotated[int, Field(ge=1)] = 64
     layers: Annotated[int, Field(ge=1)] = 2

@@ -59,7 +59,12 @@ def _at_least_float32(x: Tensor) -> Tensor:
 
 @configuration
 class GravNetOptions(GraphOptions):
-    """The paper's own sizes are space 4, propagated 22, neighbors 40."""
+    """The paper's own sizes are space 4, propagated 22, neighbors 40.
+
+    ``space``: learned coordinates in which neighbours are sought. ``propagated``: width of what is passed between
+    neighbours. ``neighbors``: nearest nodes that each node sees. ``fading``: let the weight of the nearest node
+    that is no neighbour be zero, so that no score jumps where two nodes are equally far; false: as published.
+    """
 
     space: Annotated[int, Field(ge=1)] = 4
     propagated: Annotated[int, Field(ge=1)] = 32

@@ -109,7 +109,11 @@ class LshKernel(nn.Module):
 @configuration
 class LshOptions(GraphOptions):
     """``bin``: nodes that see each other; ``space``: learned coordinates. Published: bin 160, space 64 (CMS); bin 256,
-    space 128, width 256, 6 + 6 layers (CLIC); one round."""
+    space 128, width 256, 6 + 6 layers (CLIC); one round.
+
+    ``rounds``: hashes, with bins of their own each, that are averaged. ``max_bins``: numbers of a hash at most.
+    ``normalize``: divide by the sums of the edges' weights of both nodes.
+    """
 
     bin: Annotated[int, Field(ge=1)] = 64
     space: Annotated[int, Field(ge=1)] = 16

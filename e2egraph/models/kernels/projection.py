@@ -45,7 +45,10 @@ class HeadProjection(nn.Module):
 
 @configuration
 class AttentionOptions(GraphOptions):
-    """Options of every network of attention kernels: ``heads`` divides ``width``."""
+    """Options of every network of attention kernels: ``heads`` divides ``width``.
+
+    ``heads``: of attention, which share the width.
+    """
 
     heads: Annotated[int, Field(ge=1)] = 4
 

@@ -106,7 +106,8 @@ def _surroundings(n_valid: Tensor, n_blocks: int, window: int, wrap: bool) -> tu
 
 @configuration
 class WindowOptions(AttentionOptions):
-    """``window``: nodes a block; ``order``: what the row runs along; ``sliding``, ``wrap``: see ``WindowKernel``.
+    """``window``: nodes a block; ``order``: what the row runs along; ``sliding``: each node sees the ``window``
+    nodes before and after it, in place of its block; ``wrap``: the row is a circle.
 
     Without ``sliding``, odd blocks shift the cuts by half a window, so that information crosses them. ``wrap`` is for
     whole events, where the row along φ closes on itself; it needs order ``phi``.

@@ -24,7 +24,11 @@ FEWEST_AT_ONCE, MOST_IN_VAIN = 50, 20_000
 @configuration
 class ParticleFilter:
     """At least ``number`` particles of the kinds ``pdg_id`` (antiparticles count too) with pT above ``min_pt`` [GeV]
-    and |η| below ``max_eta``; of a particle with several copies the last counts."""
+    and |η| below ``max_eta``; of a particle with several copies the last counts.
+
+    ``pdg_id``: PDG ids of the kinds. ``number``: of particles at least. ``min_pt`` [GeV]: least pT of each.
+    ``max_eta``: largest |η| of each.
+    """
 
     pdg_id: tuple[int, ...]
     number: int = Field(default=1, ge=1)
@@ -35,7 +39,11 @@ class ParticleFilter:
 @configuration
 class JetFilter:
     """At least ``number`` anti-kT jets of ``radius`` with pT above ``min_pt`` [GeV] and |η| below ``max_eta``, whose pT
-    add up to at least ``ht`` [GeV]; of visible final-state particles."""
+    add up to at least ``ht`` [GeV]; of visible final-state particles.
+
+    ``radius``: of the jets. ``min_pt`` [GeV]: least pT of each. ``max_eta``: largest |η| of each. ``number``: of
+    jets at least. ``ht`` [GeV]: least sum of their pT.
+    """
 
     radius: Annotated[float, Field(gt=0)] = 0.4
     min_pt: NonNegative = 20.0
@@ -46,8 +54,11 @@ class JetFilter:
 
 @configuration
 class FatJetFilter:
-    """Masses that add up to at least ``sum_mass`` [GeV], of anti-kT jets of ``radius`` with pT above ``min_pt`` [GeV]
-    and |η| below ``max_eta`` that are clustered from the jets of the ``JetFilter``."""
+    """Masses of large anti-kT jets, which are clustered from the jets of the ``JetFilter``.
+
+    ``sum_mass`` [GeV]: what they add up to at least. ``radius``: of these jets. ``min_pt`` [GeV], ``max_eta``: least pT
+    and largest |η| of those that count.
+    """
 
     sum_mass: Annotated[float, Field(gt=0)]
     radius: Annotated[float, Field(gt=0)] = 1.2

@@ -49,6 +49,9 @@ class GunConfig:
     """Particles ``pdg_id`` at ``pt`` [GeV], ``eta`` and ``mass`` [GeV] drawn evenly between two limits each.
 
     Without ``mass`` each has the mass of Pythia's table. ``bare``: one particle alone, with no pp collision around it.
+
+    ``pdg_id``: PDG id of the particle. ``pt`` [GeV]: limits of pT. ``eta``: limits of η. ``mass`` [GeV]: limits of
+    the mass.
     """
 
     pdg_id: int

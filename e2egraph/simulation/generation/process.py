@@ -61,8 +61,11 @@ class TruthConfig:
 
     Always kept: the hard process with its resonances and their decay products (Pythia status 22 and 23), and the
     last copy of every b or c hadron and τ. Besides those, final-state particles of the hard collision with pT above
-    ``final_state_min_pt`` [GeV] and |η| below ``final_state_max_eta``. ``decayed``: PDG numbers, without sign, of
-    particles that are kept by the same limits though they decayed, such as 111 for neutral pions.
+    ``final_state_min_pt`` [GeV] and |η| below ``final_state_max_eta``.
+
+    ``final_state_min_pt`` [GeV]: least pT of other final-state particles. ``final_state_max_eta``: their largest
+    |η|. ``decayed``: PDG numbers, without sign, of particles that are kept by the same limits though they decayed, such
+    as 111 for neutral pions.
     """
 
     final_state_min_pt: float = Field(default=0.2, ge=0)
@@ -85,8 +88,11 @@ class PileUpConfig:
 
 @configuration
 class CrossSectionConfig:
-    """Cross-section of what is generated, before the generator's filter: ``pb`` [pb], or Pythia's own estimate times
-    ``k_factor``. ``source``: where it is from, in words."""
+    """Cross-section of what is generated, before the generator's filter.
+
+    ``source``: where it is from, in words. ``pb`` [pb]: its value; Pythia's own estimate where not given.
+    ``k_factor``: what multiplies Pythia's.
+    """
 
     source: str = Field(min_length=1)
     pb: float | None = Field(default=None, gt=0)
@@ -101,7 +107,10 @@ class CrossSectionConfig:
 
 @configuration
 class ProcessConfig:
-    """One process: a YAML of ``configs/processes``. With a ``cross_section`` its events get weights in pb."""
+    """One process: a YAML of ``configs/processes``.
+
+    ``title``: what is generated, in words. ``cross_section``: with it, events get weights in pb.
+    """
 
     title: str
     generator: GeneratorConfig

@@ -16,7 +16,11 @@ NonNegative = Annotated[float, Field(ge=0)]
 @configuration
 class ShowerConfig:
     """Lateral profile: a narrow and a wide logistic of scales ``core`` and ``halo`` (in cells), the latter holding
-    ``halo_fraction`` of the energy."""
+    ``halo_fraction`` of the energy.
+
+    ``core`` [cells]: scale of the narrow part. ``halo`` [cells]: scale of the wide part. ``halo_fraction``: share
+    of the energy in the wide part.
+    """
 
     core: Positive
     halo: Positive
@@ -29,6 +33,9 @@ class CrystalConfig:
 
     ``atomic_number``: effective. ``critical_energy`` [GeV]. ``moliere_radius`` and ``width`` of a crystal [cm].
     ``depth`` [X₀].
+
+    ``critical_energy`` [GeV]: at which electrons lose as much by ionisation as by radiation. ``moliere_radius``
+    [cm]: Molière radius. ``width`` [cm]: of a crystal. ``depth`` [X₀]: length of a crystal.
     """
 
     atomic_number: Positive
@@ -47,6 +54,12 @@ class EcalConfig:
     and then leave a Beta(``hadron_alpha``, ``hadron_beta``) share, else ``mip`` GeV. Time: σ(t) = ``time_noise``
     ·noise/E ⊕ ``time_constant`` [ns]. ``end_plane``: |z| of the endcap's face [cm]. ``ionisation``, ``hadronic``:
     lateral profiles of particles that do not shower and of hadrons that do.
+
+    ``stochastic``: stochastic term, at 1 GeV. ``constant``: constant term. ``noise`` [GeV]: of a crystal.
+    ``threshold`` [GeV]: least energy of a crystal that is kept. ``hadron_alpha``, ``hadron_beta``: parameters of
+    the Beta distribution of the share that showering hadrons leave. ``mip`` [GeV]: what particles leave that do not
+    shower. ``time_noise`` [ns]: time resolution at an energy equal to the noise. ``time_constant`` [ns]: time
+    resolution at high energy.
     """
 
     stochastic: NonNegative
@@ -71,6 +84,9 @@ class HcalConfig:
 
     σ(E)/E = ``stochastic``/√E ⊕ ``constant`` per hadron (ECAL part included), ``noise`` [GeV] per tower, towers below
     ``threshold`` [GeV] suppressed, muons leave ``mip`` GeV.
+
+    ``stochastic``: stochastic term, at 1 GeV. ``constant``: constant term. ``noise`` [GeV]: of a tower.
+    ``threshold`` [GeV]: least energy of a tower that is kept. ``mip`` [GeV]: what muons leave.
     """
 
     stochastic: NonNegative

@@ -13,7 +13,11 @@ from e2egraph.simulation.response.calorimeterconfig import Fraction, NonNegative
 @configuration
 class EnergyScale:
     """Correction of jets of one ``radius``: factor ``scale`` at uncorrected pT ``pt`` [GeV], linear in log pT between
-    and constant beyond."""
+    and constant beyond.
+
+    ``radius``: of the jets. ``pt`` [GeV]: uncorrected pT at which the factor is given. ``scale``: the factor at
+    each.
+    """
 
     radius: Positive
     pt: tuple[Positive, ...]
@@ -33,6 +37,10 @@ class JetsConfig:
     ``radius``, ``min_pt`` [GeV] and ``max_eta`` of those kept; soft drop with ``softdrop_zcut``, ``softdrop_beta``.
     pT and masses are corrected for what falls below thresholds: by the one of ``energy_scales`` for ``radius``, or by
     the number ``energy_scale`` where it is set.
+
+    ``radius``: of the jets. ``min_pt`` [GeV]: least pT of those kept. ``max_eta``: largest |η| of those kept.
+    ``energy_scale``: factor on pT and masses; the table's for this radius where not given. ``energy_scales``: the
+    tables. ``softdrop_zcut``, ``softdrop_beta``: parameters of soft drop.
     """
 
     radius: Positive
@@ -73,6 +81,9 @@ class JetsConfig:
 class FatJetsConfig:
     """Anti-kT jets of ``radius``, clustered from the main jets with pT above ``constituent_min_pt`` [GeV], as the
     searches do that sum the masses of such jets (arXiv:2207.11710). Kept: pT above ``min_pt``, |η| below ``max_eta``.
+
+    ``radius``: of these jets. ``constituent_min_pt`` [GeV]: least pT of the main jets in them. ``min_pt`` [GeV]:
+    least pT of those kept. ``max_eta``: largest |η| of those kept.
     """
 
     radius: Positive = 1.2
@@ -83,8 +94,12 @@ class FatJetsConfig:
 
 @configuration
 class BTaggingConfig:
-    """Probability that a jet is b-tagged, by its hadron flavour: ``b``, ``c`` and ``light`` at jet pT ``pt`` [GeV],
-    linear in log pT between and constant beyond."""
+    """Probability that a jet is b-tagged, by its hadron flavour; linear in log pT between the points and constant
+    beyond.
+
+    ``pt`` [GeV]: pT of jets at which it is given. ``b``, ``c``, ``light``: for jets with a b hadron, with a c hadron,
+    with neither.
+    """
 
     pt: tuple[Positive, ...]
     b: tuple[Fraction, ...]

@@ -13,14 +13,18 @@ from e2egraph.simulation.response.jetsconfig import BTaggingConfig, FatJetsConfi
 
 @configuration
 class SolenoidConfig:
-    """``field``: uniform magnetic field along +z [T]."""
+    """The magnet. ``field``: uniform magnetic field along +z [T]."""
 
     field: float
 
 
 @configuration
 class BeamSpotConfig:
-    """Centre (x, y, z) and Gaussian widths of the luminous region [cm], and its width in time [ns]."""
+    """Centre (x, y, z) and Gaussian widths of the luminous region [cm], and its width in time [ns].
+
+    ``x``, ``y``, ``z`` [cm]: centre. ``sigma_xy`` [cm]: width across the beams. ``sigma_z`` [cm]: width along the
+    beams. ``sigma_t`` [ns]: width in time.
+    """
 
     x: float
     y: float
@@ -32,7 +36,10 @@ class BeamSpotConfig:
 
 @configuration
 class AcceptanceConfig:
-    """Which particles are followed at all: |η| and, for charged ones pT, for neutral ones energy [GeV]."""
+    """Which particles are followed at all: |η| and, for charged ones pT, for neutral ones energy [GeV].
+
+    ``max_eta``: largest |η|. ``min_pt`` [GeV]: least pT of charged particles, least energy of neutral ones.
+    """
 
     max_eta: Positive
     min_pt: NonNegative
@@ -49,6 +56,10 @@ class MaterialConfig:
     ``secondaries_base``, ``secondaries_per_log``: mean number of secondaries of a nuclear interaction,
     base + per_log·ln(1 + p/GeV), at least two. ``secondary_kick``: mean transverse momentum of one [GeV].
     ``neutral_pion_fraction``: of the secondaries.
+
+    ``eta``: values of |η| at which the thickness is given. ``radiation_lengths`` [X₀]: the thickness at each.
+    ``radiation_min_energy`` [GeV]: least energy of a photon that an electron radiates. ``radiation_min_share``:
+    least share of the electron's energy that it takes.
     """
 
     eta: tuple[float, ...]
@@ -89,6 +100,20 @@ class TracksConfig:
     ``direction_sigma``: η and φ at the ECAL [rad]. Fakes: Poisson with mean ``fakes_per_track``, near a real track
     (``fake_spread`` in η, φ), pT = ``min_pt`` + exponential of mean ``fake_pt`` [GeV], impact parameters of width
     ``fake_d0``, ``fake_dz`` [cm]. ``max_turns``: tracks that curl further before the ECAL have no impact point there.
+
+    ``min_pt`` [GeV]: least pT of a track. ``max_eta``: largest |η|. ``plateau``: efficiency of isolated central
+    tracks of high pT. ``turn_on_loss``: share lost at ``min_pt``. ``turn_on_scale`` [GeV]: over which that fades.
+    ``forward_eta``: |η| beyond which ``forward_loss`` counts. ``forward_loss``: share lost there.
+    ``displacement_scale`` [cm]: of the loss with the radius of production. ``min_stop_radius`` [cm]: radius that a
+    track needs to reach. ``core_cell``: side of the cell in η × φ in which neighbours are counted. ``core_loss``:
+    loss for each neighbour. ``pt_scattering``: relative error of pT from scattering. ``pt_curvature``: relative
+    error of pT for each GeV. ``pt_forward_growth``: growth of both with η². ``d0_asymptotic``, ``dz_asymptotic``
+    [cm]: error at high pT. ``d0_scattering``, ``dz_scattering`` [cm]: error from scattering at 1 GeV.
+    ``tail_fraction``: share of tracks that are measured worse than their errors say. ``tail_scale``: by how many
+    times. ``radiation_tail``: growth of an electron's curvature with the share that it radiates.
+    ``fakes_per_track``: mean number of fakes for each track. ``fake_pt`` [GeV]: mean pT of fakes above ``min_pt``.
+    ``fake_spread``: distance of fakes from their track in η and φ. ``fake_d0``, ``fake_dz`` [cm]: width of the
+    fakes' impact parameters.
     """
 
     min_pt: NonNegative
@@ -127,6 +152,9 @@ class VerticesConfig:
 
     A collision becomes a vertex with at least ``min_tracks`` tracks of pT > ``min_track_pt`` [GeV] from it (the hard
     one always). Position resolution σ = ``sigma_xy``/√n, ``sigma_z``/√n, never below the ``floor`` [cm].
+
+    ``min_tracks``: tracks that make a vertex. ``min_track_pt`` [GeV]: least pT of these. ``sigma_xy``, ``sigma_z``
+    [cm]: error of the position from one track. ``floor`` [cm]: least error of the position.
     """
 
     min_tracks: int = Field(ge=1)
@@ -142,6 +170,10 @@ class LayerConfig:
 
     ``radius`` and ``half_length`` [cm], hit resolutions ``sigma_rphi`` and ``sigma_z`` [cm], hit ``efficiency``, mean
     ``noise`` hits an event, and the cell ``merge_rphi`` × ``merge_z`` [cm] within which crossings give a single hit.
+
+    ``radius`` [cm]: distance to the beam line. ``half_length`` [cm]: largest |z|. ``sigma_rphi``, ``sigma_z`` [cm]:
+    error of a hit along r·φ and z. ``efficiency``: share of crossings that give a hit. ``noise``: mean number of
+    noise hits an event. ``merge_rphi``, ``merge_z`` [cm]: sides of the cell within which crossings give one hit.
     """
 
     radius: Positive
@@ -156,7 +188,10 @@ class LayerConfig:
 
 @configuration
 class HitsConfig:
-    """Tracker hits: ``max_turns`` a looping particle makes before the material stops it, and the ``layers``."""
+    """Tracker hits: ``max_turns`` a looping particle makes before the material stops it, and the ``layers``.
+
+    ``max_turns``: turns of a looping particle at most.
+    """
 
     max_turns: Positive
     layers: dict[str, LayerConfig]

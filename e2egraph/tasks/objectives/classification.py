@@ -14,7 +14,10 @@ from e2egraph.tasks.outputs import Outputs, class_outputs
 @register("classification")
 @configuration
 class Classification(Objective):
-    """``classes`` in label order; ``signal``: the class that counts as signal."""
+    """``classes`` in label order; ``signal``: the class that counts as signal.
+
+    ``kind``: of objective. ``classes``: names in the order of their labels.
+    """
 
     kind: Literal["classification"] = "classification"
     classes: Annotated[list[str], Field(min_length=1)]

@@ -20,6 +20,8 @@ class Joint(Objective):
 
     ``weights``: what multiplies each one's loss (1 where not given). ``only``: kind of an objective → the classes whose
     examples it learns from (all where not given), such as a mass that background does not have.
+
+    ``kind``: of objective.
     """
 
     kind: Literal["joint"] = "joint"

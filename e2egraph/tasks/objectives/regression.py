@@ -24,6 +24,9 @@ class Target:
     object column that any analysis has as an estimate of it, which comparisons show next to the networks. ``drawn``:
     class → limits, for classes whose objects have none: theirs is drawn evenly between these when the data set is
     built (domain continuation, ``graphs.making.continuation``); it is learnt, and left out of all figures.
+
+    ``name``: of the object column. ``unit``: of the quantity, empty for none. ``offset``: added to the network's
+    raw number. ``scale``: by which that is multiplied first.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -50,6 +53,9 @@ class Regression(Objective):
     ``loss`` of the difference between prediction and target in units of each target's scale: ``mae`` |x|, ``mse`` x²,
     ``huber`` (P. Huber, Ann. Math. Statist. 35 (1964) 73: x²/2 up to ``delta``, linear beyond) or ``log_cosh``
     (ln cosh x), summed over the targets by their ``weights`` (1 where not given).
+
+    ``kind``: of objective. ``loss``: of the difference in units of the target's scale. ``delta``: where ``huber``
+    turns linear. ``weights``: of the targets in the loss, 1 where not given.
     """
 
     kind: Literal["regression"] = "regression"

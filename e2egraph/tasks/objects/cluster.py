@@ -51,6 +51,8 @@ class ClusterConfig:
     ``seed_min``: least energy of a seed crystal [GeV]. ``et_min``, ``et_max``: of the transverse energy [GeV];
     ``abs_eta_max``: of |η|; both relative to the primary vertex. ``edge_crystals``: least number of barrel crystals
     between the seed and either end of the barrel (16: a region of ±16 crystals lies within the barrel).
+
+    ``kind``: of objects.
     """
 
     kind: str = "cluster"

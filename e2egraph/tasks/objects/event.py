@@ -30,7 +30,8 @@ Momentum = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class EventConfig:
     """Which events are taken.
 
-    ``jet_pt_min`` [GeV], ``jet_abs_eta_max``: of jets that count, in ``n_jets``, ``n_bjets`` and ``ht``;
+    ``kind``: of objects. ``jet_pt_min`` [GeV], ``jet_abs_eta_max``: of jets that count, in ``n_jets``, ``n_bjets`` and
+    ``ht``;
     ``fatjet_pt_min`` [GeV], ``fatjet_abs_eta_max``: of jets of large radius, whose masses make ``sum_fatjet_mass``.
     ``jets_min``, ``bjets_min``: least numbers; ``ht_min``, ``sum_fatjet_mass_min`` [GeV]: what the sums must exceed, 0
     for no such cut.

@@ -22,7 +22,10 @@ OUTERMOST_TOWER = HCAL_ROWS // 2
 @configuration
 class JetConfig:
     """Which jets are taken. pT [GeV]; ``edge_towers``: least 28 − |ieta| of the seed tower (12: a window of ±62
-    crystals needs no padding in η)."""
+    crystals needs no padding in η).
+
+    ``kind``: of objects. ``pt_min``, ``pt_max`` [GeV]: limits of the jet's pT. ``abs_eta_max``: largest |η|.
+    """
 
     kind: str = "jet"
     pt_min: float = 400.0

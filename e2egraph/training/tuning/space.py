@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import Field, model_validator
 
+from e2egraph import yamlfile
 from e2egraph.config import configuration, find_config, read_yaml, validate
 from e2egraph.errors import UsageError
 from e2egraph.training.recipe import GROUPS
@@ -27,7 +27,10 @@ Scalar = str | int | float | bool | None
 
 @configuration
 class Choices:
-    """One of several values; lists are allowed (``model.options.merge: {choices: [[], [4, 4]]}``)."""
+    """One of several values; lists are allowed (``model.options.merge: {choices: [[], [4, 4]]}``).
+
+    ``choices``: the values.
+    """
 
     choices: Annotated[list[Any], Field(min_length=2)]
 
@@ -55,6 +58,8 @@ class Interval:
     """``low`` to ``high``, both included: whole numbers where both are and ``step`` is, else floats.
 
     ``log``: uniform in the logarithm. ``step``: only low, low + step, …
+
+    ``low``, ``high``: ends of the interval, both included.
     """
 
     low: int | float
@@ -125,7 +130,7 @@ def read_space(name: str) -> Space:
 
 def as_settings(values: Mapping[str, Any]) -> list[str]:
     """Values by key as ``--set`` takes them; YAML reads them back as they are (1e-5 included)."""
-    return [f"{key}={_flow(value)}" for key, value in values.items()]
+    return [f"{key}={yamlfile.written(value)}" for key, value in values.items()]
 
 
 def check_space(space: Space, load: Callable[[list[str]], object]) -> None:
@@ -146,7 +151,9 @@ def check_space(space: Space, load: Callable[[list[str]], object]) -> None:
             else:
                 message = str(first).rstrip(".")
                 reason = message.rpartition("; ")[0] or message
-                raise UsageError(f"{space.origin}: {key}={_flow(value)} cannot be used ({reason}); correct the space.")
+                raise UsageError(
+                    f"{space.origin}: {key}={yamlfile.written(value)} cannot be used ({reason}); correct the space."
+                )
 
 
 def _combinations(space: Space, key: str) -> Iterator[dict[str, Any]]:
@@ -156,7 +163,3 @@ def _combinations(space: Space, key: str) -> Iterator[dict[str, Any]]:
     yield {}
     for _ in itertools.repeat(None, COMBINATIONS if others else 0):
         yield {name: draw.choice(samples) for name, samples in others.items()}
-
-
-def _flow(value: Any) -> str:
-    return yaml.safe_dump([value], default_flow_style=True, width=2**20, allow_unicode=True).strip()[1:-1]

@@ -66,6 +66,8 @@ class ImageLayout:
     a cluster, with no more energetic one within 2 rows and 8 columns; images that it is not true of are counted as a
     cut (``seed``), and a file where it is not true of half of them is refused. ``HCAL`` planes hold tower energy / 25
     in each of 5×5 crystals, as every converter writes them.
+
+    ``description``: what kind of files it is.
     """
 
     planes: list[str] = Field(min_length=1)

@@ -1,0 +1,75 @@
+"""A run → a bundle: the work of ``Run.export`` and ``e2egraph export``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2egraph.api.run import Run
+from e2egraph.api.run_description import describe_run
+from e2egraph.data.padding import pad
+from e2egraph.export.bundle import Metadata
+from e2egraph.export.export import export_model, refuse_other_content
+from e2egraph.export.triton import check_repository, lay_out
+from e2egraph.graphs.making.nodeselection import select_nodes
+from e2egraph.graphs.storage.shards import first_jets
+
+# Real jets of each class that the parity gate compares.
+JETS_OF_THE_PARITY_GATE = 32
+
+
+@dataclass(frozen=True)
+class Exported:
+    """``metadata`` of the bundle in ``output``; ``data``: the data set it was checked on; ``triton``: the model's
+    folder in the repository, where one was given."""
+
+    output: Path
+    metadata: Metadata
+    data: Path
+    triton: Path | None
+
+
+def export_run(
+    run: Run,
+    output: str | Path,
+    *,
+    data: str | Path | None = None,
+    fp16: bool = False,
+    int8: bool = False,
+    track_direction: str | None = None,
+    seed_depth: int | None = None,
+    triton: str | Path | None = None,
+) -> Exported:
+    """Write a run's network as a bundle, if ONNX Runtime agrees with torch.
+
+    ``data``: data set whose jets the export checks on, the run's own by default. ``fp16``, ``int8``: add these
+    variants, measured on jets of the test split. ``track_direction``, ``seed_depth``: how the training files were read
+    (``BundleInfo``). ``triton``: model repository to lay it out in too. Errors as ``export_model``.
+    """
+    output = Path(output)
+    model, about = run.network, run.info
+    refuse_other_content(output)
+    repository = None if triton is None else Path(triton)
+    if repository is not None:
+        check_repository(repository, about.model.name)
+    folder = Path(about.data.folder if data is None else data)
+    selection = about.recipe.data.nodes
+    jets = first_jets(folder, JETS_OF_THE_PARITY_GATE)
+    variants = [name for name, wanted in (("fp16", fp16), ("int8", int8)) if wanted]
+    compared = None
+    if variants:
+        from e2egraph.export.variant_check import variant_jets
+
+        compared = variant_jets(folder, selection)
+    metadata = export_model(
+        model,
+        about.inputs,
+        about.outputs,
+        info=describe_run(about, folder, jets, track_direction, seed_depth),
+        sample=pad(select_nodes(jets, selection, about.inputs.numbers), about.inputs),
+        output=output,
+        variants=variants,
+        jets=compared,
+    )
+    laid = None if repository is None else lay_out(output, repository, about.model.name)
+    return Exported(output, metadata, folder, laid)

@@ -1,0 +1,60 @@
+"""``e2egraph.load``: a run or a bundle, whichever a folder holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from e2egraph.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from e2egraph.api.run import Run
+    from e2egraph.api.tagger import Tagger
+
+# The file that every run has, from its first moment, and no bundle.
+_OF_RUNS = "config.yaml"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a run; if not, it may be a bundle."""
+    return (folder / _OF_RUNS).is_file()
+
+
+def load(
+    folder: str | Path, *, network: nn.Module | None = None, threads: int = 0, variant: str | None = None
+) -> Run | Tagger:
+    """Open a run or a bundle; both have ``predict``. Torch is imported for runs alone.
+
+    Args:
+        folder: What ``train`` or ``Run.export`` made.
+        network: Of a run that was trained from a network object of another program: one like it.
+        threads: Of ONNX Runtime, for bundles; 0: one a core.
+        variant: ``fp16`` or ``int8``, of a bundle.
+
+    Returns:
+        A ``Run``, or a ``Tagger`` of a bundle.
+
+    Raises:
+        InputError: Neither run nor bundle, or damaged.
+        UsageError: A variant of a run, or a network for a bundle.
+
+    Example:
+        >>> e2e.load("runs/g").predict("data/top", split="test").columns
+        ('score_qcd', 'score_top')
+    """
+    folder = Path(folder)
+    if not is_run(folder):
+        from e2egraph.api.tagger import Tagger
+
+        if network is not None:
+            raise UsageError(f"{folder}: not a run, so that no network object belongs to it; leave network out.")
+        return Tagger(folder, threads=threads, variant=variant)
+    if variant is not None:
+        raise UsageError(f"{folder}: a run has no variants; export it with fp16 or int8, and load the bundle.")
+    from e2egraph.api.run import Run
+
+    run = Run(folder, network)
+    _ = run.info  # refuses what is damaged
+    return run

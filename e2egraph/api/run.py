@@ -1,0 +1,117 @@
+"""``e2egraph.Run``: a trained network in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from e2egraph.api.settings import Settings, as_texts
+from e2egraph.data.scores import Scores
+from e2egraph.evaluation.predictions import predict_run
+from e2egraph.models.given import lent
+from e2egraph.training.runs.load import load_run
+from e2egraph.training.runs.run_folder import RunInfo, read_run
+
+if TYPE_CHECKING:
+    from e2egraph.api.tagger import Tagger
+
+
+@dataclass(frozen=True)
+class Run:
+    """What ``train`` makes and ``load`` opens.
+
+    ``folder``: where it lies. ``given``: the network object that it was trained from, where that came from the program
+    and not from a name.
+
+    Example:
+        >>> run = e2e.load("runs/g")
+        >>> run.info.model.name, run.info.objective.class_names
+        ('gravnet', ('qcd', 'top'))
+    """
+
+    folder: Path
+    given: nn.Module | None = None
+
+    @cached_property
+    def info(self) -> RunInfo:
+        """What its files say: model, recipe, seed, data set, objective, inputs; InputError when it is no run."""
+        return read_run(self.folder)
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """The content of ``summary.json``: parameters, epochs, best epoch and its validation figures; empty while the
+        run is not finished."""
+        return self.info.summary
+
+    @property
+    def network(self) -> nn.Module:
+        """A new network with the weights of the best epoch, in evaluation mode, on the CPU.
+
+        InputError: no epoch is finished yet, or the checkpoint is damaged.
+        """
+        with lent(self.given):
+            return load_run(self.folder)[0]
+
+    def predict(
+        self,
+        data: str | Path,
+        *,
+        split: str | None = None,
+        output: str | Path | None = None,
+        settings: Settings | None = None,
+    ) -> Scores:
+        """Score the objects of a data set, with torch, on a GPU where there is one.
+
+        Args:
+            data: Folder of the data set; of the run's task, or any whose variables and channels the network reads.
+            split: ``train``, ``validation`` or ``test``; all objects by default.
+            output: Parquet file to write the scores to as well.
+            settings: How objects are read, such as ``{"data.evaluation_batch_size": 16}`` for less memory.
+
+        Returns:
+            A row for each object, in the order of the data set.
+
+        Raises:
+            UsageError: A setting that cannot be changed of a trained run.
+            InputError: Data set missing, damaged or one that the network cannot read, an empty split, memory full.
+
+        Example:
+            >>> scores = e2e.load("runs/g").predict("data/top", split="test")
+            >>> scores["score_top"].shape == scores["label"].shape == (len(scores),)
+            True
+        """
+        path = None if output is None else Path(output)
+        with lent(self.given):
+            scores = predict_run(self.folder, Path(data), path, split, settings=as_texts(settings))
+        assert scores is not None  # as no other process shares the jets
+        return scores
+
+    def export(self, output: str | Path, **options: Any) -> Tagger:
+        """Write the network as a bundle, a folder with ONNX and all that C++ needs, if ONNX Runtime agrees with torch.
+
+        Args:
+            output: Folder of the bundle to make.
+            **options: Of ``export.export_run``: ``data`` (folder of the data set to check on), ``fp16`` and ``int8``
+                (add these variants), ``track_direction``, ``seed_depth``, ``triton`` (a Triton model repository).
+
+        Returns:
+            The bundle, opened.
+
+        Raises:
+            InputError: Another folder's content in ``output``, a network that ONNX cannot express, or outputs that
+                differ.
+
+        Example:
+            >>> e2e.load("runs/g").export("exports/g").classes
+            ('qcd', 'top')
+        """
+        from e2egraph.api.export import export_run
+        from e2egraph.api.tagger import Tagger
+
+        export_run(self, output, **options)
+        return Tagger(output)

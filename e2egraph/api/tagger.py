@@ -1,0 +1,136 @@
+"""``e2egraph.Tagger``: a bundle as a tagger, by ONNX Runtime alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from e2egraph.data.scores import Scores
+from e2egraph.events.patterns import expand
+from e2egraph.events.sources.registry import image_options
+from e2egraph.export.bundle import Metadata
+from e2egraph.inference.predict import predict_dataset
+from e2egraph.inference.score import score_files
+from e2egraph.inference.session import Bundle
+
+
+class Tagger:
+    """An exported network that scores event files and data sets; torch is not needed.
+
+    Args:
+        bundle: Folder that ``Run.export`` or ``e2egraph export`` made.
+        threads: Of ONNX Runtime; 0: one a core.
+        variant: ``fp16`` or ``int8`` in place of the full network, where the bundle has it.
+
+    Raises:
+        InputError: Not a bundle, incomplete, damaged, of another version, or without that variant.
+        UsageError: No such variant.
+
+    Example:
+        >>> tagger = e2e.Tagger("exports/g")
+        >>> tagger.classes, tagger.targets
+        (('qcd', 'top'), ())
+    """
+
+    def __init__(self, bundle: str | Path, *, threads: int = 0, variant: str | None = None) -> None:
+        self._bundle = Bundle.open(Path(bundle), threads, variant)
+
+    def __repr__(self) -> str:
+        return f"Tagger({str(self.folder)!r})"
+
+    @property
+    def folder(self) -> Path:
+        """The bundle."""
+        return self._bundle.folder
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the bundle says of itself: model, task, inputs, outputs, how it was checked."""
+        return self._bundle.metadata
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the task, in the order of their labels."""
+        return self._bundle.classes
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The quantities that are predicted, in the task's units; none where only classes are."""
+        heads = self.metadata.outputs.heads
+        return tuple(name for head in heads if head.activation == "none" for name in head.columns)
+
+    def score(
+        self,
+        files: str | Path | Sequence[str | Path],
+        *,
+        batch_size: int = 64,
+        image_channels: str | None = None,
+        image_preset: str | Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Scores:
+        """Score every object in event files that passes the cuts of the bundle's task: jets, clusters or events.
+
+        No truth is needed, and none is read. Jets, nodes and scores are those that ``build`` and ``predict`` give.
+
+        Args:
+            files: Files as ``build`` takes them: a path, glob, URL or ``@LIST``, or several of these.
+            batch_size: Objects that the network reads at once; fewer need less memory.
+            image_channels: Planes of image files, in the files' order.
+            image_preset: The same as a name in ``configs/images`` or a YAML file.
+            progress: Called with (files done, files in all).
+
+        Returns:
+            A row for each object, in the order of files and events: ``run``, ``lumi``, ``event``, ``jet`` (its index in
+            the event), its quantities (``jet_pt`` [GeV], ``jet_eta``, …), ``n_nodes`` (those that the network has seen)
+            and ``score_CLASS`` or ``predicted_TARGET``. An object without nodes has score −1, or NaN.
+
+        Raises:
+            InputError: No such file, or one that is unreadable, damaged or lacks what the task needs.
+            UsageError: Batch size below one, or both ways to name planes.
+
+        Example:
+            >>> scores = e2e.Tagger("exports/g").score("ttbar.root")
+            >>> len(scores["score_top"]) == len(scores["jet_pt"]) == len(scores)
+            True
+            >>> scores.to_table().column_names[:4]
+            ['run', 'lumi', 'event', 'jet']
+        """
+        given = [files] if isinstance(files, str | Path) else files
+        paths = [path for pattern in given for path in expand(str(pattern), f"file {pattern}")]
+        options = image_options(image_channels, None if image_preset is None else str(image_preset))
+        unique = list(dict.fromkeys(paths))
+        return score_files(self._bundle, unique, options=options, batch_size=batch_size, progress=progress)
+
+    def predict(
+        self,
+        data: str | Path,
+        *,
+        split: str | None = None,
+        output: str | Path | None = None,
+        batch_size: int = 64,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Scores:
+        """Score the objects of a data set.
+
+        Args:
+            data: Folder of the data set, of the bundle's task.
+            split: ``train``, ``validation`` or ``test``; all objects by default.
+            output: Parquet file to write the scores to as well.
+            batch_size: Objects that the network reads at once.
+            progress: Called with (objects read, objects in all).
+
+        Returns:
+            A row for each object, in the order of the data set.
+
+        Raises:
+            InputError: Data set missing, damaged or of another task, or no object in the split.
+            UsageError: Unknown split, or batch size below one.
+
+        Example:
+            >>> e2e.Tagger("exports/g").predict("data/top", split="test").classes
+            ('qcd', 'top')
+        """
+        path = None if output is None else Path(output)
+        summary = predict_dataset(self._bundle, Path(data), path, split=split, batch_size=batch_size, progress=progress)
+        assert summary is not None  # as no other process shares the jets
+        return summary.scores
