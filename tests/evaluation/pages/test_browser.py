@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from e2egraph.cli import main
 from e2egraph.evaluation.evaluate import evaluate
@@ -54,7 +55,10 @@ def metrics(run):
 
 @pytest.fixture
 def page(browser, run):
-    return browser.open(run / "report.html")
+    page = browser.open(run / "report.html")
+    # On a busy machine the page's scripts come later than its load event.
+    WebDriverWait(page.driver, 60).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, ".jet-list button"))
+    return page
 
 
 def part(page, name):
