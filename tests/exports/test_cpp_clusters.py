@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+import awkward as ak
 import numpy as np
 import pytest
 
@@ -36,10 +37,23 @@ NONE = np.empty((0, 2), np.int64)
 SEED = awkward_event(np.random.default_rng(1), 4, np.array([[100, 100]]))["jets"]
 
 
+ISOLATION = {"most": 0.5, "cone": 0.2, "veto": 0.05, "track_pt": 2.0}
+
+
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     """A network of all quantities of the cluster and of nodes of all kinds of deposits."""
-    task = make_task(CONTENT, "made-up")
+    return exported(CONTENT, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def isolated(tmp_path_factory):
+    """The same of clusters with few tracks around."""
+    return exported({**CONTENT, "object": {**OBJECT, "isolation": ISOLATION}}, tmp_path_factory)
+
+
+def exported(content, tmp_path_factory):
+    task = make_task(content, "made-up")
     folder = tmp_path_factory.mktemp("bundle") / "clusters"
     inputs = task.network_inputs
     export(jet_linear_network(inputs), folder, about("jet-linear", task), inputs=inputs, outputs=task.objective.outputs)
@@ -60,7 +74,8 @@ def python_clusters(bundle, events, z):
     task = make_task(bundle.metadata.info.configuration, "bundle")
     columns = ("ieta", "iphi", "energy")
     crystals = [list(zip(*(event["ecal"][name] for name in columns), strict=True)) for event in events]
-    objects = KIND.find(events_of(crystals, z=z), task.object)
+    made = events_of(crystals, z=z)
+    objects = KIND.find(ak.with_field(made, record(events).tracks, "tracks"), task.object)
     cuts = KIND.cuts(objects, task.object)
     taken = objects.take(np.logical_and.reduce(list(cuts.values())))
     return objects, cuts, bundle.select(make_nodes(record(events), taken, task)[0])
@@ -91,6 +106,18 @@ def test_crowded_events_have_the_same_clusters_and_nodes(runner, bundle, tmp_pat
     # The network reads every quantity of a cluster, so that these are equal too.
     assert_same_outputs(type(found)(scored, found.nodes, found.errors), opened, clouds)
     assert np.ptp([float(row["logit_electron"]) for row in scored.values()]) > 1e-3
+
+
+def test_clusters_with_tracks_around_fail_the_same_cut(runner, isolated, tmp_path):
+    made = [crowded(seed) for seed in range(6)]
+    events = [event for event, _ in made]
+    _, cuts, clouds = python_clusters(Bundle.open(isolated, 1), events, z=4.0)
+    found = infer(runner, isolated, write_events(tmp_path / "events.e2e", events, made[0][1]), tmp_path)
+    others = np.logical_and.reduce([passed for name, passed in cuts.items() if name != "isolation"])
+    fails = [row["cut"] == "isolation" for row in found.rows.values()]
+    assert fails == (others & ~cuts["isolation"]).tolist()
+    assert 5 < sum(fails) < others.sum() - 5
+    assert sum(row["cut"] == "none" for row in found.rows.values()) == len(clouds)
 
 
 def test_clusters_of_a_data_set_are_scored_given_or_found(runner, tmp_path):

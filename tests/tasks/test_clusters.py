@@ -183,3 +183,68 @@ def test_the_usual_region_of_clusters_is_of_33_crystals_around_the_seed():
 def test_settings_that_cannot_be_are_refused(setting, key):
     with pytest.raises(UsageError, match=key):
         task(object={"kind": "cluster", **setting})
+
+
+def with_tracks(events, tracks):
+    """The events with tracks (pT, η, φ at the crystals), a list for each."""
+    columns = ([[track[i] for track in event] for event in tracks] for i in range(3))
+    fields = {
+        name: ak.values_astype(ak.Array(column), np.float32)
+        for name, column in zip(("pt", "eta", "phi"), columns, strict=True)
+    }
+    return ak.with_field(events, ak.zip(fields), "tracks")
+
+
+def test_isolation_sums_tracks_of_the_own_event_in_a_hollow_cone():
+    rng = np.random.default_rng(3)
+    crystals = [random_crystals(seed, 300) for seed in range(4)]
+    centres = KIND.find(events_of(crystals), USUAL)
+    tracks = []
+    for event in range(4):
+        mine = np.flatnonzero(centres.event == event)[:20]
+        eta, phi = (ak.to_numpy(centres.columns[f"jet_{name}"])[mine].astype(float) for name in ("eta", "phi"))
+        at = np.column_stack([rng.exponential(3, len(mine)), eta, phi]) + rng.normal(0, [0, 0.15, 0.15], (len(mine), 3))
+        tracks.append([tuple(track) for track in at])
+    config = ClusterConfig(isolation={"most": 0.2, "cone": 0.3, "veto": 0.05, "track_pt": 1.0})
+    objects = KIND.find(with_tracks(events_of(crystals), tracks), config)
+    passed = KIND.cuts(objects, config)["isolation"]
+    for i, event in enumerate(objects.event.tolist()):
+        around = [
+            (pt, eta, phi) for pt, eta, phi in np.array(tracks[event], np.float32).astype(float).tolist() if pt > 1
+        ]
+        near = mean_place(crystals[event], *places(objects)[i])
+        expected = sum(
+            pt
+            for pt, eta, phi in around
+            if 0.05 < math.hypot(eta - near[0], math.remainder(phi - near[1], 2 * math.pi)) < 0.3
+        )
+        assert objects.columns["tracks_around"][i] == pytest.approx(expected, rel=1e-6)
+        assert passed[i] == (expected <= 0.2 * objects.columns["jet_pt"][i])
+    assert 10 < passed.sum() < len(passed) - 10
+
+
+def mean_place(crystals, row, column):
+    """η, φ of the energy-weighted mean position of the cluster at a seed, from the detector's centre."""
+    total = rows = columns = 0.0
+    for r, c, energy in crystals:
+        i, j = r - row, (c - column + 180) % 360 - 180
+        if energy > 0 and abs(i) <= 2 and abs(j) <= 8:
+            total, rows, columns = total + energy, rows + i * energy, columns + j * energy
+    return (row + rows / total - 139.5) * 0.0174, math.radians(column + columns / total - 10 + 0.5)
+
+
+def test_isolation_of_images_and_of_an_empty_ring_are_refused():
+    config = ClusterConfig(isolation={})
+    with pytest.raises(UsageError, match=r"object\.isolation reads the tracks of events"):
+        KIND.cuts(KIND.find(events_of([[(140, 100, 20.0)]]), USUAL), config)
+    content = {"object": {"kind": "cluster", "isolation": {"veto": 0.5}}}
+    with pytest.raises(UsageError, match=r"veto 0\.5 leaves no tracks of cone 0\.3"):
+        make_task(
+            {
+                **content,
+                "name": "x",
+                "description": "x",
+                "objective": {"kind": "classification", "classes": ["a", "b"], "signal": "b"},
+            },
+            "x",
+        )

@@ -88,7 +88,7 @@ def _check_events(source: EventSource, task: TaskConfig) -> None:
         if name in source.missing:
             raise InputError(
                 f"{source.path}: no branch for {name} (looked for {source.missing.branches[name]}), which {option} of "
-                f"task '{task.name}' needs; give a file that has it, or set {option}=0."
+                f"task '{task.name}' needs; give a file that has it, or do without {option}."
             )
 
 

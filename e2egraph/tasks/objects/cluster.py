@@ -27,7 +27,10 @@ from e2egraph.detector.geometry import (
     ecal_eta,
     ecal_phi,
 )
+from e2egraph.errors import UsageError
+from e2egraph.events.flat import flat
 from e2egraph.tasks.objects.objects import Centres, ObjectKind, Objects, identity_columns
+from e2egraph.tasks.objects.track_isolation import TrackIsolation, track_sums
 from e2egraph.tasks.variables import Scale, Variable
 
 if TYPE_CHECKING:
@@ -40,6 +43,9 @@ HALF_ROWS, HALF_COLUMNS = 2, 8
 # R9, the shape by which CMS tells photons that converted: the share of the 3 × 3 crystals around the seed.
 INNER = 1
 
+# Column that the cut on isolation reads: summed pT of the tracks around [GeV].
+AROUND = "tracks_around"
+
 # Columns of an image that goes on over both ends by as much as a cluster reaches.
 _SPAN = ECAL_COLUMNS + 2 * HALF_COLUMNS
 
@@ -50,7 +56,8 @@ class ClusterConfig:
 
     ``seed_min``: least energy of a seed crystal [GeV]. ``et_min``, ``et_max``: of the transverse energy [GeV];
     ``abs_eta_max``: of |η|; both relative to the primary vertex. ``edge_crystals``: least number of barrel crystals
-    between the seed and either end of the barrel (16: a region of ±16 crystals lies within the barrel).
+    between the seed and either end of the barrel (16: a region of ±16 crystals lies within the barrel). ``isolation``:
+    of clusters with few tracks around (``TrackIsolation``; {} for its own numbers), or none.
 
     ``kind``: of objects.
     """
@@ -61,10 +68,12 @@ class ClusterConfig:
     et_max: float | None = None
     abs_eta_max: float = 1.44
     edge_crystals: Annotated[int, Field(ge=0, lt=BARREL_ROWS // 2)] = 16
+    isolation: TrackIsolation | None = None
 
 
 def find(events: ak.Array, config: ClusterConfig) -> Objects:
-    """All clusters of a chunk (``id``, ``pv`` and ``ecal`` read), by row and column of their seeds; cuts come later.
+    """All clusters of a chunk (``id``, ``pv`` and ``ecal`` read, and ``tracks`` for isolation), by row and column of
+    their seeds; cuts come later.
 
     Energies are sums, η and φ those of the energy-weighted mean position on the crystals' front faces, seen from the
     primary vertex. Where a seed lies beyond the barrel these mean little, and ``cuts`` lets none pass.
@@ -78,6 +87,8 @@ def find(events: ak.Array, config: ClusterConfig) -> Objects:
     event, columns = identity_columns(events, np.bincount(found.event, minlength=len(crystals)))
     vertex = [ak.to_numpy(events.pv[axis]).astype(np.float64)[event] for axis in ("x", "y", "z")]
     columns |= found.columns() | _seen_from(vertex, found)
+    if config.isolation is not None:
+        columns[AROUND] = track_sums(event, found.eta(), found.phi(), flat(events.tracks), config.isolation)
     return Objects(event, columns, _centres(found.row, found.column))
 
 
@@ -90,7 +101,7 @@ def from_columns(columns: dict[str, NDArray]) -> Objects:
 
 def cuts(objects: Objects, config: ClusterConfig) -> dict[str, NDArray[np.bool_]]:
     """The cuts on the seed's distance to the barrel's ends, on E_T and |η|; of images also that their middle pixel is
-    a seed, where that was looked at (``seed_highest``)."""
+    a seed, where that was looked at (``seed_highest``). UsageError for isolation of objects without tracks (images)."""
     passed = {"seed": objects.columns["seed_highest"]} if "seed_highest" in objects.columns else {}
     row = objects.columns["seed_row"].astype(np.int64) - BARREL_FIRST_ROW
     passed["barrel_edge"] = np.minimum(row, BARREL_ROWS - 1 - row) >= config.edge_crystals
@@ -99,7 +110,16 @@ def cuts(objects: Objects, config: ClusterConfig) -> dict[str, NDArray[np.bool_]
     if config.et_max is not None:
         passed["et"] &= et < config.et_max
     passed["eta"] = np.abs(objects.columns["jet_eta"]) < config.abs_eta_max
+    if config.isolation is not None:
+        if AROUND not in objects.columns:
+            raise UsageError("object.isolation reads the tracks of events, and images hold none; set it to null.")
+        passed["isolation"] = objects.columns[AROUND] <= config.isolation.most * et.astype(np.float64)
     return passed
+
+
+def needs(config: ClusterConfig) -> dict[str, str]:
+    """Field of the event record that a cut needs → the option that asks for the cut."""
+    return {} if config.isolation is None else {"tracks": "object.isolation"}
 
 
 @dataclass(frozen=True)
@@ -117,6 +137,14 @@ class _Clusters:
     spread_rows: NDArray[np.float64]
     spread_columns: NDArray[np.float64]
     inner: NDArray[np.float64]
+
+    def eta(self) -> NDArray[np.float64]:
+        """η of the mean position on the crystals' front faces, seen from the detector's centre."""
+        return ecal_eta(self.row + self.mean_row)
+
+    def phi(self) -> NDArray[np.float64]:
+        """φ [rad] of the mean position, seen from the beam line."""
+        return ecal_phi(self.column + self.mean_column)
 
     def columns(self) -> dict[str, NDArray]:
         """The plain columns that do not depend on the vertex."""
@@ -196,9 +224,9 @@ def _around(
 
 def _seen_from(vertex: list[NDArray[np.float64]], found: _Clusters) -> dict[str, NDArray]:
     """E_T [GeV], η and φ [rad] of clusters seen from ``vertex`` (x, y, z [cm], each [C])."""
-    phi = ecal_phi(found.column + found.mean_column)
+    phi = found.phi()
     x, y = ECAL_RADIUS * np.cos(phi) - vertex[0], ECAL_RADIUS * np.sin(phi) - vertex[1]
-    z = ECAL_RADIUS * np.sinh(ecal_eta(found.row + found.mean_row)) - vertex[2]
+    z = ECAL_RADIUS * np.sinh(found.eta()) - vertex[2]
     rho = np.hypot(x, y)
     return {
         "jet_pt": (found.energy * (rho / np.hypot(rho, z))).astype(np.float32),
@@ -242,6 +270,7 @@ KIND = ObjectKind(
     find=find,
     cuts=cuts,
     cut_needs={"barrel_edge": "jets.seed_row", "et": "jets.pt", "eta": "jets.eta"},
+    needs=needs,
     from_columns=from_columns,
     axis=("jet_eta", "jet_phi"),
     column_needs={"jet_pt": ("jets.pt",), "jet_eta": ("jets.eta",), "jet_phi": ("jets.phi",)},

@@ -160,8 +160,9 @@ public:
     jet.axis = axis;
     if (bundle_->metadata.clusters) {
       jet.seed = seed_crystal(axis);
-      crystals().measure(jet.axis);
-      jet.cut = first_cut(jet.axis, *bundle_->metadata.clusters);
+      const ClusterSelection& selection = *bundle_->metadata.clusters;
+      const double around = crystals().measure(jet.axis, selection.isolation);
+      jet.cut = first_cut(jet.axis, selection, around);
     } else {
       for (const auto& entry : jet_quantities())
         check_finite(axis.*entry.second);

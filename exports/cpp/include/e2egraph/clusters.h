@@ -9,14 +9,31 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdlib>
+#include <optional>
 #include <tuple>
 #include <vector>
 
 #include "e2egraph/error.h"
 #include "e2egraph/events.h"
 #include "e2egraph/geometry.h"
+#include "e2egraph/selection.h"
 
 namespace e2egraph {
+
+// Summed pT [GeV] of the tracks around (eta, phi) on the crystals, seen from the detector's centre.
+// Mirrors e2egraph/tasks/objects/track_isolation.py.
+inline double track_sum(const Event& event, double eta, double phi, const TrackIsolation& isolation) {
+  double sum = 0;
+  for (const Track& track : event.tracks) {
+    if (!(track.pt > static_cast<float>(isolation.track_pt)))
+      continue;
+    const double deta = static_cast<double>(track.eta) - eta, dphi = delta_phi(static_cast<double>(track.phi), phi);
+    const double distance = std::sqrt(deta * deta + dphi * dphi);
+    if (distance > isolation.veto && distance < isolation.cone)
+      sum += static_cast<double>(track.pt);
+  }
+  return sum;
+}
 
 // Crystals on either side of a seed that belong to its cluster, and of the inner 3 x 3 that R9 is the share of.
 inline constexpr int cluster_half_rows = 2, cluster_half_columns = 8, cluster_inner = 1;
@@ -25,7 +42,7 @@ inline constexpr int cluster_half_rows = 2, cluster_half_columns = 8, cluster_in
 class CrystalRows {
 public:
   // InputError: a crystal outside the image, or an energy that is no number.
-  explicit CrystalRows(const Event& event) : vertex_(event.pv) {
+  explicit CrystalRows(const Event& event) : event_(&event), vertex_(event.pv) {
     if (!std::isfinite(vertex_.x) || !std::isfinite(vertex_.y) || !std::isfinite(vertex_.z))
       throw InputError("event " + name_of(event) + ": its primary vertex is NaN or infinite; make it again.");
     for (const Crystal& crystal : event.ecal) {
@@ -66,8 +83,9 @@ public:
     return found;
   }
 
-  // Fills in E_T, direction and shape of the cluster around the seed of `axis`; all 0 where there is no energy.
-  void measure(JetAxis& axis) const {
+  // Fills in E_T, direction and shape of the cluster around the seed of `axis`; all 0 where there is no energy. Returns
+  // the summed pT of the tracks around, where `isolation` says which.
+  double measure(JetAxis& axis, const std::optional<TrackIsolation>& isolation = {}) const {
     double total = 0, inner = 0, along_eta = 0, along_phi = 0;
     for_each_near(axis.seed_ieta, axis.seed_iphi, [&](std::size_t i, int rows, int columns) {
       const auto energy = static_cast<double>(cells_[i].energy);
@@ -79,7 +97,7 @@ public:
     });
     axis.pt = axis.eta = axis.phi = axis.cluster_energy = axis.r9 = axis.eta_width = axis.phi_width = 0;
     if (!(total > 0))
-      return;
+      return 0;
     const double mean_row = along_eta / total, mean_column = along_phi / total;
     double spread_eta = 0, spread_phi = 0;
     for_each_near(axis.seed_ieta, axis.seed_iphi, [&](std::size_t i, int rows, int columns) {
@@ -91,14 +109,16 @@ public:
     axis.r9 = static_cast<float>(inner / total);
     axis.eta_width = static_cast<float>(std::sqrt(spread_eta / total));
     axis.phi_width = static_cast<float>(std::sqrt(spread_phi / total));
-    const double phi = ecal_phi(axis.seed_iphi + mean_column), radius = static_cast<double>(ecal_radius);
+    const double eta = ecal_eta(axis.seed_ieta + mean_row), phi = ecal_phi(axis.seed_iphi + mean_column);
+    const auto radius = static_cast<double>(ecal_radius);
     const double x = radius * std::cos(phi) - static_cast<double>(vertex_.x);
     const double y = radius * std::sin(phi) - static_cast<double>(vertex_.y);
-    const double z = radius * std::sinh(ecal_eta(axis.seed_ieta + mean_row)) - static_cast<double>(vertex_.z);
+    const double z = radius * std::sinh(eta) - static_cast<double>(vertex_.z);
     const double rho = std::hypot(x, y);
     axis.pt = static_cast<float>(total * (rho / std::hypot(rho, z)));
     axis.eta = static_cast<float>(std::asinh(z / rho));
     axis.phi = static_cast<float>(std::atan2(y, x));
+    return isolation ? track_sum(*event_, eta, phi, *isolation) : 0;
   }
 
 private:
@@ -143,6 +163,7 @@ private:
       use(static_cast<std::size_t>(cell - cells_.begin()), rows, cell->column - column);
   }
 
+  const Event* event_;
   Vertex vertex_;
   std::vector<Cell> cells_;
   std::array<std::size_t, static_cast<std::size_t>(ecal_rows) + 1> begins_{};

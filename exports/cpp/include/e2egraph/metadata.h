@@ -105,6 +105,11 @@ inline std::optional<ClusterSelection> read_clusters(const JsonValue& json) {
     clusters.et_max = json.at("et_max").number();
   clusters.abs_eta_max = json.at("abs_eta_max").number();
   clusters.edge_crystals = json.at("edge_crystals").integer(0, barrel_rows);
+  if (json.is_set("isolation")) {
+    const JsonValue own = json.at("isolation");
+    clusters.isolation = TrackIsolation{own.at("most").number(), own.at("cone").positive(), own.at("veto").number(),
+                                        own.at("track_pt").number()};
+  }
   return clusters;
 }
 

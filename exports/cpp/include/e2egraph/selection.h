@@ -22,10 +22,11 @@
 namespace e2egraph {
 
 // Why a jet or cluster is none of the tagger's: the first cut it fails.
-enum class Cut { none, pt, eta, seed_edge, barrel_edge, et };
+enum class Cut { none, pt, eta, seed_edge, barrel_edge, et, isolation };
 
 inline constexpr std::string_view name_of(Cut cut) {
-  constexpr std::array<std::string_view, 6> names{{"none", "pt", "eta", "seed_edge", "barrel_edge", "et"}};
+  constexpr std::array<std::string_view, 7> names{
+      {"none", "pt", "eta", "seed_edge", "barrel_edge", "et", "isolation"}};
   return names[static_cast<std::size_t>(cut)];
 }
 
@@ -37,11 +38,18 @@ struct JetSelection {
 };
 
 // Clusters are found around crystals of more than seed_min [GeV], at least edge_crystals from either end of the barrel.
+// Clusters pass whose summed pT [GeV] of the tracks around is no more than `most` of their E_T: of tracks above track_pt,
+// between veto and cone in (eta, phi) from the cluster.
+struct TrackIsolation {
+  double most = 0, cone = 0, veto = 0, track_pt = 0;
+};
+
 struct ClusterSelection {
   double seed_min = 0, et_min = 0;
   std::optional<double> et_max;
   double abs_eta_max = 0;
   int edge_crystals = 0;
+  std::optional<TrackIsolation> isolation;
 };
 
 namespace detail {
@@ -53,7 +61,8 @@ inline bool between(float value, double low, const std::optional<double>& high) 
 
 }  // namespace detail
 
-inline Cut first_cut(const JetAxis& cluster, const ClusterSelection& selection) {
+// `around`: summed pT of the tracks around, for selections with isolation.
+inline Cut first_cut(const JetAxis& cluster, const ClusterSelection& selection, double around) {
   const int row = cluster.seed_ieta - barrel_first_row;
   if (std::min(row, barrel_rows - 1 - row) < selection.edge_crystals)
     return Cut::barrel_edge;
@@ -61,6 +70,8 @@ inline Cut first_cut(const JetAxis& cluster, const ClusterSelection& selection) 
     return Cut::et;
   if (!(std::abs(cluster.eta) < static_cast<float>(selection.abs_eta_max)))
     return Cut::eta;
+  if (selection.isolation && !(around <= selection.isolation->most * static_cast<double>(cluster.pt)))
+    return Cut::isolation;
   return Cut::none;
 }
 
