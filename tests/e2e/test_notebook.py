@@ -26,11 +26,13 @@ LARGEST = 3_000_000
 
 # Cells that draw something whatever rows, costs and numbers of training jets an ablation has.
 ALWAYS_DRAWN = {"one-jet-plot", "roc-plot", "where-plot", "attribution-cells", "channel-plot", "gradients-plot"}
+ALWAYS_DRAWN |= {"every-task-table"}
 LOCAL = re.compile(r"(?<![\w.])/(?:home|root|tmp|work|Users|mnt|data|scratch|var|opt)/")
 
 
 def execute(notebook, output, ablation, data, *options):
     folders = {"E2EGRAPH_ABLATION": str(ablation), "E2EGRAPH_DATA": str(data), "PYTHONPATH": str(REPOSITORY)}
+    folders["E2EGRAPH_RESULTS"] = str(REPOSITORY / "exports" / "figures")
     words = [sys.executable, str(EXECUTE), str(notebook), "--output", str(output), *options]
     return subprocess.run(words, env={**os.environ, **folders}, capture_output=True, text=True, check=False)
 

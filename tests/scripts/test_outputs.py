@@ -15,6 +15,7 @@ WORDS = {
     "event_samples": ["events.root", "--output"],
     "execute_notebook": ["notebook.ipynb", "--output"],
     "filter_efficiency": ["rpv_gluinos=1", "--output"],
+    "image_against_graph": ["results", "--output"],
     "jet_energy_scale": ["--output"],
     "link_quality": ["data", "--output"],
     "mass_spectrum": ["a=scores.parquet", "--output"],
