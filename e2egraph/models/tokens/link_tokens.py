@@ -17,9 +17,13 @@ from e2egraph.detector.geometry import ECAL_RADIUS
 from e2egraph.detector.helix import GEV_PER_TESLA_CM
 from e2egraph.errors import UsageError
 from e2egraph.models.kernels.search.neighbors import INDEX_STEP
+from e2egraph.models.layers.columns import columns
 from e2egraph.models.layers.node_wise import node_wise
-from e2egraph.models.tokens.links import Links, find_links, hits_of
+from e2egraph.models.network import require
+from e2egraph.models.tokens.links import Links, find_links, gathered, hits_of
 from e2egraph.models.tokens.tokens import Nodes, Tokens, perceptron, place_of
+from e2egraph.models.tokens.track_match import unexplained
+from e2egraph.models.tokens.tracks import hardest_tracks
 from e2egraph.tasks.inputs import Inputs
 
 Positive = Annotated[int, Field(ge=1)]
@@ -29,6 +33,9 @@ LEAST_BEND = 1e-5
 
 # Largest sine of an angle of turn: a particle of less pT does not get to the crystals.
 LARGEST_SINE = 0.99
+
+# GeV; a track of less, of an image without pT, is not compared with more exactly.
+LEAST_PT = 0.1
 
 # Units: pT [GeV], 1 / pT [1/GeV], d0 [cm], χ², as the typical link has them.
 UNIT_PT, UNIT_CURVATURE, UNIT_D0, UNIT_CHI2 = 1.0, 0.5, 0.01, 5.0
@@ -43,7 +50,8 @@ class LinkGroup:
     layer at most, those nearest to the middle of the region; ``candidates``: nearest hits in the first and the third
     layer whose pairs are tried; ``choices``: best pairs of each hit that become links, between which the
     network then chooses; ``most_chi2``: of a pair that is a link, and of a hit further out; ``keep``: links at
-    most, those of highest pT."""
+    most, those of highest pT; ``tracks``: so many tracks of highest pT are compared with, and each link says how far
+    it is from them (``track_match``)."""
 
     layers: Annotated[tuple[str, ...], Field(min_length=3)]
     hits: Positive = 128
@@ -51,6 +59,7 @@ class LinkGroup:
     choices: Positive = 1
     most_chi2: Annotated[float, Field(gt=0)] = 40.0
     keep: Positive = 48
+    tracks: Annotated[int, Field(ge=0)] = 0
 
     @field_validator("layers")
     @classmethod
@@ -96,7 +105,9 @@ class LinkTokens(nn.Module):
         self.radii = [inputs.channels[i].radius for i in self.layers_at]
         self.unit, self.periodic = inputs.region.half_eta, inputs.region.periodic
         self.per_bend = 0.5 * GEV_PER_TESLA_CM * inputs.field
-        self.layers = nn.Sequential(nn.Linear(4 + QUALITIES, width, bias=False), nn.ReLU(), nn.Linear(width, width))
+        self.match = TrackMatch(group.tracks, inputs) if group.tracks else None
+        qualities = QUALITIES + bool(group.tracks)
+        self.layers = nn.Sequential(nn.Linear(4 + qualities, width, bias=False), nn.ReLU(), nn.Linear(width, width))
 
     def extra_repr(self) -> str:
         return f"{self.group}"
@@ -121,7 +132,10 @@ class LinkTokens(nn.Module):
         turn = turn_to_crystals(rows[..., 2:3], self.radii[1])
         points = torch.cat([rows[..., :1], rows[..., 1:2] + turn], dim=-1)
         pt, qualities = self._described(rows, turn)
-        own = torch.cat([place_of(rows[..., :2], self.unit), qualities], dim=-1)
+        matched = []
+        if self.match is not None:
+            matched = [self.match(torch.cat([points, rows[..., 2:3] / self.per_bend], dim=-1), found, nodes)]
+        own = torch.cat([place_of(rows[..., :2], self.unit), qualities, *matched], dim=-1)
         x = node_wise(partial(perceptron, self.layers, one=0), torch.where(found.unsqueeze(-1), own, 0.0))
         energy = torch.cat([pt.expand(-1, -1, self.energies) * 0.0, pt], dim=-1)
         return Tokens(x, points, energy, found)
@@ -140,6 +154,30 @@ class LinkTokens(nn.Module):
             torch.asinh(sharing),
         ]
         return pt, torch.cat(qualities, dim=-1)
+
+
+class TrackMatch(nn.Module):
+    """One quality of links: how badly the hardest tracks explain them."""
+
+    def __init__(self, n_tracks: int, inputs: Inputs) -> None:
+        """UsageError when ``inputs`` lack tracks, their ``value`` or ``charge``."""
+        super().__init__()
+        require("tracks-and-cells with links that are compared with tracks", inputs, "value", "charge", "is_TRACK")
+        self.periodic = inputs.region.periodic
+        self.n_tracks, self.own = n_tracks, [2 + inputs.index("value"), 2 + inputs.index("charge")]
+
+    def forward(self, links: Tensor, found: Tensor, nodes: Nodes) -> Tensor:
+        """``links`` [B, K, 3] as ``unexplained`` has them → [B, K, 1]."""
+        rows = torch.cat([nodes.points, nodes.variables], dim=1)
+        index, tracked = hardest_tracks(rows, self.own[0] - 2, nodes.is_track, self.n_tracks)
+        wanted = columns(rows, [0, 1, *self.own], dim=1)
+        eta, phi, pt, charge = gathered(wanted, index).unbind(1)
+        # A positive charge turns towards smaller φ.
+        tracks = torch.stack([eta, phi, -charge / pt.clamp(min=LEAST_PT)], dim=-1)
+        chi2 = unexplained(
+            links, torch.where(tracked.unsqueeze(-1), tracks, 0.0), found, tracked, periodic=self.periodic
+        )
+        return torch.asinh(chi2 * (1.0 / UNIT_CHI2)).unsqueeze(-1)
 
 
 def turn_to_crystals(bend: Tensor, radius: float) -> Tensor:

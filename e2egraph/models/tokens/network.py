@@ -73,7 +73,9 @@ class TracksAndCells(Network):
         of_objects("tracks-and-cells", outputs)
         self.options, self.unit = options, inputs.region.half_eta
         o, width = options, options.width
-        self.least_nodes = max(o.tracks, *(group.hits for group in o.links), 1)  # as many as TopK is asked for
+        self.least_nodes = max(
+            o.tracks, *(max(group.hits, group.tracks) for group in o.links), 1
+        )  # as many as TopK is asked for
         self.reference = PhiReference(inputs, channels_first=True)
         self.nodes = NodeMaker(inputs)
         energies = self.nodes.energies.channels
