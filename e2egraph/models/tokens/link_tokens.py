@@ -18,8 +18,9 @@ from e2egraph.detector.helix import GEV_PER_TESLA_CM
 from e2egraph.errors import UsageError
 from e2egraph.models.kernels.search.neighbors import INDEX_STEP
 from e2egraph.models.layers.node_wise import node_wise
+from e2egraph.models.layers.places import place_of
 from e2egraph.models.tokens.links import Links, find_links, hits_of
-from e2egraph.models.tokens.tokens import Nodes, Tokens, perceptron, place_of
+from e2egraph.models.tokens.tokens import Nodes, Tokens, perceptron
 from e2egraph.tasks.inputs import Inputs
 
 Positive = Annotated[int, Field(ge=1)]
@@ -121,7 +122,7 @@ class LinkTokens(nn.Module):
         turn = turn_to_crystals(rows[..., 2:3], self.radii[1])
         points = torch.cat([rows[..., :1], rows[..., 1:2] + turn], dim=-1)
         pt, qualities = self._described(rows, turn)
-        own = torch.cat([place_of(rows[..., :2], self.unit), qualities], dim=-1)
+        own = torch.cat([place_of(rows[..., :2], self.unit, periodic=self.periodic), qualities], dim=-1)
         x = node_wise(partial(perceptron, self.layers, one=0), torch.where(found.unsqueeze(-1), own, 0.0))
         energy = torch.cat([pt.expand(-1, -1, self.energies) * 0.0, pt], dim=-1)
         return Tokens(x, points, energy, found)
