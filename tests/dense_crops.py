@@ -40,10 +40,15 @@ class DenseFile:
 
     def crop(self, event_number: int, seed_row: int, seed_column: int) -> dict[str, np.ndarray]:
         """Channel → [125, 125] around the seed tower."""
+        images = self.whole(event_number)
         rows = np.arange(5 * seed_row + 2 - 62, 5 * seed_row + 2 + 63)
         columns = np.arange(5 * seed_column + 2 - 62, 5 * seed_column + 2 + 63) % 360
+        return {name: image[rows][:, columns] for name, image in images.items()}
+
+    def whole(self, event_number: int) -> dict[str, np.ndarray]:
+        """Channel → [280, 360], all of an event."""
         whole = {name: self._branches[branch][event_number - 1] for name, branch in IMAGE_BRANCHES.items()}
         images = {name: image.reshape(280, 360) for name, image in whole.items()}
         towers = self._branches["HBHE_energy"][event_number - 1].reshape(56, 72)
         images["HCAL"] = np.repeat(np.repeat(towers, 5, axis=0), 5, axis=1) / np.float32(25)
-        return {name: image[rows][:, columns] for name, image in images.items()}
+        return images

@@ -28,6 +28,11 @@ WINDOW_SIZE = 2 * WINDOW_HALF_WIDTH + 1
 # Field of the solenoid along +z [T] (CMS, JINST 3 (2008) S08004, §2).
 SOLENOID_FIELD = 3.8
 
+# Steps of φ a turn in which nodes of whole events lie (4.9 µrad, far below any resolution), so that differences of φ
+# are whole numbers of steps however an event is turned. Borders of crystals, and of 64 or 224 pixels around φ, are even
+# steps.
+PHI_STEPS = 2**12 * 315
+
 # CMS, JINST 3 (2008) S08004: front face of the ECAL barrel (§4.1) and of the HCAL barrel (§5.1), in cm.
 ECAL_RADIUS = 129.0
 HCAL_RADIUS = 177.7
@@ -48,6 +53,12 @@ def wrap_phi(phi: ArrayLike) -> Floats:
 def delta_phi(phi: ArrayLike, reference: ArrayLike) -> Floats:
     """Wrapped difference ``phi − reference`` [rad], in [−π, π)."""
     return wrap_phi(np.asarray(phi, dtype=np.float64) - np.asarray(reference, dtype=np.float64))
+
+
+def between_phi_steps(phi: ArrayLike) -> Floats:
+    """φ [rad] moved by one step of ``PHI_STEPS`` at most, to an odd one: no other pixel, and no border."""
+    step = 2.0 * np.pi / PHI_STEPS
+    return (2.0 * np.floor(wrap_phi(phi) / (2.0 * step)) + 1.0) * step
 
 
 def ecal_row(eta: ArrayLike) -> Integers:

@@ -55,7 +55,7 @@ class GraphNetwork(Network):
             raise UsageError(
                 "model.options.merge makes fewer nodes, but the objective asks for one row per node; drop it."
             )
-        self.reference = PhiReference(inputs)
+        self.reference, self.periodic = PhiReference(inputs), inputs.region.periodic
         self.energies = Energies(inputs)
         self.embedding = Embedding(options.width, inputs)
         self.encoder = self.make_encoder()
@@ -68,7 +68,7 @@ class GraphNetwork(Network):
 
     def make_encoder(self) -> Encoder:
         """The stack of blocks; a subclass whose blocks share more than nodes makes its own."""
-        return Encoder(self.options.width, self.options.depth, self.make_kernel, self.options.merge)
+        return Encoder(self.options.width, self.options.depth, self.make_kernel, self.options.merge, self.periodic)
 
     @abstractmethod
     def make_kernel(self, block: int) -> nn.Module:

@@ -47,13 +47,13 @@ class PygLayer(nn.Module):
 class PygKernel(nn.Module):
     """The layer as a kernel, which finds its graph itself: x [B, N, width], points [B, N, 2], mask → [B, N, width]."""
 
-    def __init__(self, layer: PygLayer, neighbors: int) -> None:
+    def __init__(self, layer: PygLayer, neighbors: int, periodic: bool = False) -> None:
         super().__init__()
         self.layer = layer
-        self.neighbors = neighbors
+        self.neighbors, self.periodic = neighbors, periodic
 
     def forward(self, x: Tensor, points: Tensor, mask: Tensor) -> Tensor:
-        result: Tensor = self.layer(x, static_neighbors(x, points, mask, self.neighbors), mask)
+        result: Tensor = self.layer(x, static_neighbors(x, points, mask, self.neighbors, self.periodic), mask)
         return result
 
 
@@ -83,11 +83,11 @@ class Sage(GraphNetwork):
 
     def make_encoder(self) -> Encoder:
         o = self.options
-        return StaticGraphEncoder(o.width, o.depth, self.make_layer, o.merge, o.neighbors)
+        return StaticGraphEncoder(o.width, o.depth, self.make_layer, o.merge, o.neighbors, self.periodic)
 
     def make_layer(self, block: int) -> PygLayer:
         o = self.options
         return PygLayer(o.width, o.layer, o.heads)
 
     def make_kernel(self, block: int) -> nn.Module:
-        return PygKernel(self.make_layer(block), self.options.neighbors)
+        return PygKernel(self.make_layer(block), self.options.neighbors, self.periodic)

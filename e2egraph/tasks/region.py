@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -66,6 +67,9 @@ class Region:
     @property
     def whole_towers(self) -> bool:
         """Whether towers lie in it as whole blocks of 5 × 5 pixels, so that an HCAL plane can be drawn."""
+        if self.centre == "none":
+            # Rows are counted from η = 0, where a tower begins, and columns from φ = −π, where one begins too.
+            return self.of_crystals and self.rows % (2 * CRYSTALS_PER_TOWER) == 0
         return (
             self.centre == "tower"
             and self.rows % CRYSTALS_PER_TOWER == 0
@@ -73,6 +77,13 @@ class Region:
             and (self.rows // CRYSTALS_PER_TOWER) % 2 == 1
             and (self.columns // CRYSTALS_PER_TOWER) % 2 == 1
         )
+
+    @property
+    def of_crystals(self) -> bool:
+        """Whether pixels are the detector's crystals, row by row and column by column."""
+        if self.centre != "none":
+            return self.lattice
+        return self.rows % 2 == 0 and self.columns == ECAL_COLUMNS and math.isclose(self.eta_pitch, ETA_PITCH)
 
     def describe(self) -> str:
         """The region in words."""
@@ -86,7 +97,8 @@ class RegionConfig:
 
     ``centre``: ``tower``, ``crystal`` or ``none`` (the whole detector, φ periodic). ``half_window``: crystals on either
     side of the centre crystal, by default 62 around towers and 16 around crystals. ``abs_eta_max``: of the whole
-    detector, with ``centre: none`` alone.
+    detector, with ``centre: none`` alone; where it ends a row of crystals (1.479: the barrel; 2.436: all 280 rows),
+    pixels are the crystals.
     """
 
     centre: Centre = "tower"

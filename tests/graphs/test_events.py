@@ -7,6 +7,7 @@ import pytest
 
 from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.padding import pad
+from e2egraph.detector.geometry import PHI_STEPS
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.samples import Sample
 from e2egraph.graphs.building.build import build
@@ -80,9 +81,12 @@ def test_nodes_have_the_directions_of_their_deposits(files, made):
     nodes, branches = clouds.nodes, files["qcd"][1].branches
     tracks = nodes["channel"] == task.numbers["TRACK"]
     inside = np.abs(branches["track_eta"][0]) < 2.5
-    for name, branch in (("deta", "track_eta"), ("dphi", "track_phi")):
+    step = 2 * math.pi / PHI_STEPS  # φ of tracks lies on odd steps, 5 µrad apart
+    for name, branch, tolerance in (("deta", "track_eta", 1e-6), ("dphi", "track_phi", 1.1 * step)):
         expected = np.sort(branches[branch][0][inside])
-        np.testing.assert_allclose(np.sort(nodes[name][tracks]), expected, atol=1e-6)
+        np.testing.assert_allclose(np.sort(nodes[name][tracks]), expected, rtol=0, atol=tolerance)
+    steps = nodes["dphi"].astype(float) / step
+    assert np.abs(steps - np.round(steps)).max() < 0.1 and (np.round(steps[tracks]) % 2 == 1).all()
     crystals = nodes["channel"] == task.numbers["ECAL"]
     rows, columns = (branches[f"ecal_{name}"][0].astype(float) for name in ("ieta", "iphi"))
     above = branches["ecal_energy"][0] > 0

@@ -56,5 +56,35 @@ def test_every_image_channel_equals_the_crop_of_the_dense_branch(jets_and_files)
     assert compared > 9 * 40
 
 
+@pytest.mark.parametrize("hidden", [rhtree_files.IMAGE_PREFIXES, rhtree_files.VECTOR_PREFIXES])
+@pytest.mark.parametrize("rows", [170, 280])
+def test_every_image_channel_of_a_whole_event_equals_the_dense_branch(hidden, rows, deposits, tmp_path):
+    # All rows of crystals, or the barrel's; column 0 begins at φ = −π, and that of the branches at −10°.
+    region = f"region.abs_eta_max={rows * 0.0174 / 2}"
+    task = load_task(
+        "rpv", [*BUILD_SETTINGS[:2], "object={kind: event}", "inputs.thresholds={}", "inputs.caps={}", region]
+    )
+    samples, dense = [], {}
+    for name, of in (("qcd", deposits["qcd"]), ("rpv", deposits["top"])):
+        samples.append(Sample(name, name, (str(rhtree_files.write(tmp_path / f"{name}.root", of, without=hidden)),)))
+        dense[name] = DenseFile(rhtree_files.write(tmp_path / f"all_{name}.root", of))
+    summary = build(task, samples, tmp_path / "data")
+    inputs = summary.manifest.network_inputs
+    draw = Rasterize(inputs, CHANNELS)
+    first = (280 - rows) // 2
+    compared = 0
+    for shard in summary.manifest.shards:
+        clouds = open_shard(summary.output / shard.name).read()
+        arrays = pad(clouds, inputs)
+        drawn = draw(*map(torch.from_numpy, (arrays.points, arrays.features, arrays.mask)))
+        for number, event in enumerate(clouds.jets["event"]):
+            for name, image in dense[shard.sample].whole(int(event)).items():
+                expected = np.roll(image, -190, axis=1)[first : first + rows]
+                found = drawn[number, CHANNELS.index(name)].numpy()
+                np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6 * abs(image).max(), err_msg=name)
+                compared += expected.any()
+    assert compared > 9 * 2 * EVENTS * 0.8
+
+
 def test_channels_of_the_published_images_are_among_those_compared():
     assert set(PUBLISHED_CHANNELS) <= set(CHANNELS)

@@ -141,9 +141,9 @@ def test_the_network_searches_once_and_gives_what_its_kernels_give(
 
     searches: list[int] = []
 
-    def counted(x: Tensor, points: Tensor, mask: Tensor, k: int) -> Tensor:
+    def counted(x: Tensor, points: Tensor, mask: Tensor, k: int, periodic: bool) -> Tensor:
         searches.append(x.shape[1])
-        return static_neighbors(x, points, mask, k)
+        return static_neighbors(x, points, mask, k, periodic)
 
     monkeypatch.setattr(static_graph, "static_neighbors", counted)
     settings = [f"options.layer={layer}", "options.width=8", "options.neighbors=4", "options.depth=3"]

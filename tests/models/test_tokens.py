@@ -11,13 +11,14 @@ from torch import Tensor
 from e2egraph.detector.channels import Channel
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
+from e2egraph.models.layers.places import place_of
 from e2egraph.models.layers.pooling import Energies
 from e2egraph.models.network import clear_padding
 from e2egraph.models.registry import build_model, load_model_config, parameter_count
 from e2egraph.models.tokens.cell_tokens import CellGroup, CellTokens
 from e2egraph.models.tokens.cells import ENERGY_OF_A_HIT, CellGrid, Cells
 from e2egraph.models.tokens.flow import UNIT, Flow
-from e2egraph.models.tokens.tokens import NodeMaker, Nodes, place_of
+from e2egraph.models.tokens.tokens import NodeMaker, Nodes
 from e2egraph.models.tokens.tracks import TrackTokens, hardest_tracks
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.region import Region

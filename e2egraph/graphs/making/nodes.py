@@ -13,7 +13,7 @@ from e2egraph.detector import geometry
 from e2egraph.errors import InputError
 from e2egraph.events.flat import flat
 from e2egraph.graphs.making.nodeselection import above_threshold, first_nodes, near_centre
-from e2egraph.graphs.making.pixels import inside_pixel
+from e2egraph.graphs.making.pixels import inside_crystal_row, inside_pixel
 from e2egraph.graphs.storage.columns import NODE_TYPES, variable_columns
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.objects.objects import Objects
@@ -245,7 +245,9 @@ def _coordinates(objects: Objects, pairs: _Pairs, places: Places, region: Region
     dphi: NDArray
     if region.centre == "none":
         deta, dphi = (values[pairs.deposit] for values in places.directions)
-        dphi = geometry.wrap_phi(dphi)
+        if places.eta is not None:
+            deta = inside_crystal_row(deta, places.row[pairs.deposit])
+            dphi = geometry.between_phi_steps(dphi)
     elif places.eta is None or places.phi is None:
         deta, dphi = pairs.rows * region.eta_pitch, pairs.columns * region.phi_pitch
     else:

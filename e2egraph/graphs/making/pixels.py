@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from e2egraph.detector import geometry
+
 # A coordinate this close to a pixel's edge (in pixels) is moved inside when the graph is built. It covers float32
 # rounding at 62 pixels (4e-6) with room for fused multiply-adds, and is far below any detector resolution.
 EDGE_MARGIN = 2e-5
@@ -21,3 +23,13 @@ def inside_pixel(delta: NDArray[np.floating], offset: NDArray[np.int64], pitch: 
     """
     half = 0.5 - EDGE_MARGIN
     return np.clip(delta, (offset - half) * pitch, (offset + half) * pitch).astype(np.float32)
+
+
+def inside_crystal_row(eta: NDArray[np.floating], row: NDArray[np.int64]) -> NDArray[np.float64]:
+    """η of whole events, moved by at most a rounding to lie inside its crystal row also as float32.
+
+    Twice the margin of windows, as rows are counted from the detector's middle, up to 140 and more.
+    """
+    half = (0.5 - 2.0 * EDGE_MARGIN) * geometry.ETA_PITCH
+    middle = geometry.ecal_eta(row)
+    return np.clip(eta, middle - half, middle + half)

@@ -7,17 +7,18 @@ the convolution has stride 1 and no pooling follows (arXiv:2204.12313 and its co
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.detector.channels import hit_channels
 from e2egraph.errors import UsageError
 from e2egraph.models.image.crystal_crop import Pixels, middle
-from e2egraph.models.image.planes import PLANES, ImageChannels, planes_of
+from e2egraph.models.image.event_image import EVENT_CHANNELS, EventImage
+from e2egraph.models.image.planes import ENERGY, PLANES, ImageChannels, planes_of
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.models.image.scaling import ImageScaling
 from e2egraph.models.layers.object_quantities import ObjectQuantities
@@ -34,6 +35,17 @@ SMALLEST_UNSAMPLED = {"torch": 1, "keras": 3}
 
 
 @configuration
+class EventPixels:
+    """The image of a whole event (``event_image``), over all of φ.
+
+    ``size``: pixels along each side. ``eta_max``: the image covers |η| < ``eta_max``.
+    """
+
+    size: Annotated[int, Field(ge=1)] = 224
+    eta_max: Annotated[float, Field(gt=0.0)] = 2.5
+
+
+@configuration
 class ResNet15Options:
     """``variant``: ``torch`` (padding 1, 61→30→15, global maximum, Linear(32)) or ``keras`` (SAME padding,
     63→31→16→8, flatten, Dense(2048)).
@@ -46,6 +58,7 @@ class ResNet15Options:
     ``gains``: plane → factor on its pixels, which are of order one without; planes that are not drawn do not matter.
     ``object``: quantities of the object (``inputs.object``) stand next to what the image gives, before the last layer:
     where in the detector it lies, for masses (arXiv:2204.12313 appends the seed's indices).
+    ``event``: the image is one of a whole event as published (arXiv:2207.11710), in place of the region's crystals.
     ``unused_shortcuts`` carries the six 1×1 convolutions that the public torch code makes and never calls: 3,984
     parameters without effect, for comparing parameter counts only.
 
@@ -61,7 +74,15 @@ class ResNet15Options:
     channels: ImageChannels = None
     gains: dict[str, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
     object: Annotated[bool, Field(strict=True)] = False
+    event: EventPixels | None = None
     unused_shortcuts: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _one_image(self) -> Self:
+        crystals = self.size is not None or self.granularity > 1 or self.channels is not None or self.gains
+        if self.event is not None and crystals:
+            raise ValueError("event draws its own image; drop size, granularity, channels and gains")
+        return self
 
 
 class ResidualBlock(nn.Module):
@@ -95,16 +116,12 @@ class ResNet15(Network):
         self.options, n_outputs = options, outputs.size
         g = options.granularity
         rows, columns = _drawn(options, inputs.region)
-        self.rows, self.columns = (slice(start * g, stop * g) for start, stop in (rows, columns))
-        _check_gains(options.gains, inputs)
-        self.rasterize = Rasterize(inputs, options.channels, g)
-        channels = self.rasterize.channels
-        self.scaling = ImageScaling(channels, g, options.gains)
+        n_planes = self._make_image(options, inputs, rows, columns)
         # keras SAME: half the pixels, rounded up; torch: padding 1, scaled with the kernel, so that the size after it
         # is the same at g = 3. Without downsample every pixel stays.
         same = options.variant == "keras" or not options.downsample
         stride, padding = (2 * g if options.downsample else g), (3 * g if same else g)
-        stem = [nn.Conv2d(len(channels), WIDTHS[0], 7 * g, stride, padding), nn.ReLU(inplace=True)]
+        stem = [nn.Conv2d(n_planes, WIDTHS[0], 7 * g, stride, padding), nn.ReLU(inplace=True)]
         self.stem = nn.Sequential(*stem, *([nn.MaxPool2d(2)] if options.downsample else []))
         widths = zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True)
         self.blocks = nn.Sequential(*(ResidualBlock(a, b, options.unused_shortcuts) for a, b in widths))
@@ -116,8 +133,26 @@ class ResNet15(Network):
         pool = nn.MaxPool2d(2) if keras else nn.AdaptiveMaxPool2d(1)
         self.head = nn.Sequential(pool, nn.Flatten(), nn.Linear(width, n_outputs))
 
+    def _make_image(self, options: ResNet15Options, inputs: Inputs, rows: Pixels, columns: Pixels) -> int:
+        """What draws the image; number of its planes."""
+        if options.event is not None:
+            self.event_image: EventImage | None = EventImage(inputs, options.event.size, options.event.eta_max)
+            return len(EVENT_CHANNELS)
+        self.event_image, g = None, options.granularity
+        self.rows, self.columns = (slice(start * g, stop * g) for start, stop in (rows, columns))
+        _check_gains(options.gains, inputs)
+        self.rasterize = Rasterize(inputs, options.channels, g)
+        self.scaling = ImageScaling(self.rasterize.channels, g, options.gains)
+        return len(self.rasterize.channels)
+
+    def _image(self, points: Tensor, features: Tensor, mask: Tensor) -> Tensor:
+        if self.event_image is not None:
+            return ENERGY(self.event_image(points, features, mask))
+        scaled: Tensor = self.scaling(self.rasterize(points, features, mask)[:, :, self.rows, self.columns])
+        return scaled
+
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
-        image = self.scaling(self.rasterize(points, features, mask)[:, :, self.rows, self.columns])
+        image = self._image(points, features, mask)
         # Convolutions of few channels are about 1.4 times as fast on a CPU in this memory order.
         image = image.contiguous(memory_format=torch.channels_last)
         pooled = self.head[:-1](self.blocks(self.stem(image)))
@@ -129,11 +164,14 @@ class ResNet15(Network):
 
 def _drawn(options: ResNet15Options, region: Region) -> tuple[Pixels, Pixels]:
     """``middle`` of what the network sees; UsageError too when nothing of it would be left after the layers."""
-    rows, columns = middle(region, options.size)
+    if options.event is not None:
+        rows = columns = (0, options.event.size)
+    else:
+        rows, columns = middle(region, options.size)
     smallest = (SMALLEST if options.downsample else SMALLEST_UNSAMPLED)[options.variant]
     size = [stop - start for start, stop in (rows, columns)]
     if min(size) < smallest:
-        what = region.describe() if options.size is None else f"of {size[0]}×{size[1]}"
+        what = region.describe() if options.size is None and options.event is None else f"of {size[0]}×{size[1]}"
         raise UsageError(
             f"resnet15 (model.options.variant={options.variant}) needs images of {smallest}×{smallest} pixels at "
             f"least, not {what}; choose another model."

@@ -19,6 +19,7 @@ from e2egraph.detector.geometry import ETA_PITCH
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
 from e2egraph.models.kernels.search.feature_neighbors import nearest_in_features
 from e2egraph.models.kernels.search.neighbors import gather_nodes, nearest
+from e2egraph.models.layers.places import coordinates_of
 
 # Squared distances far below which nodes count as coincident and their weights fade out together: a tenth of a crystal
 # in (Δη, Δφ) [rad²]; a tenth in learned vectors, which the normalisation before the kernel holds at length ≈ √width.
@@ -29,11 +30,12 @@ COINCIDENT_FEATURES = 0.1**2
 class EdgeConvKernel(nn.Module):
     """x [B, N, width] → Σ_j u_ij MLP[x_i, x_j − x_i] of the same shape, j over the ``neighbors`` nearest other nodes.
 
-    They are nearest in ``points`` when ``dynamic`` is false, in x when it is true (fewer in a small jet; a lone node
-    gathers zeros). The perceptron has ``layers`` linear layers of ``hidden`` outputs with ReLU, and a last one to
-    ``width`` that is linear and therefore applied after the sum. Its first layer, W_a x_i + W_b (x_j − x_i), acts on
-    nodes: (W_a − W_b) x_i once and W_b x_j once, then gathered. The published networks have batch normalisation in it;
-    here the block normalises what comes in (``models.encoder``), and adds the shortcut.
+    They are nearest in ``points`` when ``dynamic`` is false (``periodic``: φ closes on itself), in x when it is true
+    (fewer in a small jet; a lone node gathers zeros). The perceptron has ``layers`` linear layers of ``hidden`` outputs
+    with ReLU, and a last one to ``width`` that is linear and therefore applied after the sum. Its first layer,
+    W_a x_i + W_b (x_j − x_i), acts on nodes: (W_a − W_b) x_i once and W_b x_j once, then gathered. The published
+    networks have batch normalisation in it; here the block normalises what comes in (``models.encoder``), and adds the
+    shortcut.
 
     Without ``fading`` u_ij = 1/n_i with n_i the number of neighbours: the publications' mean. With it
     u_ij = w_ij / max(1, Σ_j w_ij), w_ij = (d₊² − d_ij²) / (d₊² + ε), where d₊ is the distance of the nearest node that
@@ -43,10 +45,18 @@ class EdgeConvKernel(nn.Module):
     """
 
     def __init__(
-        self, width: int, hidden: int, layers: int, neighbors: int, *, dynamic: bool, fading: bool = True
+        self,
+        width: int,
+        hidden: int,
+        layers: int,
+        neighbors: int,
+        *,
+        dynamic: bool,
+        fading: bool = True,
+        periodic: bool = False,
     ) -> None:
         super().__init__()
-        self.neighbors = neighbors
+        self.neighbors, self.periodic = neighbors, periodic
         self.dynamic = dynamic
         self.fading = fading
         self.first = nn.Linear(2 * width, hidden)
@@ -79,7 +89,7 @@ class EdgeConvKernel(nn.Module):
             index, found, square = nearest_in_features(x, mask, k + 1)
         else:
             # Padded points may be NaN, and absent neighbours point at node 0, which may be padding.
-            points = points.masked_fill(~mask.unsqueeze(-1), 0.0)
+            points = coordinates_of(points.masked_fill(~mask.unsqueeze(-1), 0.0), self.periodic)
             index, found = nearest(points, mask, k + 1)
             square = (points.unsqueeze(2) - gather_nodes(points, index)).square().sum(-1)
         weight = found[..., :-1].to(square.dtype)
@@ -112,4 +122,6 @@ class EdgeConv(GraphNetwork):
 
     def make_kernel(self, block: int) -> nn.Module:
         o = self.options
-        return EdgeConvKernel(o.width, o.hidden, o.layers, o.neighbors, dynamic=block > 0, fading=o.fading)
+        return EdgeConvKernel(
+            o.width, o.hidden, o.layers, o.neighbors, dynamic=block > 0, fading=o.fading, periodic=self.periodic
+        )

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from e2egraph.models.kernels.search.neighbors import CPU_BLOCK
+from e2egraph.models.layers.places import coordinates_of
 
 # Initial spread of the frequencies, in radians per half region: the embedding turns over about a fifth of it, which is
 # how far apart the bins of a jet of some thousand nodes are. A perceptron with ReLU turns so little over the window
@@ -28,24 +29,28 @@ TIE = 2.0**-40
 class PointEmbedding(nn.Module):
     """``points [B, N, 2]`` (rad) → p = W sin(F points / unit + b), [B, N, space], in the precision of the points.
 
+    Where φ is ``periodic``, F has three columns, for (η, cos φ, sin φ) / unit.
+
     F, b and W are learned; at first F and b are those of random Fourier features (A. Rahimi, B. Recht, NeurIPS 2007),
     so that p·p′ falls with the distance of the points, in every direction alike.
     """
 
-    def __init__(self, space: int, unit: float) -> None:
+    def __init__(self, space: int, unit: float, periodic: bool = False) -> None:
         super().__init__()
+        self.periodic = periodic
         # Rounded to float32 as the exporter rounds every constant: the hash in ONNX is the same.
         self.per_radian = float(np.float32(1.0 / unit))
-        self.frequencies = nn.Linear(2, space)
+        self.frequencies = nn.Linear(3 if periodic else 2, space)
         self.mix = nn.Linear(space, space, bias=False)
         nn.init.normal_(self.frequencies.weight, std=FREQUENCY)
         nn.init.uniform_(self.frequencies.bias, -math.pi, math.pi)
 
     def forward(self, points: Tensor) -> Tensor:
-        eta, phi = (points * self.per_radian).unsqueeze(-2).unbind(-1)  # [B, N, 1]
-        along_eta, along_phi = self.frequencies.weight.to(points.dtype).unbind(-1)
         # Not a matrix product: autocast would round phases of many radians to two digits.
-        phase = eta * along_eta + phi * along_phi + self.frequencies.bias.to(points.dtype)
+        scaled = (coordinates_of(points, self.periodic) * self.per_radian).unsqueeze(-2).unbind(-1)  # [B, N, 1] each
+        along = self.frequencies.weight.to(points.dtype).unbind(-1)
+        first, *others = (coordinate * turns for coordinate, turns in zip(scaled, along, strict=True))
+        phase = sum(others, first) + self.frequencies.bias.to(points.dtype)
         return F.linear(torch.sin(phase), self.mix.weight.to(points.dtype))
 
 

@@ -37,7 +37,7 @@ class LshKernel(nn.Module):
     the points, [B, N, ``space``]. With ``normalize``, D^(−1/2) A D^(−1/2) with D_ii = Σ_j A_ij. A x θ is the mean over
     ``rounds`` hashes, each with frozen random directions and bins of its own. Nodes of one bin number follow the
     space-filling curve, and the row of all is cut into bins of ``bin_size`` nodes; ``max_bins`` bounds the numbers;
-    ``unit`` [rad]: of the points' embedding.
+    ``unit`` [rad]: of the points' embedding; ``periodic``: whether φ closes on itself, for hash and curve alike.
     Distances are computed in float32 at least, under autocast too. Memory is O(N · bin).
     """
 
@@ -52,13 +52,15 @@ class LshKernel(nn.Module):
         max_bins: int,
         normalize: bool,
         unit: float,
+        periodic: bool = False,
     ) -> None:
         super().__init__()
         self.bin_size = bin_size
         self.normalize = normalize
+        self.periodic = periodic
         # No bias last: it would not change d_i − d_j.
         self.coordinates = nn.Sequential(nn.Linear(width, space), nn.ELU(), nn.Linear(space, space, bias=False))
-        self.place = PointEmbedding(space, unit)
+        self.place = PointEmbedding(space, unit, periodic)
         self.message = nn.Linear(width, width, bias=False)
         self.own = nn.Linear(width, width, bias=False)
         self.gate = nn.Linear(width, width)
@@ -101,7 +103,7 @@ class LshKernel(nn.Module):
         place = self.place(points.double())
         number = bin_numbers(place, self.rotations, mask, self.bin_size)
         # Below 2¹⁰ bins · 2²⁴ cells, which leaves 19 bits of float64 for the order of coincident nodes.
-        code = number * 4.0**GRID_BITS + order_code(points).unsqueeze(1)
+        code = number * 4.0**GRID_BITS + order_code(points, periodic=self.periodic).unsqueeze(1)
         key = code + content_fraction(x).unsqueeze(1)
         return cut(key.flatten(0, 1), mask.repeat_interleave(rounds, 0), self.bin_size)
 
@@ -130,4 +132,4 @@ class GnnLsh(GraphNetwork):
     def make_kernel(self, block: int) -> nn.Module:
         o = self.options
         unit = self.inputs.region.half_eta
-        return LshKernel(o.width, o.space, o.bin, o.rounds, o.max_bins, o.normalize, unit)
+        return LshKernel(o.width, o.space, o.bin, o.rounds, o.max_bins, o.normalize, unit, self.periodic)

@@ -28,7 +28,7 @@ class WindowKernel(nn.Module):
     Nodes are ordered along ``order`` (``models.serialization``) and the row is cut into blocks of ``window``; a node
     attends to its block. ``shift`` moves the cuts. With ``sliding`` there are no cuts to feel: a node attends to the
     ``window`` nodes before it and after it, which lie in its own block, the one before and the one after. ``wrap``: the
-    row is a circle, for φ over whole events.
+    row is a circle. ``periodic``: φ closes on itself, and the curve with it.
     """
 
     def __init__(
@@ -40,9 +40,10 @@ class WindowKernel(nn.Module):
         shift: int = 0,
         sliding: bool = False,
         wrap: bool = False,
+        periodic: bool = False,
     ) -> None:
         super().__init__()
-        self.window = window
+        self.window, self.periodic = window, periodic
         self.order: Order = order
         self.shift = shift
         self.sliding = sliding
@@ -53,7 +54,7 @@ class WindowKernel(nn.Module):
         return f"window={self.window}, order={self.order}, shift={self.shift}, sliding={self.sliding}, wrap={self.wrap}"
 
     def forward(self, x: Tensor, points: Tensor, mask: Tensor) -> Tensor:
-        code = order_code(points, self.order)
+        code = order_code(points, self.order, self.periodic)
         if self.sliding:
             return self._slide(x, serialize(code, x, mask, self.window), mask)
         blocks = serialize(code, x, mask, self.window, shift=self.shift, wrap=self.wrap)
@@ -109,8 +110,8 @@ class WindowOptions(AttentionOptions):
     """``window``: nodes a block; ``order``: what the row runs along; ``sliding``: each node sees the ``window``
     nodes before and after it, in place of its block; ``wrap``: the row is a circle.
 
-    Without ``sliding``, odd blocks shift the cuts by half a window, so that information crosses them. ``wrap`` is for
-    whole events, where the row along φ closes on itself; it needs order ``phi``.
+    Without ``sliding``, odd blocks shift the cuts by half a window, so that information crosses them. ``wrap``: the row
+    along φ closes on itself; it needs order ``phi``. On whole events it always does, and so does that along the curve.
     """
 
     window: Annotated[int, Field(ge=2)] = 64
@@ -133,4 +134,5 @@ class Window(GraphNetwork):
     def make_kernel(self, block: int) -> nn.Module:
         o = self.options
         shift = o.window // 2 if block % 2 and not o.sliding else 0
-        return WindowKernel(o.width, o.heads, o.window, o.order, shift, o.sliding, o.wrap)
+        wrap = o.wrap or (self.periodic and o.order != "eta")
+        return WindowKernel(o.width, o.heads, o.window, o.order, shift, o.sliding, wrap, self.periodic)

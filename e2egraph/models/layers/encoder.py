@@ -33,14 +33,21 @@ class Encoder(nn.Module):
     """``depth`` blocks in a row; ``make_kernel(i)`` gives block i its own ``(x [B, N, D], points, mask) → [B, N, D]``.
 
     ``merge``: factors by which neighbouring nodes are merged before each block (1: none; those not given are 1).
+    ``periodic``: whether φ closes on itself.
     """
 
     def __init__(
-        self, width: int, depth: int, make_kernel: Callable[[int], nn.Module], merge: Sequence[int] = ()
+        self,
+        width: int,
+        depth: int,
+        make_kernel: Callable[[int], nn.Module],
+        merge: Sequence[int] = (),
+        periodic: bool = False,
     ) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(Block(width, make_kernel(i)) for i in range(depth))
-        self.merges = nn.ModuleDict({str(i): Merge(width, factor) for i, factor in enumerate(merge) if factor > 1})
+        merges = {str(i): Merge(width, factor, periodic) for i, factor in enumerate(merge) if factor > 1}
+        self.merges = nn.ModuleDict(merges)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Tensor, points: Tensor, energy: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
+from e2egraph.detector.geometry import ECAL_COLUMNS, ETA_PITCH, PHI_PITCH
 from e2egraph.models.layers.rows import join_rows, split_rows
 
 Order = Literal["curve", "eta", "phi"]
@@ -23,6 +23,11 @@ Order = Literal["curve", "eta", "phi"]
 # and tracks and hits of one crystal are ordered by where they are.
 GRID_BITS = 12
 CELLS_PER_CRYSTAL = 8
+
+# Where φ closes, the curve runs through strips of φ, up one and down the next, so that its ends meet: an even number of
+# them, each as many cells wide (60 crystals) as fit into a Z-order over squares of 512 × 512 cells.
+STRIPS, SQUARE_BITS = 6, 9
+STRIP_CELLS = ECAL_COLUMNS * CELLS_PER_CRYSTAL // STRIPS
 
 # A coordinate is sorted in steps of 2⁻¹⁸ of its range: 24 µrad in φ, a thousandth of a crystal.
 STEPS = 2**18
@@ -34,15 +39,19 @@ TURNS_PER_RADIAN = float(np.float32(0.5 / math.pi))
 LARGEST_FRACTION = 1.0 - 2.0**-24
 
 
-def order_code(points: Tensor, order: Order = "curve") -> Tensor:
+def order_code(points: Tensor, order: Order = "curve", periodic: bool = False) -> Tensor:
     """Whole numbers [B, N] (float64) that grow along the order through ``points [B, N, 2]`` (Δη, Δφ in rad).
 
     ``curve``: Z-order over cells of an eighth of a crystal (G. M. Morton, IBM, 1966), along which neighbours in number
     are mostly neighbours in space. ``eta``, ``phi``: the coordinate itself in [−π, π), for windows that run along it.
+    Where φ is ``periodic``, the curve is a Z-order in squares of a strip of φ, up one strip and down the next: it
+    closes on itself, and its last nodes lie next to its first.
     """
     if order != "curve":
         coordinate = points[..., 0 if order == "eta" else 1].double()
         return torch.floor((coordinate * TURNS_PER_RADIAN + 0.5) * STEPS).clamp(0, STEPS - 1)
+    if periodic:
+        return _closed_curve(points)
     half = 2 ** (GRID_BITS - 1)
     row = torch.floor((points[..., 0] / ETA_PITCH + 0.5) * CELLS_PER_CRYSTAL) + half
     column = torch.floor((points[..., 1] / PHI_PITCH + 0.5) * CELLS_PER_CRYSTAL) + half
@@ -50,6 +59,22 @@ def order_code(points: Tensor, order: Order = "curve") -> Tensor:
     # NaN, as padding may hold, has no whole number: it gets the first cell.
     row, column = (cell.clamp(0, 2 * half - 1).nan_to_num(0.0).to(torch.int64) for cell in (row, column))
     return 2.0 * spread[row] + spread[column]
+
+
+def _closed_curve(points: Tensor) -> Tensor:
+    """``order_code`` along the curve that closes on itself: strip, square of it, and Z-order, 3 + 3 + 18 bits."""
+    half, square = 2 ** (GRID_BITS - 1), 2**SQUARE_BITS
+    # Crystals' centres are middles of cells here, as nodes of whole events keep their steps of φ.
+    row = torch.floor(points[..., 0] / ETA_PITCH * CELLS_PER_CRYSTAL + 0.5) + half
+    column = torch.floor(points[..., 1] / PHI_PITCH * CELLS_PER_CRYSTAL + 0.5) + STRIPS * STRIP_CELLS // 2
+    row = row.clamp(0, 2 * half - 1).nan_to_num(0.0).to(torch.int64)
+    column = torch.remainder(column.nan_to_num(0.0, 0.0, 0.0), STRIPS * STRIP_CELLS).to(torch.int64)
+    strip = torch.div(column, STRIP_CELLS, rounding_mode="floor")
+    row = torch.where(torch.remainder(strip, 2) == 0, row, 2 * half - 1 - row)
+    along = torch.div(row, square, rounding_mode="floor")
+    spread = _spread_bits(points.device)
+    inside = 2.0 * spread[row - square * along] + spread[column - STRIP_CELLS * strip]
+    return (strip * (2 * half // square) + along).double() * 4.0**SQUARE_BITS + inside
 
 
 def _spread_bits(device: torch.device) -> Tensor:

@@ -10,20 +10,21 @@ from torch import Tensor, nn
 
 from e2egraph.models.kernels.search.neighbors import nearest
 from e2egraph.models.layers.encoder import Encoder
+from e2egraph.models.layers.places import coordinates_of
 from e2egraph.models.layers.serialization import order_code, serialize
 
 
 @torch.no_grad()
-def static_neighbors(x: Tensor, points: Tensor, mask: Tensor, k: int) -> Tensor:
+def static_neighbors(x: Tensor, points: Tensor, mask: Tensor, k: int, periodic: bool = False) -> Tensor:
     """The k nearest other nodes of every node in ``points [B, N, 2]``: int64 [B, N, k], −1 where there is none.
 
     Calorimeter cells are a lattice, where many nodes are equally far. Which of them are neighbours must depend neither
     on the order of the input nor on rounding, as edges have no weights that fade. Distances come from ``points``
     alone, the same bits in torch and in ONNX Runtime, and of equally distant nodes the first along the Z-order curve
-    over crystals is taken; ``x [B, N, D]`` orders only nodes of one crystal.
+    over crystals is taken; ``x [B, N, D]`` orders only nodes of one crystal. ``periodic``: whether φ closes on itself.
     """
-    row = serialize(order_code(points), x, mask, 1)
-    place, found = nearest(row.split(points).squeeze(2), row.mask.squeeze(2), k)
+    row = serialize(order_code(points, periodic=periodic), x, mask, 1)
+    place, found = nearest(row.split(coordinates_of(points, periodic)).squeeze(2), row.mask.squeeze(2), k)
     index = torch.gather(row.node, 1, place.flatten(1)).view_as(place)
     return row.join(index.masked_fill(~found, -1).unsqueeze(2))
 
@@ -58,10 +59,16 @@ class StaticGraphEncoder(Encoder):
     """
 
     def __init__(
-        self, width: int, depth: int, make_layer: Callable[[int], nn.Module], merge: Sequence[int], neighbors: int
+        self,
+        width: int,
+        depth: int,
+        make_layer: Callable[[int], nn.Module],
+        merge: Sequence[int],
+        neighbors: int,
+        periodic: bool = False,
     ) -> None:
-        super().__init__(width, depth, make_layer, merge)
-        self.neighbors = neighbors
+        super().__init__(width, depth, make_layer, merge, periodic)
+        self.neighbors, self.periodic = neighbors, periodic
 
     def forward(self, x: Tensor, points: Tensor, energy: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         graph: Tensor | None = None
@@ -70,6 +77,6 @@ class StaticGraphEncoder(Encoder):
                 x, points, energy, mask = self.merges[str(i)](x, points, energy, mask)
                 graph = None
             if graph is None:
-                graph = static_neighbors(x, points, mask, self.neighbors)
+                graph = static_neighbors(x, points, mask, self.neighbors, self.periodic)
             x = block(x, graph, mask)
         return self.norm(x), energy, mask

@@ -20,10 +20,11 @@ from e2egraph.detector.channels import Channel
 from e2egraph.errors import UsageError
 from e2egraph.models.layers.columns import columns
 from e2egraph.models.layers.node_wise import node_wise
+from e2egraph.models.layers.places import place_of
 from e2egraph.models.layers.scaling import VariableScaling
 from e2egraph.models.tokens.cells import CellGrid
 from e2egraph.models.tokens.neighbor_convolution import NeighborConvolution
-from e2egraph.models.tokens.tokens import Nodes, Tokens, of_each, perceptron, place_of
+from e2egraph.models.tokens.tokens import Nodes, Tokens, of_each, perceptron
 from e2egraph.tasks.inputs import Inputs
 
 Positive = Annotated[int, Field(ge=1)]
@@ -84,8 +85,10 @@ class CellTokens(nn.Module):
         super().__init__()
         self.group, self.channels = group, group.positions(inputs)
         self.grid = CellGrid(group.keep, group.size, inputs.region)
-        half = inputs.region.half_eta
-        places = [place_of(self.grid.centre, half), waves(self.grid.centre / half, group.octaves)]
+        half, periodic, centre = inputs.region.half_eta, inputs.region.periodic, self.grid.centre
+        # Where φ closes, waves of φ close too.
+        scaled = centre / torch.tensor([half, math.pi]) if periodic else centre / half
+        places = [place_of(centre, half, periodic=periodic), waves(scaled, group.octaves)]
         self.register_buffer("place", torch.cat(places, dim=-1), persistent=False)
         others = [i for i, name in enumerate(inputs.channel_names) if name != Channel.TRACK.name]
         self.whole = self.channels == others

@@ -146,6 +146,11 @@ class CellGrid(nn.Module):
             cell = torch.where(pixel < self.edge, cell, float(self.last))
         cell = cell.clamp(0.0, float(self.last))
         offset = points * self.per_half_cell + self.zero - 2.0 * cell
+        if self.region.periodic:
+            # A node that rounding put beyond one end of φ lies in the cells of the other.
+            around = self.region.columns * (2.0 / self.size)
+            turns = torch.floor(offset[:, 1:] / around + 0.5)
+            offset = torch.cat([offset[:, :1], offset[:, 1:] - around * turns], dim=1)
         number = torch.where(mask, (cell * self.stride).sum(1), 0.0)
         # In float64 the sums do not depend on the order of nodes: which cells are kept is the same everywhere.
         total = self.weight.new_zeros(points.shape[0], len(self.weight))

@@ -19,9 +19,10 @@ from e2egraph.errors import UsageError
 from e2egraph.models.kernels.search.neighbors import INDEX_STEP
 from e2egraph.models.layers.columns import columns
 from e2egraph.models.layers.node_wise import node_wise
+from e2egraph.models.layers.places import place_of
 from e2egraph.models.network import require
 from e2egraph.models.tokens.links import Links, find_links, gathered, hits_of
-from e2egraph.models.tokens.tokens import Nodes, Tokens, perceptron, place_of
+from e2egraph.models.tokens.tokens import Nodes, Tokens, perceptron
 from e2egraph.models.tokens.track_match import unexplained
 from e2egraph.models.tokens.tracks import hardest_tracks
 from e2egraph.tasks.inputs import Inputs
@@ -135,7 +136,7 @@ class LinkTokens(nn.Module):
         matched = []
         if self.match is not None:
             matched = [self.match(torch.cat([points, rows[..., 2:3] / self.per_bend], dim=-1), found, nodes)]
-        own = torch.cat([place_of(rows[..., :2], self.unit), qualities, *matched], dim=-1)
+        own = torch.cat([place_of(rows[..., :2], self.unit, periodic=self.periodic), qualities, *matched], dim=-1)
         x = node_wise(partial(perceptron, self.layers, one=0), torch.where(found.unsqueeze(-1), own, 0.0))
         energy = torch.cat([pt.expand(-1, -1, self.energies) * 0.0, pt], dim=-1)
         return Tokens(x, points, energy, found)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from e2egraph.models.kernels.search.neighbors import COINCIDENT, INDEX_STEP
+from e2egraph.models.layers.places import wrapped
 
 # What two hits of a particle in neighbouring layers differ by in η and φ [rad]: the unit of distance when candidates
 # are chosen. A particle of 0.5 GeV turns by 0.03 between two layers of pixels.
@@ -93,7 +94,7 @@ def find_links(
     layers = [replace(layer, points=layer.points.double()) for layer in given]
     dtype = given[0].points.dtype
     inner, middle, outer = layers[:3]
-    turn = _wrapped if periodic else _as_it_is
+    turn = wrapped if periodic else _as_it_is
     inwards, outwards = (_candidates(middle, layer, candidates, turn) for layer in (inner, outer))
     # Of all pairs, [B, H, candidates, candidates].
     bend_in, bend_out = inwards.bend.unsqueeze(-1), outwards.bend.unsqueeze(-2)
@@ -207,10 +208,6 @@ def _sharing(index: Tensor, found: Tensor, n_hits: int) -> Tensor:
 def _rounded(number: float) -> float:
     """As the exporter rounds every constant: what is chosen in ONNX is the same."""
     return float(np.float32(number))
-
-
-def _wrapped(angle: Tensor) -> Tensor:
-    return angle - _rounded(2.0 * math.pi) * torch.floor(angle * _rounded(0.5 / math.pi) + 0.5)
 
 
 def _as_it_is(angle: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from e2egraph.detector.channels import Channel
+from e2egraph.models.layers.places import place_of
 from e2egraph.models.layers.pooling import Energies
 from e2egraph.tasks.inputs import Inputs
 
@@ -51,7 +52,7 @@ class NodeMaker(nn.Module):
     def __init__(self, inputs: Inputs) -> None:
         super().__init__()
         self.energies = Energies(inputs)
-        self.unit = inputs.region.half_eta
+        self.unit, self.periodic = inputs.region.half_eta, inputs.region.periodic
         self.variables = len(inputs.variables)
         track = f"is_{Channel.TRACK.name}"
         self.track = inputs.index(track) if inputs.has(track) else None
@@ -60,7 +61,8 @@ class NodeMaker(nn.Module):
         variables, flags = features[:, : self.variables], features[:, self.variables :]
         energy = self.energies.rows(features)
         weights = torch.cat([flags, energy], dim=1)
-        place = torch.cat([torch.ones_like(points[:, :1]), place_of(points, self.unit, dim=1)], dim=1)
+        one = torch.ones_like(points[:, :1])
+        place = torch.cat([one, place_of(points, self.unit, dim=1, periodic=self.periodic)], dim=1)
         if self.track is None:
             return Nodes(points, variables, flags, torch.zeros_like(valid), valid, energy, weights, place)
         flag = features[:, self.track]
@@ -77,12 +79,6 @@ def joined(kinds: Sequence[Tokens]) -> Tokens:
         for kind in kinds
     ]
     return Tokens(*(torch.cat([getattr(kind, name) for kind in kinds], dim=1) for name in Tokens.__annotations__))
-
-
-def place_of(points: Tensor, unit: float, dim: int = -1) -> Tensor:
-    """``points`` (2 along ``dim``) in units of ``unit`` [rad], and their squared length: 3 along ``dim``."""
-    position = points / unit
-    return torch.cat([position, (position * position).sum(dim, keepdim=True)], dim=dim)
 
 
 def of_each(weight: Tensor, rows: Tensor) -> Tensor:

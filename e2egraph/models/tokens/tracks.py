@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from e2egraph.detector.channels import Channel
 from e2egraph.models.layers.columns import columns
 from e2egraph.models.layers.node_wise import node_wise
+from e2egraph.models.layers.places import place_of
 from e2egraph.models.layers.scaling import VariableScaling
 from e2egraph.models.network import require
-from e2egraph.models.tokens.tokens import Nodes, Tokens, perceptron, place_of
+from e2egraph.models.tokens.tokens import Nodes, Tokens, perceptron
 from e2egraph.tasks.inputs import Inputs
 
 # The same for all tracks, so that a token need not say it.
@@ -37,6 +38,7 @@ class TrackTokens(nn.Module):
         names = [name for name in inputs.variable_names if name not in CONSTANT_FOR_TRACKS]
         self.own = [inputs.index(name) for name in names]
         self.value, self.unit = inputs.index("value"), inputs.region.half_eta
+        self.periodic = inputs.region.periodic
         self.scaling = VariableScaling(inputs, names)
         kind = torch.tensor([float(name == Channel.TRACK.name) for name in energies])
         self.register_buffer("kind", kind, persistent=False)
@@ -54,7 +56,8 @@ class TrackTokens(nn.Module):
         seen = torch.gather(rows, 2, index.unsqueeze(1).expand(-1, rows.shape[1], -1))
         seen = torch.where(found.unsqueeze(1), seen, 0.0).transpose(1, 2)
         points, variables = seen[..., :2], seen[..., 2:]
-        own = torch.cat([place_of(points, self.unit), self.scaling(columns(variables, self.own))], dim=-1)
+        place = place_of(points, self.unit, periodic=self.periodic)
+        own = torch.cat([place, self.scaling(columns(variables, self.own))], dim=-1)
         x = node_wise(partial(perceptron, self.layers, one=0), own)
         return Tokens(x, points, columns(variables, [self.value]) * self.kind, found)
 
