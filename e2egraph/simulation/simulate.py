@@ -247,8 +247,12 @@ def _pile_up_process(config: SimulationConfig) -> ProcessConfig | None:
 
 
 def _description(config: SimulationConfig, particle_flow: bool) -> dict[str, Any]:
-    """What a file says of its configuration: without the option ``particle_flow``, nothing of the muon system."""
+    """What a file says of its configuration, without options that play no part in it."""
     content = as_dict(config)
+    gun = content["process"]["generator"]["gun"] or {}
+    for name in ("pt", "energy", "grid"):
+        if gun.get(name, 0) is None:
+            del gun[name]
     if particle_flow:
         return {"particle_flow": True, **content}
     del content["detector"]["muons"]

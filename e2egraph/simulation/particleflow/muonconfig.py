@@ -9,8 +9,11 @@ from e2egraph.simulation.response.calorimeterconfig import Fraction, NonNegative
 
 @configuration
 class MuonsConfig:
-    """Which tracks are taken for muons: ``efficiency`` of true ones, ``punch_through`` of charged hadrons that reach
-    the calorimeters, both with pT above ``min_pt`` [GeV] and |η| below ``max_eta``."""
+    """Which tracks the muon system takes for muons.
+
+    ``efficiency``: share of true muons that it finds. ``punch_through``: share of the charged hadrons that reach the
+    calorimeters and are taken for muons. ``min_pt`` [GeV], ``max_eta``: both only with pT above and |η| below these.
+    """
 
     efficiency: Fraction
     punch_through: Fraction
