@@ -56,8 +56,8 @@ class GunConfig:
     Without ``mass`` each has the mass of Pythia's table. ``bare``: one particle alone, with no pp collision around it.
 
     ``pdg_id``: PDG id of the particle. ``pt`` [GeV]: limits of pT. ``energy`` [GeV]: limits of the energy of a bare
-    gun, in place of ``pt``; its logarithm is drawn evenly. ``grid``: of a bare gun, rows in η and columns in φ, with one
-    particle in the middle half of each cell. ``eta``: limits of η. ``mass`` [GeV]: limits of the mass.
+    gun, in place of ``pt``; its logarithm is drawn evenly. ``grid``: of a bare gun, rows in η and columns in φ, with
+    one particle in the middle half of each cell. ``eta``: limits of η. ``mass`` [GeV]: limits of the mass.
     """
 
     pdg_id: int
