@@ -17,6 +17,7 @@ def simulate(
     *,
     seed: int = 1,
     images: bool = True,
+    particle_flow: bool = False,
     detector: str | Path = "detector",
     settings: Settings | None = None,
     progress: Callable[[int], None] | None = None,
@@ -31,6 +32,8 @@ def simulate(
         output: ROOT file to write.
         seed: Random seed, from 0 to 900,000,000.
         images: Write the dense images as well; without them files are smaller and sooner made.
+        particle_flow: Write what particle flow is learnt from: particles of all collisions, their shares of cells and
+            their tracks.
         detector: ``detector``, ``detector-phase1``, or a YAML file.
         settings: Other settings, such as ``{"process.pile_up.mean": 40, "detector.solenoid.field": 2.0}``.
         progress: Called with the number of events done.
@@ -53,6 +56,7 @@ def simulate(
         seed,
         Path(output),
         images=images,
+        particle_flow=particle_flow,
         settings=as_texts(settings),
         detector=str(detector),
         progress=progress,

@@ -16,10 +16,23 @@ from e2egraph.commands.console import OutputFile, done, example, progress, setti
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(1, 900_000_000), help="Random seed.")
 @click.option("--output", required=True, type=OutputFile(), help="ROOT file to write.")
 @click.option("--images/--no-images", default=True, show_default=True, help="Write the dense images as well.")
+@click.option(
+    "--particle-flow/--no-particle-flow",
+    default=False,
+    show_default=True,
+    help="Write what particle flow is learnt from: particles of all collisions, their shares of cells, their tracks.",
+)
 @click.option("--detector", default="detector", show_default=True, help="A shipped detector, or a YAML file.")
 @settings_option
 def simulate(
-    process: str, events: int, seed: int, output: Path, images: bool, detector: str, settings: tuple[str, ...]
+    process: str,
+    events: int,
+    seed: int,
+    output: Path,
+    images: bool,
+    particle_flow: bool,
+    detector: str,
+    settings: tuple[str, ...],
 ) -> None:
     """Simulate events into an RHTree ROOT file (Pythia 8 and a parametric, CMS-like detector)."""
     from e2egraph.api.simulate import simulate as run
@@ -31,6 +44,7 @@ def simulate(
             output,
             seed=seed,
             images=images,
+            particle_flow=particle_flow,
             settings=settings,
             detector=detector,
             progress=lambda finished: advance_to(finished, events),

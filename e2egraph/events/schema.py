@@ -7,6 +7,21 @@ for by its generator: 1 in data and in unbiased simulation, and in pb in a file 
 
 Optional: ``fatjets``, jets of large radius made of the others; ``met``, the missing transverse momentum, a plain number
 an event; of jets ``b_tag`` (1: tagged, 0) and ``hadron_flavour`` (5, 4 or 0: with a b hadron, a c hadron, neither).
+
+Optional, written by ``simulate --particle-flow``; parametric simulation, not CMS simulation:
+
+- ``track_details``: of each of the ``tracks``, in their order, η and φ at the perigee (``eta0``, ``phi0``), the error
+  of pT, and ``muon``, 1 where the muon system found it.
+- ``sim``: the true particles of all collisions (``collision`` 0: the hard one; 1 …: pile-up) with a track or energy in
+  a stored cell: momentum where they were born, (``vx``, ``vy``, ``vz``) in the detector's frame [cm], ``gen_index`` in
+  ``gen`` of the particle or its nearest stored ancestor (−1: pile-up), ``fate`` in the tracker's material (0 whole,
+  1 converted, 2 interacted, 3 radiated). What they become in the material is theirs.
+- ``track_links``: of each of the ``tracks``, ``particle`` in ``sim`` (−1: fake), and whether a particle made in the
+  material left it (``secondary`` 1).
+- ``ecal_links``, ``hcal_links``: who deposited what [GeV] in which stored cell: ``cell`` in ``ecal`` or ``hcal``,
+  ``particle`` in ``sim``. Those of a cell add up to its energy without the noise that ``energy`` of the cell has.
+
+All indices count in the event's own lists.
 """
 
 from __future__ import annotations
@@ -39,6 +54,13 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "fatjets": ("pt", "eta", "phi", "mass"),
     "met": ("met",),
     "gen": ("pdg_id", "pt", "eta", "phi", "mass", "mother", "status"),
+    "track_details": ("eta0", "phi0", "pt_err", "muon"),
+    "sim": (
+        "pdg_id", "charge", "pt", "eta", "phi", "mass", "vx", "vy", "vz", "collision", "gen_index", "fate",
+    ),
+    "track_links": ("particle", "secondary"),
+    "ecal_links": ("cell", "particle", "energy"),
+    "hcal_links": ("cell", "particle", "energy"),
 }  # fmt: skip
 
 

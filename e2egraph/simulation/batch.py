@@ -16,15 +16,20 @@ from e2egraph.simulation.generation.pileup import Collisions
 from e2egraph.simulation.generation.truth import GenRecord
 from e2egraph.simulation.jets import cluster, seed_towers
 from e2egraph.simulation.missingmomentum import missing_pt
+from e2egraph.simulation.particleflow.collections import particle_flow_columns
+from e2egraph.simulation.particleflow.links import link_cells
+from e2egraph.simulation.particleflow.muonconfig import known_muons
+from e2egraph.simulation.particleflow.muons import tag_muons
+from e2egraph.simulation.particleflow.roots import find_roots
 from e2egraph.simulation.response.calorimeter import Cells, read_out, time_cells
 from e2egraph.simulation.response.images import fill
-from e2egraph.simulation.response.material import interact
+from e2egraph.simulation.response.material import Passage, interact
 from e2egraph.simulation.response.response import DetectorConfig
-from e2egraph.simulation.response.showers import enter, shower
+from e2egraph.simulation.response.showers import Deposits, enter, shower
 from e2egraph.simulation.response.trackerhits import Hits, make_hits
 from e2egraph.simulation.response.tracking import Tracks, reconstruct, relative_to
 from e2egraph.simulation.response.vertices import Vertices, reconstruct_vertices
-from e2egraph.simulation.writer import stored, vector_types
+from e2egraph.simulation.writer import OPTIONAL_TYPES, stored, vector_types
 
 Columns = dict[str, NDArray]
 
@@ -38,12 +43,14 @@ def respond(
     record: GenRecord,
     detector: DetectorConfig,
     rng: np.random.Generator,
+    muon_rng: np.random.Generator | None = None,
 ) -> dict[str, Columns]:
     """What is stored of a batch: for each collection of ``RHTree`` its flat columns and their ``event`` index.
 
-    ``particles`` are those of all ``collisions``; the columns have the types that are written.
+    ``particles`` are those of all ``collisions``; the columns have the types that are written. ``muon_rng``: random
+    numbers of the muon system; with them, what particle flow is learnt from is stored too, and nothing else changes.
     """
-    events = len(collisions.counts)
+    events, primaries = len(collisions.counts), len(particles)
     field, spot = detector.solenoid.field, detector.beam_spot
     passage = interact(particles, field, detector.material, rng)
     particles = passage.particles
@@ -79,6 +86,10 @@ def respond(
         "hcal": _cell_columns(hcal, HCAL_COLUMNS),
         "gen": _gen_columns(record),
     }
+    if muon_rng is not None:
+        read_outs = {"ecalLink": (in_ecal, ecal, crystals), "hcalLink": (in_hcal, hcal, towers)}
+        for name, members in _particle_flow(passage, primaries, tracks, read_outs, detector, muon_rng).items():
+            columns[name] = columns.get(name, {}) | members
     result = {name: _stored(name, members) for name, members in columns.items()}
 
     jets = cluster(make_candidates(tracks, ecal, hcal, vertices, detector.candidates), events, detector.jets)
@@ -108,6 +119,25 @@ def respond(
         missing = missing_pt(make_candidates(tracks, ecal, hcal, vertices, everything), events)
         result["event"] = {"event": np.arange(events), "met": stored(missing, "float32")}
     return result
+
+
+def _particle_flow(
+    passage: Passage,
+    primaries: int,
+    tracks: Tracks,
+    read_outs: dict[str, tuple[Deposits, Cells, int]],
+    detector: DetectorConfig,
+    muon_rng: np.random.Generator,
+) -> dict[str, Columns]:
+    """What the option ``particle_flow`` adds; ``read_outs``: of each calorimeter deposits, cells and size."""
+    root = find_roots(passage.origin)
+    muon = tag_muons(tracks, passage.particles, known_muons(detector.muons), muon_rng)
+    links = {
+        name: (link_cells(deposits, root, cells, size), cells.event)
+        for name, (deposits, cells, size) in read_outs.items()
+    }
+    begun = passage.particles.take(np.arange(primaries))
+    return particle_flow_columns(begun, root, tracks, muon, links, detector.tracks)
 
 
 def _explained(tracks: Tracks, origin: Integers) -> Booleans:
@@ -189,5 +219,8 @@ def _links(particle: Integers, particles: Particles) -> Integers:
 
 
 def _stored(collection: str, columns: Columns) -> Columns:
-    types = vector_types(["fat_jets"])[collection]
-    return {"event": columns["event"], **{name: stored(columns[name], kind) for name, kind in types.items()}}
+    types = vector_types(list(OPTIONAL_TYPES))[collection]
+    return {
+        "event": columns["event"],
+        **{name: stored(columns[name], kind) for name, kind in types.items() if name in columns},
+    }

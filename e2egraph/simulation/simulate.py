@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from e2egraph.simulation.generation.pileup import draw_collisions, final_state, 
 from e2egraph.simulation.generation.process import ProcessConfig
 from e2egraph.simulation.generation.truth import gen_record
 from e2egraph.simulation.normalisation import generation_record, normalise
+from e2egraph.simulation.particleflow.muonconfig import known_muons
 from e2egraph.simulation.response.images import dense_images, image_names
 from e2egraph.simulation.response.response import DetectorConfig
 from e2egraph.simulation.response.trackerhits import layers
@@ -38,6 +40,9 @@ MAX_SEED = 2**32 - 1
 
 # Streams of random numbers that one seed gives.
 _HARD, _POOL, _RESPONSE, _TAGS = range(4)
+
+# Of a batch's response, the part of the muon system.
+_MUONS = 1
 
 
 @configuration
@@ -90,12 +95,17 @@ def read_settings(process: str, settings: Sequence[str] = (), detector: str = "d
 class Simulation:
     """Events of one process in one detector, batch by batch: a seeded Pythia and the pile-up pool."""
 
-    def __init__(self, config: SimulationConfig, seed: int, origin: str) -> None:
-        """Start Pythia and fill the pool; ``origin`` names the process in errors.
+    def __init__(self, config: SimulationConfig, seed: int, origin: str, particle_flow: bool = False) -> None:
+        """Start Pythia and fill the pool; ``origin`` names the process in errors, ``particle_flow`` is as of
+        ``simulate``.
 
-        Raises UsageError on a wrong pile-up process or setting, InputError when Pythia is missing or refuses to start.
+        Raises UsageError on a wrong pile-up process or setting, or when particle flow finds no muon system, InputError
+        when Pythia is missing or refuses to start.
         """
         self._config, self._seed, self._origin = config, seed, origin
+        self._particle_flow = particle_flow
+        if particle_flow:
+            known_muons(config.detector.muons)
         pile_up = _pile_up_process(config)
         seeds = [int(value) for value in np.random.SeedSequence(seed).generate_state(2)]
         self._generator = Generator(config.process.generator, seeds[_HARD], origin)
@@ -116,7 +126,8 @@ class Simulation:
         hard = final_state(generated, record.link, config.detector.acceptance)
         collisions = draw_collisions(size, config.process.pile_up.mean, config.detector.beam_spot, rng)
         particles = overlay(hard, self._pool, collisions, rng)
-        columns = respond(particles, collisions, record, config.detector, rng)
+        muon_rng = np.random.default_rng([self._seed, _RESPONSE, number, _MUONS]) if self._particle_flow else None
+        columns = respond(particles, collisions, record, config.detector, rng, muon_rng)
         if config.detector.b_tagging is not None:
             jets, radius = columns["jet"], config.detector.jets.radius
             flavour = hadron_flavour(jets, columns["gen"], size, radius)
@@ -154,16 +165,19 @@ def simulate(
     output: Path,
     *,
     images: bool = True,
+    particle_flow: bool = False,
     settings: Sequence[str] = (),
     detector: str = "detector",
     progress: Callable[[int], None] | None = None,
 ) -> SimulationSummary:
     """Simulate ``events`` events of ``process`` and write them to the ROOT file ``output``.
 
-    ``images``: also write the dense image branches. ``settings``: overrides such as ``process.pile_up.mean=40``.
-    ``progress`` is called with the number of events done. The whole configuration is kept in the file, as JSON, under
-    ``fevt/configuration``. The same arguments give the same content. Raises UsageError
-    on wrong arguments and configurations, InputError when Pythia or FastJet is missing or the file cannot be written.
+    ``images``: also write the dense image branches. ``particle_flow``: also write what particle flow is learnt from,
+    the particles of all collisions, which cells and tracks are theirs, and more of the tracks. ``settings``: overrides
+    such as ``process.pile_up.mean=40``. ``progress`` is called with the number of events done. The whole configuration
+    is kept in the file, as JSON, under ``fevt/configuration``. The same arguments give the same content. Raises
+    UsageError on wrong arguments and configurations, InputError when Pythia or FastJet is missing or the file cannot be
+    written.
     """
     started = time.perf_counter()
     if events < 1:
@@ -180,17 +194,18 @@ def simulate(
         "events": events,
         "seed": seed,
         "images": images,
-        **as_dict(config),
+        **_description(config, particle_flow),
     }
     switches = {
         "fat_jets": config.detector.fat_jets,
         "b_tagging": config.detector.b_tagging,
         "met": config.detector.met,
+        "particle_flow": particle_flow,
     }
     optional = [name for name, switch in switches.items() if switch]
     pictures = image_names(layers(config.detector.hits)) if images else ()
     with RHTreeWriter(output, pictures, json.dumps(made_by), optional) as writer:
-        simulation = Simulation(config, seed, process)
+        simulation = Simulation(config, seed, process, particle_flow)
         ready = time.perf_counter()
         while done < events:
             size = min(EVENTS_PER_BATCH, events - done)
@@ -229,6 +244,19 @@ def _pile_up_process(config: SimulationConfig) -> ProcessConfig | None:
     content = with_contents(with_folder(read_yaml(path), path.parent), str(path))
     energy = f"generator.energy={config.process.generator.energy}"
     return validate(ProcessConfig, override(content, [energy]), str(path))
+
+
+def _description(config: SimulationConfig, particle_flow: bool) -> dict[str, Any]:
+    """What a file says of its configuration, without options that play no part in it."""
+    content = as_dict(config)
+    gun = content["process"]["generator"]["gun"] or {}
+    for name in ("pt", "energy", "grid"):
+        if gun.get(name, 0) is None:
+            del gun[name]
+    if particle_flow:
+        return {"particle_flow": True, **content}
+    del content["detector"]["muons"]
+    return content
 
 
 def _slice(columns: Mapping[str, Mapping[str, NDArray]], start: int, stop: int) -> dict[str, dict[str, NDArray]]:

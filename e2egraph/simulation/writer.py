@@ -48,10 +48,25 @@ VECTOR_TYPES: dict[str, dict[str, str]] = {
     },
 }
 
+_LINK = {"cell": "int32", "sim": "int32", "energy": "float32"}
+
 # What only some simulations write: option → collection → its further members, and option → numbers of the event.
 OPTIONAL_TYPES: dict[str, dict[str, dict[str, str]]] = {
     "fat_jets": {"fatjet": dict.fromkeys(("Pt", "Eta", "Phi", "M"), "float32")},
     "b_tagging": {"jet": {"HadronFlavour": "int32", "BTag": "int32"}},
+    "particle_flow": {
+        "track": {
+            **dict.fromkeys(("eta0", "phi0", "ptErr"), "float32"),
+            **dict.fromkeys(("muon", "simIndex", "secondary"), "int32"),
+        },
+        "sim": {
+            **dict.fromkeys(("pdgId", "charge"), "int32"),
+            **dict.fromkeys(("pt", "eta", "phi", "m", "vx", "vy", "vz"), "float32"),
+            **dict.fromkeys(("collision", "genIndex", "fate"), "int32"),
+        },
+        "ecalLink": _LINK,
+        "hcalLink": _LINK,
+    },
 }
 OPTIONAL_EVENT_TYPES: dict[str, dict[str, str]] = {"met": {"met": "float32"}}
 

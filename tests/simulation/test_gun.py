@@ -110,3 +110,49 @@ def test_wrong_ranges_are_refused(gun):
 def test_a_generator_needs_something_to_generate():
     with pytest.raises(ValueError, match="neither settings nor a gun"):
         GeneratorConfig()
+
+
+def test_a_grid_of_particles_is_alone_far_apart_and_flat_in_the_logarithm_of_energy():
+    events = generated(
+        40, ("130:mayDecay = off",), pdg_id=130, energy=[2, 200], eta=[-1.5, 1.5], grid=[3, 8], bare=True
+    )
+    final = events.status > 0
+    assert (np.bincount(events.event[final]) == 24).all()
+    assert set(events.pdg[final]) == {130}
+    pt = np.hypot(events.px, events.py)[final]
+    eta, phi = np.arcsinh(events.pz[final] / pt), np.arctan2(events.py, events.px)[final]
+    energy = np.sqrt((pt * np.cosh(eta)) ** 2 + events.mass[final] ** 2)
+    assert flat(np.log(energy), np.log(2), np.log(200))
+    assert np.abs(eta).max() < 1.5 and flat(phi, -np.pi, np.pi)
+    eta, phi = eta.reshape(40, 24), phi.reshape(40, 24)
+    turned = np.abs(np.mod(phi[:, :, None] - phi[:, None] + np.pi, 2 * np.pi) - np.pi)
+    distance = np.hypot(eta[:, :, None] - eta[:, None], turned) + 10 * np.eye(24)
+    # Half a cell: 2π/8/2.
+    assert distance.min() > 0.39
+
+
+def test_a_bare_gun_of_one_particle_may_have_its_energy_set():
+    events = generated(200, pdg_id=22, energy=[1, 100], eta=[-1, 1], bare=True)
+    energy = np.sqrt(events.px**2 + events.py**2 + events.pz**2)[events.status > 0]
+    assert len(energy) == 200 and flat(np.log(energy), 0, np.log(100))
+
+
+@pytest.mark.parametrize(
+    ("gun", "message"),
+    [
+        ({"pt": [1, 2], "energy": [1, 2], "bare": True}, "either pt or energy"),
+        ({}, "either pt or energy"),
+        ({"energy": [1, 2]}, "for a gun that is bare"),
+        ({"pt": [1, 2], "grid": [3, 8]}, "for a gun that is bare"),
+        ({"energy": [2, 1], "bare": True}, "lower and a higher"),
+        ({"pt": [1, 2], "grid": [0, 8], "bare": True}, "greater than or equal to 1"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(gun, message):
+    with pytest.raises(ValueError, match=message):
+        GeneratorConfig(gun={"pdg_id": 22, **gun})
+
+
+def test_an_energy_below_the_mass_is_refused():
+    with pytest.raises(UsageError, match=r"generator\.gun: an energy of 0\.1 GeV is no more than the mass, 0\.1395"):
+        generated(1, pdg_id=211, energy=[0.1, 2], bare=True)

@@ -185,3 +185,26 @@ def test_guns_of_light_particles_fill_their_masses_evenly(name, limits):
     assert len(masses) == 300
     share = np.histogram(masses, 4, limits)[0] / 300
     assert np.abs(share - 0.25).max() < 0.1
+
+
+def test_z_bosons_beside_jets_leave_missing_momentum_and_inclusive_tops_leptons():
+    names = {"zvv_jets": (12, 14, 16), "ttbar_inclusive": (11, 13, 15)}
+    for name, kinds in names.items():
+        generator = read_settings(name).process.generator
+        events = Generator(replace(generator, settings=(*generator.settings, *HARD_PROCESS_ALONE)), 1, name).generate(
+            60
+        )
+        chosen = np.isin(np.abs(events.pdg), kinds) & (events.status > 0)
+        among = np.unique(events.event[chosen])
+        # All Z bosons; of pairs of tops 1 − (2/3)² have a W boson that decays to leptons.
+        assert len(among) / 60 == pytest.approx(1.0 if name == "zvv_jets" else 0.56, abs=0.2)
+
+
+def test_flat_qcd_has_as_many_hard_scatterings_as_soft_ones():
+    generator = read_settings("qcd_flat").process.generator
+    events = Generator(replace(generator, settings=(*generator.settings, *HARD_PROCESS_ALONE)), 1, "qcd").generate(400)
+    # With quarks' masses p̂T is not quite the pT of the scattered partons.
+    pt = np.hypot(events.px, events.py)[events.status == -23][::2]
+    shares = np.histogram(pt, [15, 60, 250, 1000])[0] / len(pt)
+    assert shares.min() > 0.02
+    np.testing.assert_allclose(events.weight, (15 / pt) ** 4.5, rtol=0.1)

@@ -31,7 +31,7 @@ from e2egraph.events.flat import Flat, flat_branch
 from e2egraph.events.schema import Missing
 from e2egraph.events.sources import roottree
 from e2egraph.events.sources.production import Production
-from e2egraph.events.sources.rhtree_branches import WHOLE
+from e2egraph.events.sources.rhtree_branches import PARTICLE_FLOW, VECTORS, WHOLE
 from e2egraph.events.sources.rhtree_hits import with_channel
 from e2egraph.events.sources.vertexfit import primary_vertex
 from e2egraph.events.whole import check_whole
@@ -76,6 +76,7 @@ NEVER = {
     "jets.hadron_flavour": "jetHadronFlavour",
     "fatjets": "fatjetPt",
     "met": "met",
+    **{name: next(iter(VECTORS[name].values()))[0] for name in PARTICLE_FLOW},
 }
 
 

@@ -24,12 +24,14 @@ from e2egraph.events.sources.rhtree_branches import (
     HCAL_IMAGES,
     MET,
     N_PV_TYPE,
+    PARTICLE_FLOW,
     TREES,
     VECTORS,
     WHOLE,
     find_branches,
 )
 from e2egraph.events.sources.rhtree_hits import with_channel
+from e2egraph.events.sources.rhtree_links import check_indices
 from e2egraph.events.whole import check_whole, entry_of
 
 CRYSTALS = geometry.ECAL_ROWS * geometry.ECAL_COLUMNS
@@ -73,6 +75,8 @@ class RHTreeFile:
             if name == "id":
                 fields |= self._read_id(start, stop)
                 fields["gen_weight"] = self._gen_weight(start, stop)
+            elif name in PARTICLE_FLOW:
+                fields[name] = self._read_particle_flow(name, start, stop)
             else:
                 fields[name] = getattr(self, f"_read_{name}")(start, stop)
                 if name == "pv":
@@ -257,6 +261,19 @@ class RHTreeFile:
 
     def _read_gen(self, start: int, stop: int) -> ak.Array:
         return self._vectors("gen", start, stop).record()
+
+    def _read_particle_flow(self, name: str, start: int, stop: int) -> ak.Array:
+        """A collection of ``simulate --particle-flow``, its indices checked."""
+        found = self._vectors(name, start, stop)
+        check_indices(
+            self.path,
+            name,
+            self._found.vectors,
+            found,
+            lambda branch: flat_branch(self._array(branch, start, stop))[1],
+            start,
+        )
+        return found.record()
 
     def _in_range(self, cells: Flat, collection: str, start: int, prefix: str = "") -> Flat:
         """``cells`` if every row and column is one of the detector's; else InputError naming branch and entry."""

@@ -49,7 +49,21 @@ VECTORS: dict[str, Alternatives] = {
         "pdg_id": ("gen_pdgId",), "pt": ("gen_pt",), "eta": ("gen_eta",), "phi": ("gen_phi",), "mass": ("gen_m",),
         "mother": ("gen_mother",), "status": ("gen_status",),
     },
+    "track_details": {
+        "eta0": ("track_eta0",), "phi0": ("track_phi0",), "pt_err": ("track_ptErr",), "muon": ("track_muon",),
+    },
+    "sim": {
+        "pdg_id": ("sim_pdgId",), "charge": ("sim_charge",), "pt": ("sim_pt",), "eta": ("sim_eta",),
+        "phi": ("sim_phi",), "mass": ("sim_m",), "vx": ("sim_vx",), "vy": ("sim_vy",), "vz": ("sim_vz",),
+        "collision": ("sim_collision",), "gen_index": ("sim_genIndex",), "fate": ("sim_fate",),
+    },
+    "track_links": {"particle": ("track_simIndex",), "secondary": ("track_secondary",)},
+    "ecal_links": {"cell": ("ecalLink_cell",), "particle": ("ecalLink_sim",), "energy": ("ecalLink_energy",)},
+    "hcal_links": {"cell": ("hcalLink_cell",), "particle": ("hcalLink_sim",), "energy": ("hcalLink_energy",)},
 }  # fmt: skip
+
+# Collections that simulate --particle-flow alone writes, read as they are.
+PARTICLE_FLOW = ("track_details", "sim", "track_links", "ecal_links", "hcal_links")
 
 # Fields that are whole numbers → their type.
 WHOLE: dict[str, dict[str, str]] = {
@@ -59,6 +73,11 @@ WHOLE: dict[str, dict[str, str]] = {
     "hcal": {"ieta": "int32", "iphi": "int32"},
     "jets": dict.fromkeys(("seed_ieta", "seed_iphi", "truth_label", "b_tag", "hadron_flavour"), "int32"),
     "gen": {"pdg_id": "int32", "mother": "int32", "status": "int32"},
+    "track_details": {"muon": "int32"},
+    "sim": dict.fromkeys(("pdg_id", "charge", "collision", "gen_index", "fate"), "int32"),
+    "track_links": {"particle": "int32", "secondary": "int32"},
+    "ecal_links": {"cell": "int32", "particle": "int32"},
+    "hcal_links": {"cell": "int32", "particle": "int32"},
 }
 N_PV_TYPE = "uint16"
 

@@ -4,7 +4,7 @@ Inside a pp collision (the default) two gluons give a particle and its antiparti
 of its own; final-state showers, the underlying event, hadronisation and decays are Pythia's (user process, strategy 3
 of the Les Houches accord, hep-ph/0109068). No jet recoils against the pair: initial-state showers and primordial kT are
 off, so that pT and η stay as drawn; ``generator.settings`` can turn them on. A ``bare`` gun shoots one particle, its
-sign of charge at random, and nothing else.
+sign of charge at random, and nothing else; or, with a ``grid``, many far from one another, as calibrations need them.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ _COLOURS = {
 _NO_RECOIL = ("PartonLevel:ISR = off", "BeamRemnants:primordialKT = off")
 
 NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Number = Annotated[int, Field(ge=1)]
+
+# PDG code, px, py, pz, energy and mass of a particle.
+_Shot = tuple[int, float, float, float, float, float]
 
 # Columns of Pythia's record that a bare gun reads, by the names of Generated.
 _COLUMNS = {
@@ -50,22 +55,33 @@ class GunConfig:
 
     Without ``mass`` each has the mass of Pythia's table. ``bare``: one particle alone, with no pp collision around it.
 
-    ``pdg_id``: PDG id of the particle. ``pt`` [GeV]: limits of pT. ``eta``: limits of η. ``mass`` [GeV]: limits of
-    the mass.
+    ``pdg_id``: PDG id of the particle. ``pt`` [GeV]: limits of pT. ``energy`` [GeV]: limits of the energy of a bare
+    gun, in place of ``pt``; its logarithm is drawn evenly. ``grid``: of a bare gun, rows in η and columns in φ, with
+    one particle in the middle half of each cell. ``eta``: limits of η. ``mass`` [GeV]: limits of the mass.
     """
 
     pdg_id: int
-    pt: tuple[NonNegative, NonNegative]
+    pt: tuple[NonNegative, NonNegative] | None = None
+    energy: tuple[Positive, Positive] | None = None
+    grid: tuple[Number, Number] | None = None
     eta: tuple[float, float] = (-2.5, 2.5)
     mass: tuple[NonNegative, NonNegative] | None = None
     bare: bool = False
 
     @model_validator(mode="after")
     def _ranges(self) -> GunConfig:
-        for name in ("pt", "eta", "mass"):
+        for name in ("pt", "energy", "eta", "mass"):
             limits = getattr(self, name)
             if limits is not None and limits[0] > limits[1]:
                 raise ValueError(f"{name} of the gun needs a lower and a higher limit, has {list(limits)}")
+        return self
+
+    @model_validator(mode="after")
+    def _what_goes_together(self) -> GunConfig:
+        if (self.pt is None) == (self.energy is None):
+            raise ValueError("the gun needs either pt or energy, and not both")
+        if not self.bare and (self.energy is not None or self.grid is not None):
+            raise ValueError("energy and grid are for a gun that is bare; set bare: true or leave them out")
         return self
 
 
@@ -90,18 +106,23 @@ class Gun:
         if config.bare and self._colour:
             raise UsageError(f"{name}: {config.pdg_id} has colour and cannot be alone; leave out bare.")
         _check_mass(config, entry, data, name)
-        if not config.bare:
-            self._check_energy(name)
-
-    def _check_energy(self, name: str) -> None:
-        config = self._config
         heaviest = self._table_mass if config.mass is None else config.mass[1]
-        transverse = np.hypot(heaviest, config.pt[1])
+        if config.pt is not None and not config.bare:
+            self._check_energy(name, heaviest, config.pt[1])
+        if config.energy is not None and config.energy[0] <= heaviest:
+            raise UsageError(
+                f"{name}: an energy of {config.energy[0]:g} GeV is no more than the mass, {heaviest:g} GeV; raise the "
+                "lower limit of energy."
+            )
+
+    def _check_energy(self, name: str, heaviest: float, largest_pt: float) -> None:
+        config = self._config
+        transverse = np.hypot(heaviest, largest_pt)
         # Rapidities are smaller than pseudorapidities.
         for eta in (config.eta[1], -config.eta[0]):
             if 2.0 * transverse * np.exp(np.maximum(eta, 0.0)) >= 2.0 * self._half_energy:
                 raise UsageError(
-                    f"{name}: two particles of {heaviest:g} GeV with a pT of {config.pt[1]:g} GeV at |η| = "
+                    f"{name}: two particles of {heaviest:g} GeV with a pT of {largest_pt:g} GeV at |η| = "
                     f"{abs(eta):g} need more than the collision's energy; lower mass, pt or eta."
                 )
 
@@ -111,7 +132,7 @@ class Gun:
         mass = np.full(size, self._table_mass)
         if config.mass is not None:
             mass = self._rng.uniform(*config.mass, size)
-        return float(self._rng.uniform(*config.pt)), mass, self._rng.uniform(*config.eta, size)
+        return float(self._rng.uniform(*_pt_limits(config))), mass, self._rng.uniform(*config.eta, size)
 
     def user_process(self, pythia8mc: Any) -> Any:
         """What gives Pythia the hard process of each event, for ``setLHAupPtr``."""
@@ -161,24 +182,19 @@ class Gun:
         process.setPdf(GLUON, GLUON, *fractions, scale, 0.0, 0.0, False)
 
     def shoot(self, pythia: Any, events: int) -> tuple[Integers, dict[str, NDArray[np.float64]]]:
-        """``events`` particles alone, with their decays: number of entries of each event, and columns of the record.
+        """``events`` events of particles alone, or of grids of them, with their decays.
 
-        Lengths are in mm, times in mm/c.
+        Returns the number of entries of each event, and columns of the record; lengths in mm, times in mm/c.
         """
         record = pythia.event
         counts: list[int] = []
         rows: list[list[float]] = []
         while len(counts) < events:
-            pt, mass, eta = self.draw(1)
-            phi = self._rng.uniform(-np.pi, np.pi)
-            pdg = self._config.pdg_id if self._rng.uniform() < 0.5 else self._anti
-            pz = pt * np.sinh(eta[0])
-            energy = float(np.sqrt(pt**2 + pz**2 + mass[0] ** 2))
+            shots = [self._shot()] if self._config.grid is None else self._shots(*self._config.grid)
             record.reset()
-            place = record.append(
-                pdg, OUTGOING_IN_PYTHIA, 0, 0, pt * np.cos(phi), pt * np.sin(phi), float(pz), energy, float(mass[0])
-            )
-            record[place].tau(record[place].tau0() * pythia.rndm.exp())
+            for pdg, *momentum, mass in shots:
+                place = record.append(pdg, OUTGOING_IN_PYTHIA, 0, 0, *momentum, mass)
+                record[place].tau(record[place].tau0() * pythia.rndm.exp())
             if not pythia.next():
                 continue
             counts.append(record.size())
@@ -189,6 +205,45 @@ class Gun:
         table = np.asarray(rows, dtype=np.float64).reshape(-1, len(_COLUMNS))
         return np.asarray(counts, dtype=np.int64), dict(zip(_COLUMNS, table.T, strict=True))
 
+    def _shot(self) -> _Shot:
+        """One particle anywhere."""
+        if self._config.energy is None:
+            pt, masses, etas = self.draw(1)
+            mass, eta = float(masses[0]), float(etas[0])
+        else:
+            mass, eta = self._mass(), float(self._rng.uniform(*self._config.eta))
+            pt = self._pt_of_energy(mass, eta, *self._config.energy)
+        phi = self._rng.uniform(-np.pi, np.pi)
+        return self._charge(), *_momentum(pt, eta, phi, mass), mass
+
+    def _shots(self, rows: int, columns: int) -> list[_Shot]:
+        """One particle in the middle half of each cell of a grid in η and φ, which is turned at random."""
+        config, shots = self._config, []
+        turn = self._rng.uniform(-np.pi, np.pi)
+        height, width = (config.eta[1] - config.eta[0]) / rows, 2.0 * np.pi / columns
+        for row in range(rows):
+            for column in range(columns):
+                eta = config.eta[0] + (row + self._rng.uniform(0.25, 0.75)) * height
+                phi = turn + (column + self._rng.uniform(0.25, 0.75)) * width
+                mass = self._mass()
+                if config.energy is None:
+                    pt = float(self._rng.uniform(*_pt_limits(config)))
+                else:
+                    pt = self._pt_of_energy(mass, eta, *config.energy)
+                shots.append((self._charge(), *_momentum(pt, eta, phi, mass), mass))
+        return shots
+
+    def _mass(self) -> float:
+        limits = self._config.mass
+        return self._table_mass if limits is None else float(self._rng.uniform(*limits))
+
+    def _charge(self) -> int:
+        return self._config.pdg_id if self._rng.uniform() < 0.5 else self._anti
+
+    def _pt_of_energy(self, mass: float, eta: float, least: float, most: float) -> float:
+        energy = least * (most / least) ** self._rng.uniform()
+        return float(np.sqrt(energy**2 - mass**2) / np.cosh(eta))
+
 
 def settings(config: GunConfig | None) -> tuple[str, ...]:
     """What Pythia has to be told of a gun."""
@@ -197,6 +252,18 @@ def settings(config: GunConfig | None) -> tuple[str, ...]:
     if config.bare:
         return ("ProcessLevel:all = off",)
     return ("Beams:frameType = 5", "LesHouches:setLifetime = 2", *_NO_RECOIL)
+
+
+def _pt_limits(config: GunConfig) -> tuple[float, float]:
+    assert config.pt is not None
+    return config.pt
+
+
+def _momentum(pt: float, eta: float, phi: float, mass: float) -> tuple[float, float, float, float]:
+    """px, py, pz and energy."""
+    pz = pt * np.sinh(eta)
+    energy = np.sqrt(pt**2 + pz**2 + mass**2)
+    return float(pt * np.cos(phi)), float(pt * np.sin(phi)), float(pz), float(energy)
 
 
 def _check_mass(config: GunConfig, entry: Any, data: Any, name: str) -> None:

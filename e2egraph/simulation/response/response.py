@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from e2egraph.config import configuration
+from e2egraph.simulation.particleflow.muonconfig import MuonsConfig
 from e2egraph.simulation.response.calorimeterconfig import EcalConfig, Fraction, HcalConfig, NonNegative, Positive
 from e2egraph.simulation.response.jetsconfig import BTaggingConfig, FatJetsConfig, JetsConfig
 
@@ -217,7 +218,8 @@ class DetectorConfig:
     """The whole response: one detector YAML.
 
     ``fat_jets``: a second collection of jets, stored as ``fatjet…``. ``b_tagging``: jets get ``jetHadronFlavour`` and
-    ``jetBTag``. ``met``: whether the missing transverse momentum is stored.
+    ``jetBTag``. ``met``: whether the missing transverse momentum is stored. ``muons``: the muon
+    system, which plays a part with the option ``particle_flow`` alone.
     """
 
     solenoid: SolenoidConfig
@@ -234,3 +236,4 @@ class DetectorConfig:
     fat_jets: FatJetsConfig | None = None
     b_tagging: BTaggingConfig | None = None
     met: bool = False
+    muons: MuonsConfig | None = None
