@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from e2egraph.models.tokens.track_match import NO_TRACK, unexplained
+from tests.models.jets import jets
+from tests.models.zoo import build, parity
 
 JETS, LINKS = 3, 30
 
@@ -55,3 +57,18 @@ def test_an_angle_of_a_whole_turn_is_none():
     turned = links + torch.tensor([0.0, 2 * np.pi, 0.0])
     assert torch.allclose(compared(links, turned, periodic=True), compared(links, links, periodic=True), atol=1e-6)
     assert compared(links, turned).min() > 10.0
+
+
+LINKS_OPTION = "options.links=[{layers: [BPIX1, BPIX2, BPIX3], hits: 20, keep: 8, most_chi2: 1.0e9, tracks: 6}]"
+
+
+def test_a_network_that_compares_links_with_tracks_is_exported_and_is_blind_to_order():
+    network = build("tracks-and-cells-links", n_outputs=2, settings=(LINKS_OPTION,))
+    points, features, mask, jet = jets([60, 25, 1])
+    scores = network(points, features, mask, jet)
+    order = torch.randperm(points.shape[1])
+    assert torch.allclose(network(points[:, order], features[:, order], mask[:, order], jet), scores, atol=1e-5)
+    assert not torch.allclose(
+        build("tracks-and-cells-links", n_outputs=2)(points, features, mask, jet), scores, atol=1e-3
+    )
+    assert parity(network, 80).largest_difference < 1e-5

@@ -38,9 +38,7 @@ SMALL_OF = {
     # Energies across and along the beams are no default variables.
     "resnet-mass": {"channels": "[ECAL]"},
     # So that random hits are linked too.
-    "tracks-and-cells-links": {
-        "links": "[{layers: [BPIX1, BPIX2, BPIX3], hits: 20, keep: 8, most_chi2: 1.0e9, tracks: 6}]"
-    },
+    "tracks-and-cells-links": {"links": "[{layers: [BPIX1, BPIX2, BPIX3], hits: 20, keep: 8, most_chi2: 1.0e9}]"},
 }
 
 # Settings with which a model needs no more than the smaller inputs of ``other_inputs`` hold; fcn always needs more.
