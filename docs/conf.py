@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent / "extensions"), str(Path(__file__).parents[1])]
 
-import e2egraph
+import e2egraph  # noqa: E402
 
 project = "e2egraph"
 author = "The e2egraph contributors"
@@ -31,6 +31,7 @@ source_suffix = {".md": "markdown"}
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 3
 highlight_language = "text"
+smartquotes = False  # -- of an option would become a dash
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"

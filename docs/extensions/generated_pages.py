@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from repository_links import DOCS, PAGES, ROOT, rewritten
 from sphinx.application import Sphinx
@@ -48,14 +47,14 @@ def configuration_page(name: str, kind: Kind) -> str:
 
 
 def _key_table(keys: Iterator[Key] | list[Key], *, with_values: bool = False) -> list[str]:
-    titles = ["key", *(["value"] if with_values else []), "default", "unit", "meaning"]
-    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    titles = ["key", "meaning", "unit", "default", *(["here"] if with_values else [])]
+    lines = [":::{container} keys", "", "| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
     for key in keys:
         default = "required" if key.default is None else _code(key.default)
         values = [_code(key.value or "")] if with_values else []
-        cells = [f"`{key.name}`", *values, default, key.description.unit, _cell(key.description.meaning)]
+        cells = [f"`{key.name}`", _cell(key.description.meaning), key.description.unit, default, *values]
         lines.append("| " + " | ".join(cells) + " |")
-    return lines
+    return [*lines, "", ":::"]
 
 
 def _cell(text: str) -> str:
@@ -78,8 +77,7 @@ def command_pages() -> Iterator[tuple[str, str]]:
         attribute = next(key for key, value in vars(__import__(module, fromlist=["_"])).items() if value is command)
         yield (
             f"commands/{name}",
-            f"# {name}\n\n```{{eval-rst}}\n.. click:: {module}:{attribute}\n   :prog: e2egraph {name}\n"
-            "   :nested: full\n```\n",
+            f"```{{eval-rst}}\n.. click:: {module}:{attribute}\n   :prog: e2egraph {name}\n   :nested: full\n```\n",
         )
 
 
@@ -134,6 +132,15 @@ def _make(app: Sphinx) -> None:
             path.unlink()
 
 
+def _example_as_code(app: Sphinx, context: object, lines: list[str]) -> None:
+    """The example at the end of a command's help, as code."""
+    plain = [line.removeprefix("|").strip() for line in lines]
+    text = [line for line in plain if line not in ("", "\b", "Example:")]
+    if text:
+        lines[:] = ["**Example**", "", ".. code-block:: bash", "", *(f"   {line}" for line in text), ""]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", _make)
+    app.connect("sphinx-click-process-epilog", _example_as_code)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -32,7 +32,7 @@ class Compared:
     runs: tuple[Mapping[str, Any], ...]
     table: Comparison
     paired: PairedResult | None
-    bins: Mapping[str, Sequence[PairedBin]]
+    bins: dict[str, list[PairedBin]]
     grouped: bool
     without_scores: tuple[str, ...]
 
@@ -47,7 +47,7 @@ class Compared:
         if self.paired is not None:
             found.append(f"{paired_table(self.paired, self.table.figures)}\n\n{paired_note(self.paired)}")
         if self.bins:
-            found.append(binned_table(dict(self.bins)))
+            found.append(binned_table(self.bins))
         return tuple(found)
 
     def as_json(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class Compared:
         if self.paired is not None:
             content["paired"] = as_json(self.paired)
         if self.bins:
-            content["bins"] = bins_as_json(dict(self.bins))
+            content["bins"] = bins_as_json(self.bins)
         return content
 
 
@@ -143,7 +143,7 @@ def _binned(
     reference: str | None,
     group: bool,
     resamples: int,
-) -> Mapping[str, Sequence[PairedBin]]:
+) -> dict[str, list[PairedBin]]:
     if not binnings:
         return {}
     return compare_binned(runs, binnings, data, reference, group=group, resamples=resamples)

@@ -25,9 +25,10 @@ def inspect(
         image_preset: The same as a name in ``configs/images`` or a YAML file.
 
     Returns:
-        Of a data set: ``manifest``, ``jets``, ``bytes_per_jet``, ``jets_cut``, ``nodes`` (class → channel → nodes a
-        jet), ``weights`` and ``spectra``. Of a file: ``reader``, ``entries``, ``recognised``, ``missing`` and
-        ``verdicts``, which says for each (task, class) why the file cannot serve it (empty if it can).
+        A description of a data set has ``manifest``, ``jets``, ``bytes_per_jet``, ``jets_cut``, ``nodes`` (class →
+        channel → nodes a jet), ``weights`` and ``spectra``. That of a file has ``reader``, ``entries``,
+        ``recognised``, ``missing`` and ``verdicts``, which says for each (task, class) why the file cannot serve it
+        (empty if it can).
 
     Raises:
         InputError: Missing, damaged, or neither a data set nor an event file.

@@ -41,7 +41,6 @@ def inspect(
     image_preset: str | None,
 ) -> None:
     """Check a data set and tell what it holds; or tell what is recognised in an input file."""
-    from e2egraph.api.inspect import inspect as run
     from e2egraph.api.inspect import is_event_file
 
     if is_event_file(data):
@@ -49,12 +48,12 @@ def inspect(
             raise click.UsageError("--verify: only a data set has hashes; leave it out.")
         _inspect_file(data, plot, entry, image_channels, image_preset)
         return
-    from e2egraph.graphs.inspecting.inspection import describe
+    from e2egraph.graphs.inspecting.inspection import describe, inspect_data_set
 
     folder = Path(data)
     for stem in filter(None, (plot, masses)):
         make_folder(stem.parent)
-    click.echo(describe(run(data, verify=verify)))
+    click.echo(describe(inspect_data_set(folder, verify=verify)))
     drawn = []
     if plot is not None:
         if view == "jet":
