@@ -110,6 +110,8 @@ def check_yaml(fence: Fence) -> None:
         process = read_yaml(shipped / "processes/multijets_600_800.yaml") | content
         process.get("generator", {}).pop("slha", None)  # a file of the reader's
         validate(ProcessConfig, process, where)
+    elif "object" in content:
+        make_task(content, where)
     elif "objective" in content:
         make_task(override(read_yaml(shipped / "tasks/top-mass.yaml") | content, []), where)
     else:
