@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
@@ -21,7 +22,13 @@ WRITTEN = [page for page in pages() if not page.startswith(RECORDS)]
 OWN_NETWORK = "docs/tutorials/own-network.md"
 FIRST = "docs/tutorials/first-tagger.md"
 # These begin with nothing; the others with what the first tagger and the commands below leave.
-FROM_NOTHING = (FIRST, "docs/tutorials/own-ntuples.md", "docs/tutorials/mass-regression.md", "docs/reference/python.md")
+FROM_NOTHING = (
+    "README.md",
+    FIRST,
+    "docs/tutorials/own-ntuples.md",
+    "docs/tutorials/mass-regression.md",
+    "docs/reference/python.md",
+)
 NEEDED = """
 e2egraph train --model gravnet --data data/top --output runs/gravnet --set training.epochs=5
 e2egraph train --model resnet15 --data data/top --output runs/resnet15 --set training.epochs=5
@@ -44,19 +51,18 @@ SMALLER = (
 
 
 class Reader:
-    """Does what a page says, in the working folder; events that an earlier page simulated alike are taken again."""
+    """Does what a page says, in the working folder; what takes long and was done by an earlier page is taken again."""
 
     def __init__(self, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._kept, self._monkeypatch = kept, monkeypatch
 
     def read(self, page: str) -> None:
-        found = [fence for fence in fences(page) if fence.language in RUNNABLE and not fence.reason]
-        for fence in found:
-            text = fence.text
+        for fence in fences(page):
+            if fence.reason or fence.language not in RUNNABLE:
+                continue
+            text = fence.text if fence.file else smaller(fence.text)
             if fence.file:
                 Path(fence.file).write_text(text)
-            for pattern, replacement in SMALLER if not fence.file else ():
-                text = re.sub(pattern, replacement, text)
             if fence.language == "yaml":
                 check_yaml(fence)
             elif fence.language == "python" and not fence.file:
@@ -70,26 +76,45 @@ class Reader:
                 self._monkeypatch.syspath_prepend(str(Path.cwd()))
                 continue
             assert words[0] == "e2egraph", f"{where}: {words[0]} cannot be run here; say why, as 'no-run: …'"
-            if words[1] != "simulate" or not self._taken(words):
+            if not self._taken(words):
                 assert main(words[1:]) == 0, f"{where}: {shlex.join(words)}"
                 self._keep(words)
 
-    def _name(self, words: list[str]) -> tuple[Path, Path]:
+    def _name(self, words: list[str]) -> tuple[Path, Path] | None:
+        """Where the result of these words is kept, and where it belongs; None for words that are never left out."""
+        if words[1] not in ("simulate", "build-graphs", "train") or any(word.endswith(".yaml") for word in words):
+            return None
         output = words.index("--output")
-        named = re.sub(r"\W+", "_", " ".join([*words[1:output], *words[output + 2 :]]))
-        return self._kept / f"{named}.root", Path(words[output + 1])
+        rest = " ".join([*words[1:output], *words[output + 2 :]])
+        return self._kept / hashlib.sha256(rest.encode()).hexdigest(), Path(words[output + 1])
 
     def _taken(self, words: list[str]) -> bool:
-        kept, output = self._name(words)
-        if kept.is_file() and "--process light.yaml" not in " ".join(words):
-            shutil.copy(kept, output)
-            return True
-        return False
+        named = self._name(words)
+        if named is None or not named[0].exists():
+            return False
+        copy(*named)
+        return True
 
     def _keep(self, words: list[str]) -> None:
-        if words[1] == "simulate":
-            kept, output = self._name(words)
-            shutil.copy(output, kept)
+        named = self._name(words)
+        if named is not None:
+            copy(named[1], named[0])
+
+
+def copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy(source, target)
+
+
+def smaller(text: str) -> str:
+    """A text with what takes long made small, and continued lines joined."""
+    text = re.sub(r" *\\\n\s*", " ", text)
+    for pattern, replacement in SMALLER:
+        text = re.sub(pattern, replacement, text)
+    return text
 
 
 def check_yaml(fence: Fence) -> None:
@@ -121,7 +146,7 @@ def check_yaml(fence: Fence) -> None:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where simulated events are kept."""
+    """Where results of commands are kept."""
     return tmp_path_factory.mktemp("kept")
 
 
@@ -133,10 +158,7 @@ def made(kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         reader = Reader(kept, patch)
         reader.read(FIRST)
-        text = NEEDED
-        for pattern, replacement in SMALLER:
-            text = re.sub(pattern, replacement, text)
-        reader.run(text, "NEEDED")
+        reader.run(smaller(NEEDED), "NEEDED")
     return folder
 
 
@@ -161,9 +183,6 @@ def test_a_page_says_what_works(
 ) -> None:
     if page not in FROM_NOTHING:
         shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    if page == "README.md":  # its first lines make these
-        for folder in ("data", "runs", "exports"):
-            shutil.rmtree(tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     modules = set(sys.modules)
     reader = Reader(kept, monkeypatch)
