@@ -10,11 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 import e2egraph
 from e2egraph.api.configurations import kinds
 from e2egraph.cli import cli
 from tests.docs.fences import ROOT
+from tests.evaluation.pages.conftest import Browser
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +88,53 @@ def test_the_site_asks_no_network_by_itself(site: Path) -> None:
         loaded = re.findall(r'<(?:script|img|iframe)[^>]*\bsrc="([^"]+)"', content)
         loaded += re.findall(r'<link[^>]*rel="stylesheet"[^>]*href="([^"]+)"', content)
         assert not [target for target in loaded if target.startswith(("http", "//"))], page
+
+
+# One of each kind of made pages; the others are made alike.
+MADE = [
+    "generated/commands/benchmark.html",
+    "generated/configuration/detector.html",
+    "generated/configuration/model.html",
+    "generated/python/Tagger.html",
+    "generated/results/tau_inputs.html",
+    "generated/how-it-was-found.html",
+]
+
+WIDER_THAN_THE_SCREEN = """
+const scrolls = (node) => ["auto", "scroll", "hidden"].includes(getComputedStyle(node).overflowX);
+const outside = (node) => {
+  const box = node.getBoundingClientRect();
+  if (box.width === 0 || box.right <= innerWidth + 1) return false;
+  for (let one = node.parentElement; one; one = one.parentElement) if (scrolls(one)) return false;
+  return true;
+};
+return [...document.querySelectorAll("article *")].filter(outside).map((node) => node.textContent.slice(0, 60));
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_is_wider_than_a_phone_or_a_desktop(site: Path, browser: Browser, width: int) -> None:
+    written = [path for path in site.rglob("*.html") if not {"generated", "_static"} & set(path.parts)]
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for page in (*written, *(site / name for name in MADE)):
+            browser.open(page)
+            assert browser.run(WIDER_THAN_THE_SCREEN) == [], page.relative_to(site)
+            assert browser.run("return document.scrollingElement.scrollWidth") <= width + 1, page.relative_to(site)
+            assert [text for text in browser.messages() if "favicon" not in text] == [], page.relative_to(site)
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_page_of_jets_shows_those_of_the_task_that_is_clicked(site: Path, browser: Browser) -> None:
+    driver = browser.open(site / "explanation/jets.html").driver
+    driver.find_element(By.CSS_SELECTOR, '.tasks a[href*="/tau.html"]').click()
+    driver.switch_to.frame("display")
+    try:
+        WebDriverWait(driver, 60).until(lambda tab: tab.execute_script("return document.title").endswith("tau"))
+        WebDriverWait(driver, 60).until(lambda tab: tab.find_elements(By.CSS_SELECTOR, "[data-part=points] *"))
+        assert len(driver.find_elements(By.CSS_SELECTOR, "[data-part=list] button")) == 4
+        assert not driver.find_element(By.CSS_SELECTOR, "[data-part=effects]").is_displayed()
+    finally:
+        driver.switch_to.default_content()
