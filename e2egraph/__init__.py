@@ -14,23 +14,28 @@ e2egraph`` costs nothing and a bundle needs no torch.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
+    from e2egraph.api.ablate import ablate
     from e2egraph.api.build import build
+    from e2egraph.api.compare import Compared, compare
     from e2egraph.api.dataset import collate
     from e2egraph.api.evaluate import evaluate
+    from e2egraph.api.inspect import inspect
     from e2egraph.api.load import load
     from e2egraph.api.run import Run
     from e2egraph.api.simulate import simulate
     from e2egraph.api.tagger import Tagger
     from e2egraph.api.train import train
+    from e2egraph.api.tune import tune
     from e2egraph.data.dataset import EpochBatches
     from e2egraph.data.dataset import JetDataset as Dataset
     from e2egraph.data.scores import Scores
     from e2egraph.errors import InputError, Stopped, UnfinishedError, UsageError
 
 __all__ = [
+    "Compared",
     "Dataset",
     "EpochBatches",
     "InputError",
@@ -40,16 +45,21 @@ __all__ = [
     "Tagger",
     "UnfinishedError",
     "UsageError",
+    "ablate",
     "build",
     "collate",
+    "compare",
     "evaluate",
+    "inspect",
     "load",
     "simulate",
     "train",
+    "tune",
 ]
 
 # Name → where it stands, and what it is called there.
 _HOMES = {
+    "Compared": "e2egraph.api.compare:Compared",
     "Dataset": "e2egraph.data.dataset:JetDataset",
     "EpochBatches": "e2egraph.data.dataset:EpochBatches",
     "InputError": "e2egraph.errors:InputError",
@@ -59,12 +69,16 @@ _HOMES = {
     "Tagger": "e2egraph.api.tagger:Tagger",
     "UnfinishedError": "e2egraph.errors:UnfinishedError",
     "UsageError": "e2egraph.errors:UsageError",
+    "ablate": "e2egraph.api.ablate:ablate",
     "build": "e2egraph.api.build:build",
     "collate": "e2egraph.api.dataset:collate",
+    "compare": "e2egraph.api.compare:compare",
     "evaluate": "e2egraph.api.evaluate:evaluate",
+    "inspect": "e2egraph.api.inspect:inspect",
     "load": "e2egraph.api.load:load",
     "simulate": "e2egraph.api.simulate:simulate",
     "train": "e2egraph.api.train:train",
+    "tune": "e2egraph.api.tune:tune",
 }
 
 

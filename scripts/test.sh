@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Linters, type checker, import contracts and the whole test suite, in .venv. Arguments go to pytest.
+# Linters, type checker, import contracts and the whole test suite (which builds the documentation), in .venv. Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/environment.sh sim,dev
+. scripts/environment.sh sim,dev,docs
 bash scripts/chromium.sh
 
 ruff check .

@@ -39,7 +39,7 @@ def simulate(
         progress: Called with the number of events done.
 
     Returns:
-        What was written: ``path``, ``events``, ``jets``, ``seconds``, ``events_per_second`` and, with a filter,
+        What was written, as ``path``, ``events``, ``jets``, ``seconds``, ``events_per_second`` and, with a filter,
         ``tried``.
 
     Raises:

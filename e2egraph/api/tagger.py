@@ -80,9 +80,9 @@ class Tagger:
             progress: Called with (files done, files in all).
 
         Returns:
-            A row for each object, in the order of files and events: ``run``, ``lumi``, ``event``, ``jet`` (its index in
-            the event), its quantities (``jet_pt`` [GeV], ``jet_eta``, …), ``n_nodes`` (those that the network has seen)
-            and ``score_CLASS`` or ``predicted_TARGET``. An object without nodes has score −1, or NaN.
+            A row for each object, in the order of files and events, with ``run``, ``lumi``, ``event``, ``jet`` (its
+            index in the event), its quantities (``jet_pt`` [GeV], ``jet_eta``, …), ``n_nodes`` (those that the network
+            has seen) and ``score_CLASS`` or ``predicted_TARGET``. An object without nodes has score −1, or NaN.
 
         Raises:
             InputError: No such file, or one that is unreadable, damaged or lacks what the task needs.

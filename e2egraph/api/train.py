@@ -42,7 +42,7 @@ def train(
         network: Name in ``configs/models``, such as ``gravnet`` or ``resnet15``, or a YAML file. Or a network of your
             own: a ``torch.nn.Module`` with ``forward(points [B, N, 2], features [B, N, V], mask [B, N], jet [B, G])``,
             raw physical quantities, that gives [B, C] raw numbers (classes before softmax), of which a copy is trained;
-            or a class as the README's "A model of your own" has it, made as ``Class(options, inputs, outputs)``.
+            or a class that is made as ``Class(options, inputs, outputs)`` (documentation, "Your own network").
         data: Folder of the data set.
         output: Folder of the run to make.
         recipe: Name in ``configs/recipes``, such as ``short``, or a YAML file.
@@ -55,7 +55,7 @@ def train(
             or ``training_jets=10000`` (``e2egraph config show recipe`` lists them).
 
     Returns:
-        The run: its ``summary``, ``network``, ``predict`` and ``export``.
+        The run, with its ``summary``, ``network``, ``predict`` and ``export``.
 
     Raises:
         UsageError: Unknown network, recipe or setting, a network that fails on a small batch, or one that the

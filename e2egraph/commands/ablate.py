@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -68,35 +67,30 @@ def ablate(
     ablation.json, tables (Markdown, LaTeX) and plots next to the runs. --set MODEL:KEY=VALUE sets a key for one model
     alone, such as the learning rate that it likes best.
     """
-    from e2egraph.evaluation.ablation.ablate import ablate as run
+    from e2egraph.api.ablate import ablate as run
     from e2egraph.evaluation.ablation.ablate import failure_name
-    from e2egraph.evaluation.ablation.plan import Request, parse_curve, parse_jets, parse_seeds
-    from e2egraph.evaluation.ablation.rows import load_rows
+    from e2egraph.evaluation.ablation.plan import parse_curve, parse_jets, parse_seeds
     from e2egraph.evaluation.ablation.tables import tables
 
-    named: Any = tuple(name.strip() for name in models.split(","))
+    named = [name.strip() for name in models.split(",")]
     if not all(named):
         raise UsageError(f"--models {models!r}: a name is missing; give names with commas between.")
-    request = Request(
-        models=named,
-        rows=load_rows(rows),
-        rows_name=rows,
-        reference=reference,
-        recipe=recipe,
-        settings=settings,
-        training_jets=parse_jets(training_jets, "--training-jets"),
-        seeds=parse_seeds(seeds, "--seeds"),
-        full_seeds=parse_seeds(full_seeds, "--full-seeds"),
-        curve=parse_curve(learning_curve),
-    )
     summary = run(
-        request,
+        named,
         data,
         output,
         test_data=test_data,
+        rows=rows,
+        reference=reference,
+        recipe=recipe,
+        training_jets=parse_jets(training_jets, "--training-jets"),
+        seeds=parse_seeds(seeds, "--seeds"),
+        full_seeds=parse_seeds(full_seeds, "--full-seeds"),
+        learning_curve=[(point.training_jets, point.seeds) for point in parse_curve(learning_curve)],
         report_only=report_only,
         time_again=time_again,
         resamples=resamples,
+        settings=settings,
         say=lambda line: click.echo(line, err=True),
         progress=lambda title: progress(title, None),
     )

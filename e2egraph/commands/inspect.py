@@ -41,7 +41,9 @@ def inspect(
     image_preset: str | None,
 ) -> None:
     """Check a data set and tell what it holds; or tell what is recognised in an input file."""
-    if not Path(data).is_dir() and not (Path(data).suffix == "" and not Path(data).exists()):
+    from e2egraph.api.inspect import is_event_file
+
+    if is_event_file(data):
         if verify:
             raise click.UsageError("--verify: only a data set has hashes; leave it out.")
         _inspect_file(data, plot, entry, image_channels, image_preset)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from e2egraph.commands.console import FolderOrFile, OutputFolder, done, example, progress, settings_option
-from e2egraph.errors import UsageError
 
 if TYPE_CHECKING:
     from e2egraph.training.tuning.study import PrunerName
@@ -51,19 +50,14 @@ def tune(
     settings: tuple[str, ...],
 ) -> None:
     """Search a model's and a recipe's settings for the best validation figure, such as the highest AUC."""
-    try:
-        import optuna  # noqa: F401
-    except ImportError as error:
-        raise UsageError("tune needs Optuna; pip install 'e2egraph[tune]'.") from error
-    from e2egraph.plots.tuning import plot_search
-    from e2egraph.training.tuning.search import tune as run
+    from e2egraph.api.tune import tune as run
 
     with progress("tune", trials) as advance_to:
         summary = run(
             model,
             data,
             output,
-            space=model if space is None else space,
+            space=space,
             trials=trials,
             recipe=recipe,
             settings=settings,
@@ -75,10 +69,6 @@ def tune(
             say=lambda line: click.echo(line, err=True),
             progress=advance_to,
         )
-    if summary.importances:
-        plot_search(summary.importances, summary.values, summary.figure, output / "importance")
-    else:
-        click.echo("no importance plot: it needs two finished trials of different validation figures", err=True)
     for key, value in summary.settings.items():
         click.echo(f"{key}: {value}")
     total = sum(summary.states.values())

@@ -105,7 +105,7 @@ class TaskConfig:
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    description: str
+    description: str = ""
     object: Any = Field(default_factory=lambda: kinds()["jet"].configuration())
     region: RegionConfig = Field(default_factory=dict, validate_default=True)
     inputs: TaskInputs

@@ -26,7 +26,7 @@ EXAMPLES = examples()
 
 
 def test_every_function_and_method_of_the_interface_has_an_example() -> None:
-    functions = {"simulate", "build", "train", "evaluate", "load", "collate"}
+    functions = {name for name in e2e.__all__ if name.islower()}
     classes = {
         "Dataset",
         "EpochBatches",
@@ -38,6 +38,7 @@ def test_every_function_and_method_of_the_interface_has_an_example() -> None:
         "Tagger.score",
         "Tagger.predict",
     }
+
     assert {name for name, test in EXAMPLES.items() if test.examples} >= functions | classes
 
 

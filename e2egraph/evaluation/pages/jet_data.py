@@ -44,6 +44,8 @@ QUANTITIES = {
     "n_pv": ("primary vertices", "", 0),
 }
 
+IDENTITY = ("run", "lumi", "event", "jet")
+
 _PLANES = {
     "track_pt": ("track pT", "GeV"),
     "ECAL": ("ECAL energy", "GeV"),
@@ -86,31 +88,68 @@ def jet_data(
     known = {name for name in QUANTITIES if name in clouds.jets and clouds.jets[name].any()}
     jets = []
     for place, jet in enumerate(shown.chosen):
-        nodes = slice(*clouds.offsets[place : place + 2].tolist())
-        count = nodes.stop - nodes.start
-        jets.append(
-            {
-                "group": jet.group,
-                "headline": shown.headline[place],
-                "strong": shown.strong[place],
-                "outputs": [list(one) for one in shown.outputs[place]],
-                "identity": {name: int(scores.jets[name][jet.place]) for name in ("run", "lumi", "event", "jet")},
-                "quantities": _quantities(clouds, place, known),
-                "nodes": _nodes(clouds, nodes, by_cell[place, :count], inputs),
-                "image": [_sparse(plane) for plane in images[place]],
-                "channel_effect": [_number(one) for one in by_channel[place]],
-            }
-        )
+        count = int(clouds.offsets[place + 1] - clouds.offsets[place])
+        said = {
+            "group": jet.group,
+            "headline": shown.headline[place],
+            "strong": shown.strong[place],
+            "outputs": [list(one) for one in shown.outputs[place]],
+            "identity": {name: int(scores.jets[name][jet.place]) for name in IDENTITY},
+            "quantities": _quantities(clouds, place, known),
+        }
+        seen = drawn(clouds, place, images[place], inputs, by_cell[place, :count])
+        jets.append(said | seen | {"channel_effect": [_number(one) for one in by_channel[place]]})
+    return window_data(inputs, rasterize, jets) | {"effect": shown.effect, "image_is_input": own is not None}
+
+
+def plain_jet_data(
+    table: JetTable, numbers: NDArray[np.int64], groups: list[str], headlines: list[str], facts: list[dict[str, str]]
+) -> dict[str, Any]:
+    """The same for objects ``numbers`` [J] of a data set without a network: no effects, the published planes.
+
+    ``groups``, ``headlines``: of each in the list; ``facts``: name → text of each. InputError when a shard is damaged.
+    """
+    clouds = _read(table, numbers, DataOptions())
+    inputs = table.inputs
+    batch = JetBatch.from_arrays(pad(clouds, inputs))
+    rasterize = Rasterize(inputs)
+    images: NDArray[np.float32] = rasterize(batch.points, batch.features, batch.mask).numpy()
+    known = {name for name in QUANTITIES if name in clouds.jets and clouds.jets[name].any()}
+    jets = [
+        {
+            "group": groups[place],
+            "headline": headlines[place],
+            "strong": False,
+            "outputs": [list(one) for one in facts[place].items()],
+            "identity": {name: int(clouds.jets[name][place]) for name in IDENTITY},
+            "quantities": _quantities(clouds, place, known),
+            "channel_effect": [],
+        }
+        | drawn(clouds, place, images[place], inputs, None)
+        for place in range(len(numbers))
+    ]
+    return window_data(inputs, rasterize, jets) | {"effect": None, "image_is_input": False}
+
+
+def window_data(inputs: Inputs, rasterize: Rasterize, jets: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the scripts know of all jets: the window, channels and planes."""
+    region = inputs.region
     return {
-        "effect": shown.effect,
         "half": [region.half_eta, region.half_phi],
         "channels": list(inputs.channel_names),
         "pixels": rasterize.height,
         "planes": [_plane(name) for name in rasterize.channels],
-        "image_is_input": own is not None,
         "cell": CELL_CRYSTALS,
         "jets": jets,
     }
+
+
+def drawn(
+    clouds: PointClouds, place: int, image: NDArray[np.float32], inputs: Inputs, effect: NDArray[np.float32] | None
+) -> dict[str, Any]:
+    """One jet's nodes and image."""
+    nodes = slice(*clouds.offsets[place : place + 2].tolist())
+    return {"nodes": _nodes(clouds, nodes, effect, inputs), "image": [_sparse(plane) for plane in image]}
 
 
 def _read(table: JetTable, wanted: NDArray[np.int64], options: DataOptions) -> PointClouds:
@@ -118,7 +157,7 @@ def _read(table: JetTable, wanted: NDArray[np.int64], options: DataOptions) -> P
     in_order = np.sort(wanted)
     groups = np.unique(table.group_of(in_order))
     held = [name for name in QUANTITIES if name in table.manifest.object_columns]
-    columns = list(dict.fromkeys([*columns_for(table.inputs), *held]))
+    columns = list(dict.fromkeys([*columns_for(table.inputs), *IDENTITY, *held]))
     found, clouds = read_jets(table, groups, in_order, columns, options.nodes)
     return clouds.take(np.argsort(found)[np.searchsorted(np.sort(found), wanted)])
 
@@ -134,7 +173,9 @@ def _quantities(clouds: PointClouds, place: int, known: set[str]) -> list[list[A
     return result
 
 
-def _nodes(clouds: PointClouds, nodes: slice, effect: NDArray[np.float32], inputs: Inputs) -> dict[str, list[Any]]:
+def _nodes(
+    clouds: PointClouds, nodes: slice, effect: NDArray[np.float32] | None, inputs: Inputs
+) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
         name: [round(float(one), _POSITION_DIGITS) for one in clouds.nodes[name][nodes]] for name in ("deta", "dphi")
     }
@@ -143,7 +184,7 @@ def _nodes(clouds: PointClouds, nodes: slice, effect: NDArray[np.float32], input
     columns["channel"] = [position[number] for number in clouds.nodes["channel"][nodes].tolist()]
     for name in (name for name in ("value", "d0_sig", "dz_sig") if name in clouds.nodes):
         columns[name] = [_number(one) for one in clouds.nodes[name][nodes]]
-    columns["effect"] = [_number(one) for one in effect]
+    columns["effect"] = [] if effect is None else [_number(one) for one in effect]
     return columns
 
 

@@ -17,6 +17,9 @@
 
   const view = new View(data.half);
   const points = new Panel(find("points"), view), image = new Panel(find("image"), view);
+  // Without a network there are no effects to show.
+  const explained = data.effect !== null;
+  find("colour").closest("label").hidden = find("effects").parentElement.hidden = !explained;
   const hidden = new Set();
   let shown = 0;
   const jet = () => data.jets[shown];
@@ -102,7 +105,8 @@
   function tooltip(nodes, i, channel) {
     const unit = isHit(channel) ? "" : ` ${nodes.value[i]} GeV`;
     const impact = channel === "TRACK" ? `, d0 ${nodes.d0_sig[i]}σ, dz ${nodes.dz_sig[i]}σ` : "";
-    return `${channel}${unit}${impact}; Δη ${nodes.deta[i]}, Δφ ${nodes.dphi[i]}; effect ${signed(nodes.effect[i] || 0, 3)}`;
+    return `${channel}${unit}${impact}; Δη ${nodes.deta[i]}, Δφ ${nodes.dphi[i]}`
+      + (explained ? `; effect ${signed(nodes.effect[i] || 0, 3)}` : "");
   }
 
   function drawPoints() {
@@ -206,6 +210,7 @@
   }
 
   function drawEffects() {
+    if (!explained) return;
     const effects = jet().channel_effect, most = largest(effects) || 1, parts = [];
     const channels = data.channels.filter((one) => present.has(one));
     const middle = 250, half = 110, pitch = 22;

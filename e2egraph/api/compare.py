@@ -1,0 +1,149 @@
+"""``e2egraph.compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from e2egraph.api.run import Run
+from e2egraph.evaluation.compare.binned_paired import PairedBin, binned_table
+from e2egraph.evaluation.compare.binned_runs import Binning, bins_as_json, compare_binned, parse_binning
+from e2egraph.evaluation.compare.comparison import Comparison, ComparisonRow, markdown_table, row_as_json
+from e2egraph.evaluation.compare.comparison import compare as rows_of
+from e2egraph.evaluation.compare.evaluated_run import read_evaluated
+from e2egraph.evaluation.compare.paired import RESAMPLES, PairedResult
+from e2egraph.evaluation.compare.paired_runs import as_json, compare_paired, paired_note, paired_table
+from e2egraph.graphs.storage.shards import first_jets
+from e2egraph.inference.latency import latency
+from e2egraph.training.runs.run_folder import read_run
+
+# Jets of each class that a bundle is timed on.
+JETS_TIMED = 64
+
+
+@dataclass(frozen=True)
+class Compared:
+    """``runs``: folder, model and seed of each; ``table``: a row for each run (of each model, if ``grouped``);
+    ``paired``: differences to the reference, None where there is one contender or ``without_scores`` lists runs that
+    have none; ``bins``: quantity → bins."""
+
+    runs: tuple[Mapping[str, Any], ...]
+    table: Comparison
+    paired: PairedResult | None
+    bins: dict[str, list[PairedBin]]
+    grouped: bool
+    without_scores: tuple[str, ...]
+
+    @property
+    def rows(self) -> tuple[ComparisonRow, ...]:
+        """A row for each run, then the baseline: ``model``, ``figures`` and ``errors`` by name."""
+        return self.table.rows
+
+    def tables(self) -> tuple[str, ...]:
+        """The Markdown tables: figures, then differences, then bins."""
+        found = [markdown_table(self.table)]
+        if self.paired is not None:
+            found.append(f"{paired_table(self.paired, self.table.figures)}\n\n{paired_note(self.paired)}")
+        if self.bins:
+            found.append(binned_table(self.bins))
+        return tuple(found)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, for ``json.dumps``."""
+        content: dict[str, Any] = {
+            "runs": [dict(run) for run in self.runs],
+            "grouped": self.grouped,
+            "rows": [row_as_json(row) for row in self.rows],
+        }
+        if self.paired is not None:
+            content["paired"] = as_json(self.paired)
+        if self.bins:
+            content["bins"] = bins_as_json(self.bins)
+        return content
+
+
+def compare(
+    runs: Iterable[Run | str | Path],
+    data: str | Path | None = None,
+    *,
+    bundles: str | Path | None = None,
+    reference: str | None = None,
+    group: bool = False,
+    bins: Mapping[str, Sequence[float]] | Sequence[str] = (),
+    resamples: int = RESAMPLES,
+    paired: bool = True,
+) -> Compared:
+    """Compare evaluated runs on the same objects: figures, then paired differences with errors and p-values.
+
+    Args:
+        runs: Evaluated runs, or their folders.
+        data: Folder of the data set they were evaluated on; taken from the runs by default.
+        bundles: Folder with a bundle NAME for each run NAME, to be timed in ONNX Runtime on one thread.
+        reference: Run or model that differences are taken to; the first one by default.
+        group: One row a model, the mean over its runs of different seeds.
+        bins: Quantity → rising edges, such as ``{"jet_pt": [20, 35, 60]}``: differences in bins as well.
+        resamples: Paired bootstrap resamples.
+        paired: Whether runs without ``scores.parquet`` are refused; if not, there are no differences with them.
+
+    Returns:
+        ``rows`` (the figures of each run, and of the baseline where the task has one), ``paired``, ``bins``, and
+        ``tables()`` and ``as_json()`` of all of it.
+
+    Raises:
+        InputError: A run that was not evaluated, or runs of different objects or objectives.
+        UsageError: An unknown reference, or bins that do not rise.
+
+    Example:
+        >>> _ = e2e.evaluate("runs/g", report=False, plots=False)
+        >>> [row.model for row in e2e.compare(["runs/g"]).rows]
+        ['gravnet', 'soft-drop mass + τ32 (logistic regression)']
+    """
+    folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
+    folder = None if data is None else Path(data)
+    wanted = (
+        [parse_binning(f"{quantity}={','.join(map(str, edges))}") for quantity, edges in bins.items()]
+        if isinstance(bins, Mapping)
+        else [parse_binning(text) for text in bins]
+    )
+    times = {} if bundles is None else _latencies(folders, Path(bundles), folder)
+    table = rows_of(folders, folder, times, group=group)
+    evaluated = read_evaluated(folders)
+    without = tuple(str(run.folder) for run in evaluated if not run.has_scores)
+    contenders = len({run.model for run in evaluated}) if group else len(evaluated)
+    result = None
+    if (contenders > 1 or reference is not None) and (paired or not without):
+        result, _ = compare_paired(folders, reference, group=group, resamples=resamples)
+    return Compared(
+        runs=tuple(
+            {"folder": str(run.folder), "model": run.model, "seed": run.report.get("seed")} for run in evaluated
+        ),
+        table=table,
+        paired=result,
+        bins=_binned(folders, wanted, folder, reference, group, resamples),
+        grouped=group,
+        without_scores=without if contenders > 1 and result is None else (),
+    )
+
+
+def _latencies(runs: Sequence[Path], bundles: Path, data: Path | None) -> dict[str, float]:
+    """Name of a run → milliseconds an object of its bundle, the median over objects one at a time."""
+    jets = first_jets(data or Path(read_run(runs[0]).data.folder), JETS_TIMED)
+    return {
+        run.resolve().name: latency(bundles / run.name, jets, batch_sizes=(1,), repeats=2 * JETS_TIMED)[1]
+        for run in runs
+    }
+
+
+def _binned(
+    runs: Sequence[Path],
+    binnings: Sequence[Binning],
+    data: Path | None,
+    reference: str | None,
+    group: bool,
+    resamples: int,
+) -> dict[str, list[PairedBin]]:
+    if not binnings:
+        return {}
+    return compare_binned(runs, binnings, data, reference, group=group, resamples=resamples)

@@ -1,0 +1,1 @@
+"""The documentation builds, and its commands run."""
