@@ -104,6 +104,7 @@ def jet_data(
     return {
         "effect": shown.effect,
         "half": [region.half_eta, region.half_phi],
+        "axes": ["η", "φ"] if region.centre == "none" else ["Δη", "Δφ"],
         "channels": list(inputs.channel_names),
         "pixels": rasterize.height,
         "planes": [_plane(name) for name in rasterize.channels],
