@@ -1,12 +1,12 @@
-"""A gradient-boosted tree on variables of jets, clusters or events: the classical opponent of a network on the same objects.
+"""A gradient-boosted tree on variables of jets, clusters or events: the classical opponent of a network on the same.
 
     python scripts/boosted_tree.py data/qg --output runs/boosted_tree --training-jets 30000
     e2egraph compare runs/resnet15 runs/tracks-and-cells runs/boosted_tree --reference resnet15
 
-Variables are those of `jet_variables.py`, `cluster_variables.py` and `event_variables.py`, made of the nodes of the data set (of --channels
-alone where given), and columns of the object's own. Classes are learnt, or one target (`tree_learners.py`). Learning
-rate and size of the trees are those of the best validation AUC or mean absolute error, and so is the number of trees.
-OUTPUT gets scores.parquet and metrics.json, as of `e2egraph evaluate`.
+Variables are those of `jet_variables.py`, `cluster_variables.py` and `event_variables.py`, made of the nodes of the
+data set (of --channels alone where given), and columns of the object's own. Classes are learnt, or one target
+(`tree_learners.py`). Learning rate and size of the trees are those of the best validation AUC or mean absolute error,
+and so is the number of trees. OUTPUT gets scores.parquet and metrics.json, as of `e2egraph evaluate`.
 """
 
 from __future__ import annotations
