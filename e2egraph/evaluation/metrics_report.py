@@ -15,6 +15,7 @@ from e2egraph.evaluation.compare.joined import equal_as_none
 from e2egraph.evaluation.metrics.bins import binned_metrics
 from e2egraph.evaluation.metrics.calibration import accuracy, calibration
 from e2egraph.evaluation.metrics.multiclass import one_vs_rest, pairwise
+from e2egraph.evaluation.metrics.roc import effective_number
 from e2egraph.evaluation.metrics.sculpting import MassSculpting, mass_sculpting
 from e2egraph.evaluation.metrics.tagging import TaggingMetrics, tagging_metrics
 from e2egraph.tasks.objects.objects import Binning
@@ -37,6 +38,7 @@ def metrics_report(
     """Of the jets of ``scores``, with their ``quantities`` ([J] each, of ``MASSES`` and those of ``bins``; 0 for all:
     not known).
 
+    Effective numbers are those of jets of weight one that scatter like these (L. Kish, Survey Sampling, 1965, §11.7).
     What too few jets or unknown quantities forbid is None or absent, with the reason among ``limits``. InputError as
     ``metrics.check``.
     """
@@ -53,6 +55,8 @@ def metrics_report(
         "accuracy_error": error,
         "calibration": asdict(calibration(is_signal, score, weight)),
         "weighted": equal_as_none(weight) is not None,
+        "effective_signal_jets": effective_number(weight[is_signal]),
+        "effective_background_jets": effective_number(weight[~is_signal]),
     }
 
     content["bins"] = {}

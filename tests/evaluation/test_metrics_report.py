@@ -62,6 +62,8 @@ def test_weights_leave_delong_out():
     content = metrics_report(*sample(weight=lambda rng, n: rng.exponential(1, n).astype(np.float32)), "top").content
     assert content["weighted"]
     assert content["auc_error_delong"] is None
+    # Of exponential weights half as many count: <w>²/<w²>.
+    assert content["effective_background_jets"] == pytest.approx(0.5 * content["background_jets"], rel=0.15)
 
 
 def test_what_the_data_set_does_not_hold_is_said():

@@ -21,7 +21,10 @@ def summary_cards(metrics: Mapping[str, Any]) -> Cards:
         shown[_upper(figure.title)] = (text, note)
     shown["Accuracy"] = (f"{metrics['accuracy']:.4f}", _plus(metrics["accuracy_error"], 4))
     jets = f"{count_cell(metrics['signal_jets']).text} signal, {count_cell(metrics['background_jets']).text} background"
-    shown["Jets"] = (count_cell(metrics["jets"]).text, jets + (", weighted" if metrics["weighted"] else ""))
+    if metrics["weighted"]:
+        signal, background = (metrics[f"effective_{what}_jets"] for what in ("signal", "background"))
+        jets += f", weighted: as good as {signal:,.0f} and {background:,.0f} of one weight"
+    shown["Jets"] = (count_cell(metrics["jets"]).text, jets)
     shown["Parameters"] = (count_cell(metrics["parameters"]).text, f"network {metrics['model']}")
     return shown
 
