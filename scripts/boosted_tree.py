@@ -1,12 +1,12 @@
-"""A gradient-boosted tree on variables of jets or clusters: the classical opponent of a network on the same objects.
+"""A gradient-boosted tree on variables of jets, clusters or events: the classical opponent of a network on the same.
 
     python scripts/boosted_tree.py data/qg --output runs/boosted_tree --training-jets 30000
     e2egraph compare runs/resnet15 runs/tracks-and-cells runs/boosted_tree --reference resnet15
 
-Variables are those of `jet_variables.py` and `cluster_variables.py`, made of the nodes of the data set (of --channels
-alone where given), and columns of the object's own. Classes are learnt, or one target (`tree_learners.py`). Learning
-rate and size of the trees are those of the best validation AUC or mean absolute error, and so is the number of trees.
-OUTPUT gets scores.parquet and metrics.json, as of `e2egraph evaluate`.
+Variables are those of `jet_variables.py`, `cluster_variables.py` and `event_variables.py`, made of the nodes of the
+data set (of --channels alone where given), and columns of the object's own. Classes are learnt, or one target
+(`tree_learners.py`). Learning rate and size of the trees are those of the best validation AUC or mean absolute error,
+and so is the number of trees. OUTPUT gets scores.parquet and metrics.json, as of `e2egraph evaluate`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 import cluster_variables
+import event_variables
 import jet_variables
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +40,13 @@ from e2egraph.files import write_json
 from e2egraph.folders import check_folder, make_folder
 from e2egraph.graphs.storage.columns import NODE_TYPES
 from e2egraph.tasks.objectives.objective import stored
+from e2egraph.training.objectives.learning import class_factors
+from e2egraph.training.recipe import TrainingOptions
 
 Floats = NDArray[np.float64]
 
 # Kind of the objects → what makes their variables.
-VARIABLES: dict[str, ModuleType] = {"jet": jet_variables, "cluster": cluster_variables}
+VARIABLES: dict[str, ModuleType] = {"jet": jet_variables, "cluster": cluster_variables, "event": event_variables}
 
 LEARNING_RATES = (0.03, 0.06, 0.12)
 LEAVES = (15, 31, 63)
@@ -57,14 +60,16 @@ def main() -> None:
     parser.add_argument("--channels", help="NAME,…: variables of these alone (default: all of the data set)")
     parser.add_argument("--radius", type=float, default=0.4, help="ΔR of nodes of jets, of tracks of clusters")
     parser.add_argument("--training-jets", type=int, help="as data.training_jets of a recipe")
+    parser.add_argument("--balanced", action="store_true", help="all classes of the same weight in training")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     try:
         check_folder(options.output)
         channels = tuple(options.channels.split(",")) if options.channels else None
         chosen, value = fit(
-            options.data, options.output, options.radius, options.training_jets, options.seed, channels=channels
-        )
+            options.data, options.output, options.radius, options.training_jets, options.seed, channels=channels,
+            balanced=options.balanced,
+        )  # fmt: skip
     except InputError as error:
         parser.exit(1, f"boosted_tree.py: {error}\n")
     print(f"wrote {options.output}: validation {value:.4f} with {chosen}; next: e2egraph compare {options.output} …")
@@ -80,14 +85,21 @@ class Settings:
 
 
 def fit(
-    data: Path, output: Path, radius: float, limit: int | None, seed: int, *, channels: tuple[str, ...] | None = None
+    data: Path,
+    output: Path,
+    radius: float,
+    limit: int | None,
+    seed: int,
+    *,
+    channels: tuple[str, ...] | None = None,
+    balanced: bool = False,
 ) -> tuple[Settings, float]:
     """Fit, score the test split and write; the chosen settings and their figure of validation. InputError: neither
     classes nor one target to learn, objects without variables, unknown ``channels``, or too few training jets."""
     table = read_table(data)
     objective = table.manifest.objective
     learner = learner_of(objective, str(data))
-    judge = evaluation_of(objective)
+    judge = evaluation_of(objective, table.manifest.object_kind.bins)
     made, channels = _variables(table, channels)
     held = [name for name in judge.quantities if name in table.manifest.object_columns]
     identity = tuple(dict.fromkeys((*IDENTITY, learner.column)))
@@ -100,6 +112,11 @@ def fit(
     variables = {name: object_variables(table, numbers, made, channels, radius) for name, numbers in splits.items()}
     truth = {name: table.columns[learner.column][numbers] for name, numbers in splits.items()}
     weight = {name: table.columns["weight"][numbers] for name, numbers in splits.items()}
+    if balanced:
+        label = table.columns["label"][splits["train"]].astype(np.int64)
+        equal = TrainingOptions(class_weights="balanced")
+        factors = class_factors(label, weight["train"], len(objective.class_names), equal)
+        weight["train"] = weight["train"] * factors[label]
     pick = max if learner.highest else min
 
     scan: list[dict[str, float]] = []
@@ -147,6 +164,7 @@ def fit(
         "trained_on": {"folder": str(data.resolve()), "digest": table.manifest.digest},
         "radius": radius,
         "variables": [*made.COLUMNS, *made.names(channels)],
+        "balanced": balanced,
         "scan": scan,
         "e2egraph": __version__,
     }

@@ -199,6 +199,8 @@ def io(
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1), help="CPU threads of torch.")
 @click.option("--peers", is_flag=True, help="Single layers too, next to those of other libraries (extra 'peers').")
 @click.option("--against", type=FolderOrFile, help="Folder of another version: CPU a step of both, by turns.")
+@click.option("--task", help="Task whose inputs and region networks see, such as rpv.  [default: jets]")
+@click.option("--attention/--no-attention", default=True, show_default=True, help="Measure full attention too.")
 def kernels(
     output: Path,
     models: tuple[str, ...],
@@ -210,8 +212,10 @@ def kernels(
     threads: int,
     peers: bool,
     against: Path | None,
+    task: str | None,
+    attention: bool,
 ) -> None:
-    """Time and memory of graph networks against the number of nodes, next to full attention (always measured)."""
+    """Time and memory of graph networks against the number of nodes, next to full attention."""
     from e2egraph.benchmark.kernels.against import kernels_against
     from e2egraph.benchmark.kernels.kernels import NODES, TOTAL_NODES, benchmark_kernels
     from e2egraph.benchmark.kernels.peers import NODES as PEER_NODES
@@ -220,7 +224,7 @@ def kernels(
     with progress("benchmark kernels", None) as advance_to:
         records = benchmark_kernels(
             models, nodes=nodes or NODES, total_nodes=total_nodes or TOTAL_NODES, width=width, depth=depth,
-            repeats=repeats, threads=threads, progress=advance_to,
+            repeats=repeats, threads=threads, task=task, attention=attention, progress=advance_to,
         )  # fmt: skip
     if peers:
         with progress("benchmark kernels --peers", None) as advance_to:

@@ -80,8 +80,8 @@ def evaluate(
     network, info = load_run(run)
     info = read_with(info, settings)
     folder = Path(info.data.folder) if data is None else data
-    judge = evaluation_of(info.objective)
     manifest = read_manifest(folder)
+    judge = evaluation_of(info.objective, manifest.object_kind.bins)
     check_same_objective(folder, manifest, info)
     held = [name for name in judge.quantities if name in manifest.object_columns]
     table = read_for(info, folder, (*held, *target_columns(info.objective.target_names)))

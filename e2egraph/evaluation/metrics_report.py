@@ -15,11 +15,11 @@ from e2egraph.evaluation.compare.joined import equal_as_none
 from e2egraph.evaluation.metrics.bins import binned_metrics
 from e2egraph.evaluation.metrics.calibration import accuracy, calibration
 from e2egraph.evaluation.metrics.multiclass import one_vs_rest, pairwise
+from e2egraph.evaluation.metrics.roc import effective_number
 from e2egraph.evaluation.metrics.sculpting import MassSculpting, mass_sculpting
 from e2egraph.evaluation.metrics.tagging import TaggingMetrics, tagging_metrics
+from e2egraph.tasks.objects.objects import Binning
 
-# Quantities of the data set that the report needs as well as the scores.
-QUANTITIES = ("jet_pt", "jet_eta", "n_pv", "softdrop_mass", "jet_mass")
 MASSES = ("softdrop_mass", "jet_mass")
 
 
@@ -32,9 +32,13 @@ class MetricsReport:
     content: dict[str, Any]
 
 
-def metrics_report(scores: Scores, quantities: Mapping[str, NDArray], signal: str) -> MetricsReport:
-    """Of the jets of ``scores``, with their ``quantities`` (each of ``QUANTITIES``, [J]; 0 for all: not known).
+def metrics_report(
+    scores: Scores, quantities: Mapping[str, NDArray], signal: str, bins: Mapping[str, Binning]
+) -> MetricsReport:
+    """Of the jets of ``scores``, with their ``quantities`` ([J] each, of ``MASSES`` and those of ``bins``; 0 for all:
+    not known).
 
+    Effective numbers are those of jets of weight one that scatter like these (L. Kish, Survey Sampling, 1965, §11.7).
     What too few jets or unknown quantities forbid is None or absent, with the reason among ``limits``. InputError as
     ``metrics.check``.
     """
@@ -51,14 +55,13 @@ def metrics_report(scores: Scores, quantities: Mapping[str, NDArray], signal: st
         "accuracy_error": error,
         "calibration": asdict(calibration(is_signal, score, weight)),
         "weighted": equal_as_none(weight) is not None,
+        "effective_signal_jets": effective_number(weight[is_signal]),
+        "effective_background_jets": effective_number(weight[~is_signal]),
     }
 
     content["bins"] = {}
-    for name, values in {
-        "jet_pt": quantities["jet_pt"],
-        "jet_abs_eta": np.abs(quantities["jet_eta"]),
-        "n_pv": quantities["n_pv"],
-    }.items():
+    for name, of in bins.items():
+        values = np.abs(quantities[of.column]) if of.absolute else quantities[of.column]
         if np.isfinite(values).all() and (values != values[0]).any():
             content["bins"][name] = [asdict(one) for one in binned_metrics(is_signal, score, values, weight)]
         else:

@@ -104,10 +104,11 @@ class EventSource(Protocol):
 
 @dataclass(frozen=True)
 class ImagePoints:
-    """The non-zero pixels of J jet images, P nodes in all: an image file's substitute for the event record.
+    """The non-zero pixels of J images, P nodes in all: an image file's substitute for the event record.
 
     ``jets``: column name → [J] (those of ``PointSource.read_jets``, and ``event``). ``counts`` [J]: nodes of each jet,
-    which lie in order. ``rows``, ``columns`` [P]: crystals from the window's centre, −62 … 62. ``channel`` [P].
+    which lie in order. ``rows``, ``columns`` [P]: crystals from the window's centre, −62 … 62; of whole events, pixels
+    from the image's corner. ``channel`` [P]. ``eta``, ``phi`` [P, rad]: middles of the pixels of whole events.
     ``variables``: ``value, d0, dz, d0_sig, dz_sig, time``, each [P] float32, 0 where the image holds nothing.
     """
 
@@ -117,13 +118,16 @@ class ImagePoints:
     columns: NDArray[np.int64]
     channel: NDArray[np.uint8]
     variables: dict[str, NDArray[np.float32]]
+    eta: NDArray[np.float64] | None = None
+    phi: NDArray[np.float64] | None = None
 
 
 @runtime_checkable
 class PointSource(Protocol):
-    """One input file of jet images, which yields nodes directly.
+    """One input file of images, which yields nodes directly.
 
     ``channels``: the detector layers of its planes. ``recognised``: jet quantity or plane → column it is read from.
+    ``of_events``: whether the images are of whole events, not of jets.
     """
 
     path: str
@@ -131,9 +135,14 @@ class PointSource(Protocol):
     channels: frozenset[Channel]
     recognised: dict[str, str]
     kinds: dict[str, str]
+    of_events: bool
 
     @property
     def n_jets(self) -> int: ...
+
+    def weights(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Weights of jets ``start:stop`` that the file gives them, 1 where it gives none."""
+        ...
 
     def read_jets(self, start: int, stop: int) -> dict[str, NDArray]:
         """Jet quantities of jets ``start:stop`` without their images, each [J]: of ``jet_pt, jet_eta, jet_phi,

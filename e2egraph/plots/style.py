@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from e2egraph.data.simulated import all_simulated
 from e2egraph.files import written_beside
+from e2egraph.tasks.region import Region
 
 # Quantities of jets → titles of axes.
 QUANTITY_TITLES = {
@@ -23,12 +24,20 @@ QUANTITY_TITLES = {
     "n_pv": "primary vertices",
     "jet_mass": "Jet mass [GeV]",
     "softdrop_mass": "Soft-drop mass [GeV]",
+    "ht": r"$H_\mathrm{T}$ [GeV]",
+    "n_jets": "jets",
+    "sum_fatjet_mass": r"$\Sigma M$ [GeV]",
 }
 
 
 def label_of(runs: NDArray) -> str:
     """What plots of jets with these run numbers are labelled with: never CMS, though mplhep's CMS style is used."""
     return r"$\bf{e2egraph}$" + ("  parametric simulation" if all_simulated(runs) else "")
+
+
+def position_titles(region: Region) -> tuple[str, str]:
+    """Titles of axes along η and φ of nodes: differences to the object's centre, where it has one."""
+    return (r"$\eta$", r"$\varphi$") if region.centre == "none" else (r"$\Delta\eta$", r"$\Delta\varphi$")
 
 
 def with_unit(name: str, unit: str) -> str:

@@ -8,10 +8,11 @@ from torch import nn
 
 from e2egraph.benchmark.kernels.growth import growth_exponent
 from e2egraph.benchmark.kernels.kernel_case import KernelCase
-from e2egraph.benchmark.kernels.kernels import full_jets, kernel_configs, records_of
+from e2egraph.benchmark.kernels.kernels import benchmark_kernels, full_jets, kernel_configs, records_of
 from e2egraph.benchmark.settings import CPU, available_settings
 from e2egraph.cli import main
 from e2egraph.config import configs_folder
+from e2egraph.tasks.task import load_task
 
 TINY = ["--nodes", "8", "--nodes", "32", "--total-nodes", "32", "--width", "8", "--depth", "1", "--repeats", "1"]
 
@@ -75,10 +76,22 @@ def test_every_shipped_graph_network_is_measured_beside_full_attention(tmp_path)
 
 
 def test_the_named_networks_are_measured_alone_beside_full_attention():
+    assert [config.name for config in kernel_configs(["gravnet"], 8, 1, attention=False)] == ["gravnet"]
     names = [config.name for config in kernel_configs(["gravnet"], 8, 1)]
     assert names == ["transformer", "gravnet"]
     options = kernel_configs(["gravnet"], 8, 1)[1].options
     assert (options["width"], options["depth"], options["merge"]) == (8, 1, [])
+
+
+def test_networks_are_measured_on_what_a_task_gives_them():
+    found = benchmark_kernels(
+        ["window"], nodes=(32, 64), total_nodes=64, width=8, depth=1, repeats=1, task="rpv", attention=False
+    )
+    assert {record.case for record in found} == {"window"}
+    assert {record.metric for record in found} >= {"train_seconds", "growth_exponent_32_64"}
+    read = load_task("rpv").network_inputs
+    points, features, _, _ = full_jets(2, 500, read)
+    assert features.shape[-1] == read.n_features and points[..., 1].abs().max() > 2.0
 
 
 def test_networks_that_differ_in_merging_alone_are_measured_once(tmp_path):

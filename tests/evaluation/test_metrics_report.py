@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 
 from e2egraph.data.scores import Scores, output_columns
-from e2egraph.evaluation.metrics_report import QUANTITIES, metrics_report
+from e2egraph.evaluation.metrics_report import metrics_report as report_in_bins
+from e2egraph.tasks.objects import event, jet
 from e2egraph.tasks.outputs import class_outputs
+
+
+def metrics_report(scores, quantities, signal, bins=jet.KIND.bins):
+    return report_in_bins(scores, quantities, signal, bins)
 
 
 def sample(jets=1200, classes=("qcd", "top"), weight=None):
@@ -21,7 +26,6 @@ def sample(jets=1200, classes=("qcd", "top"), weight=None):
         "softdrop_mass": rng.exponential(60, jets),
         "jet_mass": rng.exponential(90, jets),
     }
-    assert set(quantities) == set(QUANTITIES)
     return Scores(columns, probabilities, output_columns(class_outputs(classes)), {}), quantities
 
 
@@ -58,6 +62,8 @@ def test_weights_leave_delong_out():
     content = metrics_report(*sample(weight=lambda rng, n: rng.exponential(1, n).astype(np.float32)), "top").content
     assert content["weighted"]
     assert content["auc_error_delong"] is None
+    # Of exponential weights half as many count: <w>²/<w²>.
+    assert content["effective_background_jets"] == pytest.approx(0.5 * content["background_jets"], rel=0.15)
 
 
 def test_what_the_data_set_does_not_hold_is_said():
@@ -75,3 +81,13 @@ def test_fewer_than_a_hundred_jets_are_said():
     content = metrics_report(*sample(80), "top").content
     assert "only 80 jets: with fewer than 100, errors are rough" in content["limits"]
     assert all(one["auc"] is None for one in content["bins"]["jet_pt"])
+
+
+def test_whole_events_are_binned_in_their_own_quantities():
+    scores, quantities = sample()
+    rng = np.random.default_rng(3)
+    of_events = {"ht": rng.uniform(1500, 3000, 1200), "n_jets": rng.integers(4, 14, 1200), "n_pv": quantities["n_pv"]}
+    of_events |= {"sum_fatjet_mass": rng.uniform(0, 1500, 1200), "softdrop_mass": np.zeros(1200)}
+    bins = metrics_report(scores, of_events | {"jet_mass": np.zeros(1200)}, "top", event.KIND.bins).content["bins"]
+    assert set(bins) == {"ht", "n_jets", "sum_fatjet_mass", "n_pv"}
+    assert sum(one["jets"] for one in bins["n_jets"]) == 1200 and bins["ht"][0]["auc"] > 0.8

@@ -59,7 +59,7 @@ def test_the_best_epoch_is_the_highest_or_lowest_and_never_nan():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"objective": {"kind": "ranking"}}, "unknown objective kind 'ranking'; choose one of classification, joint"),
+        ({"objective": {"kind": "ranking"}}, "unknown objective kind 'ranking'; choose one of anomaly, "),
         ({"objective": {"classes": CLASSES}}, "unknown objective kind 'None'"),
         ({"objective": CLASSIFICATION | {"signal": "w"}}, "signal 'w' is not among the classes qcd, top"),
         ({"objective": CLASSIFICATION | {"classes": ["top", "top"]}}, "classes must differ"),

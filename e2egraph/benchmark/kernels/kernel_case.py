@@ -15,6 +15,7 @@ from e2egraph.benchmark.kernels.memory import kept_bytes, peak_bytes
 from e2egraph.benchmark.report import cpu_timed, timed
 from e2egraph.benchmark.settings import Setting
 from e2egraph.models.registry import ModelConfig, build_model
+from e2egraph.tasks.inputs import Inputs as NodeInputs
 from e2egraph.tasks.inputs import resolve
 from e2egraph.tasks.objects.jet import KIND
 from e2egraph.tasks.outputs import class_outputs
@@ -40,10 +41,10 @@ class KernelCase:
     figures: dict[tuple[str, int], list[float]] = field(default_factory=lambda: defaultdict(list))
 
     @staticmethod
-    def of(config: ModelConfig, setting: Setting) -> KernelCase:
-        """A new network with the same random weights at every call."""
+    def of(config: ModelConfig, setting: Setting, read: NodeInputs = INPUTS) -> KernelCase:
+        """A new network with the same random weights at every call, which reads ``read``."""
         torch.manual_seed(1)
-        network = build_model(config, INPUTS, OUTPUTS)
+        network = build_model(config, read, OUTPUTS)
         prepared = setting.prepare(network, dynamic=False)
         return KernelCase(setting.case(config.name), setting, network, prepared)
 

@@ -23,6 +23,8 @@ from e2egraph.errors import UsageError
 from e2egraph.export.made_jets import made_jets
 from e2egraph.models.graph_network import GraphNetwork
 from e2egraph.models.registry import ModelConfig, load_model_config, network_class
+from e2egraph.tasks.inputs import Inputs as NodeInputs
+from e2egraph.tasks.task import load_task
 
 NODES = (256, 1024, 4096, 16384)
 TOTAL_NODES = 16384
@@ -52,26 +54,30 @@ Progress = Callable[[int, int], None]
 
 def benchmark_kernels(
     models: Sequence[str] = (), *, nodes: Sequence[int] = NODES, total_nodes: int = TOTAL_NODES, width: int = WIDTH,
-    depth: int = DEPTH, repeats: int = REPEATS, threads: int = 1, progress: Progress | None = None,
+    depth: int = DEPTH, repeats: int = REPEATS, threads: int = 1, task: str | None = None, attention: bool = True,
+    progress: Progress | None = None,
 ) -> list[Record]:  # fmt: skip
     """Measure graph networks (names or YAML files; none: all that are shipped) and ``transformer`` at each size.
 
+    ``task``: what networks read and the region they see, such as all of φ; jets of the first tasks where not given.
+    ``attention``: whether ``transformer``, whose time at large sizes is most of all, is measured too.
     Where there is a GPU, it is measured as well, in bfloat16, eager and compiled. UsageError: an unknown model, one
     that is no graph network, or a number of nodes that does not divide ``total_nodes``.
     """
     for n in nodes:
         if total_nodes % n:
             raise UsageError(f"--nodes {n}: does not divide --total-nodes {total_nodes}; choose one that does.")
-    configs = kernel_configs(models, width, depth)
+    configs = kernel_configs(models, width, depth, attention)
+    read = INPUTS if task is None else load_task(task).network_inputs
     sizes, settings = sorted(set(nodes)), available_settings()
     done, total = 0, len(sizes) * len(settings) * len(configs) * (repeats + 1)
     records: list[Record] = []
     with torch_threads(threads) as used:
         for setting in settings:
-            cases = [KernelCase.of(config, setting) for config in configs]
+            cases = [KernelCase.of(config, setting, read) for config in configs]
             with setting.active():
                 for repeat, n in product(range(repeats + 1), sizes):
-                    inputs = tuple(tensor.to(setting.device) for tensor in full_jets(total_nodes // n, n))
+                    inputs = tuple(tensor.to(setting.device) for tensor in full_jets(total_nodes // n, n, read))
                     for case in cases:
                         if repeat == 0:
                             case.measure_memory(inputs)
@@ -84,15 +90,16 @@ def benchmark_kernels(
     return records
 
 
-def kernel_configs(models: Sequence[str], width: int, depth: int) -> list[ModelConfig]:
-    """Full attention and the named graph networks (none: all shipped), in one width and depth and without merging.
+def kernel_configs(models: Sequence[str], width: int, depth: int, attention: bool = True) -> list[ModelConfig]:
+    """Full attention (with ``attention``) and the named graph networks (none: all shipped), in one width and depth and
+    without merging.
 
     Configurations that differ in merging alone are one and the same here: the first stands for all.
     """
     settings = (f"options.width={width}", f"options.depth={depth}", "options.merge=[]")
     named = models or [name for name in config_names("models") if _is_graph_network(name)]
     configs: list[ModelConfig] = []
-    for name in dict.fromkeys((REFERENCE, *named)):
+    for name in dict.fromkeys((REFERENCE, *named) if attention else named):
         if not _is_graph_network(name):
             raise UsageError(f"--model {name}: not a graph network; this benchmark compares kernels, choose another.")
         config = load_model_config(name, settings)
@@ -101,9 +108,9 @@ def kernel_configs(models: Sequence[str], width: int, depth: int) -> list[ModelC
     return configs
 
 
-def full_jets(n_jets: int, n: int) -> Inputs:
+def full_jets(n_jets: int, n: int, read: NodeInputs = INPUTS) -> Inputs:
     """A network's inputs for ``n_jets`` artificial jets of ``n`` nodes each, no padding; the same at every call."""
-    jets = made_jets("random", 1, n_jets * n, np.random.default_rng(1), INPUTS)
+    jets = made_jets("random", 1, n_jets * n, np.random.default_rng(1), read)
     per_node = (array.reshape(n_jets, n, *array.shape[2:]) for array in (jets.points, jets.features, jets.mask))
     return tuple(torch.from_numpy(array) for array in (*per_node, np.repeat(jets.jet, n_jets, axis=0)))
 
@@ -127,7 +134,9 @@ def _medians(cases: Sequence[KernelCase], sizes: Sequence[int], total_nodes: int
 
 
 def _ratios(cases: Sequence[KernelCase], sizes: Sequence[int], how: str) -> Iterator[Record]:
-    reference = next(case for case in cases if case.name == case.setting.case(REFERENCE))
+    reference = next((case for case in cases if case.name == case.setting.case(REFERENCE)), None)
+    if reference is None:
+        return
     for name, metric in RATIOS.items():
         for n in sizes:
             for case in cases:

@@ -18,7 +18,7 @@ from e2egraph.evaluation.metrics import baseline as jet_baseline
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY
 from e2egraph.evaluation.metrics.roc import WORKING_POINT
 from e2egraph.evaluation.metrics.roc_band import roc_band
-from e2egraph.evaluation.metrics_report import MASSES, QUANTITIES, MetricsReport, metrics_report
+from e2egraph.evaluation.metrics_report import MASSES, MetricsReport, metrics_report
 from e2egraph.evaluation.objectives.evaluation import (
     Baseline,
     ComparedFigure,
@@ -55,7 +55,7 @@ PLOTS = {
 class ClassificationEvaluation(Evaluation):
     """Signal against all other classes; with more than two classes also one against the rest and pairs."""
 
-    quantities: ClassVar[tuple[str, ...]] = QUANTITIES
+    needs: ClassVar[tuple[str, ...]] = MASSES
     objective: Classification
 
     @property
@@ -73,7 +73,7 @@ class ClassificationEvaluation(Evaluation):
         return None
 
     def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
-        found = metrics_report(scores, quantities, self.objective.signal)
+        found = metrics_report(scores, quantities, self.objective.signal, self.bins)
         value, error = found.tagging.figures, found.tagging.errors
         line = (
             f"AUC {value[AUC]:.4f} ± {error[AUC]:.4f}, signal efficiency at 1% mistag "

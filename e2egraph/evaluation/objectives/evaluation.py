@@ -16,6 +16,7 @@ from e2egraph.evaluation.compare.paired import Contender, PairedResult
 from e2egraph.evaluation.explain.chosen_jets import ChosenJet
 from e2egraph.evaluation.pages.elements import Cards, Cell, Table, figure_cell, table
 from e2egraph.tasks.objectives.objective import Objective, implementation
+from e2egraph.tasks.objects.objects import Binning, usual_bins
 
 
 @dataclass(frozen=True)
@@ -118,15 +119,21 @@ SECTIONS = ("summary", "significance", "plots", "jets", "tables", "configuration
 class Evaluation(ABC):
     """Metrics, tables, plots and report sections of one kind of objective.
 
-    ``quantities``: plain columns of a data set that the metrics need as well as the scores. ``sections``: those of a
-    report, by name.
+    ``needs``: plain columns of a data set that the metrics need as well as the scores and those of ``bins``, which are
+    those of the kind of object. ``sections``: those of a report, by name.
     """
 
-    quantities: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ()
     sections: ClassVar[tuple[str, ...]] = SECTIONS
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
+        self.bins: Mapping[str, Binning] = usual_bins()
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Plain columns of a data set that ``measure`` is given, 0 where the data set has them not."""
+        return tuple(dict.fromkeys([*(of.column for of in self.bins.values()), *self.needs]))
 
     @property
     @abstractmethod
@@ -192,7 +199,12 @@ class Evaluation(ABC):
         return None
 
 
-def evaluation_of(objective: Objective) -> Evaluation:
-    """The evaluation that an objective names; UsageError when it cannot be imported."""
+def evaluation_of(objective: Objective, bins: Mapping[str, Binning] | None = None) -> Evaluation:
+    """The evaluation that an objective names; UsageError when it cannot be imported.
+
+    ``bins``: those of the kind of object (``ObjectKind.bins``), those of jets where not given.
+    """
     made: Evaluation = implementation(objective.evaluation)(objective)
+    if bins is not None:
+        made.bins = bins
     return made

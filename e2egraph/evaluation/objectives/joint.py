@@ -34,10 +34,10 @@ class JointEvaluation(Evaluation):
     @cached_property
     def parts(self) -> tuple[Evaluation, ...]:
         """The evaluations of the objectives, in order."""
-        return tuple(evaluation_of(head) for head in self.objective.heads)
+        return tuple(evaluation_of(head, self.bins) for head in self.objective.heads)
 
     @property
-    def quantities(self) -> tuple[str, ...]:  # type: ignore[override]
+    def quantities(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for part in self.parts for name in part.quantities))
 
     @property

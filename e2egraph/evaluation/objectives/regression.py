@@ -39,13 +39,13 @@ from e2egraph.tasks.objectives.regression import Regression, Target
 # Those of all figures that comparisons show.
 COMPARED = ("mae", "resolution", "bias")
 
-QUANTITIES = ("jet_pt", "jet_eta")
+# What residuals are not binned in, unlike taggers.
+PILE_UP = "n_pv"
 
 
 class RegressionEvaluation(Evaluation):
     """Each target by itself; the figures of the first have plain names, those of others end in ``_TARGET``."""
 
-    quantities: ClassVar[tuple[str, ...]] = QUANTITIES
     sections: ClassVar[tuple[str, ...]] = ("summary", "regression", "jets", "configuration", "provenance")
     objective: Regression
 
@@ -77,7 +77,11 @@ class RegressionEvaluation(Evaluation):
             found = regression_metrics(true, predicted, weight)
             content |= self._flat(found, target)
             limits += [f"{target.name}: {limit}" for limit in found.limits]
-            by = {target.name: true, "jet_pt": quantities["jet_pt"], "jet_abs_eta": np.abs(quantities["jet_eta"])}
+            by = {target.name: true}
+            for name, of in self.bins.items():
+                if of.column == PILE_UP:
+                    continue
+                by[name] = np.abs(quantities[of.column]) if of.absolute else quantities[of.column]
             bins = {}
             for name, values in by.items():
                 if np.isfinite(values).all() and (values != values[0]).any():

@@ -136,6 +136,7 @@ def window_data(inputs: Inputs, rasterize: Rasterize, jets: list[dict[str, Any]]
     region = inputs.region
     return {
         "half": [region.half_eta, region.half_phi],
+        "axes": ["η", "φ"] if region.centre == "none" else ["Δη", "Δφ"],
         "channels": list(inputs.channel_names),
         "pixels": rasterize.height,
         "planes": [_plane(name) for name in rasterize.channels],

@@ -7,8 +7,7 @@ from typing import Any
 
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY, rejection_name
 from e2egraph.evaluation.pages.elements import ABSENT, Cards, Cell, Table, count_cell, figure_cell, table
-
-_BIN_TITLES = {"jet_pt": ("jet pT [GeV]", 0), "jet_abs_eta": ("jet |η|", 2), "n_pv": ("primary vertices", 0)}
+from e2egraph.tasks.objects.registry import bin_title
 
 
 def summary_cards(metrics: Mapping[str, Any]) -> Cards:
@@ -22,7 +21,10 @@ def summary_cards(metrics: Mapping[str, Any]) -> Cards:
         shown[_upper(figure.title)] = (text, note)
     shown["Accuracy"] = (f"{metrics['accuracy']:.4f}", _plus(metrics["accuracy_error"], 4))
     jets = f"{count_cell(metrics['signal_jets']).text} signal, {count_cell(metrics['background_jets']).text} background"
-    shown["Jets"] = (count_cell(metrics["jets"]).text, jets + (", weighted" if metrics["weighted"] else ""))
+    if metrics["weighted"]:
+        signal, background = (metrics[f"effective_{what}_jets"] for what in ("signal", "background"))
+        jets += f", weighted: as good as {signal:,.0f} and {background:,.0f} of one weight"
+    shown["Jets"] = (count_cell(metrics["jets"]).text, jets)
     shown["Parameters"] = (count_cell(metrics["parameters"]).text, f"network {metrics['model']}")
     return shown
 
@@ -87,7 +89,7 @@ def class_tables(metrics: Mapping[str, Any]) -> list[Table]:
 
 
 def _bin_table(name: str, bins: Sequence[Mapping[str, Any]]) -> Table:
-    title, digits = _BIN_TITLES[name]
+    title, digits = bin_title(name)
     limited = any(one["limit"] for one in bins)
     header = [
         title,

@@ -7,11 +7,10 @@ from typing import Any
 
 from e2egraph.evaluation.metrics.registry import ResidualFigure, residual_figures
 from e2egraph.evaluation.pages.elements import ABSENT, Cards, Cell, Table, count_cell, figure_cell, table
+from e2egraph.tasks.objects.registry import bin_title
 
 # Figures that are looked at first.
 _CARDS = ("mae", "resolution")
-
-_QUANTITIES = {"jet_pt": ("jet pT [GeV]", 0), "jet_abs_eta": ("jet |η|", 2)}
 
 
 def summary_cards(metrics: Mapping[str, Any]) -> Cards:
@@ -46,8 +45,10 @@ def bin_tables(name: str, found: Mapping[str, Any]) -> list[Table]:
 
 
 def _bin_table(name: str, found: Mapping[str, Any], quantity: str) -> Table:
-    own = f"true {quantity}" + (f" [{found['unit']}]" if found["unit"] else "")
-    title, places = _QUANTITIES.get(quantity, (own, found["digits"]))
+    if quantity == name:
+        title, places = f"true {quantity}" + (f" [{found['unit']}]" if found["unit"] else ""), found["digits"]
+    else:
+        title, places = bin_title(quantity)
     bins, figures = found["bins"][quantity], residual_figures()
     limited = any(one["limit"] for one in bins)
     header = [title, "jets", *(_title(figure, found["unit"]) for figure in figures.values())]

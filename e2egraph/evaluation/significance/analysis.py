@@ -29,18 +29,24 @@ class ClassYield:
     of events (sum of their weights) that the class was built from, from which the acceptance follows. Neither: the
     cross-section is that of the selected jets.
 
-    ``cross_section`` [pb]: of the class's process. ``generated``: events that the class was built from, in place of
-    ``acceptance``.
+    ``cross_section`` [pb]: of the class's process. ``from_weights``, in place of it: the objects' weights are what they
+    count at 1/fb, as those of simulation with cross-sections are, and add up to it. ``generated``: events that the
+    class was built from, in place of ``acceptance``.
     """
 
-    cross_section: Positive
+    cross_section: Positive | None = None
     acceptance: Positive | None = None
     generated: Positive | None = None
+    from_weights: Annotated[bool, Field(strict=True)] = False
 
     @model_validator(mode="after")
     def _one_way(self) -> ClassYield:
         if self.acceptance is not None and self.generated is not None:
             raise ValueError("give acceptance or generated, not both")
+        if self.from_weights == (self.cross_section is not None):
+            raise ValueError("give either cross_section or from_weights: true")
+        if self.from_weights and (self.acceptance is not None or self.generated is not None):
+            raise ValueError("from_weights takes neither acceptance nor generated")
         return self
 
 
@@ -85,8 +91,9 @@ def expected_jets(
     """Expected jets that each jet [J] of a split stands for, and what limits them, as sentences.
 
     The jets of a class share σ·A·L by their weights: y_j = σ·A·L·w_j/Σw. With ``generated`` A is what the data set says
-    passed, so that y_j is σ·L·w_j/N, N the generated events of this split, where nothing was resampled away.
-    InputError: a class without jets or weight in the split, or ``generated`` where the data set cannot tell A.
+    passed, so that y_j is σ·L·w_j/N, N the generated events of this split, where nothing was resampled away. With
+    ``from_weights`` y_j is L·w_j times all jets of the class over those of the split. InputError: a class
+    without jets or weight in the split, a weight below 0, or what the data set cannot tell A or σ for.
     """
     weight = np.asarray(weight, np.float64)
     yields = np.zeros(len(weight))
@@ -96,7 +103,14 @@ def expected_jets(
         total = weight[members].sum()
         if not total > 0:
             raise InputError(f"no jets of class '{name}' with weight in split '{split}'; evaluate one that has them.")
+        if (weight[members] < 0).any():
+            raise InputError(
+                f"jets of class '{name}' in split '{split}' have weights below 0, and no yield; evaluate others."
+            )
         entry = analysis.classes[name]
+        if entry.cross_section is None:
+            yields[members] = analysis.luminosity * weight[members] * _of_all(manifest, name, int(members.sum()))
+            continue
         if entry.generated is None:
             acceptance = 1.0 if entry.acceptance is None else entry.acceptance
         else:
@@ -111,6 +125,16 @@ def expected_jets(
     if split == "train":
         limits.append("these are training jets: their scores are too good")
     return yields, limits
+
+
+def _of_all(manifest: Manifest, name: str, jets: int) -> float:
+    """All objects of a class over the ``jets`` of the split; InputError where weights are not what they count."""
+    if manifest.configuration.get("resampling"):
+        raise InputError(
+            f"analysis: 'from_weights' of class '{name}' says nothing where objects were resampled in pT; "
+            "build the data set with resampling=null."
+        )
+    return sum(manifest.counts[name].values()) / jets
 
 
 def _acceptance(manifest: Manifest, name: str, generated: float, total: float, jets: int) -> float:

@@ -23,6 +23,7 @@ class Plan:
     """An analysis of a split [J] of a data set whose signal is class ``signal``.
 
     ``yields``: expected; ``passes``: which objects pass the cuts (None: no cuts). ``limits``: of the yields, sentences.
+    ``counted``: jets or events.
     """
 
     analysis: Analysis
@@ -30,6 +31,7 @@ class Plan:
     passes: NDArray[np.bool_] | None
     limits: tuple[str, ...]
     signal: str
+    counted: str
 
 
 def plan(name: str, table: JetTable, split: str) -> Plan:
@@ -60,7 +62,8 @@ def plan(name: str, table: JetTable, split: str) -> Plan:
     if cuts is not None:
         columns = read_table(table.folder, extra=cuts.columns).columns
         passes = cuts.passes({column: columns[column][numbers] for column in cuts.columns})
-    return Plan(analysis, yields, passes, tuple(limits), objective.signal)
+    counted = "events" if table.manifest.object_kind.one_per_event else "jets"
+    return Plan(analysis, yields, passes, tuple(limits), objective.signal, counted)
 
 
 def planned_significance(planned: Plan, scores: Scores) -> Significance:
@@ -69,4 +72,4 @@ def planned_significance(planned: Plan, scores: Scores) -> Significance:
     label = scores.jets["label"].astype(np.int64)
     score = scores.probabilities[:, number].astype(np.float64)
     jets = Jets(score, planned.yields, label, label == number, planned.passes)
-    return significance(jets, planned.analysis, limits=planned.limits)
+    return significance(jets, planned.analysis, limits=planned.limits, counted=planned.counted)

@@ -67,7 +67,8 @@ class Significance:
     ``optimum_error``: bootstrap error of Z at that threshold. ``optimism``: how much a threshold chosen on the jets
     that also measure Z lifts it, on average over resamples. ``discovery``: 5σ with the threshold best for its
     luminosity; None: not reached at any. ``five_sigma_loosest``, ``…_tightest``: thresholds with Z ≥ 5 at the
-    luminosity of the analysis; None where there is none. ``limits``: shortcomings as sentences.
+    luminosity of the analysis; None where there is none. ``limits``: shortcomings as sentences. ``counted``: what the
+    numbers are of, jets or events.
     """
 
     luminosity: float
@@ -83,3 +84,4 @@ class Significance:
     cuts: CutsResult | None
     scan: Scan
     limits: tuple[str, ...]
+    counted: str = "jets"

@@ -22,9 +22,17 @@ Floats = NDArray[np.float64]
 
 
 def significance(
-    jets: Jets, analysis: Analysis, *, resamples: int = RESAMPLES, seed: int = SEED, limits: tuple[str, ...] = ()
+    jets: Jets,
+    analysis: Analysis,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    limits: tuple[str, ...] = (),
+    counted: str = "jets",
 ) -> Significance:
     """Scan the score of ``jets``, whose yields are those at the analysis's luminosity; ``limits`` are passed on.
+
+    ``counted``: what they are, ``jets`` or whole ``events``.
 
     Only thresholds that at least ``minimum_background_jets`` (effective number) pass have a Z. InputError: there are
     fewer in all.
@@ -42,21 +50,21 @@ def significance(
     reach = np.flatnonzero(z >= FIVE_SIGMA)
     spread = resampled(jets, cuts, used, best, r, resamples, seed)
     say = [
-        "expected jets, each counted as an event of its own",
+        *(["expected jets, each counted as an event of its own"] if counted == "jets" else []),
         *limits,
-        f"thresholds that fewer than {least} background jets (effective number) pass have no significance",
+        f"thresholds that fewer than {least} background {counted} (effective number) pass have no significance",
     ]
     if len(jets.score) < ENOUGH_JETS:
-        say.append(f"only {len(jets.score)} jets: with fewer than {ENOUGH_JETS}, errors are rough")
+        say.append(f"only {len(jets.score)} {counted}: with fewer than {ENOUGH_JETS}, errors are rough")
     if above.effective[best] < 2 * least:
         say.append(
-            f"the optimum rests on {above.effective[best]:.0f} background jets: tighter thresholds, perhaps better "
-            "ones, have too few to tell"
+            f"the optimum rests on {above.effective[best]:.0f} background {counted}: tighter thresholds, perhaps "
+            "better ones, have too few to tell"
         )
     if spread.optimism is not None and spread.optimism > 0:
         say.append(
-            f"choosing the threshold on the jets that measure it lifts Z by about {spread.optimism:.2f} (bootstrap, "
-            "not subtracted)"
+            f"choosing the threshold on the {counted} that measure it lifts Z by about {spread.optimism:.2f} "
+            "(bootstrap, not subtracted)"
         )
     known = _Experiments(above, cuts, everything, analysis)
     discovery = known.discovery(used)
@@ -64,7 +72,7 @@ def significance(
         say.append(known.saturation(used, "the score"))
     result = None
     if jets.passes is not None:
-        result = _cuts(jets, jets.passes, everything, analysis, spread.ratio_error, say)
+        result = _cuts(jets, jets.passes, everything, analysis, spread.ratio_error, say, counted)
     return Significance(
         luminosity=analysis.luminosity,
         background_uncertainty=r,
@@ -85,6 +93,7 @@ def significance(
             z_exact=tuple(float(value) if ok else None for value, ok in zip(exact, used, strict=True)),
         ),
         limits=tuple(say),
+        counted=counted,
     )
 
 
@@ -142,6 +151,7 @@ def _cuts(
     analysis: Analysis,
     ratio_error: float | None,
     limits: list[str],
+    counted: str,
 ) -> CutsResult:
     """The cut-based selection; what cannot be said of it goes to ``limits``."""
     known = _Experiments(yields_of(jets, passes), None, everything, analysis)
@@ -150,7 +160,7 @@ def _cuts(
     enough = _enough(known.yields, analysis.minimum_background_jets)
     if not enough[0]:
         limits.append(
-            f"{counting.background_jets:.1f} background jets (effective number) pass the cuts, fewer than "
+            f"{counting.background_jets:.1f} background {counted} (effective number) pass the cuts, fewer than "
             f"{analysis.minimum_background_jets}: they have no significance and no ratio"
         )
     else:

@@ -73,7 +73,7 @@ def summary(result: Significance) -> str:
     text = (
         f"Expected significance at {result.luminosity:g}/fb: Z = {best.z_asimov:.2f}{error} (Asimov; exact "
         f"{best.z_exact:.2f}) for score ≥ {best.threshold:.4f}, {_count(best.signal)} signal over "
-        f"{_count(best.background)} background jets"
+        f"{_count(best.background)} background {result.counted}"
     )
     cuts = result.cuts
     if cuts is None or cuts.counting.z_asimov is None:

@@ -39,9 +39,9 @@ def open_source(
     """The reader for a local path or URL, chosen by the file's first bytes; InputError when it is of no known format.
 
     ROOT: ``RHTree`` ntuples, ``hits_tree`` of Open Data record 12220, trees of Delphes. Parquet, HDF5 and (GZIP)
-    TFRecord: jet images, whose planes ``options.image`` must name. With it, ntuples of the SCRegressor vintage are read
-    as crops around photons, not as events. ``radii``: name of a layer → distance to the beam line [cm] of hits that an
-    ntuple holds as images, the layer's own where not given.
+    TFRecord: jet images, whose planes ``options.image`` must name; HDF5: images of whole events too. With it, ntuples
+    of the SCRegressor vintage are read as crops around photons, not as events. ``radii``: name of a layer → distance to
+    the beam line [cm] of hits that an ntuple holds as images, the layer's own where not given.
     """
     location = str(path)
     layout = (options or SourceOptions()).image
@@ -57,6 +57,12 @@ def open_source(
             f"{location}: holds images, and only you know what their planes are; add --image-channels NAME,NAME,… or "
             "--image-preset NAME."
         )
+    if layout.events_abs_eta_max is not None:
+        if kind != "HDF5":
+            raise InputError(f"{location}: images of whole events are read from HDF5, not {kind}; give such a file.")
+        from e2egraph.events.sources.images.eventimages import EventImageFile
+
+        return EventImageFile(location, layout)
     from e2egraph.events.sources.images.imagefile import ImageFile
 
     return ImageFile(location, layout, kind)

@@ -80,7 +80,10 @@ def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identi
     check_source(source, task, sample.of_class)
     size, sha256 = locations.size_and_sha256(path)
     truth = truth_source(task.truth, sample.of_class, source)
-    events = EventKeys(np.empty(0), entries(source)) if isinstance(source, PointSource) else event_keys(source)
+    if isinstance(source, PointSource):
+        events = EventKeys(np.empty(0), float(source.weights(0, source.n_jets).sum()))
+    else:
+        events = event_keys(source)
     made_of = ", ".join(f"{name} from {how}" for name, how in source.kinds.items())
     return Identified(
         given.number,

@@ -211,7 +211,7 @@ def _read_images(source: PointSource, start: int, stop: int, task: TaskConfig, d
         objects, make = image_objects(points.jets, task), partial(image_clouds, points, task=task)
     else:
         objects = image_objects(source.read_jets(start, stop), task)
-    objects = objects.with_columns({"gen_weight": np.ones(len(objects))})
+    objects = objects.with_columns({"gen_weight": source.weights(start, stop)})
     return ak.Array(objects.event), objects, image_cuts(objects, task, source.missing), make
 
 

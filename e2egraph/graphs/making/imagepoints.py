@@ -14,6 +14,7 @@ from e2egraph.graphs.making.pixels import inside_pixel
 from e2egraph.graphs.storage.columns import BEFORE, NODE_TYPES, variable_columns
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.objects.objects import Objects
+from e2egraph.tasks.region import Region
 from e2egraph.tasks.task import TaskConfig
 
 _GIVEN_LATER = ("label", "weight", "split")
@@ -21,6 +22,11 @@ _GIVEN_LATER = ("label", "weight", "split")
 
 def check_image_source(source: PointSource, task: TaskConfig) -> None:
     """Fail at once, naming file and image channel, when the images lack what the task needs or there are none."""
+    if source.of_events != (task.region.region.centre == "none"):
+        raise InputError(
+            f"{source.path}: holds images of {'whole events' if source.of_events else 'jets'}, but task '{task.name}' "
+            f"sees {task.region.region.describe()}; choose a task of {'events' if source.of_events else 'jets'}."
+        )
     here = {channel.name for channel in source.channels}
     absent = [name for name in task.inputs.channels if name not in here]
     if absent:
@@ -70,11 +76,9 @@ def image_clouds(points: ImagePoints, objects: Objects, task: TaskConfig) -> tup
     first = (ends - points.counts)[objects.event]
     starts = np.cumsum(counts) - counts
     index = np.repeat(first - starts, counts) + np.arange(int(counts.sum()))
-    rows, columns = points.rows[index], points.columns[index]
-    region = task.network_inputs.region
     owner = np.repeat(np.arange(len(objects)), counts)
-    inside = (np.abs(rows) <= region.half_rows) & (np.abs(columns) <= region.half_columns)
-    rows, columns, index, owner = rows[inside], columns[inside], index[inside], owner[inside]
+    inside, places = _places(points, index, task.network_inputs.region)
+    index, owner = index[inside], owner[inside]
     channel = points.channel[index]
     radius = np.zeros(LARGEST_NUMBER + 1)
     for known in task.network_inputs.channels:
@@ -83,15 +87,27 @@ def image_clouds(points: ImagePoints, objects: Objects, task: TaskConfig) -> tup
         "rho": radius[channel],
         **{name: values[index] for name, values in points.variables.items()},
     }
-    made: dict[str, NDArray] = {
-        "owner": owner,
-        "deta": inside_pixel(rows * geometry.ETA_PITCH, rows, geometry.ETA_PITCH),
-        "dphi": inside_pixel(columns * geometry.PHI_PITCH, columns, geometry.PHI_PITCH),
-        "channel": channel.astype(NODE_TYPES["channel"]),
-    }
+    made: dict[str, NDArray] = {"owner": owner, **places, "channel": channel.astype(NODE_TYPES["channel"])}
     zeros = np.zeros(len(index))
     made |= {name: given.get(name, zeros).astype(np.float32) for name in variable_columns(task.network_inputs)}
     others = [values[index] != 0 for name, values in points.variables.items() if name != "value"]
     informative = np.logical_or.reduce(others) if others else np.zeros(len(index), bool)
     no_threshold = ~np.isin(channel, [task.numbers[name] for name in task.inputs.thresholds])
     return finish_nodes(made, objects, task, exempt=(made["value"] == 0) & informative & no_threshold)
+
+
+def _places(
+    points: ImagePoints, index: NDArray[np.int64], region: Region
+) -> tuple[NDArray[np.bool_], dict[str, NDArray]]:
+    """Which of the points ``index`` lie in the region, and Δη and Δφ of those."""
+    if points.eta is not None and points.phi is not None:
+        eta, phi = points.eta[index], points.phi[index]
+        inside = np.abs(eta) < region.half_eta
+        return inside, {"deta": eta[inside].astype(np.float32), "dphi": phi[inside].astype(np.float32)}
+    rows, columns = points.rows[index], points.columns[index]
+    inside = (np.abs(rows) <= region.half_rows) & (np.abs(columns) <= region.half_columns)
+    rows, columns = rows[inside], columns[inside]
+    return inside, {
+        "deta": inside_pixel(rows * geometry.ETA_PITCH, rows, geometry.ETA_PITCH),
+        "dphi": inside_pixel(columns * geometry.PHI_PITCH, columns, geometry.PHI_PITCH),
+    }

@@ -15,6 +15,7 @@ from e2egraph.graphs.storage.columns import object_types
 from e2egraph.graphs.storage.verification import verify_shards
 from e2egraph.tasks.inputs import Inputs, read_inputs
 from e2egraph.tasks.objectives.objective import Objective, make_objective
+from e2egraph.tasks.objects.objects import ObjectKind
 from e2egraph.tasks.objects.registry import kinds
 from e2egraph.tasks.task import import_extensions
 
@@ -107,7 +108,12 @@ class Manifest:
     @property
     def object_columns(self) -> tuple[str, ...]:
         """Plain columns of the shards, in order."""
-        return tuple(object_types(kinds()[self.configuration["object"]["kind"]], self.targets))
+        return tuple(object_types(self.object_kind, self.targets))
+
+    @property
+    def object_kind(self) -> ObjectKind:
+        """What its objects are."""
+        return kinds()[self.configuration["object"]["kind"]]
 
     @property
     def hashes(self) -> dict[str, str]:

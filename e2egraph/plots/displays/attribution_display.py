@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from e2egraph.detector.channels import hit_channels
 from e2egraph.graphs.storage.pointclouds import PointClouds
-from e2egraph.plots.style import figure_style, save
+from e2egraph.plots.style import figure_style, position_titles, save
 from e2egraph.tasks.region import Region
 
 # Colours reach their full strength at this quantile of |attribution|, lest a single node bleach all others.
@@ -30,6 +30,7 @@ def draw_attribution(
     their log-odds reach. Nodes with the strongest attribution are drawn last.
     """
     eta, phi = region.half_eta, region.half_phi
+    along_eta, along_phi = position_titles(region)
     place = {name: jet.nodes[name] for name in ("deta", "dphi")}
     hits = np.isin(jet.nodes["channel"], [int(channel) for channel in hit_channels()])
     area = np.clip(_AREA_PER_GEV * jet.nodes["value"], _SMALLEST_AREA, _LARGEST_AREA)
@@ -53,10 +54,10 @@ def draw_attribution(
                 edgecolors="grey",
                 linewidths=0.2,
             )
-            axes.set(xlim=(-eta, eta), ylim=(-phi, phi), xlabel=r"$\Delta\eta$")
+            axes.set(xlim=(-eta, eta), ylim=(-phi, phi), xlabel=along_eta)
             axes.set_title(name, fontsize="medium")
             figure.colorbar(drawn, ax=axes, label="change of log-odds", extend="both")
-        panels[0].set_ylabel(r"$\Delta\varphi$")
+        panels[0].set_ylabel(along_phi)
         figure.suptitle(label, x=0.02, horizontalalignment="left", fontsize="small")
         return save(figure, stem)
 

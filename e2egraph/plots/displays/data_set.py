@@ -21,7 +21,16 @@ from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.shards import first_jets
 from e2egraph.models.image.planes import planes_of
 from e2egraph.models.image.rasterize import Rasterize
-from e2egraph.plots.style import QUANTITY_TITLES, draw_by_class, figure_style, label_of, one_panel, save, save_titled
+from e2egraph.plots.style import (
+    QUANTITY_TITLES,
+    draw_by_class,
+    figure_style,
+    label_of,
+    one_panel,
+    position_titles,
+    save,
+    save_titled,
+)
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.objects.registry import kinds
 
@@ -43,6 +52,7 @@ def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Pat
     classes = table.manifest.classes
     inputs = table.inputs
     half_eta, half_phi = inputs.region.half_eta, inputs.region.half_phi
+    along_eta, along_phi = position_titles(inputs.region)
     planes = {name: title for name, title in PLANES.items() if name in planes_of(inputs)}
     means = {number: _mean_image(data, number, jets, inputs, tuple(planes)) for number in range(len(classes))}
     with figure_style(14):
@@ -60,7 +70,7 @@ def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Pat
                     interpolation="nearest",
                     aspect="auto",
                 )
-                axes.set(title=f"{name}: {title}", xlabel=r"$\Delta\eta$", ylabel=r"$\Delta\varphi$")
+                axes.set(title=f"{name}: {title}", xlabel=along_eta, ylabel=along_phi)
                 figure.colorbar(image, ax=axes)
         counts = ", ".join(f"{min(jets, int((table.columns['label'] == i).sum()))} {n}" for i, n in enumerate(classes))
         title = f"{label_of(table.columns['run'])}: mean of {counts} jets"

@@ -20,7 +20,7 @@ from e2egraph.errors import InputError
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.models.image.planes import PUBLISHED_CHANNELS
 from e2egraph.models.image.rasterize import Rasterize
-from e2egraph.plots.style import figure_style, label_of, save
+from e2egraph.plots.style import figure_style, label_of, position_titles, save
 from e2egraph.tasks.objects.registry import kinds
 from e2egraph.tasks.region import Region
 
@@ -107,7 +107,8 @@ def _draw_points(axes: Axes, jet: PointClouds, region: Region) -> None:
         )
         handles.append(Line2D([], [], color=colour, marker="o", linestyle="", label=f"{members.sum()} {name}"))
     eta, phi = region.half_eta, region.half_phi
-    axes.set(xlim=(-eta, eta), ylim=(-phi, phi), xlabel=r"$\Delta\eta$", ylabel=r"$\Delta\varphi$")
+    along_eta, along_phi = position_titles(region)
+    axes.set(xlim=(-eta, eta), ylim=(-phi, phi), xlabel=along_eta, ylabel=along_phi)
     if handles:
         axes.legend(handles=handles, loc="upper left", fontsize="x-small", frameon=True, handletextpad=0.1)
 
@@ -138,7 +139,8 @@ def _draw_image(axes: Axes, plane: dict[str, NDArray[np.float32]], region: Regio
         interpolation="nearest",
         aspect="auto",
     )
-    axes.set(xlabel=r"$\Delta\eta$", ylabel=r"$\Delta\varphi$")
+    along_eta, along_phi = position_titles(region)
+    axes.set(xlabel=along_eta, ylabel=along_phi)
 
 
 def _channels(name: str) -> list[int]:

@@ -100,7 +100,7 @@ def make_objective(content: Mapping[str, Any] | Objective, origin: str) -> Objec
     """The objective of a configuration; UsageError naming ``origin`` when it is of no known kind or wrong."""
     if isinstance(content, Objective):
         return content
-    for name in ("classification", "regression", "joint"):
+    for name in ("classification", "regression", "anomaly", "joint"):
         importlib.import_module(f"e2egraph.tasks.objectives.{name}")
     kind = content.get("kind") if isinstance(content, Mapping) else None
     if kind not in _KINDS:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from e2egraph.config import configuration
-from e2egraph.tasks.objects.objects import Centres, ObjectKind, Objects, identity_columns
+from e2egraph.tasks.objects.objects import Binning, Centres, ObjectKind, Objects, identity_columns
 from e2egraph.tasks.variables import Scale, Variable
 
 if TYPE_CHECKING:
@@ -161,5 +161,11 @@ KIND = ObjectKind(
         "met": ("met",),
     },
     spectra={"ht": "H_T [GeV]", "n_jets": "jets", "sum_fatjet_mass": "ΣM [GeV]"},
+    bins={
+        "ht": Binning("ht", "H_T [GeV]"),
+        "n_jets": Binning("n_jets", "jets"),
+        "sum_fatjet_mass": Binning("sum_fatjet_mass", "ΣM [GeV]"),
+        "n_pv": Binning("n_pv", "primary vertices"),
+    },
     one_per_event=True,
 )

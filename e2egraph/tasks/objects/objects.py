@@ -56,6 +56,28 @@ class Objects:
 
 
 @dataclass(frozen=True)
+class Binning:
+    """A quantity in bins of which figures are given: of ``column``, its absolute value where ``absolute``.
+
+    ``title``: with its unit, for tables; ``digits`` after the point of its edges.
+    """
+
+    column: str
+    title: str
+    digits: int = 0
+    absolute: bool = False
+
+
+def usual_bins(pt: str = "jet pT [GeV]", eta: str = "jet |η|") -> dict[str, Binning]:
+    """Bins of objects with a direction: name in ``metrics.json`` → quantity. ``pt``, ``eta``: titles."""
+    return {
+        "jet_pt": Binning("jet_pt", pt),
+        "jet_abs_eta": Binning("jet_eta", eta, digits=2, absolute=True),
+        "n_pv": Binning("n_pv", "primary vertices"),
+    }
+
+
+@dataclass(frozen=True)
 class ObjectKind:
     """One kind of object, as its file describes it.
 
@@ -68,7 +90,8 @@ class ObjectKind:
     without a direction. ``spectra``: columns whose spectra are shown → title. ``column_needs``: column → fields of the
     event record without which it is 0. ``optional_collections``: read where a file has them. ``needs(configuration)``:
     field of the event record without which the configuration cannot be served → the option that asks for it.
-    ``one_per_event``: whether every event is one object, so that its nodes alone bound the size of a shard.
+    ``one_per_event``: whether every event is one object, so that its nodes alone bound the size of a shard. ``bins``:
+    name in ``metrics.json`` → quantity in bins of which an evaluation gives its figures.
     """
 
     name: str
@@ -87,6 +110,7 @@ class ObjectKind:
     optional_collections: tuple[str, ...] = ()
     needs: Callable[[Any], Mapping[str, str]] = lambda configuration: {}
     one_per_event: bool = False
+    bins: Mapping[str, Binning] = field(default_factory=usual_bins)
 
 
 def tower_centres(seed_ieta: NDArray, seed_iphi: NDArray) -> Centres:

@@ -19,6 +19,12 @@ def register(kind: ObjectKind) -> ObjectKind:
     return kind
 
 
+def bin_title(name: str) -> tuple[str, int]:
+    """Title and digits of bins by their name in ``metrics.json``, whatever the kind; the name itself if unknown."""
+    found = next((kind.bins[name] for kind in kinds().values() if name in kind.bins), None)
+    return (name, 2) if found is None else (found.title, found.digits)
+
+
 def kinds() -> dict[str, ObjectKind]:
     """Name → kind, all that are known."""
     for module in pkgutil.iter_modules(_folder.__path__):

@@ -93,6 +93,23 @@ def test_jets_share_cross_section_times_acceptance_times_luminosity_by_their_wei
     assert limits == []
 
 
+def test_weights_of_simulation_with_cross_sections_are_events_at_one_per_fb(manifest):
+    of_weights = analysis({"from_weights": True}, {"from_weights": True})
+    weight = np.array([0.5, 2.0, 0.0, 0.1, 0.3])
+    # A tenth of the objects is in the split; 2/fb.
+    yields, _ = yields_of(changed(*manifest), of_weights, weight)
+    np.testing.assert_allclose(yields, 2.0 * 10.0 * weight)
+    resampled = changed(*manifest, resampling={"reference": "top", "method": "drop"})
+    with pytest.raises(InputError, match="'from_weights' of class 'qcd' says nothing where"):
+        yields_of(resampled, of_weights, weight)
+    with pytest.raises(InputError, match="class 'top' in split 'test' have weights below 0"):
+        yields_of(changed(*manifest), of_weights, np.array([1, 1, 1, 1, -0.1]))
+    with pytest.raises(ValueError, match="from_weights takes neither acceptance nor generated"):
+        ClassYield(from_weights=True, acceptance=0.5)
+    with pytest.raises(ValueError, match="give either cross_section or from_weights"):
+        ClassYield(cross_section=1.0, from_weights=True)
+
+
 def test_generated_events_weigh_cross_section_times_luminosity_over_their_number(manifest):
     # A tenth of the jets is in the split, as a tenth of the events: w = σ L / (N/10).
     plain = changed(*manifest)
@@ -147,7 +164,7 @@ def test_analyses_that_make_no_sense_are_refused_before_a_jet_is_scored(run, tmp
     before = sorted(path.name for path in run.iterdir())
     with pytest.raises(UsageError, match=message):
         evaluate(run, analysis=written(tmp_path, **changes))
-    with pytest.raises(UsageError, match="unknown analysis 'bottom'; choose one of top"):
+    with pytest.raises(UsageError, match="unknown analysis 'bottom'; choose one of rpv, top"):
         evaluate(run, analysis="bottom")
     assert sorted(path.name for path in run.iterdir()) == before
 

@@ -10,7 +10,7 @@ from e2egraph.evaluation.significance.analysis import Analysis, ClassYield
 from e2egraph.evaluation.significance.counting import Jets, thresholds, yields_above
 from e2egraph.evaluation.significance.formulas import FIVE_SIGMA, asimov_z, exact_z
 from e2egraph.evaluation.significance.scan import significance
-from e2egraph.evaluation.significance.write import statistical_z
+from e2egraph.evaluation.significance.write import statistical_z, summary
 from e2egraph.plots.classification.significance import plot_significance
 
 ANALYSIS = Analysis(
@@ -41,6 +41,14 @@ def sample():
 @pytest.fixture(scope="module")
 def result(sample):
     return significance(sample, ANALYSIS, resamples=100)
+
+
+def test_whole_events_are_called_events(sample, result):
+    events = significance(sample, ANALYSIS, resamples=100, counted="events")
+    assert not any("jets" in limit for limit in events.limits)
+    assert "expected jets, each counted as an event of its own" in result.limits
+    assert "background events" in summary(events) and "background jets" in summary(result)
+    assert events.optimum == result.optimum
 
 
 def test_yields_beyond_each_threshold_are_those_counted_one_by_one(sample, result):

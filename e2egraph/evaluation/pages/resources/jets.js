@@ -15,7 +15,7 @@
   const ORDER = ["HCAL", "ECAL", "TOB2", "TOB1", "TIB2", "TIB1", "BPIX4", "BPIX3", "BPIX2", "BPIX1", "TRACK"];
   const AREA_PER_GEV = 4, HIT_AREA = 5, SMALLEST_AREA = 3, LARGEST_AREA = 500;
 
-  const view = new View(data.half);
+  const view = new View(data.half, data.axes);
   const points = new Panel(find("points"), view), image = new Panel(find("image"), view);
   // Without a network there are no effects to show.
   const explained = data.effect !== null;
@@ -105,8 +105,8 @@
   function tooltip(nodes, i, channel) {
     const unit = isHit(channel) ? "" : ` ${nodes.value[i]} GeV`;
     const impact = channel === "TRACK" ? `, d0 ${nodes.d0_sig[i]}σ, dz ${nodes.dz_sig[i]}σ` : "";
-    return `${channel}${unit}${impact}; Δη ${nodes.deta[i]}, Δφ ${nodes.dphi[i]}`
-      + (explained ? `; effect ${signed(nodes.effect[i] || 0, 3)}` : "");
+    const place = `${data.axes[0]} ${nodes.deta[i]}, ${data.axes[1]} ${nodes.dphi[i]}`;
+    return `${channel}${unit}${impact}; ${place}` + (explained ? `; effect ${signed(nodes.effect[i] || 0, 3)}` : "");
   }
 
   function drawPoints() {
@@ -127,7 +127,7 @@
     if (nodes.deta.length === 0) parts.push(element("text", { x: 20, y: 30 }, "This jet has no nodes."));
     points.content.replaceChildren(...parts);
     points.drawAxes();
-    points.svg.setAttribute("aria-label", `Points of the jet: ${parts.length} nodes drawn in Δη and Δφ`);
+    points.svg.setAttribute("aria-label", `Points of the jet: ${parts.length} nodes drawn in ${data.axes.join(" and ")}`);
     const scale = (t) => between(DIVERGING, t);
     drawScale(find("points-scale"), byEffect ? scale : null, `−${most.toFixed(2)}`, `+${most.toFixed(2)}`, `${data.effect} (√ scale)`);
   }

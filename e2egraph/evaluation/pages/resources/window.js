@@ -30,8 +30,9 @@ const JetWindow = (() => {
 
   class View {
     // What of the window is seen: centre and half widths, the same for all panels.
-    constructor(half) {
+    constructor(half, axes) {
       this.half = half;
+      this.axes = axes;
       this.listeners = [];
       this.set([0, 0], 1);
     }
@@ -82,8 +83,8 @@ const JetWindow = (() => {
         parts.push(element("line", { x1: LEFT, x2: LEFT + 6, y1: y, y2: y }));
         parts.push(element("text", { x: LEFT - 5, y: y + 4, "text-anchor": "end" }, place.toFixed(phi.digits)));
       }
-      parts.push(element("text", { x: LEFT + SIDE, y: TOP + SIDE + 36, "text-anchor": "end", class: "title" }, "Δη"));
-      parts.push(element("text", { x: 6, y: TOP + 12, class: "title" }, "Δφ"));
+      parts.push(element("text", { x: LEFT + SIDE, y: TOP + SIDE + 36, "text-anchor": "end", class: "title" }, view.axes[0]));
+      parts.push(element("text", { x: 6, y: TOP + 12, class: "title" }, view.axes[1]));
       this.axes.replaceChildren(...parts);
     }
     point(event) {

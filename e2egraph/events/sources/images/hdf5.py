@@ -1,8 +1,8 @@
-"""Jet images in HDF5: one dataset of images, [N, rows, columns, planes] or [N, planes, rows, columns], others [N]."""
+"""Images in HDF5: one dataset of images, [N, rows, columns, planes] or [N, planes, rows, columns], others [N]."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import h5py
@@ -16,16 +16,19 @@ from e2egraph.events.sources.images.containers import IMAGE_COLUMNS, JETS_PER_ST
 
 
 class Hdf5Container:
-    """The top-level datasets of an HDF5 file. Links into other files and external storage are refused."""
+    """The datasets of an HDF5 file, at its top level or in one ``group`` of it (InputError without it). ``images``:
+    names that the dataset of images may have. Links into other files and external storage are refused."""
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, group: str | None = None, images: Sequence[str] = IMAGE_COLUMNS) -> None:
         self._location = location
         with damage_named(location, "not a readable HDF5 file"):
-            self._file = h5py.File(locations.open_binary(location), "r")
-            found = {name: self._dataset(name) for name in self._file}
+            self._root: Any = h5py.File(locations.open_binary(location), "r")
+            if group is not None:
+                self._root = self._group(group)
+            found = {name: self._dataset(name) for name in self._root}
         self._data = {name: data for name, data in found.items() if data is not None}
         self.names = frozenset(self._data)
-        self._images: Any = next((self._data[name] for name in IMAGE_COLUMNS if name in self._data), None)
+        self._images: Any = next((self._data[name] for name in images if name in self._data), None)
 
     @property
     def n_jets(self) -> int:
@@ -47,10 +50,22 @@ class Hdf5Container:
             with damage_named(self._location, "not a readable HDF5 file"):
                 yield self._images[low : min(low + JETS_PER_STEP, self.n_jets)]
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image; () where there are none."""
+        return tuple(self._images.shape[1:]) if self._images is not None else ()
+
+    def _group(self, name: str) -> Any:
+        found = self._root[name] if isinstance(self._root.get(name, getlink=True), h5py.HardLink) else None
+        if not isinstance(found, h5py.Group):
+            there = ", ".join(sorted(self._root)[:8]) or "nothing"
+            raise InputError(f"{self._location}: no group {name} (found {there}); give a file that has it.")
+        return found
+
     def _dataset(self, name: str) -> Any | None:
-        if not isinstance(self._file.get(name, getlink=True), h5py.HardLink):
+        if not isinstance(self._root.get(name, getlink=True), h5py.HardLink):
             raise InputError(f"{self._location}: {name} links elsewhere; write the data into the file itself.")
-        data = self._file[name]
+        data = self._root[name]
         if not isinstance(data, h5py.Dataset):
             return None
         if data.external or data.is_virtual:

@@ -50,6 +50,8 @@ class ImageFile:
     Reading goes forward: ``read`` is cheap where the last one stopped, and starts the file anew elsewhere.
     """
 
+    of_events = False
+
     def __init__(self, path: str | Path, layout: ImageLayout, kind: str) -> None:
         self.path = str(path)
         self.layout = layout
@@ -75,6 +77,10 @@ class ImageFile:
     def n_jets(self) -> int:
         """Number of jets; a TFRecord file is read through for it once."""
         return self._container.n_jets
+
+    def weights(self, start: int, stop: int) -> NDArray[np.float64]:
+        """1 for each jet: no such file gives weights."""
+        return np.ones(stop - start)
 
     def read_jets(self, start: int, stop: int) -> dict[str, NDArray]:
         """The file's jet quantities; η and φ of the window's centre where it has a seed but no axis; ``seed_highest``

@@ -1,4 +1,4 @@
-"""What the planes of a jet image file mean, in order: never guessed, always given by the user or a named preset."""
+"""What the planes of an image file mean, in order: never guessed, always given by the user or a named preset."""
 
 from __future__ import annotations
 
@@ -54,6 +54,10 @@ def planes() -> dict[str, tuple[Channel, str]]:
     return _PLANES | {channel.name: (channel, "value") for channel in hit_channels()}
 
 
+# Planes that images of whole events can have: energies and pT add up in their pixels.
+EVENT_PLANES = ("track_pt", "ECAL", "HCAL")
+
+
 @configuration
 class ImageLayout:
     """The planes of an image file.
@@ -67,6 +71,10 @@ class ImageLayout:
     cut (``seed``), and a file where it is not true of half of them is refused. ``HCAL`` planes hold tower energy / 25
     in each of 5×5 crystals, as every converter writes them.
 
+    ``events_abs_eta_max``: images are of whole events, in HDF5: equal steps of η along rows, from minus to plus this,
+    and of φ along columns, from −π to π; energies there are those of the towers, not their 25th part. Their number of
+    pixels is the file's.
+
     ``description``: what kind of files it is.
     """
 
@@ -77,6 +85,7 @@ class ImageLayout:
     seed: Literal["towers", "crystals"] = "towers"
     size: int = Field(default=WINDOW_SIZE, ge=1, le=WINDOW_SIZE)
     seed_crystal: bool = False
+    events_abs_eta_max: float | None = Field(default=None, gt=0)
 
     @field_validator("planes")
     @classmethod
@@ -102,6 +111,17 @@ class ImageLayout:
     def _seed_is_seen(self) -> Self:
         if self.seed_crystal and "ECAL" not in self.planes:
             raise ValueError("seed_crystal needs a plane ECAL")
+        return self
+
+    @model_validator(mode="after")
+    def _events_have_sums(self) -> Self:
+        if self.events_abs_eta_max is None:
+            return self
+        other = [name for name in self.planes if name not in (*EVENT_PLANES, IGNORED)]
+        if other:
+            raise ValueError(f"images of whole events (events_abs_eta_max) have no {', '.join(other)}")
+        if self.seed_crystal or self.columns or self.size != WINDOW_SIZE:
+            raise ValueError("images of whole events (events_abs_eta_max) take no size, columns or seed_crystal")
         return self
 
     @property
