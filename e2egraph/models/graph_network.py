@@ -13,6 +13,7 @@ from e2egraph.errors import UsageError
 from e2egraph.models.layers.embedding import Embedding
 from e2egraph.models.layers.encoder import Encoder
 from e2egraph.models.layers.heads import Head
+from e2egraph.models.layers.node_readout import NodeReadout
 from e2egraph.models.layers.phi_reference import PhiReference
 from e2egraph.models.layers.pooling import Energies, Pooling
 from e2egraph.models.layers.standardize import RunningStandardize
@@ -60,7 +61,7 @@ class GraphNetwork(Network):
         self.embedding = Embedding(options.width, inputs)
         self.encoder = self.make_encoder()
         if self.level == "node":
-            self.head = Head(options.width, options.width, outputs.size, options.dropout)
+            self.readout = NodeReadout(options.width, options.width, inputs, outputs, options.dropout)
             return
         self.pooling = Pooling(options.width, len(self.energies.channels))
         self.standardize = RunningStandardize(self.pooling.out_width)
@@ -83,7 +84,7 @@ class GraphNetwork(Network):
         points = self.reference(points, features, valid)
         x, energy, valid = self.encoder(self.embedding(points, features), points, self.energies(features), valid)
         if self.level == "node":
-            of_nodes: Tensor = self.head(x)
+            of_nodes: Tensor = self.readout(x, features)
             return of_nodes
         pooled = self.pooling(x, energy, valid)
         scores: Tensor = self.head(self.standardize(pooled))

@@ -36,6 +36,7 @@ class JetDataModule:
         self.learning: Learning[Any] = make_learning(manifest.objective, recipe.training)
         self.table: JetTable = read_table(folder, target_columns(manifest.objective.target_names))
         self.recipe, self.seed = recipe, seed
+        self.learning.reads(self.table.inputs)
         self.table.node_counts(recipe.data.nodes)  # kept for every epoch; refuses what the data set lacks
         self.training_jets = training_jets(self.table, recipe.data)
         for split, numbers in (("train", self.training_jets), ("validation", self.table.jets_of("validation"))):
@@ -76,6 +77,7 @@ class JetDataModule:
             self.recipe.data,
             self.recipe.training.batch_size,
             targets=self.learning.objective.target_names,
+            node_targets=self.learning.objective.node_targets,
             seed=self.seed,
             epoch=epoch,
             share=share,
@@ -90,6 +92,7 @@ class JetDataModule:
             self.recipe.data,
             "validation",
             targets=self.learning.objective.target_names,
+            node_targets=self.learning.objective.node_targets,
             share=share,
         )
         return loader.to(_device())
