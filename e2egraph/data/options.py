@@ -20,7 +20,9 @@ class DataOptions:
     batches are sorted by number of nodes together. ``prefetch_batches``: batches made ahead.
     ``reading_threads``: threads that read; batches are the same with any number. ``nodes``: which nodes of the data set
     are used. ``evaluation_batch_size``: jets a batch where nothing is learnt. ``drop_remainder``: leave out a smaller
-    last batch when training. ``training_jets``: learn from so many jets of the training split, for learning curves.
+    last batch when training. ``batch_nodes``: the most nodes of a batch, padding included; batches of large objects
+    are split to keep it, down to one jet per process.
+    ``training_jets``: learn from so many jets of the training split, for learning curves.
     """
 
     pool_jets: Positive = 4096
@@ -30,4 +32,5 @@ class DataOptions:
     nodes: NodeSelection = Field(default_factory=NodeSelection)
     evaluation_batch_size: Positive = 64
     drop_remainder: bool = False
+    batch_nodes: Positive | None = None
     training_jets: Positive | None = None

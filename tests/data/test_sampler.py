@@ -96,3 +96,23 @@ def test_the_evaluation_plan_covers_the_split_once_and_never_changes(table, pool
     first, again = (evaluation_plan(table, numbers, 16, pool_jets=pool_jets).batches for _ in range(2))
     np.testing.assert_array_equal(np.sort(np.concatenate(first)), numbers)
     assert [batch.tolist() for batch in first] == [batch.tolist() for batch in again]
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_batches_are_bounded_by_their_nodes_with_padding(table, processes):
+    sizes = table.columns["n_nodes"]
+
+    def bounded(batches, least):
+        return all(len(batch) * sizes[batch].max() <= 200 or len(batch) < 2 * least for batch in batches)
+
+    made = plan(table, batch_nodes=200, processes=processes).batches
+    free = plan(table, processes=processes).batches
+    assert bounded(made, processes) and not bounded(free, processes)
+    assert min(map(len, made)) >= processes and len(made) > len(free)
+    np.testing.assert_array_equal(np.sort(np.concatenate(made)), table.jets_of("train"))
+    assert [batch.tolist() for batch in plan(table, batch_nodes=10_000).batches] == [
+        b.tolist() for b in plan(table).batches
+    ]
+    read = evaluation_plan(table, table.jets_of("test"), 16, pool_jets=150, batch_nodes=200).batches
+    assert bounded(read, 1)
+    np.testing.assert_array_equal(np.sort(np.concatenate(read)), table.jets_of("test"))

@@ -136,6 +136,7 @@ def training_loader(
         pool_jets=options.pool_jets,
         bucket_batches=options.bucket_batches,
         drop_remainder=options.drop_remainder,
+        batch_nodes=options.batch_nodes,
         sizes=table.node_counts(options.nodes),
         processes=share.world,
     )
@@ -164,5 +165,6 @@ def evaluation_loader(
         options.evaluation_batch_size,
         pool_jets=options.pool_jets,
         sizes=table.node_counts(options.nodes),
+        batch_nodes=options.batch_nodes,
     )
     return JetLoader(table, plan, options, targets, node_targets=node_targets)

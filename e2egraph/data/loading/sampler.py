@@ -68,9 +68,11 @@ def training_plan(
     drop_remainder: bool = False,
     sizes: Integers | None = None,
     processes: int = 1,
+    batch_nodes: int | None = None,
 ) -> EpochPlan:
     """Every jet of ``numbers`` (sorted) once, shuffled; only the epoch's last batch may be smaller than the others.
 
+    ``batch_nodes``: batches of more nodes, padding included, are split until none has more, down to one jet per process.
     ``pool_jets``: jets of a pool, to within one row group; the first ones are smaller. ``bucket_batches``: so many
     batches of jets are sorted by their number of nodes together; 1 does not sort at all, more pads less and mixes sizes
     less inside a batch. ``drop_remainder`` leaves the smaller last batch out, unless it is the only one. ``sizes``:
@@ -96,19 +98,29 @@ def training_plan(
         batches: list[Integers] = []
         for bucket in _chunks(ready, bucket_batches * batch_size):
             batches += _chunks(_by_size(bucket, sizes) if bucket_batches > 1 else bucket, batch_size)
+        batches = _bounded(batches, sizes, batch_nodes, processes)
         batches = [batches[i] for i in rng.permutation(len(batches))]
         unwanted = drop_remainder and len(numbers) > batch_size
         if position == len(stretches) - 1 and len(waiting) >= processes and not unwanted:
-            batches.append(waiting)
+            batches += _bounded([waiting], sizes, batch_nodes, processes)
             waiting = waiting[:0]
         pools.append(Pool(groups, batches))
     return EpochPlan(pools, dropped=len(waiting))
 
 
 def evaluation_plan(
-    table: JetTable, numbers: Integers, batch_size: int, *, pool_jets: int, sizes: Integers | None = None
+    table: JetTable,
+    numbers: Integers,
+    batch_size: int,
+    *,
+    pool_jets: int,
+    sizes: Integers | None = None,
+    batch_nodes: int | None = None,
 ) -> EpochPlan:
-    """Every jet of ``numbers`` (sorted) once, in data set order up to a sort by size (``sizes``) inside each pool."""
+    """Every jet of ``numbers`` (sorted) once, in data set order up to a sort by size (``sizes``) inside each pool.
+
+    ``batch_nodes``: as of ``training_plan``.
+    """
     sizes = table.columns["n_nodes"] if sizes is None else sizes
     if len(numbers) == 0:
         return EpochPlan([])
@@ -116,7 +128,8 @@ def evaluation_plan(
     pools = []
     for groups in _stretches(np.array(list(jets), np.int64), jets, pool_jets):
         members = np.concatenate([jets[group] for group in groups])
-        pools.append(Pool(groups, _chunks(_by_size(members, sizes), batch_size)))
+        batches = _chunks(_by_size(members, sizes), batch_size)
+        pools.append(Pool(groups, _bounded(batches, sizes, batch_nodes)))
     return EpochPlan(pools)
 
 
@@ -178,6 +191,17 @@ def _stretches(order: Integers, jets: dict[int, Integers], pool_jets: int, first
 
 def _by_size(numbers: Integers, sizes: Integers) -> Integers:
     return numbers[np.argsort(sizes[numbers], kind="stable")]
+
+
+def _bounded(batches: list[Integers], sizes: Integers, most: int | None, least: int = 1) -> list[Integers]:
+    """Split batches of more than ``most`` nodes, padding included, into equal parts of at least ``least`` jets."""
+    if most is None:
+        return batches
+    parts: list[Integers] = []
+    for batch in batches:
+        fitting = max(1, most // max(1, int(sizes[batch].max(initial=0))))
+        parts += np.array_split(batch, max(1, min(-(-len(batch) // fitting), len(batch) // least)))
+    return parts
 
 
 def _chunks(numbers: Integers, size: int) -> list[Integers]:

@@ -153,7 +153,8 @@ class Training:
         begun, jets, seconds, waited = time.perf_counter(), place.jets, place.seconds, place.waited
         loss: float | None = None
         for batch in loader if place.batch < batches else ():
-            rate = learning_rate(self._options, place.step, batches)
+            # By epochs done, not by steps: with batch_nodes the number of batches differs between epochs.
+            rate = learning_rate(self._options, place.epoch * batches + place.batch, batches)
             done = self._learner.step(batch, rate, place.epoch, self._train_scores)
             self._watch.add(place.epoch + 1, place.step + 1, batch.number, done.loss, done.norm)
             place.batch, place.step, place.jets = place.batch + 1, place.step + 1, place.jets + batch.global_size
