@@ -11,16 +11,17 @@ from torch import Tensor
 
 from e2egraph.models.network import require
 from e2egraph.tasks.inputs import Inputs
-from e2egraph.tasks.objectives.nodes import ENERGY, ETA_AT_VERTEX, PHI_AT_VERTEX, PT
+from e2egraph.tasks.objectives.nodes import (
+    ENERGY,
+    ETA_AT_VERTEX,
+    LARGEST_LOG_RATIO,
+    MASS_OFFSET,
+    PHI_AT_VERTEX,
+    PT,
+)
 
 # GeV: elements and particles below count as this, so that logarithms are finite.
 LEAST_MOMENTUM = 1e-3
-
-# log(E/p) = softplus(raw − MASS_OFFSET): never negative, so that no mass² is; 0.018 at first, as of a pion of 0.7 GeV.
-MASS_OFFSET = 4.0
-
-# |log| of a ratio of momenta at most: a network that was not trained gives no infinite momentum.
-LARGEST_LOG_RATIO = 10.0
 
 
 @dataclass(frozen=True)

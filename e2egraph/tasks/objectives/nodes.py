@@ -36,6 +36,13 @@ PT, ENERGY, ETA_AT_VERTEX, PHI_AT_VERTEX = "value", "energy", "deta0", "dphi0"
 # Heads of the network, each a tensor of that name in an exported model.
 PARTICLE, CLASS, MOMENTUM, PILEUP = "particle", "class", "momentum", "pileup"
 
+# log(E/p) = softplus(energy_excess − MASS_OFFSET): never negative, so that no mass² is; 0.018 at first, as of a charged
+# pion of 0.7 GeV.
+MASS_OFFSET = 4.0
+
+# |log| of a ratio of momenta at most: a network that was not trained gives no infinite momentum.
+LARGEST_LOG_RATIO = 10.0
+
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -71,7 +78,7 @@ class Nodes(Objective):
     balance_weight: Weight = 0.0
 
     learning: ClassVar[str] = "e2egraph.training.objectives.nodes:NodesLearning"
-    evaluation: ClassVar[str] = "e2egraph.evaluation.objectives.nodes:NodesEvaluation"
+    evaluation: ClassVar[str] = "e2egraph.evaluation.objectives.nodes:no_evaluation"
 
     @model_validator(mode="after")
     def _none_first(self) -> Self:
@@ -100,7 +107,7 @@ class Nodes(Objective):
     @property
     def outputs(self) -> Outputs:
         """Logits of none and particle and of each class; log of pT over the node's, Δη and Δφ to the node's direction
-        [rad], the energy's excess (``models.elements``); logit of the pile-up share."""
+        [rad], the energy's excess (``MASS_OFFSET``); logit of the pile-up share."""
         momentum = Head(
             name=MOMENTUM,
             columns=("log_pt_ratio", "eta_difference", "phi_difference", "energy_excess"),

@@ -149,10 +149,10 @@ class NodesLearning(Learning[Nodes]):
         hard = hard / _mean(hard, particle).clamp(min=LEAST_MOMENTUM).unsqueeze(1)
         scale = next(head.scale for head in self.objective.outputs.heads if head.name == MOMENTUM)
         differences = (eta - elements.eta, wrapped(phi - elements.phi))
-        of_direction = sum(
-            F.smooth_l1_loss(of_momentum[..., 1 + axis] / unit, difference / unit, reduction="none")
-            for axis, (difference, unit) in enumerate(zip(differences, scale[1:3], strict=True))
-        )
+        of_direction = torch.zeros_like(pt)
+        for axis, (difference, unit) in enumerate(zip(differences, scale[1:3], strict=True)):
+            found = of_momentum[..., 1 + axis]
+            of_direction = of_direction + F.smooth_l1_loss(found / unit, difference / unit, reduction="none")
         losses = [
             _mean(_cross_entropy(output[..., slices[PARTICLE]], particle.long()), mask),
             _mean(_focal(output[..., slices[CLASS]], label, self.objective.focusing), particle),
@@ -163,8 +163,8 @@ class NodesLearning(Learning[Nodes]):
         if "balance" in self.parts:
             probability = torch.where(mask, output[..., slices[PARTICLE]].softmax(dim=-1)[..., 1], 0.0)
             momenta = particle_momenta(of_momentum, elements)
-            found, true = _sums(momenta.pt, momenta.phi, probability), _sums(pt, phi, particle.float())
-            distance = ((found[1:] - true[1:]).square().sum(0) + LEAST_MOMENTUM).sqrt()
+            sums, true = _sums(momenta.pt, momenta.phi, probability), _sums(pt, phi, particle.float())
+            distance = ((sums[1:] - true[1:]).square().sum(0) + LEAST_MOMENTUM).sqrt()
             losses.append(distance / true[0].clamp(min=1.0))
         return torch.stack(losses)
 
