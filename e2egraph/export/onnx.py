@@ -62,6 +62,8 @@ class OnnxForm(nn.Module):
         jet_row = points.new_zeros(points.shape[0], self._object_quantities) if jet is None else jet.squeeze(2)
         values = self.model(points, features, valid, jet_row)
         if self._of_nodes:
+            if values.dim() != 3:
+                raise ValueError("it gives one row per object, but the objective asks for one per node")
             # Without the nodes that were appended.
             values = torch.where(valid.unsqueeze(2), values, 0.0)[:, : mask.shape[2]]
         return self._tensors(values)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.errors import UsageError
+from e2egraph.models.layers.cone_sums import ConeSums
 from e2egraph.models.layers.embedding import Embedding
 from e2egraph.models.layers.encoder import Encoder
 from e2egraph.models.layers.heads import Head
@@ -28,6 +29,9 @@ class GraphOptions:
 
     ``merge``: before each block, how many neighbouring nodes become one (``models.merging``); 1, or not given: none.
 
+    ``cone_sums`` [rad]: widths within which momenta and energies around each node of a whole event are added up as
+    more inputs (``models.cone_sums``); none where empty.
+
     ``width``: length of the vector of each node. ``depth``: number of blocks. ``dropout``: share of the head's
     units left out in training.
     """
@@ -36,6 +40,7 @@ class GraphOptions:
     depth: Annotated[int, Field(ge=1)] = 2
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     merge: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    cone_sums: tuple[Annotated[float, Field(ge=0.01, lt=1.0)], ...] = ()
 
     @model_validator(mode="after")
     def _one_factor_a_block(self) -> Self:
@@ -59,6 +64,9 @@ class GraphNetwork(Network):
         self.reference = PhiReference(inputs)
         self.energies = Energies(inputs)
         self.embedding = Embedding(options.width, inputs)
+        self.cone_sums = ConeSums(inputs, options.cone_sums) if options.cone_sums else None
+        if self.cone_sums is not None:
+            self.of_sums = nn.Linear(self.cone_sums.out_width, options.width, bias=False)
         self.encoder = self.make_encoder()
         if self.level == "node":
             self.readout = NodeReadout(options.width, options.width, inputs, outputs, options.dropout)
@@ -82,7 +90,10 @@ class GraphNetwork(Network):
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         points, features, valid = clear_padding(points, features, mask)
         points = self.reference(points, features, valid)
-        x, energy, valid = self.encoder(self.embedding(points, features), points, self.energies(features), valid)
+        x = self.embedding(points, features)
+        if self.cone_sums is not None:
+            x = x + self.of_sums(self.cone_sums(points, features, valid))
+        x, energy, valid = self.encoder(x, points, self.energies(features), valid)
         if self.level == "node":
             of_nodes: Tensor = self.readout(x, features)
             return of_nodes
