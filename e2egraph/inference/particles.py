@@ -66,7 +66,7 @@ def bundle_particles(
                 rows = np.arange(first, first + held)
                 chosen = np.arange(held) if split is None else np.flatnonzero(clouds.jets["split"] == split)
                 clouds, rows = opened.select(clouds.take(chosen), manifest.numbers), rows[chosen]
-                cut += int((clouds.counts > opened.cap).sum())
+                cut += int(((clouds.jets["nodes_cut"] > 0) | (clouds.counts > opened.cap)).sum())
                 rank = np.arange(clouds.offsets[-1]) - clouds.offsets[clouds.jet_of_node]
                 clouds = clouds.keep_nodes(rank < opened.cap)
                 filled = np.flatnonzero(clouds.counts)

@@ -164,7 +164,7 @@ class NodesLearning(Learning[Nodes]):
             probability = torch.where(mask, output[..., slices[PARTICLE]].softmax(dim=-1)[..., 1], 0.0)
             momenta = particle_momenta(of_momentum, elements)
             sums, true = _sums(momenta.pt, momenta.phi, probability), _sums(pt, phi, particle.float())
-            distance = ((sums[1:] - true[1:]).square().sum(0) + LEAST_MOMENTUM).sqrt()
+            distance = ((sums[1:] - true[1:]).square().sum(0) + LEAST_MOMENTUM**2).sqrt()
             losses.append(distance / true[0].clamp(min=1.0))
         return torch.stack(losses)
 
