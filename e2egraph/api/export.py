@@ -8,6 +8,7 @@ from pathlib import Path
 from e2egraph.api.run import Run
 from e2egraph.api.run_description import describe_run
 from e2egraph.data.padding import pad
+from e2egraph.errors import UsageError
 from e2egraph.export.bundle import Metadata
 from e2egraph.export.export import export_model, refuse_other_content
 from e2egraph.export.triton import check_repository, lay_out
@@ -39,13 +40,17 @@ def export_run(
     track_direction: str | None = None,
     seed_depth: int | None = None,
     triton: str | Path | None = None,
+    layout: str | None = None,
 ) -> Exported:
     """Write a run's network as a bundle, if ONNX Runtime agrees with torch.
 
     ``data``: data set whose jets the export checks on, the run's own by default. ``fp16``, ``int8``: add these
     variants, measured on jets of the test split. ``track_direction``, ``seed_depth``: how the training files were read
-    (``BundleInfo``). ``triton``: model repository to lay it out in too. Errors as ``export_model``.
+    (``BundleInfo``). ``triton``: model repository to lay it out in too. ``layout``: ``cmssw`` adds the network in the
+    form of CMSSW's MLPFProducer. Errors as ``export_model``; UsageError for another layout.
     """
+    if layout not in (None, "cmssw"):
+        raise UsageError(f"unknown layout '{layout}'; choose cmssw, or none.")
     output = Path(output)
     model, about = run.network, run.info
     refuse_other_content(output)
@@ -70,6 +75,7 @@ def export_run(
         output=output,
         variants=variants,
         jets=compared,
+        cmssw=layout == "cmssw",
     )
     laid = None if repository is None else lay_out(output, repository, about.model.name)
     return Exported(output, metadata, folder, laid)

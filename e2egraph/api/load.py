@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from e2egraph.errors import UsageError
+from e2egraph.errors import InputError, UsageError
+from e2egraph.tasks.outputs import Level
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,6 +21,21 @@ _OF_RUNS = "config.yaml"
 def is_run(folder: Path) -> bool:
     """Whether a folder holds a run; if not, it may be a bundle."""
     return (folder / _OF_RUNS).is_file()
+
+
+def level_of(folder: Path) -> Level:
+    """What the network of a run or a bundle gives rows of: objects or their nodes; objects of a folder that is neither,
+    which whoever opens it refuses."""
+    try:
+        if not is_run(folder):
+            from e2egraph.export.bundle import read_metadata
+
+            return read_metadata(folder).outputs.level
+        from e2egraph.training.runs.run_folder import read_run
+
+        return read_run(folder).outputs.level
+    except (InputError, UsageError):
+        return "object"
 
 
 def load(

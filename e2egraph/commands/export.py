@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--triton", type=OutputFolder(), metavar="REPOSITORY", help="Triton model repository to lay it out in too."
 )
+@click.option("--layout", type=click.Choice(["cmssw"]), help="Add model-cmssw.onnx, which MLPFProducer can read.")
 def export(
     run: Path,
     output: Path,
@@ -42,10 +43,14 @@ def export(
     track_direction: str | None,
     seed_depth: int | None,
     triton: Path | None,
+    layout: str | None,
 ) -> None:
     """Export a trained run to an ONNX bundle, if ONNX Runtime agrees with torch.
 
     Variants are measured on jets of the test split: shift of the outputs, AUC or error, CPU time and size.
+
+    --layout cmssw is for particle flow (objective nodes): names, ranks and order of the tensors that CMSSW's
+    MLPFProducer reads.
 
     How the training files were read goes into the bundle, and CMSSW's producer reads events the same way: known of
     files by e2egraph simulate, to be said of others.
@@ -62,6 +67,7 @@ def export(
         track_direction=track_direction,
         seed_depth=seed_depth,
         triton=triton,
+        layout=layout,
     )
     metadata = exported.metadata
     for name, variant in metadata.variants.items():
@@ -79,11 +85,12 @@ def export(
             f"Note: how the training files were read is not recorded; give {' and '.join(unknown)}, or tell CMSSW's "
             "producer."
         )
+    result = "candidates.parquet" if metadata.outputs.level == "node" else "scores.parquet"
     where = str(output) if exported.triton is None else f"{output} and {exported.triton}"
     done(
         f"wrote {where}: outputs of torch and ONNX Runtime differ by {metadata.parity['largest_difference']:.1e} at "
         f"most over {metadata.parity['cases']} cases",
-        *("e2egraph", "predict", output, "--data", exported.data, "--output", "scores.parquet"),
+        *("e2egraph", "predict", output, "--data", exported.data, "--output", result),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -26,6 +27,7 @@ from e2egraph.commands.console import FolderOrFile, OutputFile, done, example, p
     help="Threads; 0: one a core, shared by the processes of torchrun.",
 )
 @click.option("--variant", type=click.Choice(["fp16", "int8"]), help="Of the bundle, instead of model.onnx.")
+@click.option("--decoding", type=click.Choice(["hard", "soft"]), help="Of particle flow.  [default: hard]")
 @settings_option
 def predict(
     model: Path,
@@ -35,19 +37,33 @@ def predict(
     batch_size: int | None,
     threads: int,
     variant: str | None,
+    decoding: Literal["hard", "soft"] | None,
     settings: tuple[str, ...],
 ) -> None:
     """Score the jets of a data set with a bundle (by ONNX Runtime alone) or with a run (by torch).
 
     --set is for runs, as with 'e2egraph evaluate': data.pool_jets=512 reads fewer jets at a time, for less memory.
 
+    Particle flow (objective nodes) gives candidates, a row each: the event's row in the data set, class, pT, η, φ,
+    energy and pile-up share. --decoding hard takes elements that are more probably a particle than none, soft all of
+    them with momenta times that probability.
+
     Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets: each writes its part next to the
     output, and the one that finishes last joins them. Where one was killed, the same command ends the work.
     """
-    from e2egraph.api.load import is_run
+    from e2egraph.api.load import is_run, level_of
     from e2egraph.data.share import environment_share
 
     share = environment_share()
+    if level_of(model) == "node":
+        if share.world > 1:
+            raise click.UsageError("particle flow is predicted by one process; start one.")
+        if variant is not None:
+            raise click.UsageError("--variant: bundles of particle flow have none; leave it out.")
+        _particles(model, data, output, split, batch_size, threads, decoding or "hard", settings)
+        return
+    if decoding is not None:
+        raise click.UsageError(f"--decoding: {model} gives scores of objects, and no particles; leave it out.")
     show = f"import pyarrow.parquet as p; print(p.read_table({str(output)!r}).slice(0, 5))"
     next_command = ("python", "-c", show)
     if is_run(model):
@@ -83,6 +99,52 @@ def predict(
     cut = f", {summary.jets_cut} of them cut to the model's nodes" if summary.jets_cut else ""
     cut += _unseen(summary.jets_without_nodes)
     done(f"wrote scores of {summary.jets} jets{cut} to {output} ({summary.jets_per_second:.0f} jets/s)", *next_command)
+
+
+def _particles(
+    model: Path,
+    data: Path,
+    output: Path,
+    split: str | None,
+    batch_size: int | None,
+    threads: int,
+    method: Literal["hard", "soft"],
+    settings: tuple[str, ...],
+) -> None:
+    """Write candidates of a run or a bundle."""
+    from e2egraph.api.load import is_run
+    from e2egraph.data.candidates import Decoding
+
+    how = Decoding(method=method)
+    if is_run(model):
+        from e2egraph.evaluation.particles import find_particles
+
+        if batch_size is not None:
+            settings = (*settings, f"data.evaluation_batch_size={batch_size}")
+        found = find_particles(model, data, output, split, decoding=how, settings=settings)
+    else:
+        from e2egraph.inference.particles import bundle_particles
+
+        if settings:
+            raise click.UsageError("--set: a bundle has no settings; give --batch-size for less memory, or the run.")
+        with progress("predict", None) as advance_to:
+            found = bundle_particles(
+                model,
+                data,
+                output,
+                split=split,
+                batch_size=batch_size or 16,
+                threads=threads or _fair_threads(),
+                decoding=how,
+                progress=advance_to,
+            )
+    words = f"wrote {len(found)} candidates of {found.about['events']} events"
+    if found.about["events_without_elements"]:
+        words += f", {found.about['events_without_elements']} of them without elements"
+    if found.about.get("events_cut"):
+        words += f", {found.about['events_cut']} of them cut to the model's elements"
+    show = f"import pyarrow.parquet as p; print(p.read_table({str(output)!r}).slice(0, 5))"
+    done(f"{words} to {output}", "python", "-c", show)
 
 
 def _unseen(jets: int) -> str:

@@ -23,7 +23,8 @@ class DenseArrays:
 
     ``points`` [B, N, 2] (deta, dphi) [rad]; ``features`` [B, N, V] in the order of ``Inputs.feature_names``, raw
     physical units; ``mask`` [B, N] bool; ``jet`` [B, G] in the order of ``Inputs.object``; ``label`` [B] int64;
-    ``weight`` [B] float32; ``target`` [B, T] float32.
+    ``weight`` [B] float32; ``target`` [B, T] float32; ``node_target`` [B, N, T] float32 where nodes are learnt
+    (``Objective.node_targets``).
     """
 
     points: Float32s
@@ -33,6 +34,7 @@ class DenseArrays:
     label: NDArray[np.int64]
     weight: Float32s
     target: Float32s
+    node_target: Float32s | None = None
 
     def __len__(self) -> int:
         return len(self.label)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2egraph import transient
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.files import replacing
 from e2egraph.folders import make_folder
 from e2egraph.graphs.storage.columns import AFTER, BEFORE, TARGET_PREFIX, arrow_schema, numpy_type
@@ -55,6 +55,15 @@ def target_columns(names: Sequence[str]) -> tuple[str, ...]:
 def without_nodes(columns: Sequence[str]) -> NDArray[np.float32]:
     """What an object without nodes gets in each of ``columns`` (``output_columns``), [C]."""
     return np.array([NO_SCORE if name.startswith(SCORE_PREFIX) else NO_PREDICTION for name in columns], np.float32)
+
+
+def refuse_nodes(outputs: Outputs, origin: Path) -> None:
+    """UsageError where a network gives a row for each node, and so no scores of objects."""
+    if outputs.level == "node":
+        raise UsageError(
+            f"{origin}: gives particles of each event, and no scores; write them with 'e2egraph predict {origin} "
+            "--data DATA --output candidates.parquet'."
+        )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from e2egraph.data.scores import (
     NODES,
     Scores,
     output_columns,
+    refuse_nodes,
     target_columns,
     without_nodes,
     write_scores,
@@ -125,6 +126,7 @@ def predict_run(
     other classes, an empty split.
     """
     network, info = load_run(run)
+    refuse_nodes(info.outputs, run)
     info = read_with(info, settings)
     manifest = read_manifest(data)
     check_classes(info, data, manifest)

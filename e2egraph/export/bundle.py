@@ -182,7 +182,8 @@ def input_shapes(inputs: Inputs, uses_jet: bool) -> Shapes:
 
 def output_shapes(outputs: Outputs) -> Shapes:
     """Outputs of an exported model, float32, with their dimensions."""
-    return {name: ["batch", columns] for name, columns in outputs.tensors.items()}
+    rows: list[str | int] = ["batch", "nodes"] if outputs.level == "node" else ["batch"]
+    return {name: [*rows, columns] for name, columns in outputs.tensors.items()}
 
 
 def tensor_shapes(inputs: Inputs, outputs: Outputs, uses_jet: bool) -> dict[str, Shapes]:

@@ -32,6 +32,10 @@ MEANING = {
     "softmax": "class probabilities",
     "logits": "scores before softmax",
     "prediction": "in physical units",
+    "particle": "logits of each node",
+    "class": "logits of each node's class",
+    "momentum": "relative to each node",
+    "pileup": "logit of the share of energy from pile-up",
 }
 # Where the region has no centre.
 ABSOLUTE_POINTS = "η, φ [rad]"
@@ -183,10 +187,18 @@ def _reading(metadata: Metadata) -> list[str]:
     return lines
 
 
+# What ``node_gate`` finds.
+OF_NODES = {
+    "permuted": "Nodes in another order change outputs by at most, in units of their scale",
+    "turned": "Share of nodes whose outputs change where φ is turned by π (those at the edges of bins and windows)",
+    "sum_pt": "Relative difference of Σ pT of all candidates, ONNX Runtime to torch",
+}
+
+
 def _checked(metadata: Metadata) -> list[str]:
     found = metadata.parity
     kinds = {"softmax": "logits", "none": "predictions (in units of their scale)"}
-    what = " and ".join(kinds[head.activation] for head in metadata.outputs.heads)
+    what = " and ".join(dict.fromkeys(kinds[head.activation] for head in metadata.outputs.heads))
     lines = [
         "## Checked",
         "",
@@ -200,6 +212,9 @@ def _checked(metadata: Metadata) -> list[str]:
             "Those of the data set keep their order by signal probability, but for pairs closer than "
             f"{max(found['largest_exchange'], 1e-7):.0e}."
         )
+    lines += [
+        f"{words}: {found['nodes'][name]:.1e}." for name, words in OF_NODES.items() if name in found.get("nodes", {})
+    ]
     return lines
 
 
@@ -246,6 +261,9 @@ def _limits(metadata: Metadata) -> list[str]:
         f"- Nodes beyond the first {info.cap} are not seen. An object without nodes gets score −1 for every class and "
         "NaN for every prediction.",
     ]
+    if metadata.outputs.level == "node":
+        lines[-1] = f"- Elements beyond the first {info.cap} are not seen. An event without elements has no particles."
+        return [*lines, "- Candidates are those of the training's detector, pile-up and processes."]
     for head in metadata.outputs.heads:
         if head.activation == "softmax":
             lines.append(
@@ -262,6 +280,17 @@ def _limits(metadata: Metadata) -> list[str]:
 
 def _use(metadata: Metadata) -> list[str]:
     variant = next(iter(metadata.variants), None)
+    if metadata.outputs.level == "node":
+        return [
+            "## Use",
+            "",
+            "```",
+            "e2egraph predict BUNDLE --data DATA --output candidates.parquet",
+            "e2e_flow BUNDLE elements.bin       # C++, from elements: exports/cpp",
+            "```",
+            "",
+            "`e2egraph export --layout cmssw` adds `model-cmssw.onnx`, which CMSSW's MLPFProducer can read.",
+        ]
     lines = ["## Use", "", "```", "e2egraph predict BUNDLE --data DATA --output scores.parquet"]
     if variant:
         lines.append(f"e2egraph predict BUNDLE --data DATA --output scores.parquet --variant {variant}")

@@ -33,6 +33,8 @@ from e2egraph.export.bundle import (
     write_metadata,
 )
 from e2egraph.export.card import write_card
+from e2egraph.export.cmssw_form import CMSSW_FILE, to_cmssw
+from e2egraph.export.cmssw_gate import check_cmssw
 from e2egraph.export.onnx import IR_VERSION, OPSET, describe, to_onnx
 from e2egraph.export.parity import check_parity
 from e2egraph.export.preprocess import check_names, preprocessing, write_preprocess
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from e2egraph.export.variant_check import VariantJets
 
 # What a folder may hold that a bundle replaces.
-OWN_FILES = {*BUNDLE_FILES, CARD_FILE, *map(variant_file, VARIANTS)}
+OWN_FILES = {*BUNDLE_FILES, CARD_FILE, CMSSW_FILE, *map(variant_file, VARIANTS)}
 
 
 def export_model(
@@ -59,16 +61,23 @@ def export_model(
     output: Path,
     variants: Sequence[str] = (),
     jets: VariantJets | None = None,
+    cmssw: bool = False,
 ) -> Metadata:
     """Write ``model`` as a bundle at ``output`` and return its metadata, with what the gate found.
 
     ``inputs``, ``outputs``: what it was made for. ``sample``: real jets for the gate, padded in the order of ``inputs``
     (some tens are enough; None: artificial jets alone). ``variants``: names of ``bundle.VARIANTS``, made and measured
-    with ``jets``. An earlier bundle at ``output`` is replaced. InputError, and nothing written: the folder holds
-    anything else, outputs or inputs have names that CMSSW cannot tell apart, the network cannot be expressed in ONNX,
-    the gate fails, or a variant cannot be made.
+    with ``jets``. ``cmssw``: add ``model-cmssw.onnx``, in the form of CMSSW's MLPFProducer. An earlier bundle at
+    ``output`` is replaced. InputError, and nothing written: the folder holds anything else, outputs or inputs have
+    names that CMSSW cannot tell apart, the network cannot be expressed in ONNX, the gate fails, or a variant cannot be
+    made.
     """
     refuse_other_content(output)
+    if variants and outputs.level == "node":
+        raise InputError(
+            f"{', '.join(variants)}: variants are measured by scores of objects, which objective "
+            f"{info.objective['kind']} does not give; leave --{' and --'.join(variants)} out."
+        )
     uses_jet = bool(getattr(model, "uses_jet", False))
     check_names(inputs, outputs, uses_jet)
     proto = to_onnx(model, inputs, outputs)
@@ -76,6 +85,9 @@ def export_model(
     content = proto.SerializeToString()
     report = check_parity(model, content, inputs, outputs, cap=info.cap, sample=sample, signal=info.signal)
     files, measured = _make_variants(variants, content, info, inputs, outputs, uses_jet, jets)
+    parity = {name: found for name, found in asdict(report).items() if name != "nodes" or found}
+    if cmssw:
+        files[CMSSW_FILE], parity["cmssw"] = _make_cmssw(model, inputs, outputs, info)
     metadata = Metadata(
         schema_version=BUNDLE_SCHEMA_VERSION,
         info=info,
@@ -87,7 +99,7 @@ def export_model(
         node_order=NODE_ORDER,
         opset=OPSET,
         ir_version=IR_VERSION,
-        parity=asdict(report),
+        parity=parity,
         software=_software(),
         model_sha256=sha256(content).hexdigest(),
         configuration_sha256=digest(info.configuration),
@@ -95,6 +107,15 @@ def export_model(
     )
     _write(output, {MODEL_FILE: content} | files, metadata)
     return metadata
+
+
+def _make_cmssw(
+    model: nn.Module, inputs: Inputs, outputs: Outputs, info: BundleInfo
+) -> tuple[bytes, dict[str, float | str]]:
+    """The file for CMSSW's MLPFProducer, and what its gate found."""
+    content = to_cmssw(model, inputs, outputs).SerializeToString()
+    largest = check_cmssw(model, content, inputs, outputs, info.cap)
+    return content, {"file": CMSSW_FILE, "sha256": sha256(content).hexdigest(), "largest_difference": largest}
 
 
 def _make_variants(

@@ -60,6 +60,8 @@ def _values(
         return np.array([known.radius for known in inputs.channels])[channel]
     if variable.name == "value":
         return np.where(has_energy, np.exp(1.5 * spread) if random else 1.0, 1.0)
+    if variable.name == "energy":
+        return np.where(has_energy, np.exp(1.5 * spread + 1.0) if random else 2.0, 0.0)
     if variable.name == "charge":
         return np.sign(spread) * of_tracks
     if variable.name == "time":

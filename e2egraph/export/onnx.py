@@ -7,14 +7,15 @@ import copy
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import onnx
 import torch
 from torch import Tensor, nn
 
 from e2egraph.errors import InputError
-from e2egraph.export.bundle import input_shapes, tensor_shapes
+from e2egraph.export.bundle import Shapes, tensor_shapes
 from e2egraph.tasks.inputs import POINT_NAMES, Inputs
 from e2egraph.tasks.outputs import Outputs
 
@@ -37,7 +38,8 @@ class OnnxForm(nn.Module):
     """A network as its ONNX callers see it: inputs channels first, mask float32 0/1, the tensors of each head.
 
     ``points`` [B, 2, L], ``features`` [B, V, L], ``mask`` [B, 1, L] and, only if the network says ``uses_jet``,
-    ``jet`` [B, G, 1]. Outputs as ``Outputs.tensors`` lists them: softmax and logits, or predictions in physical units.
+    ``jet`` [B, G, 1]. Outputs as ``Outputs.tensors`` lists them: softmax and logits, or predictions in physical units;
+    of nodes [B, L, columns], zero where ``mask`` is 0.
     """
 
     def __init__(self, model: nn.Module, inputs: Inputs, outputs: Outputs) -> None:
@@ -46,6 +48,7 @@ class OnnxForm(nn.Module):
         self._object_quantities = len(inputs.object)
         self._sizes = [len(head.columns) for head in outputs.heads]
         self._is_softmax = [head.activation == "softmax" for head in outputs.heads]
+        self._of_nodes = outputs.level == "node"
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor | None = None) -> tuple[Tensor, ...]:
         # One padded node more, at least: ONNX's Reshape and reductions have no common meaning over zero nodes.
@@ -57,7 +60,13 @@ class OnnxForm(nn.Module):
         nodes = torch.where(valid.unsqueeze(1), nodes, 0.0)
         points, features = nodes[:, : len(POINT_NAMES)].transpose(1, 2), nodes[:, len(POINT_NAMES) : -1].transpose(1, 2)
         jet_row = points.new_zeros(points.shape[0], self._object_quantities) if jet is None else jet.squeeze(2)
-        return self._tensors(self.model(points, features, valid, jet_row))
+        values = self.model(points, features, valid, jet_row)
+        if self._of_nodes:
+            if values.dim() != 3:
+                raise ValueError("it gives one row per object, but the objective asks for one per node")
+            # Without the nodes that were appended.
+            values = torch.where(valid.unsqueeze(2), values, 0.0)[:, : mask.shape[2]]
+        return self._tensors(values)
 
     def _tensors(self, values: Tensor) -> tuple[Tensor, ...]:
         parts = (values,) if len(self._sizes) == 1 else values.split(self._sizes, dim=-1)
@@ -70,15 +79,13 @@ class OnnxForm(nn.Module):
 def to_onnx(model: nn.Module, inputs: Inputs, outputs: Outputs) -> onnx.ModelProto:
     """Export a network (its copy, in eval mode, on the CPU) and check the result.
 
-    InputError: the network cannot be expressed in ONNX, or the result breaks what its callers count on; it reads object
-    quantities and ``inputs`` has none; or ``outputs`` are of nodes.
+    InputError: the network cannot be expressed in ONNX, or the result breaks what its callers count on; or it reads
+    object quantities and ``inputs`` has none.
     """
     uses_jet = bool(getattr(model, "uses_jet", False))
     name = type(model).__name__
     if uses_jet and not inputs.object:
         raise InputError(f"model {name} reads object quantities, but the task has none; name some in inputs.object.")
-    if outputs.level != "object":
-        raise InputError(f"model {name} has outputs of nodes, which have no ONNX form; export a network of objects.")
     form = OnnxForm(copy.deepcopy(model).cpu().eval(), inputs, outputs)
     tensors = [
         torch.zeros(EXAMPLE_JETS, len(POINT_NAMES), EXAMPLE_NODES),
@@ -90,6 +97,20 @@ def to_onnx(model: nn.Module, inputs: Inputs, outputs: Outputs) -> onnx.ModelPro
     if uses_jet:
         tensors.append(torch.zeros(EXAMPLE_JETS, len(inputs.object), 1))
         dynamic = [*dynamic, {0: batch}]
+    return exported(form, name, tensors, dynamic, tensor_shapes(inputs, outputs, uses_jet))
+
+
+def exported(
+    form: nn.Module,
+    name: str,
+    tensors: Sequence[Tensor],
+    dynamic: Sequence[Mapping[int, Any]],
+    shapes: Mapping[str, Shapes],
+) -> onnx.ModelProto:
+    """The ONNX graph of ``form`` with the inputs and outputs of ``shapes``, checked (``check_graph``).
+
+    ``tensors``: an example of each input, ``dynamic``: its dynamic dimensions; ``name`` of the model, for messages.
+    """
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -97,8 +118,8 @@ def to_onnx(model: nn.Module, inputs: Inputs, outputs: Outputs) -> onnx.ModelPro
                 tuple(tensors),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=list(input_shapes(inputs, uses_jet)),
-                output_names=[_OWN + tensor for tensor in outputs.tensors],
+                input_names=list(shapes["inputs"]),
+                output_names=[_OWN + tensor for tensor in shapes["outputs"]],
                 dynamic_shapes=tuple(dynamic),
                 external_data=False,
                 verbose=False,
@@ -110,8 +131,8 @@ def to_onnx(model: nn.Module, inputs: Inputs, outputs: Outputs) -> onnx.ModelPro
         raise InputError(
             f"model {name} cannot be exported to ONNX ({reason}); replace the operation in its forward."
         ) from error
-    _tidy(proto, inputs, outputs, uses_jet)
-    check_form(proto, inputs, outputs, uses_jet)
+    _tidy(proto, shapes)
+    check_graph(proto, shapes)
     return proto
 
 
@@ -123,7 +144,12 @@ def describe(proto: onnx.ModelProto, properties: Mapping[str, str]) -> None:
 
 
 def check_form(proto: onnx.ModelProto, inputs: Inputs, outputs: Outputs, uses_jet: bool) -> None:
-    """InputError unless opset, IR version, operators, inputs and outputs are what callers count on."""
+    """InputError unless a model of these inputs and outputs is what callers count on (``check_graph``)."""
+    check_graph(proto, tensor_shapes(inputs, outputs, uses_jet))
+
+
+def check_graph(proto: onnx.ModelProto, shapes: Mapping[str, Shapes]) -> None:
+    """InputError unless opset, IR version, operators, inputs and outputs (``shapes``) are what callers count on."""
     name = proto.graph.name or "model"
     opsets = {entry.domain or "ai.onnx": entry.version for entry in proto.opset_import}
     if set(opsets) != {"ai.onnx"} or opsets["ai.onnx"] not in OPSETS:
@@ -140,7 +166,6 @@ def check_form(proto: onnx.ModelProto, inputs: Inputs, outputs: Outputs, uses_je
         )
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in proto.graph.initializer):
         raise InputError(f"{name}: its weights lie outside the file; a bundle's model must be one file.")
-    shapes = tensor_shapes(inputs, outputs, uses_jet)
     for tensors, expected in ((proto.graph.input, shapes["inputs"]), (proto.graph.output, shapes["outputs"])):
         found = {tensor.name: _shape(tensor) for tensor in tensors}
         floats = all(tensor.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for tensor in tensors)
@@ -160,7 +185,7 @@ def _shape(tensor: onnx.ValueInfoProto) -> list[str | int]:
     return [dim.dim_param if dim.HasField("dim_param") else dim.dim_value for dim in dims]
 
 
-def _name_outputs(proto: onnx.ModelProto, tensors: Mapping[str, int]) -> None:
+def _name_outputs(proto: onnx.ModelProto, tensors: Iterable[str]) -> None:
     """Give the outputs their names, and a tensor between the operators that bears one (any softmax does) another."""
     names = {name: f"inner_{name}" for name in tensors} | {_OWN + name: name for name in tensors}
     for node in proto.graph.node:
@@ -170,17 +195,16 @@ def _name_outputs(proto: onnx.ModelProto, tensors: Mapping[str, int]) -> None:
         output.name = names[output.name]
 
 
-def _tidy(proto: onnx.ModelProto, inputs: Inputs, outputs: Outputs, uses_jet: bool) -> None:
+def _tidy(proto: onnx.ModelProto, shapes: Mapping[str, Shapes]) -> None:
     """Lower the IR version, name the dynamic dimensions, and drop the exporter's notes (they hold source paths)."""
     proto.ir_version = IR_VERSION
-    _name_outputs(proto, outputs.tensors)
+    _name_outputs(proto, shapes["outputs"])
     del proto.metadata_props[:]
     del proto.graph.metadata_props[:]
     proto.graph.name = "e2egraph"
     renamed: dict[str, str] = {}
-    shapes = input_shapes(inputs, uses_jet)
     for tensor in proto.graph.input:
-        for dim, name in zip(tensor.type.tensor_type.shape.dim, shapes[tensor.name], strict=True):
+        for dim, name in zip(tensor.type.tensor_type.shape.dim, shapes["inputs"][tensor.name], strict=True):
             if dim.HasField("dim_param") and isinstance(name, str):
                 renamed[dim.dim_param] = name
     for tensor in (*proto.graph.input, *proto.graph.output):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnxruntime
@@ -14,7 +14,9 @@ from torch import nn
 from e2egraph.data.padding import DenseArrays
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import class_head
+from e2egraph.export.feeds import feeds
 from e2egraph.export.made_jets import KINDS, made_jets
+from e2egraph.export.node_gate import check_nodes
 from e2egraph.export.one_thread import one_thread_session
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Head, Outputs
@@ -37,7 +39,8 @@ class ParityReport:
 
     ``largest_difference``: as ``TOLERANCE`` counts it. ``real_jets``: how many of the jets come from a data set;
     ``largest_exchange``: in ordering those by signal probability, the largest difference between two that torch and
-    ONNX Runtime put in different order (None: there is no signal).
+    ONNX Runtime put in different order (None: there is no signal). ``nodes``: what was found of outputs of nodes
+    (``node_gate``), nothing for those of objects.
     """
 
     cases: int
@@ -46,6 +49,7 @@ class ParityReport:
     worst_case: str
     real_jets: int = 0
     largest_exchange: float | None = None
+    nodes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,10 +99,11 @@ def check_parity(
                 real[:, case.first : case.first + len(case.jets)] = compared.probabilities[..., column]
             if compared.difference >= largest:
                 largest, worst = compared.difference, case.name
+        of_nodes = check_nodes(model, session, inputs, outputs, cap, seed) if outputs.level == "node" else {}
     finally:
         model.train(was_training)
     exchange = None if column is None else check_order(*real)
-    return ParityReport(cases, jets, largest, worst, real.shape[1], exchange)
+    return ParityReport(cases, jets, largest, worst, real.shape[1], exchange, of_nodes)
 
 
 def check_order(torchs: Float32s, onnxs: Float32s) -> float:
@@ -153,16 +158,6 @@ def neighbors_of(model: nn.Module) -> int:
     return int(getattr(getattr(model, "options", None), "neighbors", 16))
 
 
-def feeds(jets: DenseArrays, uses_jet: bool) -> dict[str, Float32s]:
-    """The inputs of an exported model, channels first."""
-    inputs = {
-        "points": np.ascontiguousarray(jets.points.transpose(0, 2, 1)),
-        "features": np.ascontiguousarray(jets.features.transpose(0, 2, 1)),
-        "mask": np.ascontiguousarray(jets.mask[:, None, :], np.float32),
-    }
-    return inputs | ({"jet": np.ascontiguousarray(jets.jet[:, :, None])} if uses_jet else {})
-
-
 @dataclass(frozen=True)
 class _Compared:
     """``difference``: the largest, as ``TOLERANCE`` has it; ``probabilities`` [2, B, C] by torch and ONNX Runtime."""
@@ -184,13 +179,15 @@ def _compare(
     with torch.no_grad():
         tensors = [torch.from_numpy(array).to(device) for array in (jets.points, jets.features, jets.mask, jets.jet)]
         values = model(*tensors).cpu()
+        if outputs.level == "node":
+            values = values.masked_fill(~torch.from_numpy(jets.mask).unsqueeze(2), 0.0)
     try:
         given = dict(zip(outputs.tensors, session.run(list(outputs.tensors), feeds(jets, uses_jet)), strict=True))
     except Exception as error:  # ONNX Runtime's errors have no common class
         raise InputError(f"the exported model fails in ONNX Runtime on {case.name} ({_line(error)}).") from error
     largest, probabilities = 0.0, None
     for head in outputs.heads:
-        expected = values[:, outputs.slices[head.name]]
+        expected = values[..., outputs.slices[head.name]]
         if head.activation == "softmax":
             softmax, logits = (given[name] for name in head.tensors)
             both = np.stack([expected.softmax(-1).numpy(), softmax])
@@ -211,7 +208,7 @@ def _difference(given: Float32s, expected: Float32s, what: str, case: Case, head
     shares = shares_of_unit(given, expected, head)
     largest = float(shares.max(initial=0.0))
     if largest > TOLERANCE:
-        column = int(np.unravel_index(np.argmax(shares), shares.shape)[1])
+        column = int(np.unravel_index(np.argmax(shares), shares.shape)[-1])
         which = f"{what} of {head.columns[column]} (in units of its scale)" if head is not None else what
         raise InputError(
             f"ONNX Runtime and torch differ by {largest:.2g} in {which} on {case.name} (at most {TOLERANCE:g} is "
@@ -221,7 +218,7 @@ def _difference(given: Float32s, expected: Float32s, what: str, case: Case, head
 
 
 def shares_of_unit(given: Float32s, expected: Float32s, head: Head | None = None) -> Float32s:
-    """Differences [B, C] as ``TOLERANCE`` counts them: of predictions of ``head``, else of logits or probabilities."""
+    """Differences [..., C] as ``TOLERANCE`` counts them: of predictions of ``head``, else of logits, probabilities."""
     difference = np.abs(given - expected)
     if head is None:
         return difference

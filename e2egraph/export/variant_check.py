@@ -19,9 +19,9 @@ from e2egraph.data.padding import pad
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import BundleInfo, Shift, Variant, first_tensors, variant_file
+from e2egraph.export.feeds import feeds
 from e2egraph.export.made_jets import made_jets
 from e2egraph.export.one_thread import one_thread_session
-from e2egraph.export.parity import feeds
 from e2egraph.export.variants import convert
 from e2egraph.graphs.storage.columns import TARGET_PREFIX
 from e2egraph.graphs.storage.pointclouds import PointClouds

@@ -22,8 +22,8 @@ from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
 from e2egraph.data.padding import pad
 from e2egraph.errors import InputError
+from e2egraph.export.feeds import feeds
 from e2egraph.export.onnx import check_form
-from e2egraph.export.parity import feeds
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs

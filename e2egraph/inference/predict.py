@@ -15,7 +15,7 @@ from e2egraph import __version__
 from e2egraph.config import as_dict
 from e2egraph.data.padding import node_columns, pad
 from e2egraph.data.parts import remove_parts, scores_of_all
-from e2egraph.data.scores import IDENTITY, NODES, Scores, output_columns, target_columns, write_scores
+from e2egraph.data.scores import IDENTITY, NODES, Scores, output_columns, refuse_nodes, target_columns, write_scores
 from e2egraph.data.share import ALONE, Share
 from e2egraph.errors import InputError, UsageError
 from e2egraph.files import check_not_read
@@ -81,6 +81,7 @@ def predict_dataset(
     if batch_size < 1:
         raise UsageError(f"batch size {batch_size} is too small; give 1 or more.")
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, threads, variant)
+    refuse_nodes(opened.metadata.outputs, opened.folder)
     manifest = read_manifest(data)
     check_fit(opened, data, manifest)
     if output is not None:

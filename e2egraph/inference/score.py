@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.data.padding import pad
-from e2egraph.data.scores import NODES, Scores, output_columns
+from e2egraph.data.scores import NODES, Scores, output_columns, refuse_nodes
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.sources.registry import SourceOptions
 from e2egraph.graphs.storage.columns import AFTER
@@ -37,6 +37,7 @@ def score_files(
     """
     if batch_size < 1:
         raise UsageError(f"batch size {batch_size} is too small; give 1 or more.")
+    refuse_nodes(bundle.metadata.outputs, bundle.folder)
     info = bundle.metadata.info
     task = without_truth(info.configuration, f"{bundle.folder}, task {info.task}")
     inputs = numbered(bundle.inputs, task.numbers)

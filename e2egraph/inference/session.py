@@ -111,9 +111,10 @@ class Bundle:
         return self._one("prediction", jets)
 
     def values(self, jets: DenseArrays) -> Float32s:
-        """Probabilities and predicted quantities [B, C] side by side, in the order of ``metadata.outputs``."""
+        """Probabilities and predicted quantities [B, C] (of nodes: [B, N, C]) side by side, in the order of
+        ``metadata.outputs``."""
         found = self.outputs(jets, first_tensors(self.metadata.outputs))
-        return np.concatenate(list(found.values()), axis=1)
+        return np.concatenate(list(found.values()), axis=-1)
 
     def outputs(self, jets: DenseArrays, tensors: Sequence[str] | None = None) -> dict[str, Float32s]:
         """Tensor → [B, columns] of padded jets (B may be 0): all of the model's outputs, or those named.

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.errors import UsageError
+from e2egraph.models.layers.cone_sums import ConeSums
 from e2egraph.models.layers.embedding import Embedding
 from e2egraph.models.layers.encoder import Encoder
 from e2egraph.models.layers.heads import Head
+from e2egraph.models.layers.node_readout import NodeReadout
 from e2egraph.models.layers.phi_reference import PhiReference
 from e2egraph.models.layers.pooling import Energies, Pooling
 from e2egraph.models.layers.standardize import RunningStandardize
@@ -27,6 +29,9 @@ class GraphOptions:
 
     ``merge``: before each block, how many neighbouring nodes become one (``models.merging``); 1, or not given: none.
 
+    ``cone_sums`` [rad]: widths within which momenta and energies around each node of a whole event are added up as
+    more inputs (``models.cone_sums``); none where empty.
+
     ``width``: length of the vector of each node. ``depth``: number of blocks. ``dropout``: share of the head's
     units left out in training.
     """
@@ -35,6 +40,7 @@ class GraphOptions:
     depth: Annotated[int, Field(ge=1)] = 2
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     merge: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    cone_sums: tuple[Annotated[float, Field(ge=0.01, lt=1.0)], ...] = ()
 
     @model_validator(mode="after")
     def _one_factor_a_block(self) -> Self:
@@ -58,9 +64,12 @@ class GraphNetwork(Network):
         self.reference, self.periodic = PhiReference(inputs), inputs.region.periodic
         self.energies = Energies(inputs)
         self.embedding = Embedding(options.width, inputs)
+        self.cone_sums = ConeSums(inputs, options.cone_sums) if options.cone_sums else None
+        if self.cone_sums is not None:
+            self.of_sums = nn.Linear(self.cone_sums.out_width, options.width, bias=False)
         self.encoder = self.make_encoder()
         if self.level == "node":
-            self.head = Head(options.width, options.width, outputs.size, options.dropout)
+            self.readout = NodeReadout(options.width, options.width, inputs, outputs, options.dropout)
             return
         self.pooling = Pooling(options.width, len(self.energies.channels))
         self.standardize = RunningStandardize(self.pooling.out_width)
@@ -81,9 +90,12 @@ class GraphNetwork(Network):
     def forward(self, points: Tensor, features: Tensor, mask: Tensor, jet: Tensor) -> Tensor:
         points, features, valid = clear_padding(points, features, mask)
         points = self.reference(points, features, valid)
-        x, energy, valid = self.encoder(self.embedding(points, features), points, self.energies(features), valid)
+        x = self.embedding(points, features)
+        if self.cone_sums is not None:
+            x = x + self.of_sums(self.cone_sums(points, features, valid))
+        x, energy, valid = self.encoder(x, points, self.energies(features), valid)
         if self.level == "node":
-            of_nodes: Tensor = self.head(x)
+            of_nodes: Tensor = self.readout(x, features)
             return of_nodes
         pooled = self.pooling(x, energy, valid)
         scores: Tensor = self.head(self.standardize(pooled))

@@ -14,7 +14,7 @@ from e2egraph.data.scores import target_columns
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.data.training_jets import training_jets
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
@@ -36,6 +36,12 @@ class JetDataModule:
         self.learning: Learning[Any] = make_learning(manifest.objective, recipe.training)
         self.table: JetTable = read_table(folder, target_columns(manifest.objective.target_names))
         self.recipe, self.seed = recipe, seed
+        self.learning.reads(self.table.inputs)
+        if recipe.training.rotate_phi and not self.table.inputs.region.periodic:
+            raise UsageError(
+                f"training.rotate_phi=true: nodes of {folder} lie in {self.table.inputs.region.describe()}, which "
+                "cannot be turned around the beam; leave it out."
+            )
         self.table.node_counts(recipe.data.nodes)  # kept for every epoch; refuses what the data set lacks
         self.training_jets = training_jets(self.table, recipe.data)
         for split, numbers in (("train", self.training_jets), ("validation", self.table.jets_of("validation"))):
@@ -76,6 +82,7 @@ class JetDataModule:
             self.recipe.data,
             self.recipe.training.batch_size,
             targets=self.learning.objective.target_names,
+            node_targets=self.learning.objective.node_targets,
             seed=self.seed,
             epoch=epoch,
             share=share,
@@ -90,6 +97,7 @@ class JetDataModule:
             self.recipe.data,
             "validation",
             targets=self.learning.objective.target_names,
+            node_targets=self.learning.objective.node_targets,
             share=share,
         )
         return loader.to(_device())

@@ -39,9 +39,11 @@ class TrainingOptions:
     largest norm of the gradient. ``ema_decay``: validate, keep and export an exponential moving average of the weights.
     ``patience``: stop after so many epochs without a better validation figure (``Objective.best``).
     ``label_smoothing``: of class labels, where an objective has them. ``reflect_eta``, ``reflect_phi``: mirror each jet
-    with probability ½. ``class_weights``: ``balanced`` gives every class the same sum of weights. ``accumulate``:
-    pass each batch through the network in so many parts, for less memory. ``deterministic``: the same seed gives the
-    same weights, bit for bit on a CPU. ``devices``: GPUs (or CPU processes) of each of ``nodes`` machines.
+    with probability ½. ``rotate_phi``: turn each whole event around the beam by a random number of towers; the graph
+    networks here turn events to a direction of their own, so that it is for others. ``class_weights``: ``balanced``
+    gives every class the same sum of weights. ``accumulate``: pass each batch through the network in so many parts, for
+    less memory. ``deterministic``: the same seed gives the same weights, bit for bit on a CPU. ``devices``: GPUs (or
+    CPU processes) of each of ``nodes`` machines.
     ``checkpoint_steps``: steps between checkpoints, besides those at the end of each epoch. ``loggers``: besides
     ``metrics.csv``.
 
@@ -67,6 +69,7 @@ class TrainingOptions:
     patience: Positive | None = None
     reflect_eta: bool = False
     reflect_phi: bool = False
+    rotate_phi: bool = False
     class_weights: Literal["none", "balanced"] = "none"
     accumulate: Positive = 1
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import torch
 
 from e2egraph.cli import main
+from e2egraph.export.feeds import feeds
 from e2egraph.export.made_jets import made_jets
 from e2egraph.export.onnx import EXAMPLE_NODES
-from e2egraph.export.parity import feeds
 from e2egraph.training.runs.load import load_run
 from tests.models.zoo import small_settings
 

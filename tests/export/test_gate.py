@@ -10,9 +10,10 @@ from torch import Tensor
 
 from e2egraph.data.padding import pad
 from e2egraph.errors import InputError
+from e2egraph.export.feeds import feeds
 from e2egraph.export.made_jets import made_jets
 from e2egraph.export.onnx import to_onnx
-from e2egraph.export.parity import check_order, check_parity, feeds
+from e2egraph.export.parity import check_order, check_parity
 from e2egraph.export.triton import check_repository, lay_out
 from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.export.bundles import Linear, export, info

@@ -13,8 +13,8 @@ from e2egraph.data.padding import pad
 from e2egraph.errors import InputError, UsageError
 from e2egraph.export.bundle import VARIANTS, BundleInfo, Metadata
 from e2egraph.export.card import card
+from e2egraph.export.feeds import feeds
 from e2egraph.export.onnx import to_onnx
-from e2egraph.export.parity import feeds
 from e2egraph.export.variant_check import VariantJets, variant_jets
 from e2egraph.export.variants import convert, weighted
 from e2egraph.graphs.storage.pointclouds import PointClouds

@@ -22,9 +22,9 @@ from e2egraph.benchmark.report import Record
 from e2egraph.config import config_names
 from e2egraph.errors import UsageError
 from e2egraph.export.bundle import MODEL_FILE, first_tensors
+from e2egraph.export.feeds import feeds
 from e2egraph.export.made_jets import made_jets
 from e2egraph.export.one_thread import one_thread_session
-from e2egraph.export.parity import feeds
 from e2egraph.inference.fit import check_fit
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.inputs import Inputs

@@ -22,7 +22,8 @@ class JetBatch:
 
     ``points`` [B, N, 2]; ``features`` [B, N, V]; ``mask`` [B, N] bool; ``jet`` [B, G]; ``label`` [B] int64;
     ``weight`` [B]; ``target`` [B, T]; ``number`` [B] int64: each jet's place in the data set. Raw physical units.
-    ``step_jets``: jets of the whole batch, where this is one process's share of it.
+    ``step_jets``: jets of the whole batch, where this is one process's share of it. ``node_target`` [B, N, T]: what is
+    learnt of nodes (``Objective.node_targets``), where that was read; zero in padding.
     """
 
     points: Tensor
@@ -34,14 +35,14 @@ class JetBatch:
     target: Tensor
     number: Tensor
     step_jets: int | None = None
+    node_target: Tensor | None = None
 
     @classmethod
     def from_arrays(cls, arrays: DenseArrays, number: NDArray[np.int64] | None = None) -> JetBatch:
         """Wrap padded arrays, without copying; ``number`` counts 0, 1, … when not given."""
         number = np.arange(len(arrays)) if number is None else number
-        tensors: dict[str, Any] = {
-            field.name: torch.from_numpy(getattr(arrays, field.name)) for field in fields(arrays)
-        }
+        values = {field.name: getattr(arrays, field.name) for field in fields(arrays)}
+        tensors: dict[str, Any] = {name: torch.from_numpy(value) for name, value in values.items() if value is not None}
         return cls(**tensors, number=torch.from_numpy(np.ascontiguousarray(number, np.int64)))
 
     def __len__(self) -> int:
@@ -72,7 +73,7 @@ class RaggedBatch:
     """B jets with S nodes in all, without padding: half as much to move to a device as a ``JetBatch``.
 
     ``nodes`` [S, 2 + V + 1] as ``JetRows``, one jet after the other; ``counts`` [B] int64: nodes of each. ``longest``:
-    the largest of them; ``channels``: channels of the inputs. All else as ``JetBatch``.
+    the largest of them; ``channels``: channels of the inputs; ``node_target`` [S, T]. All else as ``JetBatch``.
     """
 
     nodes: Tensor
@@ -85,6 +86,7 @@ class RaggedBatch:
     longest: int
     channels: int
     step_jets: int | None = None
+    node_target: Tensor | None = None
 
     @classmethod
     def from_rows(cls, rows: JetRows) -> RaggedBatch:
@@ -100,6 +102,7 @@ class RaggedBatch:
             number=torch.from_numpy(rows.numbers),
             longest=int(counts.max(initial=0)),
             channels=len(rows.inputs.channels),
+            node_target=None if rows.node_target is None else torch.from_numpy(rows.node_target),
         )
 
     def __len__(self) -> int:
@@ -136,6 +139,7 @@ class RaggedBatch:
             points=spread(self.nodes[:, :P]),
             features=spread(features),
             mask=torch.arange(N, device=device) < self.counts[:, None],
+            node_target=None if self.node_target is None else spread(self.node_target),
             **{name: getattr(self, name) for name in ("jet", "label", "weight", "target", "number", "step_jets")},
         )
 

@@ -35,6 +35,7 @@ class _Loader(ABC, Generic[B]):
     two pools and a few batches however large the data set is. Threads and no worker processes: reading and copying
     whole arrays release Python's lock, and neither is anything copied between processes nor does each hold a pool of
     its own. Batches are the same however many threads there are. Jets hold the nodes of ``options.nodes``.
+    ``targets``, ``node_targets``: what is learnt of objects and of nodes (``Objective``).
     ``wait_seconds`` is the time spent waiting for batches so far.
     """
 
@@ -46,9 +47,11 @@ class _Loader(ABC, Generic[B]):
         targets: Sequence[str] = (),
         share: Share = ALONE,
         start: int = 0,
+        node_targets: Sequence[str] = (),
     ) -> None:
         self.plan, self._share, self._start = plan, share, start
-        self._table, self._options, self._targets = table, options, tuple(targets)
+        self._table, self._options = table, options
+        self._targets, self._node_targets = tuple(targets), tuple(node_targets)
         self._prefetch: Prefetch[B] = Prefetch(self._batches, options.prefetch_batches)
 
     def __len__(self) -> int:
@@ -69,7 +72,7 @@ class _Loader(ABC, Generic[B]):
         pools = own_pools(self.plan, self._table, self._share, self._start)
         if not pools:
             return
-        with closing(read_pools(self._table, self._options, self._targets, pools)) as read:
+        with closing(read_pools(self._table, self._options, self._targets, pools, self._node_targets)) as read:
             for pool, rows in zip(pools, read, strict=True):
                 order = np.argsort(rows.numbers)
                 for part, size in pool.parts:
@@ -86,7 +89,8 @@ class JetLoader(_Loader[JetBatch]):
 
     def ragged(self) -> RaggedLoader:
         """The same batches, to be padded on an accelerator."""
-        return RaggedLoader(self._table, self.plan, self._options, self._targets, self._share, self._start)
+        targets, of_nodes = self._targets, self._node_targets
+        return RaggedLoader(self._table, self.plan, self._options, targets, self._share, self._start, of_nodes)
 
     def to(self, device: torch.device | str) -> AnyLoader:
         """The loader whose batches are best moved to ``device``."""
@@ -112,6 +116,7 @@ def training_loader(
     seed: int,
     epoch: int,
     targets: Sequence[str] = (),
+    node_targets: Sequence[str] = (),
     share: Share = ALONE,
     start: int = 0,
 ) -> JetLoader:
@@ -135,7 +140,7 @@ def training_loader(
         sizes=table.node_counts(options.nodes),
         processes=share.world,
     )
-    return JetLoader(table, plan, options, targets, share, start)
+    return JetLoader(table, plan, options, targets, share, start, node_targets)
 
 
 def evaluation_loader(
@@ -144,6 +149,7 @@ def evaluation_loader(
     split: str | None,
     *,
     targets: Sequence[str] = (),
+    node_targets: Sequence[str] = (),
     share: Share = ALONE,
 ) -> JetLoader:
     """A split (all jets for None) in a fixed order; ``JetBatch.number`` says which jets a batch holds.
@@ -161,4 +167,4 @@ def evaluation_loader(
         sizes=table.node_counts(options.nodes),
         batch_nodes=options.batch_nodes,
     )
-    return JetLoader(table, plan, options, targets)
+    return JetLoader(table, plan, options, targets, node_targets=node_targets)

@@ -21,10 +21,10 @@ from e2egraph.tasks.nodeselection import NodeSelection
 Integers = NDArray[np.int64]
 
 
-def columns_for(inputs: Inputs, targets: Sequence[str] = ()) -> list[str]:
+def columns_for(inputs: Inputs, targets: Sequence[str] = (), node_targets: Sequence[str] = ()) -> list[str]:
     """The columns a batch is made of."""
     plain = ["label", "weight", *inputs.object_names, *(TARGET_PREFIX + name for name in targets)]
-    return [*dict.fromkeys(plain), *node_columns(inputs)]
+    return [*dict.fromkeys(plain), *node_columns(inputs), *node_targets]
 
 
 def read_jets(
@@ -57,25 +57,30 @@ def read_jets(
 
 
 def read_pools(
-    table: JetTable, options: DataOptions, targets: Sequence[str], pools: Sequence[OwnPool]
+    table: JetTable,
+    options: DataOptions,
+    targets: Sequence[str],
+    pools: Sequence[OwnPool],
+    node_targets: Sequence[str] = (),
 ) -> Generator[JetRows, None, None]:
     """The jets in memory for each pool in turn: those that earlier ones left, and those of its blocks.
 
     While one pool is used, the next is read. InputError: a shard is damaged, or holds a channel that is no input.
     """
-    inputs, columns = table.inputs, columns_for(table.inputs, targets)
+    inputs, columns = table.inputs, columns_for(table.inputs, targets, node_targets)
     planned = np.sort(np.concatenate([part for pool in pools for part, _ in pool.parts]))
     sizes = table.node_counts(options.nodes)
     executor = ThreadPoolExecutor(options.reading_threads, "read-pool")
 
     def fill(rows: JetRows, first: int, group: int, own: Integers) -> None:
-        rows.fill(first, read_jets(table, np.array([group]), own, columns, options.nodes)[1], targets)
+        jets = read_jets(table, np.array([group]), own, columns, options.nodes)[1]
+        rows.fill(first, jets, targets, node_targets)
 
     def begin(pool: OwnPool, left: Integers) -> tuple[JetRows, list[Future[None]]]:
         bounds = [np.searchsorted(planned, table.group_first[group : group + 2]) for group in pool.groups.tolist()]
         own = [planned[first:last] for first, last in bounds]
         numbers = np.concatenate([left, *own])
-        rows = JetRows.empty(inputs, len(targets), numbers, sizes[numbers])
+        rows = JetRows.empty(inputs, len(targets), numbers, sizes[numbers], len(node_targets))
         firsts = len(left) + np.cumsum([0, *map(len, own)])
         jobs = zip(firsts.tolist(), pool.groups.tolist(), own, strict=False)
         return rows, [executor.submit(fill, rows, *job) for job in jobs]

@@ -26,9 +26,9 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation.ablation.results import Cost
 from e2egraph.evaluation.ablation.runs import SPLIT, FinishedRun
 from e2egraph.export.bundle import first_tensors
+from e2egraph.export.feeds import feeds
 from e2egraph.export.one_thread import one_thread_session
 from e2egraph.export.onnx import to_onnx
-from e2egraph.export.parity import feeds
 from e2egraph.files import write_json
 from e2egraph.graphs.making.nodeselection import select_nodes
 from e2egraph.graphs.storage.columns import VALUE

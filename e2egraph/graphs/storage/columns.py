@@ -56,7 +56,8 @@ def arrow_schema(objects: Mapping[str, str], nodes: Mapping[str, str], neighbors
 def task_schema(task: TaskConfig) -> pa.Schema:
     """Columns of the shards of a task, those of objects and those of nodes; how a file holds them: ``layout``."""
     plain = object_types(task.object_kind, task.target_names)
-    return arrow_schema(plain, node_types(task.network_inputs), task.inputs.neighbors)
+    of_nodes = {**node_types(task.network_inputs), **task.objective.node_columns}
+    return arrow_schema(plain, of_nodes, task.inputs.neighbors)
 
 
 def numpy_type(name: str) -> np.dtype:

@@ -113,6 +113,8 @@ class CellTokens(nn.Module):
 
     place: Tensor
     unit: Tensor
+    # Whether tokens tell which nodes they are made of (``Tokens.place``).
+    places = False
 
     def extra_repr(self) -> str:
         return f"{self.group}"
@@ -135,7 +137,7 @@ class CellTokens(nn.Module):
             near = cells.neighbors()
             for convolve in self.convolutions:
                 x = convolve(x, near)
-        return Tokens(x, cells.centre, energy, cells.found)
+        return Tokens(x, cells.centre, energy, cells.found, cells.slot() if self.places else None)
 
 
 def waves(position: Tensor, octaves: int) -> Tensor:

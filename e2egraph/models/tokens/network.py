@@ -15,20 +15,23 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
+from e2egraph.errors import UsageError
 from e2egraph.models.kernels.attention import AttentionKernel
 from e2egraph.models.kernels.near_attention import NearAttentionKernel
 from e2egraph.models.kernels.projection import AttentionOptions
+from e2egraph.models.layers.embedding import Embedding
 from e2egraph.models.layers.encoder import Encoder
 from e2egraph.models.layers.heads import Head
+from e2egraph.models.layers.node_readout import NodeReadout
 from e2egraph.models.layers.object_quantities import ObjectQuantities
 from e2egraph.models.layers.phi_reference import PhiReference
 from e2egraph.models.layers.pooling import Pooling
 from e2egraph.models.layers.standardize import RunningStandardize
-from e2egraph.models.network import Network, clear_padding, of_objects
+from e2egraph.models.network import Network, clear_padding
 from e2egraph.models.tokens.cell_tokens import CellGroup, CellTokens
 from e2egraph.models.tokens.flow import Flow
 from e2egraph.models.tokens.link_tokens import LinkGroup, LinkTokens
-from e2egraph.models.tokens.tokens import NodeMaker, joined
+from e2egraph.models.tokens.tokens import NodeMaker, joined, unpooled
 from e2egraph.models.tokens.tracks import TrackTokens
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
@@ -64,13 +67,19 @@ class TracksAndCellsOptions(AttentionOptions):
 
 
 class TracksAndCells(Network):
-    """Tokens → attention blocks → pooling, together with moments of all nodes → head."""
+    """Tokens → attention blocks → pooling, together with moments of all nodes → head.
+
+    For outputs of nodes tokens are un-pooled instead: each node is read from its own vector and that of the track or
+    cell that it is part of.
+    """
 
     Options = TracksAndCellsOptions
 
     def __init__(self, options: Any, inputs: Inputs, outputs: Outputs) -> None:
         super().__init__()
-        of_objects("tracks-and-cells", outputs)
+        self.level = outputs.level
+        if self.level == "node":
+            self._refuse_objects(options)
         self.options, self.unit = options, inputs.region.half_eta
         o, width = options, options.width
         self.least_nodes = max(
@@ -83,6 +92,13 @@ class TracksAndCells(Network):
         links = (LinkTokens(group, width, inputs, energies) for group in o.links)
         self.makers = nn.ModuleList([TrackTokens(o.tracks, width, inputs, energies), *cells, *links])
         self.encoder = Encoder(width, o.depth, self.make_kernel)
+        if self.level == "node":
+            for maker in self.makers:
+                assert isinstance(maker, TrackTokens | CellTokens)
+                maker.places = True
+            self.embedding = Embedding(width, inputs)
+            self.readout = NodeReadout(2 * width, width, inputs, outputs, o.dropout)
+            return
         self.pooling = Pooling(width, len(energies) + bool(o.links))
         self.flow = Flow(o.flow, len(inputs.channels), len(energies))
         self.quantities = ObjectQuantities("tracks-and-cells", inputs) if o.object else None
@@ -91,6 +107,16 @@ class TracksAndCells(Network):
         in_width += self.quantities.out_width if self.quantities is not None else 0
         self.standardize = RunningStandardize(in_width)
         self.head = Head(in_width, width, outputs.size, o.dropout)
+
+    @staticmethod
+    def _refuse_objects(options: TracksAndCellsOptions) -> None:
+        """UsageError when options ask for what outputs of nodes have no use for."""
+        for name, given in (("links", bool(options.links)), ("object", options.object)):
+            if given:
+                raise UsageError(
+                    f"model.options.{name} is for outputs of whole objects, but the objective asks for one row per "
+                    "node; leave it out."
+                )
 
     def make_kernel(self, block: int) -> nn.Module:
         o = self.options
@@ -107,8 +133,14 @@ class TracksAndCells(Network):
             points, features, valid = (F.pad(rows, (0, more)) for rows in (points, features, valid))
         points = self.reference(points, features, valid)
         nodes = self.nodes(points, features, valid)
-        tokens = joined([make(nodes) for make in self.makers])
+        kinds = [make(nodes) for make in self.makers]
+        tokens = joined(kinds)
         x, energy, found = self.encoder(tokens.x, tokens.points, tokens.energy, tokens.found)
+        if self.level == "node":
+            own_points, own = points.transpose(1, 2), features.transpose(1, 2)
+            vectors = [self.embedding(own_points, own), unpooled(torch.where(found.unsqueeze(2), x, 0.0), kinds)]
+            of_nodes: Tensor = self.readout(torch.cat(vectors, dim=-1), own)
+            return of_nodes if more <= 0 or torch.compiler.is_exporting() else of_nodes[:, :-more]
         of_object = [] if self.quantities is None else [self.quantities(jet)]
         pooled = torch.cat([self.pooling(x, energy, found), self.flow(nodes), *of_object], dim=-1)
         scores: Tensor = self.head(self.standardize(pooled))

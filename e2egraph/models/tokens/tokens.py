@@ -38,12 +38,14 @@ class Nodes:
 @dataclass(frozen=True)
 class Tokens:
     """``x`` [B, T, width]; ``points`` [B, T, 2] [rad]; ``energy`` [B, T, E] [GeV]; ``found`` [B, T]: whether there is
-    one; nothing else means anything where there is none."""
+    one; nothing else means anything where there is none. ``place`` [B, N]: which of the T tokens each node is part of,
+    T for none; where makers are asked for it (``places``)."""
 
     x: Tensor
     points: Tensor
     energy: Tensor
     found: Tensor
+    place: Tensor | None = None
 
 
 class NodeMaker(nn.Module):
@@ -78,7 +80,25 @@ def joined(kinds: Sequence[Tokens]) -> Tokens:
         else kind
         for kind in kinds
     ]
-    return Tokens(*(torch.cat([getattr(kind, name) for kind in kinds], dim=1) for name in Tokens.__annotations__))
+    names = ("x", "points", "energy", "found")
+    return Tokens(*(torch.cat([getattr(kind, name) for kind in kinds], dim=1) for name in names))
+
+
+def unpooled(x: Tensor, kinds: Sequence[Tokens]) -> Tensor:
+    """The vectors ``x`` [B, T, width] of all ``kinds`` of tokens back at the nodes, [B, N, width]: of each node the sum
+    of those that it is part of, zero where there is none."""
+    width, total, first = x.shape[2], x.shape[1], 0
+    rows = F.pad(x, (0, 0, 0, 1))
+    found: Tensor | None = None
+    for kind in kinds:
+        number = kind.x.shape[1]
+        if kind.place is not None:
+            index = torch.where(kind.place < number, kind.place + first, total)
+            own = torch.gather(rows, 1, index.unsqueeze(2).expand(-1, -1, width))
+            found = own if found is None else found + own
+        first += number
+    assert found is not None
+    return found
 
 
 def of_each(weight: Tensor, rows: Tensor) -> Tensor:

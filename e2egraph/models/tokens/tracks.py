@@ -45,6 +45,8 @@ class TrackTokens(nn.Module):
         self.layers = nn.Sequential(nn.Linear(4 + len(names), width, bias=False), nn.ReLU(), nn.Linear(width, width))
 
     kind: Tensor
+    # Whether tokens tell which node they are (``Tokens.place``).
+    places = False
 
     def extra_repr(self) -> str:
         return f"n_tracks={self.n_tracks}"
@@ -59,7 +61,11 @@ class TrackTokens(nn.Module):
         place = place_of(points, self.unit, periodic=self.periodic)
         own = torch.cat([place, self.scaling(columns(variables, self.own))], dim=-1)
         x = node_wise(partial(perceptron, self.layers, one=0), own)
-        return Tokens(x, points, columns(variables, [self.value]) * self.kind, found)
+        place = None
+        if self.places:
+            number = torch.where(found, torch.arange(self.n_tracks, device=x.device), self.n_tracks)
+            place = torch.full_like(nodes.is_track, self.n_tracks, dtype=torch.int64).scatter(1, index, number)
+        return Tokens(x, points, columns(variables, [self.value]) * self.kind, found, place)
 
 
 @torch.no_grad()

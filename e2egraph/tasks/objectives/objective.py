@@ -71,6 +71,16 @@ class Objective(ABC):
         return {}
 
     @property
+    def node_columns(self) -> Mapping[str, str]:
+        """Node column of a shard, besides the inputs → its NumPy type; none unless nodes have a truth of their own."""
+        return {}
+
+    @property
+    def node_targets(self) -> tuple[str, ...]:
+        """Those of ``node_columns`` that are learnt, in the order of ``JetBatch.node_target``."""
+        return ()
+
+    @property
     @abstractmethod
     def outputs(self) -> Outputs:
         """What a network gives."""
@@ -100,7 +110,7 @@ def make_objective(content: Mapping[str, Any] | Objective, origin: str) -> Objec
     """The objective of a configuration; UsageError naming ``origin`` when it is of no known kind or wrong."""
     if isinstance(content, Objective):
         return content
-    for name in ("classification", "regression", "anomaly", "joint"):
+    for name in ("classification", "regression", "anomaly", "joint", "nodes"):
         importlib.import_module(f"e2egraph.tasks.objectives.{name}")
     kind = content.get("kind") if isinstance(content, Mapping) else None
     if kind not in _KINDS:

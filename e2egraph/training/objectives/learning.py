@@ -18,6 +18,7 @@ from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.scores import output_columns
 from e2egraph.data.table import JetTable
 from e2egraph.errors import UsageError
+from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.objectives.objective import Objective, implementation
 from e2egraph.training.recipe import TrainingOptions
 
@@ -50,6 +51,10 @@ class Learning(ABC, Generic[Kind]):
     def record_size(self) -> int:
         """Numbers kept of each object until the end of an epoch, D."""
 
+    def reads(self, inputs: Inputs) -> None:
+        """Told before the first loss: what nodes carry. UsageError when that does not suffice."""
+        return
+
     @abstractmethod
     def check(self, table: JetTable, numbers: Integers, split: str) -> None:
         """InputError naming data set, split and object unless the objects ``numbers`` of ``split`` can be learnt from.
@@ -69,7 +74,7 @@ class Learning(ABC, Generic[Kind]):
     def loss(self, output: Tensor, batch: JetBatch) -> tuple[Tensor, Tensor]:
         """Of each object, what is minimised and the plain loss that figures are made of, [H, B] each.
 
-        ``output`` [B, C]: float32, of the network.
+        ``output`` [B, C] (of nodes: [B, N, C]): float32, of the network.
         """
 
     @abstractmethod

@@ -59,9 +59,11 @@ class ProgressLines(Watcher):
             )
 
     def on_epoch_end(self, row: EpochRow, step: int) -> None:
+        figure = self._best.words(row.validation[self._best.name])
+        decides = "" if self._best.name == LOSS else f"validation {figure}, "
         self._print(
             f"{self._title}: epoch {row.epoch}/{self._epochs}, loss {row.training[LOSS]:.4f}, validation loss "
-            f"{row.validation[LOSS]:.4f}, validation {self._best.words(row.validation[self._best.name])}, "
+            f"{row.validation[LOSS]:.4f}, {decides}"
             f"{row.jets_per_second:.0f} jets/s, {row.data_wait_share:.1%} of it waiting for data"
         )
 

@@ -16,7 +16,7 @@ from e2egraph.tasks.inputs import Inputs
 from e2egraph.training.objectives.learning import Learning
 from e2egraph.training.parts import split_batch
 from e2egraph.training.recipe import TrainingOptions
-from e2egraph.training.steps.augmentation import reflect, reflection_signs
+from e2egraph.training.steps.augmentation import reflect, reflection_signs, rotate, rotation_towers
 from e2egraph.training.steps.ema import WeightAverage
 from e2egraph.training.steps.epoch_metrics import EpochScores
 from e2egraph.training.steps.optimizer import make_optimizer
@@ -133,9 +133,11 @@ class Learner:
             self._average.updates = state["average"]["updates"]
 
     def _prepared(self, batch: AnyBatch, epoch: int) -> JetBatch:
-        """The batch on the device, mirrored where the recipe asks for it."""
+        """The batch on the device, turned and mirrored where the recipe asks for it."""
         eta, phi = self._options.reflect_eta, self._options.reflect_phi
         moved = batch.to(self._fabric.device, non_blocking=True)
+        if self._options.rotate_phi:
+            moved = rotate(moved, rotation_towers(batch.number.numpy(), self._seed, epoch))
         if not (eta or phi):
             return moved
         signs, one = reflection_signs(batch.number.numpy(), self._seed, epoch), torch.ones(len(batch))
