@@ -140,8 +140,9 @@ def _cells(lines: list[Line]) -> Iterator[list[str]]:
         title, digits, _ = FIGURES[line.figure]
         values = [with_error(*value, digits) for value in (line.of_image, line.of_graph)]
         value, error = line.difference
-        p = f"{value:+.{digits}f} ± {error:.{digits}f} (p = {p_value(line.log10_p)})".replace("-", "−", 1)
-        yield [line.task, line.inputs, title, *values, p, str(line.seeds)]
+        signed = f"{value:+.{digits}f}".replace("-", "−")
+        difference = f"{signed} ± {error:.{digits}f} (p = {p_value(line.log10_p)})"
+        yield [line.task, line.inputs, title, *values, difference, str(line.seeds)]
 
 
 def p_value(log10: float) -> str:

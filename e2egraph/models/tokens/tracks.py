@@ -58,8 +58,8 @@ class TrackTokens(nn.Module):
         seen = torch.gather(rows, 2, index.unsqueeze(1).expand(-1, rows.shape[1], -1))
         seen = torch.where(found.unsqueeze(1), seen, 0.0).transpose(1, 2)
         points, variables = seen[..., :2], seen[..., 2:]
-        place = place_of(points, self.unit, periodic=self.periodic)
-        own = torch.cat([place, self.scaling(columns(variables, self.own))], dim=-1)
+        where = place_of(points, self.unit, periodic=self.periodic)
+        own = torch.cat([where, self.scaling(columns(variables, self.own))], dim=-1)
         x = node_wise(partial(perceptron, self.layers, one=0), own)
         place = None
         if self.places:
