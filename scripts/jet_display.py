@@ -87,4 +87,4 @@ if __name__ == "__main__":
     try:
         main()
     except (InputError, UsageError) as error:
-        sys.exit(f"jet_display: {error}")
+        sys.exit(f"jet_display.py: {error}")

@@ -98,6 +98,9 @@ def test_a_file_is_offered_to_a_task_whose_objects_it_holds(tmp_path, capsys):
     tops, partons = ntuple(tmp_path / "my files" / "a.root", 1), parton_ntuple(tmp_path / "b.root", 2)
     assert likely_build(str(tops)) == ["--task", "top", "--sample", f"top={tops}", "--sample", "qcd=…"]
     assert likely_build(str(partons))[:3] == ["--task", "quark-gluon", "--sample"]
+    # A class of whole events that its name holds is no reason to take whole events.
+    named = ntuple(tmp_path / "ttbar.root", 1)
+    assert likely_build(str(named)) == ["--task", "top", "--sample", f"top={named}", "--sample", "qcd=…"]
     background = ntuple(tmp_path / "qcd_1.root", 3)
     assert likely_build(str(background)) == ["--task", "top", "--sample", f"qcd={background}", "--sample", "top=…"]
     assert main(["inspect", str(tops)]) == 0

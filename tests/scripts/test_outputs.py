@@ -16,6 +16,7 @@ WORDS = {
     "execute_notebook": ["notebook.ipynb", "--output"],
     "filter_efficiency": ["rpv_gluinos=1", "--output"],
     "image_against_graph": ["results", "--output"],
+    "jet_display": ["data", "--output"],
     "jet_energy_scale": ["--output"],
     "link_quality": ["data", "--output"],
     "mass_spectrum": ["a=scores.parquet", "--output"],

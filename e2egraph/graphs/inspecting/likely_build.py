@@ -12,6 +12,9 @@ from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.making.chunk import Chunk, entries, scan
 from e2egraph.graphs.storage.manifest import InputFile
 from e2egraph.tasks.decays import Decay
+from e2egraph.tasks.objectives.description import signal_name
+from e2egraph.tasks.objectives.nodes import EVENT
+from e2egraph.tasks.objectives.objective import stored
 from e2egraph.tasks.task import TaskConfig, load_task
 
 # Events that are looked through for an object.
@@ -22,7 +25,7 @@ def likely_build(path: str, options: SourceOptions | None = None) -> list[str] |
     """``--task`` and ``--sample`` words of a build of this file, where its first events hold objects of a shipped task.
 
     Classes with a particle of their own, the one with most in its decay first; of classes without (as background is)
-    those alone whose name is in the file's. Where a class needs another file, that stands as ``…``. None: no task.
+    those alone whose name is in the file's; of whole events the signal alone. Where a class needs another file, that stands as ``…``. None: no task.
     """
     options = options or SourceOptions()
     source = open_source(path, options)
@@ -30,7 +33,9 @@ def likely_build(path: str, options: SourceOptions | None = None) -> list[str] |
     candidates = []
     for task in (load_task(name) for name in config_names("tasks")):
         for name in task.classes:
-            named, decay = name.lower() in stem, task.truth.decays.get(name)
+            # Any file serves a task of whole events, so that there its name counts for the signal alone.
+            meant = task.object.kind != EVENT or name == signal_name(stored(task.objective))
+            named, decay = meant and name.lower() in stem, task.truth.decays.get(name)
             if named or decay is not None:
                 candidates.append((not named, -_depth(decay), task, name))
     for _, _, task, name in sorted(candidates, key=lambda found: found[:2]):
