@@ -14,6 +14,7 @@ from e2egraph.commands.benchmark import benchmark
 from e2egraph.commands.build_graphs import build_graphs
 from e2egraph.commands.compare import compare
 from e2egraph.commands.config import config
+from e2egraph.commands.dump_elements import dump_elements
 from e2egraph.commands.dump_events import dump_events
 from e2egraph.commands.dump_jets import dump_jets
 from e2egraph.commands.evaluate import evaluate
@@ -50,6 +51,7 @@ for command in (
     ablate,
     export,
     predict,
+    dump_elements,
     dump_events,
     dump_jets,
     config,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from e2egraph.api.settings import Settings, as_texts
+from e2egraph.data.candidates import Candidates, Decoding
 from e2egraph.data.scores import Scores
 from e2egraph.evaluation.predictions import predict_run
 from e2egraph.models.given import lent
@@ -90,6 +91,39 @@ class Run:
             scores = predict_run(self.folder, Path(data), path, split, settings=as_texts(settings))
         assert scores is not None  # as no other process shares the jets
         return scores
+
+    def particles(
+        self,
+        data: str | Path,
+        *,
+        split: str | None = None,
+        output: str | Path | None = None,
+        soft: bool = False,
+        settings: Settings | None = None,
+    ) -> Candidates:
+        """Find the particles of the events of a data set, with the network of a task of particle flow.
+
+        Args:
+            data: Folder of the data set, of elements.
+            split: ``train``, ``validation`` or ``test``; all events by default.
+            output: Parquet file to write the candidates to as well.
+            soft: Take every element with its momentum times its probability to be a particle, and not only those that
+                are more probably one than none.
+            settings: How events are read, such as ``{"data.evaluation_batch_size": 4}`` for less memory.
+
+        Returns:
+            A row for each candidate: ``row`` of the event in the data set, ``node`` in the event, ``class`` (number in
+            ``classes``), ``charge`` [e], ``pt`` [GeV], ``eta``, ``phi`` [rad], ``energy`` [GeV], ``pileup``.
+
+        Raises:
+            UsageError: A setting that cannot be changed of a trained run.
+            InputError: A run of another objective; data set missing, damaged or one that the network cannot read.
+        """
+        from e2egraph.evaluation.particles import find_particles
+
+        path, how = None if output is None else Path(output), Decoding(method="soft" if soft else "hard")
+        with lent(self.given):
+            return find_particles(self.folder, Path(data), path, split, decoding=how, settings=as_texts(settings))
 
     def export(self, output: str | Path, **options: Any) -> Tagger:
         """Write the network as a bundle, a folder with ONNX and all that C++ needs, if ONNX Runtime agrees with torch.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from e2egraph.data.candidates import Candidates, Decoding
 from e2egraph.data.scores import Scores
 from e2egraph.events.patterns import expand
 from e2egraph.events.sources.registry import image_options
@@ -100,6 +101,37 @@ class Tagger:
         options = image_options(image_channels, None if image_preset is None else str(image_preset))
         unique = list(dict.fromkeys(paths))
         return score_files(self._bundle, unique, options=options, batch_size=batch_size, progress=progress)
+
+    def particles(
+        self,
+        data: str | Path,
+        *,
+        split: str | None = None,
+        output: str | Path | None = None,
+        soft: bool = False,
+        batch_size: int = 16,
+    ) -> Candidates:
+        """Find the particles of the events of a data set, with a bundle of a task of particle flow.
+
+        Args:
+            data: Folder of the data set, of the bundle's task.
+            split: ``train``, ``validation`` or ``test``; all events by default.
+            output: Parquet file to write the candidates to as well.
+            soft: Take every element with its momentum times its probability to be a particle, and not only those that
+                are more probably one than none.
+            batch_size: Events that the network reads at once.
+
+        Returns:
+            A row for each candidate, as ``Run.particles``.
+
+        Raises:
+            InputError: A bundle of another objective, data set missing, damaged or of another task.
+            UsageError: Unknown split, or batch size below one.
+        """
+        from e2egraph.inference.particles import bundle_particles
+
+        path, how = None if output is None else Path(output), Decoding(method="soft" if soft else "hard")
+        return bundle_particles(self._bundle, Path(data), path, split=split, batch_size=batch_size, decoding=how)
 
     def predict(
         self,

@@ -201,6 +201,7 @@ def io(
 @click.option("--against", type=FolderOrFile, help="Folder of another version: CPU a step of both, by turns.")
 @click.option("--task", help="Task whose inputs and region networks see, such as rpv.  [default: jets]")
 @click.option("--attention/--no-attention", default=True, show_default=True, help="Measure full attention too.")
+@click.option("--onnx", is_flag=True, help="Time ONNX Runtime on one thread too.")
 def kernels(
     output: Path,
     models: tuple[str, ...],
@@ -214,6 +215,7 @@ def kernels(
     against: Path | None,
     task: str | None,
     attention: bool,
+    onnx: bool,
 ) -> None:
     """Time and memory of graph networks against the number of nodes, next to full attention."""
     from e2egraph.benchmark.kernels.against import kernels_against
@@ -224,7 +226,7 @@ def kernels(
     with progress("benchmark kernels", None) as advance_to:
         records = benchmark_kernels(
             models, nodes=nodes or NODES, total_nodes=total_nodes or TOTAL_NODES, width=width, depth=depth,
-            repeats=repeats, threads=threads, task=task, attention=attention, progress=advance_to,
+            repeats=repeats, threads=threads, task=task, attention=attention, onnx=onnx, progress=advance_to,
         )  # fmt: skip
     if peers:
         with progress("benchmark kernels --peers", None) as advance_to:

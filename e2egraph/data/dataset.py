@@ -28,7 +28,8 @@ class JetDataset(Dataset):
     """The jets of a split as ``torch_geometric.data.Data``.
 
     ``pos`` [n, 2] (Δη, Δφ) [rad]; ``x`` [n, V] features in raw physical units (``inputs.feature_names``);
-    ``y`` [1] label; ``weight`` [1]; ``jet`` [1, G]; ``target`` [1, T]; ``number`` [1]: the jet's place in the data set.
+    ``y`` [1] label; ``weight`` [1]; ``jet`` [1, G]; ``target`` [1, T]; ``number`` [1]: the jet's place in the data set;
+    ``node_target`` [n, T] where nodes are learnt (``Objective.node_targets``).
 
     Row groups are read when asked for, and the latest ones kept. PyTorch Geometric's ``DataLoader`` takes it as it is,
     torch's own with ``collate_fn=e2egraph.collate``; with ``batch_sampler=EpochBatches(dataset, …)`` a shuffled epoch
@@ -62,10 +63,11 @@ class JetDataset(Dataset):
         self.numbers = self.table.jets_of(split)
         self.inputs = self.table.inputs
         self.targets = self.table.manifest.targets
+        self.node_targets = self.table.manifest.objective.node_targets
         self._selection = nodes or NodeSelection()
         self.sizes = self.table.node_counts(self._selection)
         self._room = cached_jets
-        self._columns = columns_for(self.inputs, self.targets)
+        self._columns = columns_for(self.inputs, self.targets, self.node_targets)
         self._cache: OrderedDict[int, _Group] = OrderedDict()
 
     def len(self) -> int:
@@ -76,7 +78,9 @@ class JetDataset(Dataset):
         group = self._group(int(self.table.group_of(np.array([number]))[0]))
         row = int(np.searchsorted(group.numbers, number))
         start, stop = group.offsets[row], group.offsets[row + 1]
+        of_nodes = {} if group.node_target is None else {"node_target": group.node_target[start:stop]}
         return Data(
+            **of_nodes,
             pos=group.points[start:stop],
             x=group.features[start:stop],
             y=group.label[row : row + 1],
@@ -93,7 +97,7 @@ class JetDataset(Dataset):
         else:
             only = np.array([index])
             numbers, clouds = read_jets(self.table, only, self.numbers, self._columns, self._selection)
-            self._cache[index] = _Group(numbers, clouds, self.inputs, self.targets)
+            self._cache[index] = _Group(numbers, clouds, self.inputs, self.targets, self.node_targets)
             while len(self._cache) > 1 and sum(len(group.numbers) for group in self._cache.values()) > self._room:
                 self._cache.popitem(last=False)
         return self._cache[index]
@@ -102,13 +106,22 @@ class JetDataset(Dataset):
 class _Group:
     """A row group's jets of the split, as tensors."""
 
-    def __init__(self, numbers: NDArray[np.int64], clouds: PointClouds, inputs: Inputs, targets: Sequence[str]) -> None:
+    def __init__(
+        self,
+        numbers: NDArray[np.int64],
+        clouds: PointClouds,
+        inputs: Inputs,
+        targets: Sequence[str],
+        node_targets: Sequence[str],
+    ) -> None:
         self.numbers = numbers
         self.offsets = clouds.offsets
         self.points = torch.from_numpy(np.stack([clouds.nodes[name] for name in POINT_NAMES], axis=1))
         self.features = torch.from_numpy(node_features(clouds, inputs))
         self.jet = torch.from_numpy(object_features(clouds, inputs))
         self.target = torch.from_numpy(targets_of(clouds, targets))
+        of_nodes = [clouds.nodes[name].astype(np.float32) for name in node_targets]
+        self.node_target = torch.from_numpy(np.stack(of_nodes, axis=1)) if of_nodes else None
         self.label = torch.from_numpy(clouds.jets["label"].astype(np.int64))
         self.weight = torch.from_numpy(clouds.jets["weight"].astype(np.float32))
 
@@ -175,6 +188,9 @@ def dense(batch: Batch) -> JetBatch:
     size = len(batch.y)
     points, mask = to_dense_batch(batch.pos, batch.batch, batch_size=size)
     features, _ = to_dense_batch(batch.x, batch.batch, batch_size=size)
+    node_target = None
+    if "node_target" in batch:
+        node_target, _ = to_dense_batch(batch.node_target, batch.batch, batch_size=size)
     return JetBatch(
         points=points,
         features=features,
@@ -184,4 +200,5 @@ def dense(batch: Batch) -> JetBatch:
         weight=batch.weight,
         target=batch.target,
         number=batch.number,
+        node_target=node_target,
     )

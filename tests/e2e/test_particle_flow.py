@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 import torch
 
+import e2egraph as e2e
 from e2egraph.cli import main
 from e2egraph.data.candidates import Decoding, read_candidates
 from e2egraph.data.padding import pad
@@ -214,3 +215,11 @@ def test_a_jet_task_is_no_particle_flow(folder, tmp_path):
         bundle_particles(folder / "bundle", tmp_path / "data")
     with pytest.raises(UsageError, match=r"training.rotate_phi=true: nodes of .* lie in 125×125 pixels"):
         train("gnn-lsh", tmp_path / "data", tmp_path / "run", settings=("training.rotate_phi=true",), progress=False)
+
+
+def test_the_python_interface_finds_the_same(folder):
+    run, bundle = e2e.load(folder / "run"), e2e.load(folder / "bundle")
+    found, other = (model.particles(folder / "data", split="validation") for model in (run, bundle))
+    np.testing.assert_array_equal(found["row"], other["row"])
+    np.testing.assert_allclose(found["pt"], other["pt"], rtol=1e-4)
+    assert len(run.particles(folder / "data", split="validation", soft=True)) > len(found)

@@ -14,11 +14,13 @@ from torch.nn import functional as F
 from e2egraph.benchmark.kernels.memory import kept_bytes, peak_bytes
 from e2egraph.benchmark.report import cpu_timed, timed
 from e2egraph.benchmark.settings import Setting
+from e2egraph.export.one_thread import one_thread_session
+from e2egraph.export.onnx import to_onnx
 from e2egraph.models.registry import ModelConfig, build_model
 from e2egraph.tasks.inputs import Inputs as NodeInputs
 from e2egraph.tasks.inputs import resolve
 from e2egraph.tasks.objects.jet import KIND
-from e2egraph.tasks.outputs import class_outputs
+from e2egraph.tasks.outputs import Level, Outputs, class_outputs
 from e2egraph.tasks.region import JET_REGION
 from e2egraph.tasks.task import DEFAULT_VARIABLES
 
@@ -32,21 +34,30 @@ Inputs = tuple[Tensor, ...]
 
 @dataclass
 class KernelCase:
-    """``network`` as built, ``prepared`` as the setting runs it; ``figures``: (metric, N) → every measurement."""
+    """``network`` as built, ``prepared`` as the setting runs it; ``figures``: (metric, N) → every measurement.
+
+    ``level``: whether it gives a row an object or a node; ``session``: of ONNX Runtime, where that is measured too.
+    """
 
     name: str
     setting: Setting
     network: nn.Module
     prepared: Any
+    level: Level = "object"
+    session: Any = None
     figures: dict[tuple[str, int], list[float]] = field(default_factory=lambda: defaultdict(list))
 
     @staticmethod
-    def of(config: ModelConfig, setting: Setting, read: NodeInputs = INPUTS) -> KernelCase:
-        """A new network with the same random weights at every call, which reads ``read``."""
+    def of(
+        config: ModelConfig, setting: Setting, read: NodeInputs = INPUTS, outputs: Outputs = OUTPUTS, onnx: bool = False
+    ) -> KernelCase:
+        """A new network with the same random weights at every call, which reads ``read`` and gives ``outputs``;
+        ``onnx``: exported as well."""
         torch.manual_seed(1)
-        network = build_model(config, read, OUTPUTS)
+        network = build_model(config, read, outputs)
+        session = one_thread_session(to_onnx(network, read, outputs).SerializeToString()) if onnx else None
         prepared = setting.prepare(network, dynamic=False)
-        return KernelCase(setting.case(config.name), setting, network, prepared)
+        return KernelCase(setting.case(config.name), setting, network, prepared, outputs.level, session)
 
     def median(self, metric: str, n: int) -> float:
         return float(np.median(self.figures[metric, n]))
@@ -60,10 +71,12 @@ class KernelCase:
         return scores
 
     def loss(self, inputs: Inputs) -> Tensor:
-        """Cross entropy in training mode."""
+        """Cross entropy, or of nodes the mean square of all outputs, in training mode."""
         self.network.train()
         with self.setting.precision():
             scores = self.prepared(*inputs)
+        if self.level == "node":
+            return scores.float().square().mean()
         return F.cross_entropy(scores.float(), torch.zeros(len(scores), dtype=torch.int64, device=scores.device))
 
     def train(self, inputs: Inputs) -> None:
@@ -94,3 +107,10 @@ class KernelCase:
         self.figures["forward_seconds", n].append(clock(lambda: self.forward(inputs))[0])
         self.figures["train_seconds", n].append(clock(lambda: self.train(inputs))[0])
         self.network.zero_grad(set_to_none=True)
+        if self.session is not None:
+            fed = [tensor.float().transpose(1, 2) for tensor in inputs[:2]] + [inputs[2].float().unsqueeze(1)]
+            feeds = {
+                name: np.ascontiguousarray(tensor.cpu().numpy())
+                for name, tensor in zip(("points", "features", "mask"), fed, strict=True)
+            }
+            self.figures["onnx_seconds", n].append(clock(lambda: self.session.run(None, feeds))[0])

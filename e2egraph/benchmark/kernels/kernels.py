@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from e2egraph.benchmark.kernels.growth import growth_exponent
-from e2egraph.benchmark.kernels.kernel_case import INPUTS, Inputs, KernelCase
+from e2egraph.benchmark.kernels.kernel_case import INPUTS, OUTPUTS, Inputs, KernelCase
 from e2egraph.benchmark.report import Record
 from e2egraph.benchmark.scaling.cores import torch_threads
 from e2egraph.benchmark.settings import available_settings
@@ -24,6 +24,7 @@ from e2egraph.export.made_jets import made_jets
 from e2egraph.models.graph_network import GraphNetwork
 from e2egraph.models.registry import ModelConfig, load_model_config, network_class
 from e2egraph.tasks.inputs import Inputs as NodeInputs
+from e2egraph.tasks.outputs import Outputs
 from e2egraph.tasks.task import load_task
 
 NODES = (256, 1024, 4096, 16384)
@@ -35,7 +36,13 @@ REPEATS = 3
 # Full attention, the denominator of the ratios.
 REFERENCE = "transformer"
 
-UNITS = {"forward_seconds": "s", "train_seconds": "s", "train_memory_bytes": "B", "kept_bytes": "B"}
+UNITS = {
+    "forward_seconds": "s",
+    "train_seconds": "s",
+    "onnx_seconds": "s",
+    "train_memory_bytes": "B",
+    "kept_bytes": "B",
+}
 
 # Records of ratio and exponent → the metric they are made of.
 RATIOS = {
@@ -46,6 +53,7 @@ RATIOS = {
 EXPONENTS = {
     "growth_exponent": "train_seconds",
     "forward_growth_exponent": "forward_seconds",
+    "onnx_growth_exponent": "onnx_seconds",
     "memory_growth_exponent": "train_memory_bytes",
 }
 
@@ -55,11 +63,12 @@ Progress = Callable[[int, int], None]
 def benchmark_kernels(
     models: Sequence[str] = (), *, nodes: Sequence[int] = NODES, total_nodes: int = TOTAL_NODES, width: int = WIDTH,
     depth: int = DEPTH, repeats: int = REPEATS, threads: int = 1, task: str | None = None, attention: bool = True,
-    progress: Progress | None = None,
+    onnx: bool = False, progress: Progress | None = None,
 ) -> list[Record]:  # fmt: skip
     """Measure graph networks (names or YAML files; none: all that are shipped) and ``transformer`` at each size.
 
-    ``task``: what networks read and the region they see, such as all of φ; jets of the first tasks where not given.
+    ``task``: what networks read and the region they see, such as all of φ, and whether they give numbers of nodes (as
+    for particle flow); jets of the first tasks where not given. ``onnx``: ONNX Runtime on one thread is timed too.
     ``attention``: whether ``transformer``, whose time at large sizes is most of all, is measured too.
     Where there is a GPU, it is measured as well, in bfloat16, eager and compiled. UsageError: an unknown model, one
     that is no graph network, or a number of nodes that does not divide ``total_nodes``.
@@ -68,13 +77,14 @@ def benchmark_kernels(
         if total_nodes % n:
             raise UsageError(f"--nodes {n}: does not divide --total-nodes {total_nodes}; choose one that does.")
     configs = kernel_configs(models, width, depth, attention)
-    read = INPUTS if task is None else load_task(task).network_inputs
+    read, outputs = _form(task)
     sizes, settings = sorted(set(nodes)), available_settings()
     done, total = 0, len(sizes) * len(settings) * len(configs) * (repeats + 1)
     records: list[Record] = []
     with torch_threads(threads) as used:
         for setting in settings:
-            cases = [KernelCase.of(config, setting, read) for config in configs]
+            exported = onnx and setting.device == "cpu"
+            cases = [KernelCase.of(config, setting, read, outputs, exported) for config in configs]
             with setting.active():
                 for repeat, n in product(range(repeats + 1), sizes):
                     inputs = tuple(tensor.to(setting.device) for tensor in full_jets(total_nodes // n, n, read))
@@ -150,9 +160,20 @@ def _exponents(cases: Sequence[KernelCase], sizes: Sequence[int], total_nodes: i
     small, large = sizes[-2:]
     for name, metric in EXPONENTS.items():
         for case in cases:
+            if (metric, large) not in case.figures:
+                continue
             costs = [case.median(metric, n) * n / total_nodes for n in (small, large)]
             note = f"{metric} of one jet, {how}"
             yield Record(case.name, large, f"{name}_{small}_{large}", growth_exponent((small, large), costs), "", note)
+
+
+def _form(task: str | None) -> tuple[NodeInputs, Outputs]:
+    """What networks read, and what they give: two classes, but for outputs of nodes those of the task."""
+    if task is None:
+        return INPUTS, OUTPUTS
+    found = load_task(task)
+    outputs: Outputs = found.objective.outputs
+    return found.network_inputs, outputs if outputs.level == "node" else OUTPUTS
 
 
 def _is_graph_network(name: str) -> bool:

@@ -61,11 +61,11 @@ class TrackTokens(nn.Module):
         where = place_of(points, self.unit, periodic=self.periodic)
         own = torch.cat([where, self.scaling(columns(variables, self.own))], dim=-1)
         x = node_wise(partial(perceptron, self.layers, one=0), own)
-        place = None
+        of_nodes = None
         if self.places:
             number = torch.where(found, torch.arange(self.n_tracks, device=x.device), self.n_tracks)
-            place = torch.full_like(nodes.is_track, self.n_tracks, dtype=torch.int64).scatter(1, index, number)
-        return Tokens(x, points, columns(variables, [self.value]) * self.kind, found, place)
+            of_nodes = torch.full_like(nodes.is_track, self.n_tracks, dtype=torch.int64).scatter(1, index, number)
+        return Tokens(x, points, columns(variables, [self.value]) * self.kind, found, of_nodes)
 
 
 @torch.no_grad()

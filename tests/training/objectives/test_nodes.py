@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch_geometric.data import Batch
 
+from e2egraph.data.dataset import JetDataset, dense
 from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.loading.loader import evaluation_loader
 from e2egraph.data.options import DataOptions
@@ -204,3 +206,10 @@ def test_nodes_without_a_momentum_are_refused():
 def test_an_objective_without_a_class_for_none_is_refused():
     with pytest.raises(UsageError, match="classes must differ and begin with 'none'"):
         make_objective({"kind": "nodes", "classes": ["photon", "electron"]}, "test")
+
+
+def test_a_data_set_for_pytorch_geometric_holds_what_is_learnt_of_nodes(data, batch):
+    dataset = JetDataset(data, split=None)
+    one = dense(Batch.from_data_list([dataset[int(number)] for number in batch.number]))
+    there = batch.mask[:, : one.mask.shape[1]]  # one event of the batch was emptied
+    torch.testing.assert_close(one.node_target[there], batch.node_target[batch.mask])

@@ -79,7 +79,7 @@ inline Head read_head(const JsonValue& json) {
   const std::string level = json.at("level").string(), activation = json.at("activation").string();
   if (level == "node")
     throw InputError(json.where("level") + ": this library reads networks that give numbers of objects, not of nodes; "
-                     "score this bundle with 'e2egraph predict'.");
+                     "give this bundle to e2e_flow or 'e2egraph predict'.");
   if (level != "object")
     json.at("level").wrong("object or node");
   if (activation != "softmax" && activation != "none")
