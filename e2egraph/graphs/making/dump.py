@@ -99,7 +99,7 @@ def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str,
     source = open_source(path)
     check_source(source, task, of_class)
     if isinstance(source, PointSource):
-        raise InputError(f"{path}: holds images of jets and no deposits; give a file of events.")
+        raise InputError(f"{path}: holds images and no deposits; give a file of events.")
     truth = truth_source(task.truth, of_class, source)
     kind = task.object_kind
     read = ["id", "pv", *kind.collections, *(name for name in _DEPOSITS if name not in source.missing)]
