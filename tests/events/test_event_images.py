@@ -9,9 +9,11 @@ from e2egraph.cli import main
 from e2egraph.data.padding import pad
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.sources.registry import image_options, open_source
+from e2egraph.graphs.inspecting.file_inspection import inspect_file
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.models.image.event_image import EventImage
+from e2egraph.tasks.task import load_task
 
 EVENTS = 4
 # As drawn: tracks, ECAL, HCAL. As the public code stores them: HCAL, ECAL, tracks.
@@ -122,6 +124,11 @@ def test_the_order_of_planes_must_be_named_and_the_task_be_of_events(tmp_path, c
     path = write(tmp_path / "a.h5", images(64, 0))
     with pytest.raises(InputError, match=r"only you know what their planes are; add --image-channels"):
         open_source(path)
+    inspected = inspect_file(
+        str(path), image_options(None, "whole-events"), [load_task("rpv-images"), load_task("top")]
+    )
+    assert "images of whole events of TRACK, ECAL, HCAL" in inspected.reader
+    assert not inspected.verdicts["rpv-images", "rpv"] and inspected.verdicts["top", "top"]
     command = ["build-graphs", "--sample", f"top={path}", "--sample", f"qcd={path}", "--output", str(tmp_path / "data")]
     assert main([*command, "--task", "top", "--image-preset", "whole-events"]) == 1
     assert "holds images of whole events, but task 'top' sees 125×125 pixels" in capsys.readouterr().err

@@ -183,4 +183,4 @@ def test_a_vertex_that_is_no_number_is_refused(runner, bundle, tmp_path):
 def test_cmssw_modules_refuse_a_bundle_of_clusters(cmssw_run, bundle):
     result = execute(cmssw_run, "run", bundle)
     assert result.returncode == 1
-    assert "made for clusters of crystals, but these modules tag jets; give a bundle of jets" in result.stderr
+    assert "made for objects of kind cluster, but these modules tag jets; give a bundle of jets" in result.stderr

@@ -42,6 +42,11 @@ QUANTITIES = {
     "tau21": ("τ21", "", 2),
     "tau32": ("τ32", "", 2),
     "n_pv": ("primary vertices", "", 0),
+    "ht": ("H_T", "GeV", 0),
+    "n_jets": ("jets", "", 0),
+    "n_bjets": ("b-tagged jets", "", 0),
+    "sum_fatjet_mass": ("ΣM", "GeV", 0),
+    "met": ("missing pT", "GeV", 0),
 }
 
 IDENTITY = ("run", "lumi", "event", "jet")

@@ -60,7 +60,8 @@ def inspect_file(
                 verdicts[task.name, name] = str(error).removeprefix(f"{path}: ")
     reader = type(source).__name__
     if isinstance(source, PointSource):
-        reader += f", jet images of {', '.join(channel.name for channel in sorted(source.channels))}"
+        of = "images of whole events" if source.of_events else "jet images"
+        reader += f", {of} of {', '.join(channel.name for channel in sorted(source.channels))}"
     return FileInspection(
         path=path,
         reader=reader,

@@ -1,4 +1,4 @@
-"""``dump-events``: the jets or clusters that a task selects, with all deposits of their events, for C++."""
+"""``dump-events``: the jets, clusters or events that a task selects, with all deposits of their events, for C++."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         **{name: name for name in ("softdrop_mass", "tau21", "tau32", "seed_ieta", "seed_iphi")},
     },
     "cluster": {**_AXIS, "seed_ieta": "seed_row", "seed_iphi": "seed_column"},
+    "event": {"index": "jet"},
 }
 
 
@@ -54,8 +55,8 @@ def dump_events(
     resampling).
 
     ``max_jets``: of each class at most, the first ones. ``seeds``: give each jet's seed; else −1, for the reader to
-    find it; of clusters, give them at all. Collections that a file lacks and the task does not need are empty.
-    InputError: an input is unreadable or unsuitable, no jet is selected, the output cannot be written.
+    find it; of clusters and whole events, give them at all. Collections that a file lacks and the task does not need
+    are empty. InputError: an input is unreadable or unsuitable, no jet is selected, the output cannot be written.
     """
     if task.object.kind not in _COLUMNS:
         known = " and ".join(f"{name}s" for name in _COLUMNS)
@@ -98,7 +99,7 @@ def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str,
     source = open_source(path)
     check_source(source, task, of_class)
     if isinstance(source, PointSource):
-        raise InputError(f"{path}: holds images of jets and no deposits; give a file of events.")
+        raise InputError(f"{path}: holds images and no deposits; give a file of events.")
     truth = truth_source(task.truth, of_class, source)
     kind = task.object_kind
     read = ["id", "pv", *kind.collections, *(name for name in _DEPOSITS if name not in source.missing)]
@@ -106,7 +107,8 @@ def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str,
     for start in range(0, source.n_events, EVENTS_PER_STEP):
         events = source.read(start, min(start + EVENTS_PER_STEP, source.n_events), read)
         jets = kind.find(events, task.object)
-        jets = jets.take(np.logical_and.reduce(list(kind.cuts(jets, task.object).values())))
+        cuts = kind.cuts(jets, task.object).values()
+        jets = jets.take(np.logical_and.reduce([np.ones(len(jets), bool), *cuts]))
         try:
             found = labelled(jets, events, task.truth, task.classes, of_class, truth, kind.axis)
         except InputError as error:

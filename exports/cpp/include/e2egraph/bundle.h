@@ -140,17 +140,20 @@ private:
   }
 };
 
-// Jets or clusters of one event: places its deposits once, and finds seeds that are not given. Refers to bundle and
-// event.
+// Jets or clusters of one event, or the event as a whole: places its deposits once, and finds seeds that are not given.
+// Refers to bundle and event.
 class EventJets {
 public:
   // InputError: deposits that are not finite or outside the detector.
   EventJets(const Bundle& bundle, const Event& event)
       : bundle_(&bundle), placed_(event, bundle.metadata.nodes) {}
 
-  // Those that are to be made: the event's own, or, for clusters where it has none, all that are found.
+  // Those that are to be made: the event's own, or, for clusters where it has none, all that are found. Of whole events
+  // one, which may say number and label.
   std::vector<JetAxis> axes() {
     const auto& clusters = bundle_->metadata.clusters;
+    if (bundle_->metadata.kind == ObjectKind::event)
+      return {placed_.event().jets.empty() ? JetAxis{} : placed_.event().jets.front()};
     return clusters && placed_.event().jets.empty() ? crystals().clusters(clusters->seed_min) : placed_.event().jets;
   }
 
@@ -163,7 +166,7 @@ public:
       const ClusterSelection& selection = *bundle_->metadata.clusters;
       const double around = crystals().measure(jet.axis, selection.isolation);
       jet.cut = first_cut(jet.axis, selection, around);
-    } else {
+    } else if (bundle_->metadata.kind == ObjectKind::jet) {
       for (const auto& entry : jet_quantities())
         check_finite(axis.*entry.second);
       check_finite(axis.phi);

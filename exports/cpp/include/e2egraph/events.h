@@ -37,7 +37,7 @@ struct Tower {
 // event; label: its true class, −1 where unknown; both are only passed on.
 //
 // For a tagger of clusters the seed is a crystal's row and column; pt (E_T), eta, phi and what follows label are worked
-// out from the crystals (clusters.h).
+// out from the crystals (clusters.h). For a tagger of whole events there is none, or one with index and label alone.
 struct JetAxis {
   float pt = 0, eta = 0, phi = 0, mass = 0, softdrop_mass = 0, tau21 = 0, tau32 = 0;
   int seed_ieta = -1, seed_iphi = -1;

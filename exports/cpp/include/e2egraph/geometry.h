@@ -49,6 +49,15 @@ inline double wrap_phi(double phi) {
   return wrapped >= pi ? -pi : wrapped;
 }
 
+// Steps of phi a turn in which nodes of whole events lie.
+inline constexpr int phi_steps = 4096 * 315;
+
+// phi [rad] moved by one step at most, to an odd one.
+inline double between_phi_steps(double phi) {
+  const double step = 2.0 * pi / phi_steps;
+  return (2.0 * std::floor(wrap_phi(phi) / (2.0 * step)) + 1.0) * step;
+}
+
 inline double delta_phi(double phi, double reference) { return wrap_phi(phi - reference); }
 
 // Row of the crystal image; below 0 or above 279 outside the image, and never beyond a million either way.

@@ -16,6 +16,13 @@
 
 namespace e2egraph {
 
+// What one example is.
+enum class ObjectKind { jet, cluster, event };
+
+inline std::string name_of(ObjectKind kind) {
+  return kind == ObjectKind::event ? "event" : kind == ObjectKind::cluster ? "cluster" : "jet";
+}
+
 // One row of a tensor over a jet's nodes: a member of the node, the registered variable of index `extra`, the flag of a
 // channel, or 1 for every node.
 struct NodeVariable {
@@ -99,16 +106,14 @@ inline InputChannels read_channels(const JsonValue& json) {
   return InputChannels(std::move(rows));
 }
 
-// `crystals`: whether the objects are clusters, whose regions lie around crystals, and not jets with their towers.
-inline Region read_region(const JsonValue& json, bool crystals) {
+// Regions of jets lie around towers, those of clusters around crystals, and events have the whole detector.
+inline Region read_region(const JsonValue& json, ObjectKind kind) {
   const std::string centre = json.at("centre").string();
-  if (centre == "none")
-    throw InputError(json.where("centre") + ": this library makes no objects with a region of centre '" + centre +
-                     "' yet, jets and clusters around their seeds alone; score this bundle with 'e2egraph predict'.");
-  const std::string usual = crystals ? "crystal" : "tower";
+  const std::string usual = kind == ObjectKind::event ? "none" : kind == ObjectKind::cluster ? "crystal" : "tower";
   if (centre != usual)
     json.at("centre").wrong(usual + ", as regions of these objects have");
   Region region;
+  region.whole = kind == ObjectKind::event;
   region.rows = json.at("rows").integer(1, most_pixels);
   region.columns = json.at("columns").integer(1, most_pixels);
   region.eta_pitch = json.at("eta_pitch").positive();
@@ -138,29 +143,30 @@ inline void read_variables(const JsonValue& json, Inputs& inputs) {
   }
 }
 
-inline void read_object(const JsonValue& json, Inputs& inputs, bool clusters) {
-  const auto& known = clusters ? cluster_quantities() : jet_quantities();
+inline void read_object(const JsonValue& json, Inputs& inputs, ObjectKind kind) {
+  static const Named<float JetAxis::*> none;
+  const auto& known =
+      kind == ObjectKind::event ? none : kind == ObjectKind::cluster ? cluster_quantities() : jet_quantities();
   for (const JsonValue& entry : json.list()) {
     const std::string name = entry.at("name").string();
     const auto* member = find(known, name);
     if (member == nullptr)
       throw InputError(entry.where("name") + ": this library knows no quantity '" + name + "' of a " +
-                       (clusters ? "cluster" : "jet") + " (known are " + names_of(known) +
-                       "); score this bundle with 'e2egraph predict'.");
+                       name_of(kind) + " (known are " + names_of(known) + "); score this bundle with 'e2egraph predict'.");
     if (find(inputs.object, name) != nullptr)
       entry.wrong("a quantity with a name of its own");
     inputs.object.emplace_back(name, *member);
   }
 }
 
-// `uses_jet`: whether the network reads the quantities of the jet; `clusters`: whether these are clusters.
-inline Inputs read_inputs(const JsonValue& json, bool uses_jet, bool clusters) {
+// `uses_jet`: whether the network reads quantities of the object.
+inline Inputs read_inputs(const JsonValue& json, bool uses_jet, ObjectKind kind) {
   Inputs inputs;
   read_variables(json.at("variables"), inputs);
   inputs.channels = read_channels(json.at("channels"));
   if (uses_jet)
-    read_object(json.at("object"), inputs, clusters);
-  inputs.region = read_region(json.at("region"), clusters);
+    read_object(json.at("object"), inputs, kind);
+  inputs.region = read_region(json.at("region"), kind);
   return inputs;
 }
 

@@ -38,8 +38,10 @@ struct Metadata {
   // Forms with smaller weights (fp16, int8), by name.
   std::map<std::string, ModelFile> variants;
   Reading reading;
+  ObjectKind kind = ObjectKind::jet;
+  // Of jets: which.
   JetSelection jets;
-  // For a tagger of clusters: which; `jets` then means nothing.
+  // Of clusters: which. Events are all taken: their selection is the caller's.
   std::optional<ClusterSelection> clusters;
   NodeDefinition nodes;
   // Of the nodes so made, those that the network is given.
@@ -91,13 +93,16 @@ inline NodeSelection read_node_selection(const JsonValue& json, const InputChann
   return result;
 }
 
-inline std::optional<ClusterSelection> read_clusters(const JsonValue& json) {
+inline ObjectKind read_kind(const JsonValue& json) {
   const std::string kind = json.at("kind").string();
-  if (kind != "jet" && kind != "cluster")
-    throw InputError(json.where("kind") + ": this library makes no objects of kind '" + kind +
-                     "', jets and clusters alone; score this bundle with 'e2egraph predict'.");
-  if (kind == "jet")
-    return std::nullopt;
+  for (const ObjectKind known : {ObjectKind::jet, ObjectKind::cluster, ObjectKind::event})
+    if (kind == name_of(known))
+      return known;
+  throw InputError(json.where("kind") + ": this library makes no objects of kind '" + kind +
+                   "', jets, clusters and events alone; score this bundle with 'e2egraph predict'.");
+}
+
+inline ClusterSelection read_clusters(const JsonValue& json) {
   ClusterSelection clusters;
   clusters.seed_min = json.at("seed_min").positive();
   clusters.et_min = json.at("et_min").number();
@@ -177,10 +182,12 @@ inline Metadata read_metadata(const std::string& path) {
   result.task = info.at("task").string();
   result.uses_jet = root.at("uses_jet").boolean();
   // First, as what it says of regions follows from it.
-  result.clusters = detail::read_clusters(task.at("object"));
-  if (!result.clusters)
+  result.kind = detail::read_kind(task.at("object"));
+  if (result.kind == ObjectKind::cluster)
+    result.clusters = detail::read_clusters(task.at("object"));
+  if (result.kind == ObjectKind::jet)
     result.jets = detail::read_jets(task.at("object"));
-  result.inputs = detail::read_inputs(root.at("inputs"), result.uses_jet, result.clusters.has_value());
+  result.inputs = detail::read_inputs(root.at("inputs"), result.uses_jet, result.kind);
   result.outputs = detail::read_outputs(root.at("outputs"));
   detail::check_output_tensors(root.at("tensors").at("outputs"), result.outputs);
   result.reading = detail::read_reading(info);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "e2egraph/channels.h"
+#include "e2egraph/geometry.h"
 
 namespace e2egraph {
 
@@ -35,6 +36,12 @@ inline std::int64_t pixel_offset(float delta, double pitch) {
 inline float inside_pixel(double delta, int offset, double pitch) {
   const double half = 0.5 - edge_margin;
   return static_cast<float>(std::min(std::max(delta, (offset - half) * pitch), (offset + half) * pitch));
+}
+
+// eta of whole events, moved by at most a rounding to lie inside its crystal row also as float32.
+inline double inside_crystal_row(double eta, int row) {
+  const double half = (0.5 - 2.0 * edge_margin) * eta_pitch, middle = ecal_eta(row);
+  return std::min(std::max(eta, middle - half), middle + half);
 }
 
 // A number without NaN as an integer that is ordered as numbers are; the zeros of both signs are one.

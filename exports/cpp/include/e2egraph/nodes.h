@@ -135,7 +135,8 @@ class NodeMaker {
 public:
   NodeMaker(const Seed& seed, const NodeDefinition& definition)
       : centre_(centre_of(seed)), definition_(definition), half_rows_(definition.region.half_rows()),
-        half_columns_(definition.region.periodic ? ecal_columns : definition.region.half_columns()) {}
+        half_columns_(definition.region.periodic ? ecal_columns : definition.region.half_columns()),
+        half_eta_(definition.region.half_eta()) {}
 
   NearRegion near_region() const { return {centre_, half_rows_, half_columns_}; }
 
@@ -145,7 +146,8 @@ public:
   void add(Collection collection, std::size_t index, const Place& place, bool at_pixel_centre, const Make& make) {
     const NodeSelection& selection = definition_.selection;
     const int row = place.row - centre_.row, column = turned(place.column - centre_.column);
-    if (std::abs(row) > half_rows_ || std::abs(column) > half_columns_)
+    if (definition_.region.whole ? !inside(collection, place, at_pixel_centre)
+                                 : std::abs(row) > half_rows_ || std::abs(column) > half_columns_)
       return;
     Node node;
     node.collection = collection;
@@ -173,8 +175,20 @@ private:
     return columns >= half_turn ? columns - ecal_columns : columns < -half_turn ? columns + ecal_columns : columns;
   }
 
+  // Of the whole detector. Python has the eta of tracks, and so what it is compared with, as float32.
+  bool inside(Collection collection, const Place& place, bool at_pixel_centre) const {
+    const double limit = collection == Collection::tracks ? static_cast<float>(half_eta_) : half_eta_;
+    return std::abs(at_pixel_centre ? ecal_eta(place.row) : place.eta) < limit;
+  }
+
   void locate(Node& node, const Place& place, int row, int column, bool at_pixel_centre) const {
     const Region& region = definition_.region;
+    if (region.whole) {
+      node.deta =
+          static_cast<float>(at_pixel_centre ? ecal_eta(place.row) : inside_crystal_row(place.eta, place.row));
+      node.dphi = static_cast<float>(at_pixel_centre ? ecal_phi(place.column) : between_phi_steps(place.phi));
+      return;
+    }
     const double deta = at_pixel_centre ? row * region.eta_pitch : place.eta - centre_.eta;
     const double dphi = at_pixel_centre ? column * region.phi_pitch : delta_phi(place.phi, centre_.phi);
     node.deta = region.lattice ? inside_pixel(deta, row, region.eta_pitch) : static_cast<float>(deta);
@@ -191,12 +205,13 @@ private:
   RegionCentre centre_;
   const NodeDefinition& definition_;
   int half_rows_, half_columns_;
+  double half_eta_;
   std::vector<Node> nodes_;
 };
 
 }  // namespace detail
 
-// Nodes of the jet with this seed. `placed` must have been made with the same definition.
+// Nodes of the jet with this seed, which means nothing for the whole detector. `placed` must have been made with the same definition.
 inline JetNodes make_nodes(const PlacedEvent& placed, const Seed& seed, const NodeDefinition& definition) {
   const Event& event = placed.event();
   detail::NodeMaker maker(seed, definition);
@@ -217,7 +232,7 @@ inline JetNodes make_nodes(const PlacedEvent& placed, const Seed& seed, const No
   const std::size_t hits = definition.wants_hits() ? event.hits.size() : 0;
   for (std::size_t i = 0; i < hits; ++i) {
     const Hit& hit = event.hits[i];
-    if (!definition.selection.wants(hit.channel) || !near.holds(hit))
+    if (!definition.selection.wants(hit.channel) || !(definition.region.whole || near.holds(hit)))
       continue;
     const Place place = place_of(hit);
     maker.add(Collection::hits, i, place, false, [&](Node& node) {

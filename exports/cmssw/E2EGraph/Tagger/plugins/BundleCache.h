@@ -30,12 +30,12 @@ auto guarded(Work work) -> decltype(work()) {
 }
 
 struct BundleCache {
-  // cms::Exception: the bundle is damaged, or of clusters.
+  // cms::Exception: the bundle is damaged, or not of jets.
   explicit BundleCache(const edm::ParameterSet& config) : bundle(guarded([&] {
     const std::string path = config.getParameter<edm::FileInPath>("bundle").fullPath();
     Bundle read = Bundle::read(path.substr(0, path.rfind('/')));
-    if (read.metadata.clusters)
-      throw InputError(path + ": made for clusters of crystals, but these modules tag jets; give a bundle of jets, or "
+    if (read.metadata.kind != ObjectKind::jet)
+      throw InputError(path + ": made for objects of kind " + name_of(read.metadata.kind) + ", but these modules tag jets; give a bundle of jets, or "
                        "score this one with 'e2egraph predict' or e2e_infer.");
     return read;
   })) {}
