@@ -17,6 +17,15 @@ from e2egraph.tasks.variables import variables
 
 def check_task(task: TaskConfig) -> None:
     """InputError when nothing in this e2egraph can make what the task asks for, whatever the files."""
+    if task.objective.node_columns and task.elements is None:
+        raise InputError(
+            f"task '{task.name}': objective {task.objective.kind} learns what elements are; add the group elements."
+        )
+    if task.elements is not None and not task.objective.node_columns:
+        raise InputError(
+            f"task '{task.name}': elements are there to be learnt (objective nodes), not for objective "
+            f"{task.objective.kind}; leave out the group elements."
+        )
     for channel in task.network_inputs.channels:
         if channel.collection not in COLLECTIONS_OF_NODES:
             raise InputError(
@@ -80,9 +89,10 @@ def _check_events(source: EventSource, task: TaskConfig) -> None:
     needed += [f"hits.{channel.name}" for channel in task.network_inputs.channels if channel.collection == "hits"]
     for name in needed:
         if name in source.missing:
+            advice = "or change inputs.channels" if task.elements is None else "made by simulate --particle-flow"
             raise InputError(
                 f"{source.path}: no branch for {name} (looked for {source.missing.branches[name]}), "
-                f"which task '{task.name}' needs; give a file that has it, or change inputs.channels."
+                f"which task '{task.name}' needs; give a file that has it, {advice}."
             )
     for name, option in task.object_kind.needs(task.object).items():
         if name in source.missing:
