@@ -54,14 +54,22 @@ def main() -> None:
         rows = gate(rules, options.check_photons, options.check_kaons, options.check_pions)
     except (InputError, UsageError) as error:
         parser.exit(1, f"particle_flow_calibration.py: {error}\n")
-    command = shlex.join(["python", "scripts/particle_flow_calibration.py", *(Path(each).name if each.endswith(".root") else each for each in sys.argv[1:])])
+    command = shlex.join(
+        [
+            "python",
+            "scripts/particle_flow_calibration.py",
+            *(Path(each).name if each.endswith(".root") else each for each in sys.argv[1:]),
+        ]
+    )
     comment = "# Constants of rule-based particle flow, made by (see the script for how its files are simulated)\n"
     text = comment + f"#   {command}\n" + yaml.safe_dump(as_dict(rules), sort_keys=False, width=118, allow_unicode=True)
     with replacing(options.output) as stream:
         stream.write(text.encode())
     write_json(options.report, {"command": command, "rows": [asdict(row) for row in rows]})
     for row in rows:
-        print(f"{row.kind:38} {row.low:5g}-{row.high:<5g} {row.number:5} mean {row.mean:.3f} median {row.median:.3f} spread {row.spread:.3f}")  # noqa: E501
+        print(
+            f"{row.kind:38} {row.low:5g}-{row.high:<5g} {row.number:5} mean {row.mean:.3f} median {row.median:.3f} spread {row.spread:.3f}"
+        )
 
 
 def fitted(photons: Path, kaons: Path, output: Path) -> RulesConfig:

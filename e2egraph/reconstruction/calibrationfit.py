@@ -47,7 +47,9 @@ def fit_calibration(
         )
         for what, part in (("photons", light), ("hadrons", heavy)):
             if len(part.energy) < 10 * len(energies):
-                raise InputError(f"{len(part.energy)} {what} at {below:g} ≤ |η| < {above:g} are too few; give more events.")
+                raise InputError(
+                    f"{len(part.energy)} {what} at {below:g} ≤ |η| < {above:g} are too few; give more events."
+                )
         tables["photon"].append(_photon_factors(light, np.asarray(energies)))
         alone = heavy.hcal <= 0
         ecal, hcal = _hadron_factors(heavy.take(~alone), np.asarray(energies))

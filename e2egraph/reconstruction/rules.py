@@ -193,7 +193,9 @@ def _fakes(tracks: _Tracks, measured: Floats, groups: int, config: RulesConfig) 
     explained = np.bincount(tracks.group[hadron], tracks.p[hadron], groups)
     sigma = np.sqrt(config.stochastic**2 * explained + (config.constant * explained) ** 2)
     lacking = explained - measured > config.deficit_sigmas * sigma
-    suspect = hadron & lacking[tracks.group] & (tracks.pt > config.fake_pt) & (np.abs(tracks.d0_sig) > config.fake_d0_sig)
+    suspect = (
+        hadron & lacking[tracks.group] & (tracks.pt > config.fake_pt) & (np.abs(tracks.d0_sig) > config.fake_d0_sig)
+    )
     fake = np.zeros(len(tracks.p), bool)
     chosen = np.flatnonzero(suspect)
     order = chosen[np.argsort(tracks.p[chosen], kind="stable")]

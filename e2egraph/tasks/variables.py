@@ -144,7 +144,9 @@ _row(
 _row("energy", "GeV", "energy of a cluster or cell, momentum of a track", Scale(unit=0.1, gain=0.25), {})
 _row("deta0", "", "η at the primary vertex less that of the place", Scale(unit=0.01, gain=0.3), {}, "eta")
 _row("dphi0", "rad", "φ at the primary vertex less that of the place", Scale(unit=0.02, gain=0.3), {}, "phi")
-_row("dphi_hcal", "rad", "φ where a track enters the HCAL less that of its place", Scale(unit=0.02, gain=0.3), {}, "phi")
+_row(
+    "dphi_hcal", "rad", "φ where a track enters the HCAL less that of its place", Scale(unit=0.02, gain=0.3), {}, "phi"
+)
 _row("pt_err", "GeV", "uncertainty of a track's pT", Scale(unit=0.01, gain=0.25), {})
 _row("muon", "", "1 for a track that the muon system found", Scale(unit=1.0, linear=True), {})
 _row("size", "", "cells of a cluster, each by its share", Scale(unit=10.0, linear=True), {})

@@ -125,17 +125,13 @@ def _around(
     """Energies (or weights) of the candidates that are nearest to each particle."""
     chosen = np.ones(len(found), bool) if kinds is None else np.isin(found.kind, kinds)
     truth = events.record.truth
-    to = nearest(
-        found.event[chosen], found.eta[chosen], found.phi[chosen], truth.event, events.eta, events.phi, CONE
-    )
+    to = nearest(found.event[chosen], found.eta[chosen], found.phi[chosen], truth.event, events.eta, events.phi, CONE)
     near = to >= 0
     values = (found.energy if weight is None else weight)[chosen]
     return np.bincount(to[near], values[near], len(truth.event))
 
 
-def _rows(
-    kind: str, events: GunEvents, around: Floats, chosen: np.ndarray, edges: Sequence[float]
-) -> list[GateRow]:
+def _rows(kind: str, events: GunEvents, around: Floats, chosen: np.ndarray, edges: Sequence[float]) -> list[GateRow]:
     energy = events.record.truth.momentum[3]
     place = np.where(chosen, in_bins(energy, edges), -1)
     rows = []

@@ -43,7 +43,9 @@ def make_flow_nodes(events: ak.Array, objects: Objects, task: TaskConfig) -> tup
     kept = clouds.nodes.pop(_ELEMENT).astype(np.int64)
     targets = _targets(record, elements, kept, config)
     clouds.nodes.update(_target_columns(targets, record))
-    rules = rule_based(_clusters_of(record, elements, config, task), record.other_vertex[_tracks(elements)], config.rules)
+    rules = rule_based(
+        _clusters_of(record, elements, config, task), record.other_vertex[_tracks(elements)], config.rules
+    )
     lists = {**record.particles, **_side_columns(record, elements, rules, config)}
     lists["sim_element"] = Ragged(_in_event(targets.element, clouds), record.sim.offsets)
     clouds.side.update(

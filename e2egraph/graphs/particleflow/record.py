@@ -24,6 +24,10 @@ COLLECTIONS = (
 )  # fmt: skip
 
 FINAL_STATE = 1
+# Leptons and photons of the hardest process are stored as such, with the momenta that they end with (Pythia's status
+# 23, ``simulation.generation.truth``); τ leptons decay.
+OUTGOING = 23
+LASTING = (11, 12, 13, 14, 16, 22)
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,9 @@ def read_record(events: ak.Array, charged_dz: float) -> FlowRecord:
         "sim_class": kind, "sim_pt": pt, "sim_eta": eta, "sim_phi": phi, "sim_energy": energy,
         "sim_collision": columns["collision"],
     }  # fmt: skip
-    gen = found["gen"].take(found["gen"].columns["status"] == FINAL_STATE)
+    gen = found["gen"]
+    status, code = gen.columns["status"], np.abs(gen.columns["pdg_id"])
+    gen = gen.take((status == FINAL_STATE) | ((status == OUTGOING) & np.isin(code, LASTING)))
     gen_pt, gen_eta, gen_phi, gen_energy = _kinematics(gen)
     final = {
         "gen_pdg": gen.columns["pdg_id"], "gen_pt": gen_pt, "gen_eta": gen_eta, "gen_phi": gen_phi,

@@ -11,6 +11,7 @@ so that they come out exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,7 +93,9 @@ def assign(
     to = np.concatenate([tracks.element[tracked], element[alone]])
     of = np.concatenate([tracks.particle[tracked], alone])
     share = np.concatenate([part[tracked], np.ones(len(alone))])
-    kind = np.concatenate([_of_tracks(truth, tracks, config)[tracked], _of_others(truth, alone, channel[element[alone]])])
+    kind = np.concatenate(
+        [_of_tracks(truth, tracks, config)[tracked], _of_others(truth, alone, channel[element[alone]])]
+    )
     momentum = np.stack([np.bincount(to, row[of] * share, elements) for row in truth.momentum])
     pile_up = np.bincount(to, energy[of] * share * truth.pile_up[of], elements) / np.maximum(momentum[3], 1e-12)
     most = np.lexsort((-of, energy[of] * share))
@@ -174,7 +177,9 @@ def _of_soft_leptons(
     kind: NDArray[np.uint8], pt: Floats, channel: Integers, config: TargetsConfig
 ) -> NDArray[np.uint8]:
     soft = np.isin(kind, (ELECTRON, MUON)) & (pt < config.lepton_pt)
-    return np.where(soft, np.where(channel == int(Channel.TRACK), CHARGED_HADRON, NEUTRAL_HADRON), kind).astype(np.uint8)
+    return np.where(soft, np.where(channel == int(Channel.TRACK), CHARGED_HADRON, NEUTRAL_HADRON), kind).astype(
+        np.uint8
+    )
 
 
 def _check(truth: Truth, target_energy: Floats, event: Integers, element: Integers) -> None:
@@ -191,7 +196,9 @@ def _check(truth: Truth, target_energy: Floats, event: Integers, element: Intege
         )
 
 
-def _books(energy: Floats, element: Integers, has_track: Booleans, several: Booleans, merged: Booleans) -> dict[str, float]:
+def _books(
+    energy: Floats, element: Integers, has_track: Booleans, several: Booleans, merged: Booleans
+) -> dict[str, float]:
     found = element >= 0
     kinds = {
         "particles": np.ones(len(energy), bool),
@@ -204,4 +211,3 @@ def _books(energy: Floats, element: Integers, has_track: Booleans, several: Bool
     numbers = {name: float(mask.sum()) for name, mask in kinds.items()}
     energies = {f"{name}_gev": float(energy[mask].sum()) for name, mask in kinds.items()}
     return {**numbers, **energies}
-
