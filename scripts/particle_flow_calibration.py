@@ -7,7 +7,8 @@
         --check-kaons kaon2.root --check-pions pion2.root --output configs/particleflow/detector.yaml \
         --report exports/results/particle_flow_calibration.json
 
-The rules' other constants stay what they are in the output where that exists. Parametric simulation, not CMS simulation.
+The rules' other constants stay what they are in the output where that exists. Parametric simulation, not CMS
+simulation.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def main() -> None:
     write_json(options.report, {"command": command, "rows": [asdict(row) for row in rows]})
     for row in rows:
         print(
-            f"{row.kind:38} {row.low:5g}-{row.high:<5g} {row.number:5} mean {row.mean:.3f} median {row.median:.3f} spread {row.spread:.3f}"
+            f"{row.kind:38} {row.low:5g}-{row.high:<5g} {row.number:5} mean {row.mean:.3f} median {row.median:.3f} "
+            f"spread {row.spread:.3f}"
         )
 
 

@@ -18,6 +18,7 @@ from pydantic import Field
 from e2egraph.config import configuration
 from e2egraph.detector.geometry import Floats, Integers
 from e2egraph.errors import InputError
+from e2egraph.reconstruction.sums import sums
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -128,13 +129,13 @@ def cluster(
     share = _shares(cell, owner, steps, given, given[seeds], config)
     kept = share > LEAST_SHARE
     cell, owner, steps, share = cell[kept], owner[kept], steps[:, kept], share[kept]
-    share = share / np.bincount(cell, share, len(given))[cell]
+    share = share / sums(cell, share, len(given))[cell]
     energies = share * given[cell]
     size = len(seeds)
-    total = np.bincount(owner, energies, size)
-    centre = [np.bincount(owner, energies * step, size) / total for step in steps]
+    total = sums(owner, energies, size)
+    centre = [sums(owner, energies * step, size) / total for step in steps]
     spread = [
-        np.sqrt(np.bincount(owner, energies * (step - middle[owner]) ** 2, size) / total)
+        np.sqrt(sums(owner, energies * (step - middle[owner]) ** 2, size) / total)
         for step, middle in zip(steps, centre, strict=True)
     ]
     largest = np.zeros(size)
@@ -144,7 +145,7 @@ def cluster(
         energy=total,
         row=row[seeds] + centre[0],
         column=np.mod(column[seeds] + centre[1] + 0.5, columns) - 0.5,
-        size=np.bincount(owner, share, size),
+        size=sums(owner, share, size),
         sigma_row=spread[0],
         sigma_column=spread[1],
         peak=largest / total,
@@ -197,9 +198,9 @@ def _shares(
         weight = amount[owner] * np.exp(-0.5 * distance2 / config.sigma**2)
         # The cells of seeds are theirs alone, however far the centre has moved.
         weight = np.where((steps == 0).all(axis=0), 1.0, weight)
-        whole = np.bincount(cell, weight, len(energy))
+        whole = sums(cell, weight, len(energy))
         share = weight / np.maximum(whole[cell], 1e-300)
         energies = share * energy[cell]
-        amount = np.bincount(owner, energies, size)
-        centre = np.stack([np.bincount(owner, energies * step, size) for step in steps]) / amount
+        amount = sums(owner, energies, size)
+        centre = np.stack([sums(owner, energies * step, size) for step in steps]) / amount
     return share

@@ -40,6 +40,7 @@ from e2egraph.reconstruction.clusters import (
     Shares,
     cluster,
 )
+from e2egraph.reconstruction.sums import sums
 
 # Where the crystals of the simulated endcaps begin, |z| [cm] (detector.yaml, ecal.end_plane).
 END_PLANE = 317.0
@@ -128,8 +129,8 @@ def make_elements(measured: Measured, config: ElementsConfig, field: float) -> E
 def at_hcal(pt: Floats, charge: Floats, eta: Floats, phi: Floats, dip: Floats, field: float) -> tuple[Floats, Floats]:
     """η and φ [rad] where tracks enter the HCAL, straight on from the ECAL, all [T].
 
-    ``eta``, ``phi``: at the ECAL. A track from the beam line meets the radius R₁ at an angle α to it, sin α = c·B·R₁/2pT
-    (0.735 GeV/pT at the barrel), and the radius R₂ at asin(R₁ sin α / R₂). ``dip``: pz/pT.
+    ``eta``, ``phi``: at the ECAL. A track from the beam line meets the radius R₁ at an angle α to it, sin α =
+    c·B·R₁/2pT (0.735 GeV/pT at the barrel), and the radius R₂ at asin(R₁ sin α / R₂). ``dip``: pz/pT.
     """
     inner = np.minimum(ECAL_RADIUS, END_PLANE / np.maximum(np.abs(np.sinh(eta)), 1e-9))
     outer = np.minimum(HCAL_RADIUS, inner + HCAL_RADIUS - ECAL_RADIUS)
@@ -141,7 +142,7 @@ def at_hcal(pt: Floats, charge: Floats, eta: Floats, phi: Floats, dip: Floats, f
 
 
 def towards(channel: Channel, eta: Floats, phi: Floats, vertex: Floats) -> tuple[Floats, Floats]:
-    """η and φ [rad] from the vertices [K, 3] to places of the calorimeters' faces, whose η and φ are from the centre."""
+    """η and φ [rad] from the vertices [K, 3] to places of a calorimeter's face, whose η and φ are from the centre."""
     radius = ECAL_RADIUS if channel == Channel.ECAL else HCAL_RADIUS
     far = END_PLANE * radius / ECAL_RADIUS
     rho = np.minimum(radius, far / np.maximum(np.abs(np.sinh(eta)), 1e-9))
@@ -207,7 +208,7 @@ def _calorimeter(
     time = np.zeros(size)
     if "time" in cells:
         energies = shares.share * np.asarray(cells["energy"], np.float64)[shares.cell]
-        time = np.bincount(shares.cluster, energies * np.asarray(cells["time"], np.float64)[shares.cell], size)
+        time = sums(shares.cluster, energies * np.asarray(cells["time"], np.float64)[shares.cell], size)
         time = time / np.maximum(found.energy, 1e-9)
     filled = {
         "value": found.energy / np.cosh(eta0),

@@ -18,6 +18,7 @@ from e2egraph.detector.geometry import PHI_PITCH, Booleans, Floats, Integers, wr
 from e2egraph.reconstruction.elements import Elements
 from e2egraph.reconstruction.links import nearest
 from e2egraph.reconstruction.rulesconfig import RulesConfig
+from e2egraph.reconstruction.sums import sums
 
 PION_MASS = 0.13957
 
@@ -80,7 +81,7 @@ def rule_based(elements: Elements, pile_up: Booleans, config: RulesConfig) -> Fl
     )  # fmt: skip
     linked = of_track >= 0
     photon_energy = calibration.photons(energy[ecal], eta[ecal])
-    in_front = np.bincount(of_track[linked], photon_energy[linked], len(track))
+    in_front = sums(of_track[linked], photon_energy[linked], len(track))
     raw_behind = np.append(energy[hcal], 0.0)[behind]
     muon = column["muon"][track] > 0
     low, high = config.electron_ratio
@@ -101,8 +102,8 @@ def rule_based(elements: Elements, pile_up: Booleans, config: RulesConfig) -> Fl
     in_group = linked & ~np.append(electron, False)[of_track]
     group_of_cluster = np.where(in_group, np.append(group, -1)[of_track], -1)
     where = group_of_cluster[in_group]
-    raw_ecal = np.bincount(where, energy[ecal][in_group], groups)
-    photons = np.bincount(where, photon_energy[in_group], groups)
+    raw_ecal = sums(where, energy[ecal][in_group], groups)
+    photons = sums(where, photon_energy[in_group], groups)
     raw_hcal = np.concatenate([energy[hcal], np.zeros(len(track))])
     muons = np.bincount(group[muon], minlength=groups)
     raw_ecal = np.maximum(raw_ecal - config.muon_ecal * muons, 0.0)
@@ -114,10 +115,10 @@ def rule_based(elements: Elements, pile_up: Booleans, config: RulesConfig) -> Fl
     measured = calibration.hadrons(raw_ecal, raw_hcal, group_eta)
     fake = _fakes(tracks, measured, groups, config)
     hadron = ~muon & ~electron & ~fake
-    explained = np.bincount(group[hadron], momentum[hadron], groups)
+    explained = sums(group[hadron], momentum[hadron], groups)
     sigma = np.sqrt(config.stochastic**2 * explained + (config.constant * explained) ** 2)
     excess = measured - explained
-    has_track = np.bincount(group, ~electron, groups) > 0
+    has_track = sums(group, ~electron, groups) > 0
     excess = np.where(has_track & (excess > config.excess_sigmas * sigma), excess, 0.0)
     to_photon = np.minimum(excess, photons)
     to_photon = np.where(to_photon > config.least_photon, to_photon, 0.0)
@@ -160,8 +161,8 @@ def rule_based(elements: Elements, pile_up: Booleans, config: RulesConfig) -> Fl
 
 
 def from_other_vertex(event: Integers, dz: Floats, vertex_event: Integers, z: Floats, charged_dz: float) -> Booleans:
-    """Which tracks [T] are further than ``charged_dz`` [cm] along the beam from the primary vertex and nearer to another
-    (charged-hadron subtraction, JINST 12 (2017) P10003, §5.1).
+    """Which tracks [T] are further than ``charged_dz`` [cm] along the beam from the primary vertex and nearer to
+    another (charged-hadron subtraction, JINST 12 (2017) P10003, §5.1).
 
     ``dz``: to the primary vertex. ``vertex_event``, ``z`` [cm]: of all vertices, of each event the primary one first.
     """
@@ -190,7 +191,7 @@ def _fakes(tracks: _Tracks, measured: Floats, groups: int, config: RulesConfig) 
     """Tracks [T] whose momentum the calorimeters say nothing of: of each group that lacks energy the hardest one that
     does not come from the vertex."""
     hadron = ~tracks.muon & ~tracks.electron
-    explained = np.bincount(tracks.group[hadron], tracks.p[hadron], groups)
+    explained = sums(tracks.group[hadron], tracks.p[hadron], groups)
     sigma = np.sqrt(config.stochastic**2 * explained + (config.constant * explained) ** 2)
     lacking = explained - measured > config.deficit_sigmas * sigma
     suspect = (

@@ -23,10 +23,10 @@ class Calibration:
     Between the energies the factors are interpolated in the logarithm, and beyond they stay.
 
     ``abs_eta``: upper edges of the regions in |η|; the last one holds all beyond. ``energy`` [GeV]: of clusters, in
-    all. ``photon``: factor on a cluster of a photon, region by region at each energy. ``ecal``, ``hcal``: factors on the
-    energies that a hadron left in both calorimeters, at the energy of their sum. ``ecal_alone``: factor for a hadron
-    that left nothing in the HCAL. ``hcal_alone``: factor on an HCAL cluster without tracks, next to which clusters of the
-    ECAL count as photons.
+    all. ``photon``: factor on a cluster of a photon, region by region at each energy. ``ecal``, ``hcal``: factors on
+    the energies that a hadron left in both calorimeters, at the energy of their sum. ``ecal_alone``: factor for a
+    hadron that left nothing in the HCAL. ``hcal_alone``: factor on an HCAL cluster without tracks, next to which
+    clusters of the ECAL count as photons.
     """
 
     abs_eta: Annotated[list[Positive], Field(min_length=1)]
@@ -83,11 +83,12 @@ class RulesConfig:
     ``link_ecal`` [crystals]: largest distance of an ECAL cluster to the track that it is linked to. ``link_hcal``:
     largest distance in (η, φ) of an HCAL cluster to where a track enters the HCAL. ``stochastic`` [√GeV], ``constant``:
     resolution of hadrons' energies, σ² = stochastic² p + (constant p)². ``excess_sigmas``: excess of calorimeter energy
-    over tracks, in σ, from which neutral particles are taken out of it. ``deficit_sigmas``: lack of it, in σ, from which
-    a hard track far from the vertex counts as fake. ``fake_pt`` [GeV], ``fake_d0_sig``: of such a track at least.
+    over tracks, in σ, from which neutral particles are taken out of it. ``deficit_sigmas``: lack of it, in σ, from
+    which a hard track far from the vertex counts as fake. ``fake_pt`` [GeV], ``fake_d0_sig``: of such a track at least.
     ``least_photon``, ``least_neutral`` [GeV]: smallest photons and neutral hadrons out of an excess.
     ``electron_pt`` [GeV]: of electrons at least. ``electron_ratio``: limits of E/p of electrons. ``electron_hcal``:
-    largest share of HCAL energy behind them. ``muon_ecal``, ``muon_hcal`` [GeV]: what a muon leaves in the calorimeters.
+    largest share of HCAL energy behind them. ``muon_ecal``, ``muon_hcal`` [GeV]: what a muon leaves in either
+    calorimeter.
     ``charged_dz`` [cm]: from the primary vertex, within which tracks are never pile-up (charged-hadron subtraction).
     ``calibration``: of energies.
     """

@@ -45,7 +45,7 @@ class TaskElements(ElementsConfig):
     """
 
     targets: TargetsConfig = Field(default_factory=TargetsConfig)
-    rules: RulesConfig = Field(default="detector", validate_default=True)  # type: ignore[assignment]
+    rules: RulesConfig = Field(default="detector", validate_default=True)
 
     @field_validator("rules", mode="before")
     @classmethod

@@ -140,7 +140,7 @@ _row(
     Scale(unit=1.0, gain=0.5),  # the spread of low-energy crystals (CMS, JINST 5 (2010) T03011)
     {"ecal": "time"},
 )  # fmt: skip
-# Of the elements of particle flow (``tasks.elements``), whose values are pT of tracks and transverse energies of clusters.
+# Of the elements of particle flow (``tasks.elements``), ``value``: pT of tracks, transverse energy of others.
 _row("energy", "GeV", "energy of a cluster or cell, momentum of a track", Scale(unit=0.1, gain=0.25), {})
 _row("deta0", "", "η at the primary vertex less that of the place", Scale(unit=0.01, gain=0.3), {}, "eta")
 _row("dphi0", "rad", "φ at the primary vertex less that of the place", Scale(unit=0.02, gain=0.3), {}, "phi")

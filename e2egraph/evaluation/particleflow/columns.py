@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from e2egraph.graphs.storage.shards import open_shard
 
 RULES, TARGET, PERFECT = "rules", "target", "perfect association"
 OWN = (RULES, TARGET, PERFECT)
+
+# Metadata of a file of candidates that says where they come from.
+ABOUT_KEY = b"e2egraph.candidates"
 
 # From this share of pile-up on an element's particle is pile-up.
 PILE_UP = 0.5
@@ -99,21 +103,32 @@ def read_events(data: Path, split: str | None = None, candidates: dict[str, Path
     for name, path in (candidates or {}).items():
         if name in own:
             raise UsageError(f"--candidates {name}: there is a column of that name already; choose another.")
-        own[name] = read_candidates(path, row)
+        own[name] = read_candidates(path, row, manifest.digest, split)
     gen = _side(clouds, "gen")
     visible = is_visible(clouds.side["gen_pdg"].values)
     true = _side(clouds, "sim")
     return FlowEvents(own, gen.take(visible), gen.take(~visible), true, clouds)
 
 
-def read_candidates(path: Path, rows: Integers) -> Particles:
+def read_candidates(path: Path, rows: Integers, data_sha256: str, split: str | None) -> Particles:
     """The particles of a network, of the events at ``rows`` [E] of the data set (columns ``row``, ``class``, ``pt``,
-    ``eta``, ``phi``, ``energy``; ``pileup`` and ``node`` where there). InputError: unreadable, or without a column."""
+    ``eta``, ``phi``, ``energy``; ``pileup`` and ``node`` where there).
+
+    InputError: unreadable, without a column, or found in another data set than that of ``data_sha256`` or in another
+    split than ``split``, where the file says so.
+    """
     try:
         table = pq.read_table(path)
         columns = {name: table[name].to_numpy() for name in ("row", "class", "pt", "eta", "phi", "energy")}
     except (OSError, pa.ArrowInvalid, KeyError) as error:
         raise InputError(f"{path}: no readable file of candidates ({error}); make it with e2egraph predict.") from error
+    about = json.loads((table.schema.metadata or {}).get(ABOUT_KEY, b"{}"))
+    if about.get("data_sha256", data_sha256) != data_sha256:
+        raise InputError(f"{path}: candidates of another data set than the one compared; predict this one.")
+    if about.get("split") not in (None, split):
+        raise InputError(
+            f"{path}: candidates of split '{about['split']}' alone; compare that one with --split, or predict all."
+        )
     size = len(columns["row"])
     pile_up = table["pileup"].to_numpy() if "pileup" in table.column_names else np.zeros(size)
     node = table["node"].to_numpy() if "node" in table.column_names else np.full(size, -1)
@@ -121,9 +136,12 @@ def read_candidates(path: Path, rows: Integers) -> Particles:
     place[rows] = np.arange(len(rows))
     event = place[columns["row"]]
     found = Particles(
-        event, columns["class"].astype(np.uint8), *_floats(columns, ("pt", "eta", "phi", "energy")),
-        pile_up.astype(np.float64), node.astype(np.int64),
-    )  # fmt: skip
+        event=event,
+        kind=columns["class"].astype(np.uint8),
+        pile_up=pile_up.astype(np.float64),
+        node=node.astype(np.int64),
+        **_momenta(columns),
+    )
     if not (event >= 0).any():
         raise InputError(
             f"{path}: has no candidates of the events that are compared; predict these, or choose a split."
@@ -132,13 +150,13 @@ def read_candidates(path: Path, rows: Integers) -> Particles:
     return found.take(np.argsort(found.event, kind="stable"))
 
 
-def _floats(columns: dict[str, NDArray], names: Sequence[str]) -> list[Floats]:
-    return [columns[name].astype(np.float64) for name in names]
+def _momenta(columns: Mapping[str, NDArray], prefix: str = "") -> dict[str, Floats]:
+    return {name: columns[prefix + name].astype(np.float64) for name in ("pt", "eta", "phi", "energy")}
 
 
 def _side(clouds: PointClouds, prefix: str) -> Particles:
     side = clouds.side
-    momenta = [side[f"{prefix}_{name}"].values.astype(np.float64) for name in ("pt", "eta", "phi", "energy")]
+    values = {name: lists.values for name, lists in side.items()}
     lists = side[f"{prefix}_pt"]
     size = len(lists.values)
     kind = side[f"{prefix}_class"].values if f"{prefix}_class" in side else np.zeros(size, np.uint8)
@@ -148,16 +166,23 @@ def _side(clouds: PointClouds, prefix: str) -> Particles:
     elif f"{prefix}_collision" in side:
         pile_up = (side[f"{prefix}_collision"].values > 0).astype(np.float64)
     node = side[f"{prefix}_element"].values if f"{prefix}_element" in side else np.full(size, -1)
-    return Particles(lists.owner, kind, *momenta, pile_up, node.astype(np.int64))
+    return Particles(
+        event=lists.owner, kind=kind, pile_up=pile_up, node=node.astype(np.int64), **_momenta(values, f"{prefix}_")
+    )
 
 
 def _targets(clouds: PointClouds) -> Particles:
     nodes = clouds.nodes
     there = np.flatnonzero(nodes["node_class"] > 0)
     event = clouds.jet_of_node[there]
-    columns = {name: nodes[f"node_target_{name}"][there] for name in ("pt", "eta", "phi", "energy", "pileup")}
-    momenta = _floats(columns, ("pt", "eta", "phi", "energy", "pileup"))
-    return Particles(event, nodes["node_class"][there], *momenta, there - clouds.offsets[:-1][event])
+    columns = {name: values[there] for name, values in nodes.items() if name.startswith("node_")}
+    return Particles(
+        event=event,
+        kind=columns["node_class"],
+        pile_up=columns["node_target_pileup"].astype(np.float64),
+        node=there - clouds.offsets[:-1][event],
+        **_momenta(columns, "node_target_"),
+    )
 
 
 def track_nodes(clouds: PointClouds) -> Booleans:

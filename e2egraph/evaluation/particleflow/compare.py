@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from e2egraph.evaluation.particleflow.resampling import (
     relative_width,
     shares,
 )
+from e2egraph.reconstruction.sums import sums
 
 PT_BINS = (20.0, 30.0, 50.0, 100.0, 200.0, 1000.0)
 JETS_ABS_ETA, SUM_ABS_ETA = 1.5, 2.4
@@ -119,7 +121,7 @@ def _jets(events: FlowEvents, draws: np.ndarray, pt_bins: Sequence[float], sampl
     for name, column in events.columns.items():
         measured = cluster_jets(column.hard, events.size, LEAST_MEASURED)
         found = match(gen, measured)
-        for low, high in zip(pt_bins[:-1], pt_bins[1:], strict=True):
+        for low, high in pairwise(pt_bins):
             where = f"{low:g}-{high:g} GeV"
             inside = central & (gen.pt >= low) & (gen.pt < high)
             matched = inside & (found >= 0)
@@ -144,20 +146,20 @@ def _fakes(
     found = match(measured, every)
     real = (found >= 0) & (np.append(every.pt, 0.0)[found] > 0.5 * measured.pt)
     central = np.abs(measured.eta) < JETS_ABS_ETA
-    for low, high in zip(pt_bins[:-1], pt_bins[1:], strict=True):
+    for low, high in pairwise(pt_bins):
         inside = central & (measured.pt >= low) & (measured.pt < high)
         values = shares(~real[inside], measured.event[inside], draws)
         samples.add("jets", "fake rate", f"{low:g}-{high:g} GeV", values, int(inside.sum()), column=name)
 
 
 def _recoil(events: FlowEvents, draws: np.ndarray, samples: _Samples) -> None:
-    true = _sums(events.gen, events.size)
-    missing = _sums(events.neutrinos, events.size, limit=np.inf)
+    true = _momenta(events.gen, events.size)
+    missing = _momenta(events.neutrinos, events.size, limit=np.inf)
     size = np.hypot(*missing)
     some = np.flatnonzero(size > LEAST_MISSING)
     every = np.concatenate([np.arange(events.size)] * 2)
     for name, column in events.columns.items():
-        measured = _sums(column.hard, events.size)
+        measured = _momenta(column.hard, events.size)
         offsets = np.concatenate(measured - true)
         width = half_width(quantiles(offsets, every, draws))
         samples.add(
@@ -173,8 +175,8 @@ def _recoil(events: FlowEvents, draws: np.ndarray, samples: _Samples) -> None:
             )
 
 
-def _sums(particles: Particles, events: int, limit: float = SUM_ABS_ETA) -> np.ndarray:
+def _momenta(particles: Particles, events: int, limit: float = SUM_ABS_ETA) -> np.ndarray:
     """Σpx and Σpy [2, E] of the particles within the acceptance."""
     inside = np.abs(particles.eta) < limit
     event, pt, phi = particles.event[inside], particles.pt[inside], particles.phi[inside]
-    return np.stack([np.bincount(event, pt * turned, events) for turned in (np.cos(phi), np.sin(phi))])
+    return np.stack([sums(event, pt * turned, events) for turned in (np.cos(phi), np.sin(phi))])

@@ -1,4 +1,5 @@
-"""Quantiles and their errors over resamples of events: all columns see the same draws, so that differences are paired."""
+"""Quantiles and their errors over resamples of events: all columns see the same draws, so that differences are
+paired."""
 
 from __future__ import annotations
 

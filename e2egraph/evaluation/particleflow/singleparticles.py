@@ -1,4 +1,4 @@
-"""Single particles far from one another (processes ``*_grid``): what calibrations are fitted on, and the rules' gate."""
+"""Single particles far from one another (processes ``*_grid``): what calibrations are fitted and checked on."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from e2egraph.reconstruction.elements import Elements, ElementsConfig, make_elem
 from e2egraph.reconstruction.links import nearest
 from e2egraph.reconstruction.rules import FlowCandidates, rule_based
 from e2egraph.reconstruction.rulesconfig import RulesConfig
+from e2egraph.reconstruction.sums import sums
 
 # Particles of a grid are twice as far apart, and more.
 CONE = 0.2
@@ -76,7 +77,7 @@ def single_particles(events: GunEvents) -> SingleParticles:
     """The whole particles (neither converted nor interacted) with the clusters around each."""
     elements, column = events.elements, events.elements.columns
     truth = events.record.truth
-    sums = []
+    held = []
     for channel in (Channel.ECAL, Channel.HCAL):
         own = elements.of(channel)
         to = nearest(
@@ -84,8 +85,8 @@ def single_particles(events: GunEvents) -> SingleParticles:
             wrap_phi((column["dphi"] + column["dphi0"])[own]), truth.event, events.eta, events.phi, CONE,
         )  # fmt: skip
         near = to >= 0
-        sums.append(np.bincount(to[near], column["energy"][own][near], len(truth.event)))
-    found = SingleParticles(truth.momentum[3], events.eta, *sums)
+        held.append(sums(to[near], column["energy"][own][near], len(truth.event)))
+    found = SingleParticles(truth.momentum[3], events.eta, *held)
     return found.take(events.fate == WHOLE)
 
 
@@ -128,7 +129,7 @@ def _around(
     to = nearest(found.event[chosen], found.eta[chosen], found.phi[chosen], truth.event, events.eta, events.phi, CONE)
     near = to >= 0
     values = (found.energy if weight is None else weight)[chosen]
-    return np.bincount(to[near], values[near], len(truth.event))
+    return sums(to[near], values[near], len(truth.event))
 
 
 def _rows(kind: str, events: GunEvents, around: Floats, chosen: np.ndarray, edges: Sequence[float]) -> list[GateRow]:

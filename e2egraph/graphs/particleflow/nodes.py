@@ -127,7 +127,7 @@ def _side_columns(
     for prefix, made in (("pf", rules), ("perfect", perfect)):
         counts = np.bincount(made.event, minlength=record.measured.events)
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        columns = {
+        columns: dict[str, NDArray] = {
             "class": made.kind, "pt": made.pt, "eta": made.eta, "phi": wrap_phi(made.phi), "energy": made.energy,
             "pileup": made.pile_up,
         }  # fmt: skip

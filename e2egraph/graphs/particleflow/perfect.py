@@ -19,6 +19,7 @@ from e2egraph.graphs.particleflow.record import FlowRecord
 from e2egraph.reconstruction.elements import Elements, centres, towards
 from e2egraph.reconstruction.rules import PION_MASS
 from e2egraph.reconstruction.rulesconfig import Calibration
+from e2egraph.reconstruction.sums import sums
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,15 @@ def perfect_candidates(record: FlowRecord, elements: Elements, calibration: Cali
     kind = np.select([np.isin(kind, (PHOTON, ELECTRON)), kind == MUON], [ELECTRON, MUON], CHARGED_HADRON)
     energy = np.where(kind == CHARGED_HADRON, np.hypot(column["energy"][track], PION_MASS), column["energy"][track])
     tracks = PerfectCandidates(
-        elements.event[track], kind.astype(np.uint8), column["value"][track], column["deta"][track] + column["deta0"][track],
-        column["dphi"][track] + column["dphi0"][track], energy, record.other_vertex[elements.source[track]], particle,
-    )  # fmt: skip
+        event=elements.event[track],
+        kind=kind.astype(np.uint8),
+        pt=column["value"][track],
+        eta=(column["deta"] + column["deta0"])[track],
+        phi=(column["dphi"] + column["dphi0"])[track],
+        energy=energy,
+        pile_up=record.other_vertex[elements.source[track]],
+        particle=particle,
+    )
     seen = np.zeros(len(truth.event), bool)
     seen[particle] = True
     others = _untracked(record, seen, calibration)
@@ -65,26 +72,26 @@ def perfect_candidates(record: FlowRecord, elements: Elements, calibration: Cali
 
 def _untracked(record: FlowRecord, seen: Booleans, calibration: Calibration) -> PerfectCandidates:
     truth, size = record.truth, len(record.truth.event)
-    energies, sums = [], np.zeros((3, size))
+    energies, along = [], np.zeros((3, size))
     for channel, cells in ((Channel.ECAL, record.measured.ecal), (Channel.HCAL, record.measured.hcal)):
         links = record.links[channel]
-        whole = np.bincount(links.cell, links.energy, len(cells["energy"]))
+        whole = sums(links.cell, links.energy, len(cells["energy"]))
         measured = cells["energy"][links.cell] * links.energy / np.maximum(whole[links.cell], 1e-12)
         eta, phi = centres(channel, cells["row"], cells["column"])
         eta, phi = towards(channel, eta, phi, record.measured.vertex[cells["event"]])
         for axis, direction in enumerate((np.cos(phi) / np.cosh(eta), np.sin(phi) / np.cosh(eta), np.tanh(eta))):
-            sums[axis] += np.bincount(links.particle, measured * direction[links.cell], size)
-        energies.append(np.bincount(links.particle, measured, size))
+            along[axis] += sums(links.particle, measured * direction[links.cell], size)
+        energies.append(sums(links.particle, measured, size))
     ecal, hcal = energies
     # Charged particles without a track look like neutral ones.
     light = np.isin(truth.kind, (PHOTON, ELECTRON))
     chosen = np.flatnonzero(~seen & (ecal + hcal > 0))
-    eta = np.arctanh(np.clip(sums[2] / np.maximum(np.sqrt(np.square(sums).sum(axis=0)), 1e-12), -1 + 1e-12, 1 - 1e-12))
+    eta = np.arcsinh(along[2] / np.maximum(np.hypot(along[0], along[1]), 1e-12))
     as_hadron = calibration.hadrons(ecal[chosen], hcal[chosen], eta[chosen])
     as_photon = calibration.photons(ecal[chosen], eta[chosen]) + hcal[chosen]
     energy = np.where(light[chosen], as_photon, as_hadron)
     kind = np.where(light[chosen], PHOTON, NEUTRAL_HADRON).astype(np.uint8)
     return PerfectCandidates(
         truth.event[chosen], kind, energy / np.cosh(eta[chosen]), eta[chosen],
-        np.arctan2(sums[1], sums[0])[chosen], energy, np.zeros(len(chosen), bool), chosen,
+        np.arctan2(along[1], along[0])[chosen], energy, np.zeros(len(chosen), bool), chosen,
     )  # fmt: skip

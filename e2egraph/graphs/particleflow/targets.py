@@ -26,6 +26,7 @@ from e2egraph.graphs.particleflow.classes import (
     PHOTON,
 )
 from e2egraph.graphs.particleflow.given import Given
+from e2egraph.reconstruction.sums import sums
 from e2egraph.tasks.elements import TargetsConfig
 
 # Largest difference between the energies before and after, as a share of an event's.
@@ -73,7 +74,7 @@ class Targets:
 def assign(
     truth: Truth, tracks: TrueTracks, given: Given, event: Integers, channel: Integers, config: TargetsConfig
 ) -> Targets:
-    """The targets of S elements, whose ``event`` and ``channel`` [S] are given. InputError when energies do not add up."""
+    """The targets of S elements of these ``event`` and ``channel`` [S]. InputError when energies do not add up."""
     particles, elements = len(truth.event), len(channel)
     energy = truth.momentum[3]
     element = np.full(particles, -1, dtype=np.int64)
@@ -83,7 +84,7 @@ def assign(
     order = np.lexsort((tracks.element[tracked], part[tracked]))
     element[tracks.particle[tracked][order]] = tracks.element[tracked][order]  # the last, with most, stays
 
-    amount = np.bincount(given.particle, given.energy, particles)
+    amount = sums(given.particle, given.energy, particles)
     seen = ~has_track & (amount >= config.visible_energy) & (amount > 0)
     own, merged = _own_elements(given, seen, energy, elements, config.free_share)
     element = np.where(own >= 0, own, np.where(merged >= 0, merged, element))
@@ -96,8 +97,8 @@ def assign(
     kind = np.concatenate(
         [_of_tracks(truth, tracks, config)[tracked], _of_others(truth, alone, channel[element[alone]])]
     )
-    momentum = np.stack([np.bincount(to, row[of] * share, elements) for row in truth.momentum])
-    pile_up = np.bincount(to, energy[of] * share * truth.pile_up[of], elements) / np.maximum(momentum[3], 1e-12)
+    momentum = np.stack([sums(to, row[of] * share, elements) for row in truth.momentum])
+    pile_up = sums(to, energy[of] * share * truth.pile_up[of], elements) / np.maximum(momentum[3], 1e-12)
     most = np.lexsort((-of, energy[of] * share))
     target_kind, particle = np.zeros(elements, np.uint8), np.full(elements, -1, np.int64)
     target_kind[to[most]], particle[to[most]] = kind[most], of[most]
@@ -109,7 +110,7 @@ def assign(
 
 def _track_shares(tracks: TrueTracks, particles: int, config: TargetsConfig) -> tuple[Floats, Booleans]:
     """The share of its particle that each track stands for, and which particles have a track."""
-    total = np.bincount(tracks.particle, tracks.pt, particles)
+    total = sums(tracks.particle, tracks.pt, particles)
     if config.split_tracks:
         return tracks.pt / np.maximum(total[tracks.particle], 1e-12), total > 0
     order = np.lexsort((-tracks.element, tracks.pt))
@@ -134,7 +135,7 @@ def _own_elements(
     begins = np.searchsorted(particle, np.arange(particles))
     best = np.where(seen, np.append(where, -1)[np.minimum(begins, len(where))], -1)
     largest = np.append(amount, 0.0)[np.minimum(begins, len(amount))]
-    choices = np.bincount(particle, amount >= free_share * largest[particle], particles).astype(np.int64)
+    choices = sums(particle, amount >= free_share * largest[particle], particles).astype(np.int64)
     # 0 for the most energetic; equal ones in their order.
     rank = np.empty(particles, np.int64)
     rank[np.lexsort((np.arange(particles), -energy))] = np.arange(particles)
@@ -185,9 +186,9 @@ def _of_soft_leptons(
 def _check(truth: Truth, target_energy: Floats, event: Integers, element: Integers) -> None:
     """InputError unless the energies of an event's targets and of its particles that went nowhere are all it had."""
     energy, events = truth.momentum[3], int(max(truth.event.max(initial=-1), event.max(initial=-1))) + 1
-    before = np.bincount(truth.event, energy, events)
+    before = sums(truth.event, energy, events)
     nowhere = element < 0
-    after = np.bincount(event, target_energy, events) + np.bincount(truth.event[nowhere], energy[nowhere], events)
+    after = sums(event, target_energy, events) + sums(truth.event[nowhere], energy[nowhere], events)
     wrong = np.flatnonzero(np.abs(after - before) > CLOSURE * np.maximum(before, 1e-3))
     if len(wrong):
         raise InputError(

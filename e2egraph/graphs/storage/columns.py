@@ -26,8 +26,8 @@ SPLITS = ("train", "validation", "test")
 TARGET_PREFIX = "target_"
 
 # Side columns of events with elements, each a list of particles: the true ones (``sim_``, of all collisions, and
-# ``gen_``, the generator's final state of the hard one, neutrinos among them), those that rule-based particle flow finds
-# (``pf_``), and those that it would find if every deposit's particle were known (``perfect_``). ``class``: as
+# ``gen_``, the generator's final state of the hard one, neutrinos among them), those that rule-based particle flow
+# finds (``pf_``), and those that it would find if every deposit's particle were known (``perfect_``). ``class``: as
 # ``node_class``; ``element``: the event's node that stands for it, −1 for none; ``particle``: in ``sim_``; ``pileup``:
 # 1 for a track that is another vertex's. GeV and radians.
 _MOMENTUM = ("pt", "eta", "phi", "energy")

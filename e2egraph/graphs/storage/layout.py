@@ -96,7 +96,9 @@ def column_of(stored: str) -> str:
 def writer_options(clouds: PointClouds, schema: pa.Schema) -> tuple[pa.Schema, dict[str, Any]]:
     """The file's schema for that of a shard, and the encodings (arguments of ``pq.ParquetWriter``) for its content."""
     is_cell = _is_cell(clouds.nodes["channel"])
-    fields, split, repeating = [], [], []
+    fields: list[pa.Field] = []
+    split: list[str] = []
+    repeating: list[str] = []
     for field in schema:
         of_nodes = field.name in clouds.nodes
         if pa.types.is_list(field.type):
