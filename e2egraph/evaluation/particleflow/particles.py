@@ -29,6 +29,8 @@ LEAST_PT, LEAST_MATCH = 1.0, 0.5
 # Directions of candidates agree with the truth within these: a crystal and a half, or a tower and a half.
 NEAR = {CHARGED_HADRON: 0.03, NEUTRAL_HADRON: 0.13}
 USUAL = 0.03
+# A factor e in pT counts like so much in η.
+PT_COUNTS = 0.001
 
 
 def particle_figures(events: FlowEvents, column: Particles, draws: NDArray[np.int32], add: Add) -> None:
@@ -96,8 +98,10 @@ def _charged(events: FlowEvents, column: Particles, draws: NDArray[np.int32], ad
 
 def _pairs(one: Particles, two: Particles, reach: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each of ``one`` that of ``two``, and for each of ``two`` that of ``one``, which are nearest to each other."""
-    there = nearest(one.event, one.eta, one.phi, two.event, two.eta, two.phi, reach)
-    back = nearest(two.event, two.eta, two.phi, one.event, one.eta, one.phi, reach)
+    # Of particles in one direction, such as the parts of one that was split, those of like pT belong together.
+    one_eta, two_eta = (part.eta + PT_COUNTS * np.log(part.pt) for part in (one, two))
+    there = nearest(one.event, one_eta, one.phi, two.event, two_eta, two.phi, reach)
+    back = nearest(two.event, two_eta, two.phi, one.event, one_eta, one.phi, reach)
     mutual = (there >= 0) & (np.append(back, -1)[there] == np.arange(len(one)))
     there = np.where(mutual, there, -1)
     back = np.full(len(two), -1, np.int64)

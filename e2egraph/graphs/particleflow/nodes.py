@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector.channels import Channel
-from e2egraph.detector.geometry import Integers, wrap_phi
+from e2egraph.detector.geometry import Integers, between_phi_steps, ecal_row, wrap_phi
 from e2egraph.errors import InputError
 from e2egraph.graphs.making.nodes import finish_nodes
+from e2egraph.graphs.making.pixels import inside_crystal_row
 from e2egraph.graphs.particleflow.given import given_energies
 from e2egraph.graphs.particleflow.perfect import perfect_candidates
 from e2egraph.graphs.particleflow.record import FlowRecord, read_record
@@ -56,7 +57,8 @@ def make_flow_nodes(events: ak.Array, objects: Objects, task: TaskConfig) -> tup
 
 def _columns(elements: Elements, task: TaskConfig) -> dict[str, NDArray]:
     """What ``finish_nodes`` orders: the elements of the region, in the columns of a shard, with owner and number."""
-    inputs = task.network_inputs
+    inputs, config = task.network_inputs, task.elements
+    assert config is not None
     inside = np.abs(elements.columns["deta"]) < inputs.region.half_eta
     inside &= np.isin(elements.channel, [channel.number for channel in inputs.channels])
     columns: dict[str, NDArray] = {"owner": elements.event[inside], _ELEMENT: np.flatnonzero(inside)}
@@ -65,7 +67,16 @@ def _columns(elements: Elements, task: TaskConfig) -> dict[str, NDArray]:
         if name not in ("deta", "dphi") and name not in COLUMNS:
             raise InputError(f"variable {name} is none that elements have; take it out of inputs.variables.")
         columns[name] = elements.columns[name][inside].astype(np.float32)
+    between = np.ones(int(inside.sum()), bool) if config.kind == "clusters" else columns["channel"] == Channel.TRACK
+    columns["deta"][between], columns["dphi"][between] = _off_the_borders(elements, np.flatnonzero(inside)[between])
     return columns
+
+
+def _off_the_borders(elements: Elements, chosen: Integers) -> tuple[NDArray, NDArray]:
+    """η and φ of elements that lie anywhere, moved by a rounding so that turning an event moves none to another pixel,
+    as of other deposits (``making.nodes``)."""
+    eta, phi = elements.columns["deta"][chosen], elements.columns["dphi"][chosen]
+    return inside_crystal_row(eta, ecal_row(eta)), between_phi_steps(phi)
 
 
 def _targets(record: FlowRecord, elements: Elements, kept: Integers, config: TaskElements) -> Targets:
