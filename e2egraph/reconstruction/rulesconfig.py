@@ -8,7 +8,7 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from e2egraph.config import configuration
+from e2egraph.config import configuration, find_config, read_yaml, validate
 from e2egraph.detector.geometry import Floats, Integers
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -110,3 +110,9 @@ class RulesConfig:
     muon_hcal: NonNegative = 2.0
     charged_dz: NonNegative = 0.1
     calibration: Calibration
+
+
+def read_rules(name: str) -> RulesConfig:
+    """The constants of that name in ``configs/particleflow``, or of a YAML file; UsageError when there are none."""
+    path = find_config("particleflow", name)
+    return validate(RulesConfig, read_yaml(path), str(path))

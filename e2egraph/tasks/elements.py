@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from e2egraph.config import configuration, find_config, read_yaml, validate
+from e2egraph.config import configuration
 from e2egraph.errors import UsageError
 from e2egraph.reconstruction.elements import ElementsConfig
-from e2egraph.reconstruction.rulesconfig import RulesConfig
+from e2egraph.reconstruction.rulesconfig import RulesConfig, read_rules
 
 Energy = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -53,7 +53,6 @@ class TaskElements(ElementsConfig):
         if not isinstance(content, str):
             return content
         try:
-            path = find_config("particleflow", content)
-            return validate(RulesConfig, read_yaml(path), str(path))
+            return read_rules(content)
         except UsageError as error:
             raise ValueError(str(error).rstrip(".")) from error
