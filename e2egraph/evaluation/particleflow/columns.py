@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from e2egraph.data.candidates import read_candidates
 from e2egraph.detector.channels import Channel
 from e2egraph.detector.geometry import Booleans, Floats, Integers
 from e2egraph.errors import InputError, UsageError
@@ -20,12 +18,10 @@ from e2egraph.graphs.storage.columns import SIDE_TYPES, SPLITS
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
 from e2egraph.graphs.storage.shards import open_shard
+from e2egraph.tasks.objectives.nodes import CLASSES
 
 RULES, TARGET, PERFECT = "rules", "target", "perfect association"
 OWN = (RULES, TARGET, PERFECT)
-
-# Metadata of a file of candidates that says where they come from.
-ABOUT_KEY = b"e2egraph.candidates"
 
 # From this share of pile-up on an element's particle is pile-up.
 PILE_UP = 0.5
@@ -103,43 +99,37 @@ def read_events(data: Path, split: str | None = None, candidates: dict[str, Path
     for name, path in (candidates or {}).items():
         if name in own:
             raise UsageError(f"--candidates {name}: there is a column of that name already; choose another.")
-        own[name] = read_candidates(path, row, manifest.digest, split)
+        own[name] = found_by_network(path, row, manifest.digest, split)
     gen = _side(clouds, "gen")
     visible = is_visible(clouds.side["gen_pdg"].values)
     true = _side(clouds, "sim")
     return FlowEvents(own, gen.take(visible), gen.take(~visible), true, clouds)
 
 
-def read_candidates(path: Path, rows: Integers, data_sha256: str, split: str | None) -> Particles:
-    """The particles of a network, of the events at ``rows`` [E] of the data set (columns ``row``, ``class``, ``pt``,
-    ``eta``, ``phi``, ``energy``; ``pileup`` and ``node`` where there).
+def found_by_network(path: Path, rows: Integers, data_sha256: str, split: str | None) -> Particles:
+    """The particles in a file of candidates, of the events at ``rows`` [E] of the data set.
 
-    InputError: unreadable, without a column, or found in another data set than that of ``data_sha256`` or in another
-    split than ``split``, where the file says so.
+    InputError: unreadable, of other classes, or found in another data set than that of ``data_sha256`` or in another
+    split than ``split``.
     """
-    try:
-        table = pq.read_table(path)
-        columns = {name: table[name].to_numpy() for name in ("row", "class", "pt", "eta", "phi", "energy")}
-    except (OSError, pa.ArrowInvalid, KeyError) as error:
-        raise InputError(f"{path}: no readable file of candidates ({error}); make it with e2egraph predict.") from error
-    about = json.loads((table.schema.metadata or {}).get(ABOUT_KEY, b"{}"))
-    if about.get("data_sha256", data_sha256) != data_sha256:
+    candidates = read_candidates(path)
+    if candidates.classes != CLASSES:
+        raise InputError(f"{path}: candidates of classes {', '.join(candidates.classes)}, not {', '.join(CLASSES)}.")
+    if candidates.about.get("data_sha256") != data_sha256:
         raise InputError(f"{path}: candidates of another data set than the one compared; predict this one.")
-    if about.get("split") not in (None, split):
+    if (alone := candidates.about.get("split")) not in (None, split):
         raise InputError(
-            f"{path}: candidates of split '{about['split']}' alone; compare that one with --split, or predict all."
+            f"{path}: candidates of split '{alone}' alone; compare that one with --split, or predict all events."
         )
-    size = len(columns["row"])
-    pile_up = table["pileup"].to_numpy() if "pileup" in table.column_names else np.zeros(size)
-    node = table["node"].to_numpy() if "node" in table.column_names else np.full(size, -1)
+    columns = candidates.columns
     place = np.full(max(int(columns["row"].max(initial=-1)), int(rows.max(initial=-1))) + 1, -1)
     place[rows] = np.arange(len(rows))
     event = place[columns["row"]]
     found = Particles(
         event=event,
-        kind=columns["class"].astype(np.uint8),
-        pile_up=pile_up.astype(np.float64),
-        node=node.astype(np.int64),
+        kind=columns["class"],
+        pile_up=columns["pileup"].astype(np.float64),
+        node=columns["node"].astype(np.int64),
         **_momenta(columns),
     )
     if not (event >= 0).any():

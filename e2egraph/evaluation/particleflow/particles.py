@@ -17,8 +17,9 @@ from e2egraph.evaluation.particleflow.columns import (
     track_nodes,
 )
 from e2egraph.evaluation.particleflow.resampling import half_width, quantiles, shares
-from e2egraph.graphs.particleflow.classes import CHARGED_HADRON, CLASSES, NEUTRAL_HADRON
+from e2egraph.graphs.particleflow.classes import CHARGED_HADRON, NEUTRAL_HADRON
 from e2egraph.reconstruction.links import nearest
+from e2egraph.tasks.objectives.nodes import CLASSES
 
 # (part, quantity, bin, values over resamples, number)
 Add = Callable[[str, str, str, np.ndarray, int], None]

@@ -10,6 +10,7 @@ from e2egraph.events.schema import COLLECTIONS, EventSource, PointSource
 from e2egraph.events.sources.registry import Source
 from e2egraph.graphs.making.imagepoints import check_image_source
 from e2egraph.graphs.making.nodes import COLLECTIONS_OF_NODES, collections_needed
+from e2egraph.tasks.objectives.nodes import CLASSES
 from e2egraph.tasks.task import TaskConfig
 from e2egraph.tasks.truth import PARTICLE_COLUMNS, TruthSource, given_columns, truth_source
 from e2egraph.tasks.variables import variables
@@ -25,6 +26,11 @@ def check_task(task: TaskConfig) -> None:
         raise InputError(
             f"task '{task.name}': elements are there to be learnt (objective nodes), not for objective "
             f"{task.objective.kind}; leave out the group elements."
+        )
+    if task.elements is not None and tuple(task.objective.classes) != CLASSES:
+        raise InputError(
+            f"task '{task.name}': truth makes particles of classes {', '.join(CLASSES)}; give objective.classes these, "
+            "in this order."
         )
     for channel in task.network_inputs.channels:
         if channel.collection not in COLLECTIONS_OF_NODES:

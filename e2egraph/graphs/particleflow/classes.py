@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector.geometry import Floats, Integers
+from e2egraph.tasks.objectives.nodes import CLASSES
 
-NONE, CHARGED_HADRON, NEUTRAL_HADRON, PHOTON, ELECTRON, MUON = range(6)
-CLASSES = ("none", "charged_hadron", "neutral_hadron", "photon", "electron", "muon")
+NONE, CHARGED_HADRON, NEUTRAL_HADRON, PHOTON, ELECTRON, MUON = range(len(CLASSES))
 
 NEUTRINOS = (12, 14, 16)
 

@@ -4,17 +4,17 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from e2egraph.cli import main
+from e2egraph.data.candidates import COLUMNS, Candidates, write_candidates
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.particleflow.columns import PERFECT, RULES, TARGET, read_events
 from e2egraph.evaluation.particleflow.compare import compare
 from e2egraph.evaluation.particleflow.jets import cluster_jets, match
 from e2egraph.evaluation.particleflow.resampling import event_draws, quantiles, relative_width, shares
 from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.tasks.objectives.nodes import CLASSES
 from tests.toy_dataset import write_toy_dataset
 
 
@@ -23,15 +23,14 @@ def events(flow_data):
     return read_events(flow_data)
 
 
-def write_targets(path, events, about=None, **changes):
+def write_targets(path, events, data_sha256, split=None, classes=CLASSES, **changes):
     """The targets as if a network had found them."""
     found = events.columns[TARGET]
     columns = {"row": found.event, "node": found.node, "class": found.kind, "pt": found.pt, "eta": found.eta,
                "phi": found.phi, "energy": found.energy, "pileup": found.pile_up, **changes}  # fmt: skip
-    table = pa.table({name: values for name, values in columns.items() if values is not None})
-    metadata = {} if about is None else {b"e2egraph.candidates": json.dumps(about).encode()}
-    pq.write_table(table.replace_schema_metadata(metadata), path)
-    return path
+    columns = {"charge": np.zeros(len(found)), **columns}
+    columns = {name: np.asarray(columns[name]).astype(kind) for name, kind in COLUMNS.items()}
+    return write_candidates(path, Candidates(columns, classes, {"data_sha256": data_sha256, "split": split}))
 
 
 def test_a_column_of_the_generators_own_particles_is_perfect(events):
@@ -64,7 +63,7 @@ def test_energies_scaled_by_a_factor_scale_responses_and_leave_resolutions(event
 
 
 def test_what_a_network_found_is_a_column_like_any_other(events, flow_data, tmp_path):
-    path = write_targets(tmp_path / "found.parquet", events)
+    path = write_targets(tmp_path / "found.parquet", events, read_manifest(flow_data).digest)
     with_network = read_events(flow_data, None, {"network": path})
     found = compare(with_network, resamples=5)
     for quantity in ("median response", "resolution", "efficiency", "fake rate"):
@@ -83,15 +82,17 @@ def test_files_of_candidates_that_do_not_fit_are_refused(events, flow_data, tmp_
     def read(path, split=None, name="network"):
         return read_events(flow_data, split, {name: path})
 
-    assert len(read(write_targets(tmp_path / "a.parquet", events, {"data_sha256": digest})).columns["network"])
+    assert len(read(write_targets(tmp_path / "a.parquet", events, digest)).columns["network"])
     with pytest.raises(InputError, match="candidates of another data set"):
-        read(write_targets(tmp_path / "b.parquet", events, {"data_sha256": "0"}))
+        read(write_targets(tmp_path / "b.parquet", events, "0"))
     with pytest.raises(InputError, match="candidates of split 'test' alone"):
-        read(write_targets(tmp_path / "c.parquet", events, {"split": "test"}))
-    with pytest.raises(InputError, match="no readable file of candidates"):
-        read(write_targets(tmp_path / "d.parquet", events, eta=None))
+        read(write_targets(tmp_path / "c.parquet", events, digest, "test"))
+    with pytest.raises(InputError, match="candidates of classes none, x, not none, charged_hadron"):
+        read(write_targets(tmp_path / "d.parquet", events, digest, classes=("none", "x")))
     with pytest.raises(InputError, match="has no candidates of the events"):
-        read(write_targets(tmp_path / "e.parquet", events, row=np.full(len(events.columns[TARGET]), 10**6)))
+        read(write_targets(tmp_path / "e.parquet", events, digest, row=np.full(len(events.columns[TARGET]), 10**6)))
+    with pytest.raises(InputError, match="no readable file of candidates"):
+        read(flow_data / "part-00000.parquet")
     with pytest.raises(UsageError, match="there is a column of that name already"):
         read(tmp_path / "a.parquet", name=RULES)
     with pytest.raises(UsageError, match="unknown split 'none'"):
