@@ -13,6 +13,7 @@ from e2egraph.commands.ablate import ablate
 from e2egraph.commands.benchmark import benchmark
 from e2egraph.commands.build_graphs import build_graphs
 from e2egraph.commands.compare import compare
+from e2egraph.commands.compare_particles import compare_particles
 from e2egraph.commands.config import config
 from e2egraph.commands.dump_elements import dump_elements
 from e2egraph.commands.dump_events import dump_events
@@ -48,6 +49,7 @@ for command in (
     tune,
     evaluate,
     compare,
+    compare_particles,
     ablate,
     export,
     predict,

@@ -20,3 +20,19 @@ def _own_cache(tmp_path_factory):
         del os.environ["XDG_CACHE_HOME"]
     else:
         os.environ["XDG_CACHE_HOME"] = before
+
+
+@pytest.fixture(scope="session")
+def flow_file(tmp_path_factory):
+    """A few simulated events with the truth of particle flow, once for all tests of it."""
+    from tests.particleflow_events import simulate_flow
+
+    return simulate_flow(tmp_path_factory.mktemp("flow"))
+
+
+@pytest.fixture(scope="session")
+def flow_data(flow_file):
+    """Their data set."""
+    from tests.particleflow_events import build_flow
+
+    return build_flow(flow_file, flow_file.parent / "data")

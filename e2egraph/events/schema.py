@@ -10,6 +10,7 @@ an event; of jets ``b_tag`` (1: tagged, 0) and ``hadron_flavour`` (5, 4 or 0: wi
 
 Optional, written by ``simulate --particle-flow``; parametric simulation, not CMS simulation:
 
+- ``vertices``: all of them, the primary one first, in the detector's frame [cm] (any file may have them).
 - ``track_details``: of each of the ``tracks``, in their order, η and φ at the perigee (``eta0``, ``phi0``), the error
   of pT, and ``muon``, 1 where the muon system found it.
 - ``sim``: the true particles of all collisions (``collision`` 0: the hard one; 1 …: pile-up) with a track or energy in
@@ -54,6 +55,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "fatjets": ("pt", "eta", "phi", "mass"),
     "met": ("met",),
     "gen": ("pdg_id", "pt", "eta", "phi", "mass", "mother", "status"),
+    "vertices": ("x", "y", "z"),
     "track_details": ("eta0", "phi0", "pt_err", "muon"),
     "sim": (
         "pdg_id", "charge", "pt", "eta", "phi", "mass", "vx", "vy", "vz", "collision", "gen_index", "fate",

@@ -37,6 +37,11 @@ def read_objects(path: str, task: TaskConfig, options: SourceOptions) -> Iterato
 
     InputError, naming file and branch: unreadable, damaged, or without what the task needs.
     """
+    if task.elements is not None:
+        raise InputError(
+            f"{path}: elements are not made of files when these are scored; build a data set of task '{task.name}' and "
+            "give that."
+        )
     source = open_source(path, options, task.inputs.radii)
     check_source(source, task, _ANY)
     try:

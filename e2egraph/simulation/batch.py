@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from e2egraph.detector.channels import hit_channels
 from e2egraph.detector.geometry import ECAL_COLUMNS, ECAL_ROWS, HCAL_COLUMNS, HCAL_ROWS, Booleans, Integers
+from e2egraph.reconstruction.rulesconfig import RulesConfig
 from e2egraph.simulation.antikt import fat_jets
-from e2egraph.simulation.generation.candidates import make_candidates
+from e2egraph.simulation.generation.candidates import Candidates, make_candidates
 from e2egraph.simulation.generation.particles import Particles, helices
 from e2egraph.simulation.generation.pileup import Collisions
 from e2egraph.simulation.generation.truth import GenRecord
 from e2egraph.simulation.jets import cluster, seed_towers
 from e2egraph.simulation.missingmomentum import missing_pt
+from e2egraph.simulation.particleflow.candidates import rule_candidates
 from e2egraph.simulation.particleflow.collections import particle_flow_columns
 from e2egraph.simulation.particleflow.links import link_cells
 from e2egraph.simulation.particleflow.muonconfig import known_muons
@@ -44,11 +46,15 @@ def respond(
     detector: DetectorConfig,
     rng: np.random.Generator,
     muon_rng: np.random.Generator | None = None,
+    *,
+    particle_flow: bool = False,
+    rules: RulesConfig | None = None,
 ) -> dict[str, Columns]:
     """What is stored of a batch: for each collection of ``RHTree`` its flat columns and their ``event`` index.
 
     ``particles`` are those of all ``collisions``; the columns have the types that are written. ``muon_rng``: random
-    numbers of the muon system; with them, what particle flow is learnt from is stored too, and nothing else changes.
+    numbers of the muon system, which two options need: ``particle_flow``, with which what that is learnt from is
+    stored too, and nothing else changes; and ``rules``, with which jets are made of the candidates that these find.
     """
     events, primaries = len(collisions.counts), len(particles)
     field, spot = detector.solenoid.field, detector.beam_spot
@@ -86,13 +92,21 @@ def respond(
         "hcal": _cell_columns(hcal, HCAL_COLUMNS),
         "gen": _gen_columns(record),
     }
+    muon = np.zeros(len(tracks), bool)
     if muon_rng is not None:
+        muon = tag_muons(tracks, passage.particles, known_muons(detector.muons), muon_rng)
+    if particle_flow:
         read_outs = {"ecalLink": (in_ecal, ecal, crystals), "hcalLink": (in_hcal, hcal, towers)}
-        for name, members in _particle_flow(passage, primaries, tracks, read_outs, detector, muon_rng).items():
+        for name, members in _particle_flow(passage, primaries, tracks, muon, read_outs, detector).items():
             columns[name] = columns.get(name, {}) | members
     result = {name: _stored(name, members) for name, members in columns.items()}
 
-    jets = cluster(make_candidates(tracks, ecal, hcal, vertices, detector.candidates), events, detector.jets)
+    def candidates(charged_dz: float) -> Candidates:
+        if rules is not None:
+            return rule_candidates(tracks, muon, ecal, hcal, vertices, replace(rules, charged_dz=charged_dz), field)
+        return make_candidates(tracks, ecal, hcal, vertices, replace(detector.candidates, charged_dz=charged_dz))
+
+    jets = cluster(candidates(detector.candidates.charged_dz), events, detector.jets)
     tower = result["hcal"]
     energy = fill(events, tower["event"], tower["ieta"], tower["iphi"], (HCAL_ROWS, HCAL_COLUMNS), tower["energy"])
     seed_ieta, seed_iphi = seed_towers(jets.event, jets.eta, jets.phi, energy)
@@ -115,8 +129,7 @@ def respond(
         members = {"event": fat.event, "Pt": fat.pt, "Eta": fat.eta, "Phi": fat.phi, "M": fat.mass}
         result["fatjet"] = _stored("fatjet", members)
     if detector.met:
-        everything = replace(detector.candidates, charged_dz=ANY_HEIGHT)
-        missing = missing_pt(make_candidates(tracks, ecal, hcal, vertices, everything), events)
+        missing = missing_pt(candidates(ANY_HEIGHT), events)
         result["event"] = {"event": np.arange(events), "met": stored(missing, "float32")}
     return result
 
@@ -125,13 +138,12 @@ def _particle_flow(
     passage: Passage,
     primaries: int,
     tracks: Tracks,
+    muon: Booleans,
     read_outs: dict[str, tuple[Deposits, Cells, int]],
     detector: DetectorConfig,
-    muon_rng: np.random.Generator,
 ) -> dict[str, Columns]:
     """What the option ``particle_flow`` adds; ``read_outs``: of each calorimeter deposits, cells and size."""
     root = find_roots(passage.origin)
-    muon = tag_muons(tracks, passage.particles, known_muons(detector.muons), muon_rng)
     links = {
         name: (link_cells(deposits, root, cells, size), cells.event)
         for name, (deposits, cells, size) in read_outs.items()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from e2egraph import __version__
 from e2egraph.config import as_dict, configs_folder, configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
+from e2egraph.reconstruction.rulesconfig import read_rules
 from e2egraph.simulation.batch import respond
 from e2egraph.simulation.btagging import draw_tags, hadron_flavour
 from e2egraph.simulation.generation.generated import Generated
@@ -104,8 +105,12 @@ class Simulation:
         """
         self._config, self._seed, self._origin = config, seed, origin
         self._particle_flow = particle_flow
+        candidates = config.detector.candidates
+        self._rules = read_rules(candidates.rules) if candidates.kind == "rules" else None
         if particle_flow:
-            known_muons(config.detector.muons)
+            known_muons(config.detector.muons, "--particle-flow")
+        if self._rules is not None:
+            known_muons(config.detector.muons, "candidates.kind: rules")
         pile_up = _pile_up_process(config)
         seeds = [int(value) for value in np.random.SeedSequence(seed).generate_state(2)]
         self._generator = Generator(config.process.generator, seeds[_HARD], origin)
@@ -126,8 +131,12 @@ class Simulation:
         hard = final_state(generated, record.link, config.detector.acceptance)
         collisions = draw_collisions(size, config.process.pile_up.mean, config.detector.beam_spot, rng)
         particles = overlay(hard, self._pool, collisions, rng)
-        muon_rng = np.random.default_rng([self._seed, _RESPONSE, number, _MUONS]) if self._particle_flow else None
-        columns = respond(particles, collisions, record, config.detector, rng, muon_rng)
+        muons = self._particle_flow or self._rules is not None
+        muon_rng = np.random.default_rng([self._seed, _RESPONSE, number, _MUONS]) if muons else None
+        columns = respond(
+            particles, collisions, record, config.detector, rng, muon_rng,
+            particle_flow=self._particle_flow, rules=self._rules,
+        )  # fmt: skip
         if config.detector.b_tagging is not None:
             jets, radius = columns["jet"], config.detector.jets.radius
             flavour = hadron_flavour(jets, columns["gen"], size, radius)
@@ -253,10 +262,13 @@ def _description(config: SimulationConfig, particle_flow: bool) -> dict[str, Any
     for name in ("pt", "energy", "grid"):
         if gun.get(name, 0) is None:
             del gun[name]
-    if particle_flow:
-        return {"particle_flow": True, **content}
-    del content["detector"]["muons"]
-    return content
+    candidates = content["detector"]["candidates"]
+    by_rules = candidates["kind"] == "rules"
+    if not by_rules:
+        del candidates["kind"], candidates["rules"]
+    if not (by_rules or particle_flow):
+        del content["detector"]["muons"]
+    return {"particle_flow": True, **content} if particle_flow else content
 
 
 def _slice(columns: Mapping[str, Mapping[str, NDArray]], start: int, stop: int) -> dict[str, dict[str, NDArray]]:

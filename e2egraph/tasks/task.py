@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from e2egraph.config import configuration, find_config, override, read_yaml, validate
 from e2egraph.detector.geometry import SOLENOID_FIELD
 from e2egraph.errors import UsageError
+from e2egraph.tasks.elements import ELEMENT_VARIABLES, TaskElements
 from e2egraph.tasks.inputs import Inputs, resolve, with_radii
 from e2egraph.tasks.nodeselection import NodeSelection
 from e2egraph.tasks.objectives.objective import Objective, make_objective
@@ -99,7 +100,8 @@ class TaskConfig:
     ``object``: what one example is, a group whose ``kind`` names its file in ``tasks/objects``. ``region``: the part of
     the detector cut out around it, by default around the first of the centres that its kind has. ``objective``: what is
     learnt, a group whose ``kind`` names its file in ``tasks/objectives``. ``extensions``: Python modules to import
-    first, which add channels, variables, kinds of objects or objectives of one's own.
+    first, which add channels, variables, kinds of objects or objectives of one's own. ``elements``: of whole events,
+    whose nodes are then tracks and clusters (or cells) as particle flow knows them; none for deposits as they are.
 
     ``name``: of the task. ``description``: in words.
     """
@@ -111,6 +113,7 @@ class TaskConfig:
     inputs: TaskInputs
     truth: Truth = Field(default_factory=Truth)
     objective: Any
+    elements: TaskElements | None = None
     resampling: Resampling | None = None
     split: Split = Field(default_factory=Split)
     extensions: list[str] = Field(default_factory=list)
@@ -163,6 +166,12 @@ class TaskConfig:
         region = self.region.region
         if self.inputs.half_window is not None and self.inputs.half_window > region.half_rows:
             raise ValueError(f"inputs.half_window is larger than the region, {region.describe()}")
+        if self.elements is None and not self.objective.node_columns:
+            alone = [name for name in self.inputs.variables if name in ELEMENT_VARIABLES]
+            if alone:
+                raise ValueError(f"inputs.variables {', '.join(alone)} are of elements; add the group elements")
+        elif self.object.kind != "event":
+            raise ValueError(f"elements are of whole events, not of objects of kind {self.object.kind}")
         outside = [name for name in self.inputs.named if name not in self.inputs.channels]
         if outside:
             raise ValueError(

@@ -140,6 +140,19 @@ _row(
     Scale(unit=1.0, gain=0.5),  # the spread of low-energy crystals (CMS, JINST 5 (2010) T03011)
     {"ecal": "time"},
 )  # fmt: skip
+# Of the elements of particle flow (``tasks.elements``), ``value``: pT of tracks, transverse energy of others.
+_row("energy", "GeV", "energy of a cluster or cell, momentum of a track", Scale(unit=0.1, gain=0.25), {})
+_row("deta0", "", "η at the primary vertex less that of the place", Scale(unit=0.01, gain=0.3), {}, "eta")
+_row("dphi0", "rad", "φ at the primary vertex less that of the place", Scale(unit=0.02, gain=0.3), {}, "phi")
+_row(
+    "dphi_hcal", "rad", "φ where a track enters the HCAL less that of its place", Scale(unit=0.02, gain=0.3), {}, "phi"
+)
+_row("pt_err", "GeV", "uncertainty of a track's pT", Scale(unit=0.01, gain=0.25), {})
+_row("muon", "", "1 for a track that the muon system found", Scale(unit=1.0, linear=True), {})
+_row("size", "", "cells of a cluster, each by its share", Scale(unit=10.0, linear=True), {})
+_row("sigma_eta", "", "width of a cluster in η", Scale(unit=0.0174, linear=True), {})
+_row("sigma_phi", "rad", "width of a cluster in φ", Scale(unit=0.0174, linear=True), {})
+_row("peak", "", "share of a cluster's largest cell in its energy", Scale(unit=1.0, linear=True), {})
 # The two planes of the field's mass regressions (arXiv:2204.12313), which together tell the energy and where it lies.
 _row(
     "energy_t", "GeV", "transverse energy of a crystal, seen from the detector's centre", Scale(unit=0.1, gain=0.25),

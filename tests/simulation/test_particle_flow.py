@@ -215,3 +215,24 @@ def test_a_detector_without_muons_and_a_file_without_links_are_named(tmp_path, s
     for name, branch in (("ecal_links", "ecalLink_cell"), ("sim", "sim_pdgId"), ("track_details", "track_eta0")):
         with pytest.raises(InputError, match=rf"no branch for {name} \(looked for {branch}"):
             old.read(0, 1, [name])
+
+
+def test_jets_of_rule_based_particle_flow_change_jets_alone(events, folder):
+    rules = ["detector.candidates.kind=rules", *FEW]
+    other = read(simulate("ttbar", EVENTS, SEED, folder / "rules.root", images=False, settings=rules).path)
+    jets = [name for name in other.fields if name.startswith(("jet", "count_jet"))]
+    kept = [name for name in other.fields if name not in jets]
+    assert all(ak.array_equal(other[name], events[name]) for name in kept) and len(kept) > 30
+    assert not {name for name in other.fields if name.startswith(("sim_", "track_muon"))}
+    # The same jets, less well measured: confusion moves their masses.
+    ratio = flat(ak.firsts(other.jetPt)[:, None]) / flat(ak.firsts(events.jetPt)[:, None])
+    assert 0.85 < np.median(ratio) < 1.15 and 0.001 < np.std(ratio) < 0.3
+    assert not np.array_equal(flat(other.jetSoftDropM), flat(events.jetSoftDropM))
+
+
+def test_rules_for_jets_need_constants_and_a_muon_system(tmp_path):
+    with pytest.raises(UsageError, match="nothing"):
+        settings = ["detector.candidates.kind=rules", "detector.candidates.rules=nothing"]
+        simulate("ttbar", 1, 1, tmp_path / "x.root", settings=settings)
+    with pytest.raises(UsageError, match=r"candidates\.kind: rules: the detector's YAML has no group muons"):
+        simulate("ttbar", 1, 1, tmp_path / "x.root", settings=["detector.candidates.kind=rules", "detector.muons=null"])

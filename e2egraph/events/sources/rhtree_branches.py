@@ -49,6 +49,7 @@ VECTORS: dict[str, Alternatives] = {
         "pdg_id": ("gen_pdgId",), "pt": ("gen_pt",), "eta": ("gen_eta",), "phi": ("gen_phi",), "mass": ("gen_m",),
         "mother": ("gen_mother",), "status": ("gen_status",),
     },
+    "vertices": {"x": ("Vtx_x",), "y": ("Vtx_y",), "z": ("Vtx_z",)},
     "track_details": {
         "eta0": ("track_eta0",), "phi0": ("track_phi0",), "pt_err": ("track_ptErr",), "muon": ("track_muon",),
     },
@@ -62,8 +63,8 @@ VECTORS: dict[str, Alternatives] = {
     "hcal_links": {"cell": ("hcalLink_cell",), "particle": ("hcalLink_sim",), "energy": ("hcalLink_energy",)},
 }  # fmt: skip
 
-# Collections that simulate --particle-flow alone writes, read as they are.
-PARTICLE_FLOW = ("track_details", "sim", "track_links", "ecal_links", "hcal_links")
+# Collections that particle flow alone asks for, read as they are; simulate --particle-flow writes them.
+PARTICLE_FLOW = ("vertices", "track_details", "sim", "track_links", "ecal_links", "hcal_links")
 
 # Fields that are whole numbers → their type.
 WHOLE: dict[str, dict[str, str]] = {

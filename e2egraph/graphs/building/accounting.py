@@ -49,9 +49,9 @@ def account(
         name: [footer for footer, chunk in zip(footers, chunks, strict=True) if chunk.input.sample == name]
         for name in names
     }
-    cutflow, removed, nodes = (
-        {name: total(footer[what] for footer in own) for name, own in members.items()}
-        for what in ("cutflow", "removed", "nodes")
+    cutflow, removed, nodes, particles = (
+        {name: total(footer.get(what, {}) for footer in own) for name, own in members.items()}
+        for what in ("cutflow", "removed", "nodes", "particles")
     )
     counts = {name: total(footer["counts"][name] for footer in footers) for name in task.classes}
     for name in names:
@@ -76,6 +76,7 @@ def account(
         removed=removed,
         counts={name: {split: counts[name].get(split, 0) for split in SPLITS} for name in task.classes},
         nodes=nodes,
+        particles=particles if task.elements is not None else {},
         skipped=list(skipped),
         duplicates=duplicates,
         missing=sorted({f"{entry.file.path}: {branch}" for entry in found for branch in entry.lacks}),

@@ -10,6 +10,7 @@ from e2egraph.events.schema import COLLECTIONS, EventSource, PointSource
 from e2egraph.events.sources.registry import Source
 from e2egraph.graphs.making.imagepoints import check_image_source
 from e2egraph.graphs.making.nodes import COLLECTIONS_OF_NODES, collections_needed
+from e2egraph.tasks.objectives.nodes import CLASSES
 from e2egraph.tasks.task import TaskConfig
 from e2egraph.tasks.truth import PARTICLE_COLUMNS, TruthSource, given_columns, truth_source
 from e2egraph.tasks.variables import variables
@@ -17,6 +18,20 @@ from e2egraph.tasks.variables import variables
 
 def check_task(task: TaskConfig) -> None:
     """InputError when nothing in this e2egraph can make what the task asks for, whatever the files."""
+    if task.objective.node_columns and task.elements is None:
+        raise InputError(
+            f"task '{task.name}': objective {task.objective.kind} learns what elements are; add the group elements."
+        )
+    if task.elements is not None and not task.objective.node_columns:
+        raise InputError(
+            f"task '{task.name}': elements are there to be learnt (objective nodes), not for objective "
+            f"{task.objective.kind}; leave out the group elements."
+        )
+    if task.elements is not None and tuple(task.objective.classes) != CLASSES:
+        raise InputError(
+            f"task '{task.name}': truth makes particles of classes {', '.join(CLASSES)}; give objective.classes these, "
+            "in this order."
+        )
     for channel in task.network_inputs.channels:
         if channel.collection not in COLLECTIONS_OF_NODES:
             raise InputError(
@@ -80,9 +95,10 @@ def _check_events(source: EventSource, task: TaskConfig) -> None:
     needed += [f"hits.{channel.name}" for channel in task.network_inputs.channels if channel.collection == "hits"]
     for name in needed:
         if name in source.missing:
+            advice = "or change inputs.channels" if task.elements is None else "made by simulate --particle-flow"
             raise InputError(
                 f"{source.path}: no branch for {name} (looked for {source.missing.branches[name]}), "
-                f"which task '{task.name}' needs; give a file that has it, or change inputs.channels."
+                f"which task '{task.name}' needs; give a file that has it, {advice}."
             )
     for name, option in task.object_kind.needs(task.object).items():
         if name in source.missing:

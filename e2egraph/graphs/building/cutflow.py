@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,12 @@ class Cutflow:
         return after
 
 
-def total(flows: Iterable[Mapping[str, int]]) -> dict[str, int]:
+Number = TypeVar("Number", int, float)
+
+
+def total(flows: Iterable[Mapping[str, Number]]) -> dict[str, Number]:
     """The sum of flows, step by step, in the order the steps first appear."""
-    result: dict[str, int] = {}
+    result: dict[str, Number] = {}
     for flow in flows:
         for step, number in flow.items():
             result[step] = result.get(step, 0) + number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,16 @@ from e2egraph.graphs.making.edges import nearest_neighbors
 from e2egraph.graphs.making.imagepoints import image_clouds, image_cuts, image_objects
 from e2egraph.graphs.making.nodes import collections_needed, make_nodes, node_outcomes
 from e2egraph.graphs.making.resampling import kept, spectrum, weight_factors
-from e2egraph.graphs.storage.columns import NEIGHBORS, SPLITS, TARGET_PREFIX, node_types, object_types, task_schema
+from e2egraph.graphs.particleflow.nodes import make_flow_nodes
+from e2egraph.graphs.storage.columns import (
+    NEIGHBORS,
+    SPLITS,
+    TARGET_PREFIX,
+    object_types,
+    task_node_types,
+    task_schema,
+    task_side_types,
+)
 from e2egraph.graphs.storage.manifest import SCHEMA_VERSION, InputFile
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate, empty
 from e2egraph.graphs.storage.shards import write_shard
@@ -39,7 +48,7 @@ EVENTS_PER_SHARD, NODES_PER_SHARD = 2048, 1 << 21
 EVENTS_PER_STEP = 256
 
 # Selected objects of a step → their point clouds and what became of their deposits.
-NodeMaker = Callable[[Objects], tuple[PointClouds, dict[str, int]]]
+NodeMaker = Callable[[Objects], tuple[PointClouds, Mapping[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -91,9 +100,9 @@ def build_shard(chunk: Chunk, task: TaskConfig, factors: dict[str, NDArray[np.fl
     shard cannot be written.
     """
     flow = Cutflow()
-    outcomes: dict[str, int] = dict.fromkeys(node_outcomes(task.inputs), 0)
+    outcomes: dict[str, float] = dict.fromkeys(node_outcomes(task.inputs), 0)
     plain = object_types(task.object_kind, task.target_names)
-    parts = [empty(plain, node_types(task.network_inputs), task.inputs.neighbors)]
+    parts = [empty(plain, task_node_types(task), task.inputs.neighbors, task_side_types(task))]
     for selected, make in _selected(chunk, task, flow, collections_needed(task)):
         objects = selected
         if task.resampling is not None and factors:
@@ -117,7 +126,8 @@ def build_shard(chunk: Chunk, task: TaskConfig, factors: dict[str, NDArray[np.fl
         "configuration": as_dict(task),
         "cutflow": flow.left,
         "removed": flow.removed,
-        "nodes": outcomes,
+        "nodes": {name: int(outcomes.pop(name)) for name in node_outcomes(task.inputs)},
+        "particles": outcomes,
         "counts": _counts(clouds, task),
     }
     write_shard(path, clouds, task_schema(task), footer)
@@ -196,7 +206,8 @@ def _steps(
             objects = kind.find(events, task.object)
             weight = np.asarray(events["gen_weight"], np.float64)
             objects = objects.with_columns({"gen_weight": weight[objects.event]})
-            yield events, objects, kind.cuts(objects, task.object), partial(make_nodes, events, task=task)
+            made_by = make_nodes if task.elements is None else make_flow_nodes
+            yield events, objects, kind.cuts(objects, task.object), partial(made_by, events, task=task)
 
 
 def _cut(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
@@ -229,7 +240,7 @@ def _completed(clouds: PointClouds, task: TaskConfig, plain: dict[str, str], wei
     for name in task.target_names:
         jets[TARGET_PREFIX + name] = target_values(jets, name, task.classes, drawn.get(name, {}))
     columns = {name: _typed(jets[name], kind, f"{path}: column {name}") for name, kind in plain.items()}
-    return PointClouds(columns, clouds.nodes, clouds.offsets)
+    return PointClouds(columns, clouds.nodes, clouds.offsets, clouds.side)
 
 
 def _typed(values: NDArray, kind: str, where: str) -> NDArray:

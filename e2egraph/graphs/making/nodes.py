@@ -14,6 +14,7 @@ from e2egraph.errors import InputError
 from e2egraph.events.flat import flat
 from e2egraph.graphs.making.nodeselection import above_threshold, first_nodes, near_centre
 from e2egraph.graphs.making.pixels import inside_crystal_row, inside_pixel
+from e2egraph.graphs.particleflow.record import COLLECTIONS as COLLECTIONS_OF_FLOW
 from e2egraph.graphs.storage.columns import NODE_TYPES, variable_columns
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.objects.objects import Objects
@@ -68,6 +69,8 @@ def node_outcomes(inputs: TaskInputs) -> tuple[str, ...]:
 
 def collections_needed(task: TaskConfig) -> tuple[str, ...]:
     """Collections of the event record that the task's channels are made from."""
+    if task.elements is not None:
+        return COLLECTIONS_OF_FLOW
     wanted = {channel.collection for channel in task.network_inputs.channels}
     return tuple(name for name in _PLACES if name in wanted)
 

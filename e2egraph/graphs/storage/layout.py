@@ -9,6 +9,8 @@ takes twice the time.
 Floats are stored as BYTE_STREAM_SPLIT: their bytes that are alike stand together. Columns that are zero for nearly all
 nodes (what tracks alone have) are smaller and faster to read as they are. Places of calorimeter cells repeat and have a
 dictionary; places of tracks and hits do not, and would end it, so they have columns of their own.
+
+Side columns (lists of each object that are none of its nodes) are lists of Parquet in the row groups of objects.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from e2egraph.detector.channels import LARGEST_NUMBER, channels
 from e2egraph.errors import InputError
 from e2egraph.graphs.storage.columns import NEIGHBORS, SPLITS
 from e2egraph.graphs.storage.pointclouds import PointClouds
+from e2egraph.graphs.storage.ragged import Ragged
 from e2egraph.tasks.inputs import POINT_NAMES
 
 # Key of the file's metadata that says what its row groups are (``Layout``).
@@ -93,9 +96,15 @@ def column_of(stored: str) -> str:
 def writer_options(clouds: PointClouds, schema: pa.Schema) -> tuple[pa.Schema, dict[str, Any]]:
     """The file's schema for that of a shard, and the encodings (arguments of ``pq.ParquetWriter``) for its content."""
     is_cell = _is_cell(clouds.nodes["channel"])
-    fields, split, repeating = [], [], []
+    fields: list[pa.Field] = []
+    split: list[str] = []
+    repeating: list[str] = []
     for field in schema:
         of_nodes = field.name in clouds.nodes
+        if pa.types.is_list(field.type):
+            fields.append(pa.field(field.name, field.type, nullable=True))
+            (split if pa.types.is_float32(field.type.value_type) else repeating).append(f"{field.name}.list.element")
+            continue
         for name in stored_names(field.name):
             fields.append(pa.field(name, field.type, nullable=not of_nodes))
             if not pa.types.is_float32(field.type):
@@ -140,6 +149,11 @@ def rows(kind: str, part: PointClouds, schema: pa.Schema, nodes: tuple[str, ...]
         if (name in nodes) == of_objects:
             arrays.append(_zeros(length, field.type) if of_objects else pa.nulls(length, field.type))
             continue
+        if name in part.side:
+            lists = part.side[name]
+            values = pa.array(lists.values.astype(field.type.value_type.to_pandas_dtype(), copy=False))
+            arrays.append(pa.ListArray.from_arrays(pa.array(lists.offsets.astype(np.int32)), values, type=field.type))
+            continue
         column = part.jets[name] if of_objects else part.nodes[name]
         if field.name != name:
             column = np.where(is_cell == field.name.endswith(OF_CELLS), column, np.float32(0))
@@ -167,6 +181,13 @@ def values_of(column: pa.ChunkedArray) -> NDArray:
     if pa.types.is_fixed_size_list(column.type):
         return array.flatten().to_numpy(zero_copy_only=False).reshape(-1, column.type.list_size)
     return array.to_numpy(zero_copy_only=False)
+
+
+def lists_of(column: pa.ChunkedArray) -> Ragged:
+    """A side column."""
+    array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    offsets = array.offsets.to_numpy().astype(np.int64)
+    return Ragged(array.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]], offsets - offsets[0])
 
 
 def check_counts(clouds: PointClouds, where: str) -> None:

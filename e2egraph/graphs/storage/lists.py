@@ -32,6 +32,8 @@ def list_table(clouds: PointClouds) -> pa.Table:
         if name == NEIGHBORS:
             flat = pa.FixedSizeListArray.from_arrays(flat, column.shape[1])
         arrays[name] = pa.ListArray.from_arrays(offsets, flat)
+    for name, lists in clouds.side.items():
+        arrays[name] = pa.ListArray.from_arrays(pa.array(lists.offsets.astype(np.int32)), pa.array(lists.values))
     return pa.table(arrays)
 
 

@@ -66,6 +66,7 @@ class Manifest:
     ``classes`` in label order; ``configuration``: the whole task; ``network_inputs``: what networks read;
     ``cutflow``: sample → step → objects left after it; ``removed``: sample → cut → objects it removed; ``counts``:
     class → split → objects; ``nodes``: sample → ``nodes.node_outcomes`` → deposits in the regions of its objects;
+    ``particles``: sample → what became of true particles, in number and in GeV (particle flow alone);
     ``skipped``: inputs left out; ``duplicates``: events that stand more than once, where that was allowed;
     ``missing``: what inputs could not fill (such columns hold 0); ``source``: how inputs were read (``SourceOptions``).
     """
@@ -85,6 +86,7 @@ class Manifest:
     missing: list[str] = field(default_factory=list)
     removed: dict[str, dict[str, int]] = field(default_factory=dict)
     nodes: dict[str, dict[str, int]] = field(default_factory=dict)
+    particles: dict[str, dict[str, float]] = field(default_factory=dict)
     duplicates: int = 0
     source: dict[str, Any] = field(default_factory=dict)
 

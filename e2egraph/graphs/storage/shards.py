@@ -24,6 +24,7 @@ from e2egraph.graphs.storage.layout import (
     blocks,
     check_counts,
     column_of,
+    lists_of,
     rows,
     shard_columns,
     stored_names,
@@ -31,6 +32,7 @@ from e2egraph.graphs.storage.layout import (
 )
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
+from e2egraph.graphs.storage.ragged import Ragged
 
 # A block of objects is what is read at once: so many, or fewer where these have many nodes.
 OBJECTS_PER_BLOCK, NODES_PER_BLOCK = 512, 1 << 20
@@ -95,6 +97,7 @@ class ShardFile:
         self.names = tuple(dict.fromkeys(column_of(name) for name in self._file.schema_arrow.names))
         self.blocks = layout.blocks
         self._of_nodes = frozenset(layout.nodes)
+        self._side = frozenset(field.name for field in self._file.schema_arrow if pa.types.is_list(field.type))
 
     def __enter__(self) -> ShardFile:
         return self
@@ -123,18 +126,21 @@ class ShardFile:
         numbers = range(len(self.blocks)) if blocks is None else blocks
         chosen = [self.blocks[number] for number in numbers]
         of_nodes = [name for name in names if name in self._of_nodes]
-        of_objects = [name for name in names if name not in self._of_nodes]
-        if of_nodes and chosen:
-            parts = [self._block(block, of_objects, of_nodes, split) for block in chosen]
+        of_side = [name for name in names if name in self._side]
+        of_objects = [name for name in names if name not in self._of_nodes | self._side]
+        if (of_nodes or of_side) and chosen:
+            parts = [self._block(block, of_objects, of_nodes, of_side, split) for block in chosen]
             return concatenate(parts) if len(parts) > 1 else parts[0]
         jets = self._table([block.objects for block in chosen], [*of_objects, "split"])
         jets, own = _in_split(jets, split, of_objects)
         return PointClouds(jets, self._table([], of_nodes), np.zeros(own + 1, np.int64))
 
-    def _block(self, block: Block, of_objects: list[str], of_nodes: list[str], split: str | None) -> PointClouds:
+    def _block(
+        self, block: Block, of_objects: list[str], of_nodes: list[str], of_side: list[str], split: str | None
+    ) -> PointClouds:
         found = self._table([block.objects], [*of_objects, "split", "n_nodes"])
         present = [each for each in SPLITS if each in block.nodes and split in (None, each)]
-        nodes = self._table([block.nodes[each] for each in present], of_nodes)
+        nodes = self._table([block.nodes[each] for each in present], of_nodes) if of_nodes else {}
         counts = found["n_nodes"].astype(np.int64)
         if split is not None:
             counts = counts[found["split"] == split]
@@ -149,17 +155,29 @@ class ShardFile:
         clouds = PointClouds({}, nodes, offsets)
         if len(present) > 1:
             clouds = clouds.take(np.argsort(stored))
-        return PointClouds(jets, clouds.nodes, clouds.offsets)
+        lists = self._lists(block.objects, of_side)
+        if split is not None:
+            lists = {name: each.take(found["split"] == split) for name, each in lists.items()}
+        return PointClouds(jets, clouds.nodes, clouds.offsets, lists)
+
+    def _lists(self, row_group: int, names: list[str]) -> dict[str, Ragged]:
+        """Side columns of a block of objects."""
+        if not names:
+            return {}
+        table = self._read([row_group], names)
+        return {name: lists_of(table[name]) for name in names}
 
     def _table(self, row_groups: list[int], names: Iterable[str]) -> dict[str, NDArray]:
         stored = [each for name in dict.fromkeys(names) for each in stored_names(name)]
+        return dict(shard_columns(self._read(row_groups, stored)))
+
+    def _read(self, row_groups: list[int], stored: list[str]) -> pa.Table:
         try:
-            table = self._file.read_row_groups(row_groups, columns=stored, use_threads=False)
+            return self._file.read_row_groups(row_groups, columns=stored, use_threads=False)
         except (OSError, pa.ArrowInvalid, MemoryError) as error:
             raise transient.unfinished(str(self.path), error) or InputError(
                 f"{self.path}: damaged shard ({_first_line(error)}); build the data set again."
             ) from error
-        return dict(shard_columns(table))
 
 
 def open_shard(path: Path) -> ShardFile:

@@ -21,10 +21,8 @@ class MuonsConfig:
     max_eta: Positive
 
 
-def known_muons(config: MuonsConfig | None) -> MuonsConfig:
-    """The muon system of a detector; UsageError when it has none."""
+def known_muons(config: MuonsConfig | None, option: str = "--particle-flow") -> MuonsConfig:
+    """The muon system of a detector; UsageError, naming the ``option`` that needs it, when it has none."""
     if config is None:
-        raise UsageError(
-            "--particle-flow: the detector's YAML has no group muons; add one, or let it extend 'detector'."
-        )
+        raise UsageError(f"{option}: the detector's YAML has no group muons; add one, or let it extend 'detector'.")
     return config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -200,8 +200,11 @@ class HitsConfig:
 
 @configuration
 class CandidatesConfig:
-    """Particle-flow-like candidates.
+    """Candidates, of which jets are made.
 
+    ``kind``: ``shares`` takes from the simulation which energy tracks explain, as particle flow without confusion;
+    ``rules`` is rule-based particle flow (``reconstruction.rules``), whose constants ``rules`` names, a file of
+    ``configs/particleflow``; of what follows ``charged_dz`` alone has a meaning then.
     ``charged_dz`` [cm]: a track nearer in z to another vertex than to the primary one, and further than this from the
     latter, is removed (charged-hadron subtraction). ``photon_threshold``, ``neutral_threshold`` [GeV]: least energy
     of a neutral cluster in ECAL and HCAL; ``cluster_cells``: ECAL crystals a side in one cluster.
@@ -211,6 +214,8 @@ class CandidatesConfig:
     photon_threshold: NonNegative
     neutral_threshold: NonNegative
     cluster_cells: int = Field(ge=1)
+    kind: Literal["shares", "rules"] = "shares"
+    rules: str = "detector"
 
 
 @configuration

@@ -1,0 +1,51 @@
+"""``e2egraph compare-particles``: particle flow by rules, by truth and by networks on the same events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from e2egraph.commands.console import FolderOrFile, OutputFolder, command, done, example
+
+
+@example("e2egraph compare-particles data/flow --candidates gravnet=candidates.parquet --output results/flow")
+@click.command("compare-particles")
+@click.argument("data", type=FolderOrFile)
+@click.option("--output", required=True, type=OutputFolder(), help="Folder for particle_flow.json, table and figures.")
+@click.option("--candidates", "files", multiple=True, metavar="NAME=FILE",
+              help="Particles that a network found (e2egraph predict); may repeat.")  # fmt: skip
+@click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test", "all"]),
+              help="Events that are compared.")  # fmt: skip
+@click.option("--resamples", type=click.IntRange(min=0), default=400, show_default=True,
+              help="Paired bootstrap resamples of the events.")  # fmt: skip
+def compare_particles(data: Path, output: Path, files: tuple[str, ...], split: str, resamples: int) -> None:
+    """Jets, recoil, missing momentum and particles of the events of DATA, by rule-based particle flow, by the targets
+    that networks learn, by perfect association of deposits, and by networks.
+
+    No network is needed: without --candidates the first three are compared.
+    """
+    from e2egraph.evaluation.particleflow.columns import RULES, read_events
+    from e2egraph.evaluation.particleflow.compare import compare
+    from e2egraph.evaluation.particleflow.report import JSON_NAME, TABLE_NAME, write_comparison
+
+    named: dict[str, Path] = {}
+    for text in files:
+        name, found, path = text.partition("=")
+        if not (name and found and path):
+            raise click.UsageError(f"--candidates {text}: give NAME=FILE.")
+        named[name] = Path(path)
+    events = read_events(data, None if split == "all" else split, named)
+    comparison = compare(events, resamples)
+    given = [word for text in files for word in ("--candidates", text)]
+    words = ("e2egraph", "compare-particles", data, "--output", output, "--split", split, *given)
+    about = {"split": split, "resamples": resamples}
+    write_comparison(output, comparison, events, command(*words, "--resamples", resamples), about)
+    for figure in comparison.figures:
+        if (figure.part, figure.quantity) == ("jets", "resolution") and figure.number:
+            less = "" if figure.difference is None else f", {100 * figure.difference:+.1f}% of that of {RULES}"
+            click.echo(
+                f"jets of {figure.bin}, {figure.column}: resolution {figure.value:.4f} ± {figure.error:.4f}{less}"
+            )
+    done(f"wrote {JSON_NAME}, {TABLE_NAME} and figures of {comparison.events} events to {output}", "cat",
+         output / TABLE_NAME)  # fmt: skip

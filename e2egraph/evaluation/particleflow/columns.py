@@ -1,0 +1,180 @@
+"""The columns of a comparison: particles of the same events by rules, by truth, by perfect association, by networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.data.candidates import read_candidates
+from e2egraph.detector.channels import Channel
+from e2egraph.detector.geometry import Booleans, Floats, Integers
+from e2egraph.errors import InputError, UsageError
+from e2egraph.graphs.particleflow.record import is_visible
+from e2egraph.graphs.storage.columns import SIDE_TYPES, SPLITS
+from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
+from e2egraph.graphs.storage.shards import open_shard
+from e2egraph.tasks.objectives.nodes import CLASSES
+
+RULES, TARGET, PERFECT = "rules", "target", "perfect association"
+OWN = (RULES, TARGET, PERFECT)
+
+# From this share of pile-up on an element's particle is pile-up.
+PILE_UP = 0.5
+
+
+@dataclass(frozen=True)
+class Particles:
+    """K particles by event: ``event`` (index), ``kind`` (``graphs.particleflow.classes``), ``pt``, ``eta``, ``phi``,
+    ``energy`` (GeV, radians), ``pile_up``: probability or decision that it is one of pile-up, and the ``node`` of its
+    event that it comes from, −1 where it comes from none."""
+
+    event: Integers
+    kind: NDArray[np.uint8]
+    pt: Floats
+    eta: Floats
+    phi: Floats
+    energy: Floats
+    pile_up: Floats
+    node: Integers
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def take(self, chosen: NDArray) -> Particles:
+        """The particles that a mask or an index array chooses."""
+        return Particles(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
+
+    @property
+    def hard(self) -> Particles:
+        """Those that are not taken for pile-up."""
+        return self.take(self.pile_up < PILE_UP)
+
+
+@dataclass(frozen=True)
+class FlowEvents:
+    """E events of a data set: ``columns`` name → its particles; ``gen``: the final state of the hard collision that a
+    detector can see; ``neutrinos``; ``true``: the visible particles of all collisions; ``clouds``: elements."""
+
+    columns: dict[str, Particles]
+    gen: Particles
+    neutrinos: Particles
+    true: Particles
+    clouds: PointClouds
+
+    @property
+    def size(self) -> int:
+        return len(self.clouds)
+
+
+def read_events(data: Path, split: str | None = None, candidates: dict[str, Path] | None = None) -> FlowEvents:
+    """The events of a data set of particle flow (of one ``split``), with a column for each file of ``candidates``.
+
+    InputError: no such data set, or none of particle flow; candidates that do not fit it. UsageError: unknown split.
+    """
+    if split is not None and split not in SPLITS:
+        raise UsageError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}, or all.")
+    manifest = read_manifest(data)
+    if not manifest.configuration.get("elements"):
+        raise InputError(f"{data}: task '{manifest.task}' has no elements; give a data set of a particle-flow task.")
+    wanted = [
+        "run", "event", "split", "n_nodes", "deta", "dphi", "channel", "node_class", "node_target_pt",
+        "node_target_eta", "node_target_phi", "node_target_energy", "node_target_pileup", "node_particle", *SIDE_TYPES,
+    ]  # fmt: skip
+    parts = []
+    for shard in manifest.shards:
+        with open_shard(data / shard.name) as file:
+            parts.append(file.read(wanted))
+    clouds = concatenate(parts)
+    chosen = np.ones(len(clouds), bool) if split is None else clouds.jets["split"] == split
+    if not chosen.any():
+        raise InputError(f"{data}: no event in split '{split}'; choose another one.")
+    row = np.flatnonzero(chosen)
+    clouds = clouds.take(row)
+    own = {RULES: _side(clouds, "pf"), TARGET: _targets(clouds), PERFECT: _side(clouds, "perfect")}
+    for name, path in (candidates or {}).items():
+        if name in own:
+            raise UsageError(f"--candidates {name}: there is a column of that name already; choose another.")
+        own[name] = found_by_network(path, row, manifest.digest, split)
+    gen = _side(clouds, "gen")
+    visible = is_visible(clouds.side["gen_pdg"].values)
+    true = _side(clouds, "sim")
+    return FlowEvents(own, gen.take(visible), gen.take(~visible), true, clouds)
+
+
+def found_by_network(path: Path, rows: Integers, data_sha256: str, split: str | None) -> Particles:
+    """The particles in a file of candidates, of the events at ``rows`` [E] of the data set.
+
+    InputError: unreadable, of other classes, or found in another data set than that of ``data_sha256`` or in another
+    split than ``split``.
+    """
+    candidates = read_candidates(path)
+    if candidates.classes != CLASSES:
+        raise InputError(f"{path}: candidates of classes {', '.join(candidates.classes)}, not {', '.join(CLASSES)}.")
+    if candidates.about.get("data_sha256") != data_sha256:
+        raise InputError(f"{path}: candidates of another data set than the one compared; predict this one.")
+    if (alone := candidates.about.get("split")) not in (None, split):
+        raise InputError(
+            f"{path}: candidates of split '{alone}' alone; compare that one with --split, or predict all events."
+        )
+    columns = candidates.columns
+    place = np.full(max(int(columns["row"].max(initial=-1)), int(rows.max(initial=-1))) + 1, -1)
+    place[rows] = np.arange(len(rows))
+    event = place[columns["row"]]
+    found = Particles(
+        event=event,
+        kind=columns["class"],
+        pile_up=columns["pileup"].astype(np.float64),
+        node=columns["node"].astype(np.int64),
+        **_momenta(columns),
+    )
+    if not (event >= 0).any():
+        raise InputError(
+            f"{path}: has no candidates of the events that are compared; predict these, or choose a split."
+        )
+    found = found.take(event >= 0)
+    return found.take(np.argsort(found.event, kind="stable"))
+
+
+def _momenta(columns: Mapping[str, NDArray], prefix: str = "") -> dict[str, Floats]:
+    return {name: columns[prefix + name].astype(np.float64) for name in ("pt", "eta", "phi", "energy")}
+
+
+def _side(clouds: PointClouds, prefix: str) -> Particles:
+    side = clouds.side
+    values = {name: lists.values for name, lists in side.items()}
+    lists = side[f"{prefix}_pt"]
+    size = len(lists.values)
+    kind = side[f"{prefix}_class"].values if f"{prefix}_class" in side else np.zeros(size, np.uint8)
+    pile_up = np.zeros(size)
+    if f"{prefix}_pileup" in side:
+        pile_up = side[f"{prefix}_pileup"].values.astype(np.float64)
+    elif f"{prefix}_collision" in side:
+        pile_up = (side[f"{prefix}_collision"].values > 0).astype(np.float64)
+    node = side[f"{prefix}_element"].values if f"{prefix}_element" in side else np.full(size, -1)
+    return Particles(
+        event=lists.owner, kind=kind, pile_up=pile_up, node=node.astype(np.int64), **_momenta(values, f"{prefix}_")
+    )
+
+
+def _targets(clouds: PointClouds) -> Particles:
+    nodes = clouds.nodes
+    there = np.flatnonzero(nodes["node_class"] > 0)
+    event = clouds.jet_of_node[there]
+    columns = {name: values[there] for name, values in nodes.items() if name.startswith("node_")}
+    return Particles(
+        event=event,
+        kind=columns["node_class"],
+        pile_up=columns["node_target_pileup"].astype(np.float64),
+        node=there - clouds.offsets[:-1][event],
+        **_momenta(columns, "node_target_"),
+    )
+
+
+def track_nodes(clouds: PointClouds) -> Booleans:
+    """Which nodes are tracks."""
+    return np.asarray(clouds.nodes["channel"] == int(Channel.TRACK))

@@ -1,0 +1,97 @@
+"""Particle flow without confusion: the candidates that would be found if the particle of every deposit were known.
+
+Particles with tracks are their tracks; of others, the measured energies of cells are theirs by the shares of the true
+ones, calibrated as rule-based particle flow does. What is left between this and the truth is resolution, thresholds
+and noise; between this and any particle flow, confusion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2egraph.detector.channels import Channel
+from e2egraph.detector.geometry import Booleans, Floats, Integers
+from e2egraph.graphs.particleflow.classes import CHARGED_HADRON, ELECTRON, MUON, NEUTRAL_HADRON, PHOTON
+from e2egraph.graphs.particleflow.record import FlowRecord
+from e2egraph.reconstruction.elements import Elements, centres, towards
+from e2egraph.reconstruction.rules import PION_MASS
+from e2egraph.reconstruction.rulesconfig import Calibration
+from e2egraph.reconstruction.sums import sums
+
+
+@dataclass(frozen=True)
+class PerfectCandidates:
+    """K candidates: ``event``, ``kind``, ``pt``, ``eta``, ``phi``, ``energy`` (GeV, radians), ``pile_up``: a track of
+    another vertex, and their ``particle`` among the true ones."""
+
+    event: Integers
+    kind: NDArray[np.uint8]
+    pt: Floats
+    eta: Floats
+    phi: Floats
+    energy: Floats
+    pile_up: Booleans
+    particle: Integers
+
+
+def perfect_candidates(record: FlowRecord, elements: Elements, calibration: Calibration) -> PerfectCandidates:
+    """Those of all events; ``elements`` tell which tracks there are."""
+    truth = record.truth
+    track = elements.of(Channel.TRACK)
+    particle = record.track_particle[elements.source[track]]
+    track, particle = track[particle >= 0], particle[particle >= 0]
+    column = elements.columns
+    kind = truth.kind[particle]
+    kind = np.select([np.isin(kind, (PHOTON, ELECTRON)), kind == MUON], [ELECTRON, MUON], CHARGED_HADRON)
+    energy = np.where(kind == CHARGED_HADRON, np.hypot(column["energy"][track], PION_MASS), column["energy"][track])
+    tracks = PerfectCandidates(
+        event=elements.event[track],
+        kind=kind.astype(np.uint8),
+        pt=column["value"][track],
+        eta=(column["deta"] + column["deta0"])[track],
+        phi=(column["dphi"] + column["dphi0"])[track],
+        energy=energy,
+        pile_up=record.other_vertex[elements.source[track]],
+        particle=particle,
+    )
+    seen = np.zeros(len(truth.event), bool)
+    seen[particle] = True
+    others = _untracked(record, seen, calibration)
+    both = [tracks, others]
+    order = np.argsort(np.concatenate([part.event for part in both]), kind="stable")
+    return PerfectCandidates(
+        **{
+            name: np.concatenate([getattr(part, name) for part in both])[order]
+            for name in PerfectCandidates.__dataclass_fields__
+        }
+    )
+
+
+def _untracked(record: FlowRecord, seen: Booleans, calibration: Calibration) -> PerfectCandidates:
+    truth, size = record.truth, len(record.truth.event)
+    energies, along = [], np.zeros((3, size))
+    for channel, cells in ((Channel.ECAL, record.measured.ecal), (Channel.HCAL, record.measured.hcal)):
+        links = record.links[channel]
+        whole = sums(links.cell, links.energy, len(cells["energy"]))
+        measured = cells["energy"][links.cell] * links.energy / np.maximum(whole[links.cell], 1e-12)
+        eta, phi = centres(channel, cells["row"], cells["column"])
+        eta, phi = towards(channel, eta, phi, record.measured.vertex[cells["event"]])
+        for axis, direction in enumerate((np.cos(phi) / np.cosh(eta), np.sin(phi) / np.cosh(eta), np.tanh(eta))):
+            along[axis] += sums(links.particle, measured * direction[links.cell], size)
+        energies.append(sums(links.particle, measured, size))
+    ecal, hcal = energies
+    # Charged particles without a track look like neutral ones.
+    light = np.isin(truth.kind, (PHOTON, ELECTRON))
+    chosen = np.flatnonzero(~seen & (ecal + hcal > 0))
+    eta = np.arcsinh(along[2] / np.maximum(np.hypot(along[0], along[1]), 1e-12))
+    as_hadron = calibration.hadrons(ecal[chosen], hcal[chosen], eta[chosen])
+    as_photon = calibration.photons(ecal[chosen], eta[chosen]) + hcal[chosen]
+    energy = np.where(light[chosen], as_photon, as_hadron)
+    kind = np.where(light[chosen], PHOTON, NEUTRAL_HADRON).astype(np.uint8)
+    return PerfectCandidates(
+        truth.event[chosen], kind, energy / np.cosh(eta[chosen]), eta[chosen],
+        np.arctan2(along[1], along[0])[chosen], energy, np.zeros(len(chosen), bool), chosen,
+    )  # fmt: skip

@@ -1,0 +1,58 @@
+"""Elements of whole events, for particle flow: what a task says of them, and of what they are to be learnt to be."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from e2egraph.config import configuration
+from e2egraph.errors import UsageError
+from e2egraph.reconstruction.elements import ElementsConfig
+from e2egraph.reconstruction.rulesconfig import RulesConfig, read_rules
+
+Energy = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+# Node variables that elements alone have.
+ELEMENT_VARIABLES = (
+    "energy", "deta0", "dphi0", "dphi_hcal", "pt_err", "muon", "size", "sigma_eta", "sigma_phi", "peak",
+)  # fmt: skip
+
+
+@configuration
+class TargetsConfig:
+    """How true particles are assigned to elements.
+
+    ``split_tracks``: whether a particle with several tracks is shared among them by pT; else the first in pT has all of
+    it. ``visible_energy`` [GeV]: what a particle without a track must have given to elements to be visible.
+    ``free_share``: least share of its largest contribution that an element of its own must hold. ``lepton_pt`` [GeV]:
+    electrons and muons of less count as hadrons.
+    """
+
+    split_tracks: bool = True
+    visible_energy: Energy = 0.02
+    free_share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    lepton_pt: Energy = 1.0
+
+
+@configuration
+class TaskElements(ElementsConfig):
+    """Tracks and clusters (or cells) of whole events as nodes, with true particles as what they are.
+
+    ``kind``: ``clusters`` or ``cells``. ``track_pt_min`` [GeV]: of tracks. ``ecal``, ``hcal``: how crystals and towers
+    become clusters. ``targets``: how true particles are assigned to elements. ``rules``: the constants of rule-based
+    particle flow, whose particles are stored as well, or the name of a file of them in ``configs/particleflow``.
+    """
+
+    targets: TargetsConfig = Field(default_factory=TargetsConfig)
+    rules: RulesConfig = Field(default="detector", validate_default=True)
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _named(cls, content: Any) -> Any:
+        if not isinstance(content, str):
+            return content
+        try:
+            return read_rules(content)
+        except UsageError as error:
+            raise ValueError(str(error).rstrip(".")) from error

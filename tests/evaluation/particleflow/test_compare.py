@@ -1,0 +1,145 @@
+"""Particle flow compared: figures of columns that are known, paired errors, files of candidates, the command."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from e2egraph.cli import main
+from e2egraph.data.candidates import COLUMNS, Candidates, write_candidates
+from e2egraph.errors import InputError, UsageError
+from e2egraph.evaluation.particleflow.columns import PERFECT, RULES, TARGET, read_events
+from e2egraph.evaluation.particleflow.compare import compare
+from e2egraph.evaluation.particleflow.jets import cluster_jets, match
+from e2egraph.evaluation.particleflow.resampling import event_draws, quantiles, relative_width, shares
+from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.tasks.objectives.nodes import CLASSES
+from tests.toy_dataset import write_toy_dataset
+
+
+@pytest.fixture(scope="module")
+def events(flow_data):
+    return read_events(flow_data)
+
+
+def write_targets(path, events, data_sha256, split=None, classes=CLASSES, **changes):
+    """The targets as if a network had found them."""
+    found = events.columns[TARGET]
+    columns = {"row": found.event, "node": found.node, "class": found.kind, "pt": found.pt, "eta": found.eta,
+               "phi": found.phi, "energy": found.energy, "pileup": found.pile_up, **changes}  # fmt: skip
+    columns = {"charge": np.zeros(len(found)), **columns}
+    columns = {name: np.asarray(columns[name]).astype(kind) for name, kind in COLUMNS.items()}
+    return write_candidates(path, Candidates(columns, classes, {"data_sha256": data_sha256, "split": split}))
+
+
+def test_a_column_of_the_generators_own_particles_is_perfect(events):
+    exact = replace(events, columns={**events.columns, "exact": events.gen})
+    found = compare(exact, resamples=20)
+    where = "30-50 GeV"
+    assert found.value("jets", "median response", where, "exact").value == 1.0
+    assert found.value("jets", "resolution", where, "exact").value == 0.0
+    assert found.value("jets", "efficiency", where, "exact").value == 1.0
+    assert found.value("jets", "fake rate", where, "exact").value == 0.0
+    assert found.value("recoil", "component, half width [GeV]", "|η| < 2.4", "exact").value == pytest.approx(
+        0, abs=1e-6
+    )
+    # Each step from the truth to the rules costs resolution.
+    widths = [found.value("recoil", "component, half width [GeV]", "|η| < 2.4", name).value for name in (TARGET, RULES)]
+    assert 0 < widths[0] < widths[1]
+
+
+def test_energies_scaled_by_a_factor_scale_responses_and_leave_resolutions(events):
+    rules = events.columns[RULES]
+    scaled = replace(rules, pt=1.1 * rules.pt, energy=1.1 * rules.energy)
+    found = compare(
+        replace(events, columns={RULES: rules, "more": scaled, TARGET: events.columns[TARGET]}), resamples=30
+    )
+    more = found.value("jets", "median response", "50-100 GeV", "more")
+    assert more.difference == pytest.approx(0.1, abs=0.02)
+    # Paired: the difference is known far better than either.
+    assert more.difference_error < 0.3 * more.error / more.value
+    assert found.value("jets", "median response", "50-100 GeV", RULES).difference is None
+
+
+def test_what_a_network_found_is_a_column_like_any_other(events, flow_data, tmp_path):
+    path = write_targets(tmp_path / "found.parquet", events, read_manifest(flow_data).digest)
+    with_network = read_events(flow_data, None, {"network": path})
+    found = compare(with_network, resamples=5)
+    for quantity in ("median response", "resolution", "efficiency", "fake rate"):
+        same = [found.value("jets", quantity, "30-50 GeV", name).value for name in ("network", TARGET)]
+        assert same[0] == same[1]
+    assert found.value("particles", "efficiency", "photon", "network").value > 0.99
+    assert found.value("particles", "fake rate", "charged_hadron", "network").value < 0.01
+    assert found.value("pile-up", "AUC of the flag", "tracks", "network").value == 1.0
+    assert found.value("particles", "efficiency", "photon", TARGET) is None
+    assert found.value("particles", "efficiency", "photon", PERFECT).value > 0.3
+
+
+def test_files_of_candidates_that_do_not_fit_are_refused(events, flow_data, tmp_path):
+    digest = read_manifest(flow_data).digest
+
+    def read(path, split=None, name="network"):
+        return read_events(flow_data, split, {name: path})
+
+    assert len(read(write_targets(tmp_path / "a.parquet", events, digest)).columns["network"])
+    with pytest.raises(InputError, match="candidates of another data set"):
+        read(write_targets(tmp_path / "b.parquet", events, "0"))
+    with pytest.raises(InputError, match="candidates of split 'test' alone"):
+        read(write_targets(tmp_path / "c.parquet", events, digest, "test"))
+    with pytest.raises(InputError, match="candidates of classes none, x, not none, charged_hadron"):
+        read(write_targets(tmp_path / "d.parquet", events, digest, classes=("none", "x")))
+    with pytest.raises(InputError, match="has no candidates of the events"):
+        read(write_targets(tmp_path / "e.parquet", events, digest, row=np.full(len(events.columns[TARGET]), 10**6)))
+    with pytest.raises(InputError, match="no readable file of candidates"):
+        read(flow_data / "part-00000.parquet")
+    with pytest.raises(UsageError, match="there is a column of that name already"):
+        read(tmp_path / "a.parquet", name=RULES)
+    with pytest.raises(UsageError, match="unknown split 'none'"):
+        read_events(flow_data, "none")
+
+
+def test_quantiles_over_resamples_are_those_of_the_drawn_values():
+    rng = np.random.default_rng(2)
+    values, event = rng.normal(size=900), rng.integers(0, 300, 900)
+    draws = event_draws(300, 40)
+    assert (draws.sum(axis=1) == 300).all() and (draws[0] == 1).all()
+    found = quantiles(values, event, draws)
+    for row in (0, 7):
+        drawn = np.repeat(values, draws[row][event])
+        np.testing.assert_allclose(found[row], np.quantile(drawn, [0.16, 0.5, 0.84]), atol=0.02)
+    assert np.isnan(quantiles(values[:0], event[:0], draws)).all()
+    flat = quantiles(np.full(5, 2.0), np.zeros(5, int), event_draws(3, 5))
+    assert np.isnan(relative_width(flat)[~np.isfinite(flat[:, 0])]).all() and relative_width(flat)[0] == 0
+    passed = rng.uniform(size=900) < 0.3
+    one = shares(passed, event, draws)
+    assert one[0] == passed.mean()
+    assert one[3] == pytest.approx(np.repeat(passed, draws[3][event]).mean())
+
+
+def test_jets_are_matched_when_each_is_nearest_to_the_other(events):
+    jets = cluster_jets(events.gen, events.size, 20.0)
+    np.testing.assert_array_equal(match(jets, jets), np.arange(len(jets)))
+    turned = replace(jets, phi=jets.phi + 0.3)
+    assert (match(jets, turned) == np.arange(len(jets))).mean() < 0.1
+
+
+def test_the_command_writes_figures_tables_and_how_it_was_called(flow_data, tmp_path, capsys):
+    output = tmp_path / "out"
+    arguments = ["compare-particles", str(flow_data), "--output", str(output), "--split", "all", "--resamples", "20"]
+    assert main(arguments) == 0
+    content = json.loads((output / "particle_flow.json").read_text())
+    assert content["columns"] == [RULES, TARGET, PERFECT] and content["events"] == 16
+    assert content["command"].startswith("e2egraph compare-particles")
+    assert "Parametric simulation, not CMS simulation" in (output / "particle_flow.md").read_text()
+    assert {path.name for path in output.glob("*.png")} == {
+        "jet_resolution.png", "jet_response.png", "jet_efficiency.png", "jet_fakes.png",
+    }  # fmt: skip
+    assert "jets of 30-50 GeV, rules: resolution" in capsys.readouterr().out
+    assert main([*arguments[:4], "--candidates", "x"]) == 2
+
+
+def test_a_data_set_without_elements_is_refused(tmp_path):
+    folder = write_toy_dataset(tmp_path / "toy")
+    with pytest.raises(InputError, match="has no elements; give a data set of a particle-flow task"):
+        read_events(folder)
