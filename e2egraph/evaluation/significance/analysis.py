@@ -29,7 +29,7 @@ class ClassYield:
     of events (sum of their weights) that the class was built from, from which the acceptance follows. Neither: the
     cross-section is that of the selected jets.
 
-    ``cross_section`` [pb]: of the class's process. ``from_weights``, in place of it: the objects' weights are what they
+    ``cross_section`` [pb]: of the class's process. ``from_weights``: in its place, the objects' weights are what they
     count at 1/fb, as those of simulation with cross-sections are, and add up to it. ``generated``: events that the
     class was built from, in place of ``acceptance``.
     """

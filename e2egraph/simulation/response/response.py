@@ -202,9 +202,9 @@ class HitsConfig:
 class CandidatesConfig:
     """Candidates, of which jets are made.
 
-    ``kind``: ``shares`` takes from the simulation which energy tracks explain, as particle flow without confusion;
-    ``rules`` is rule-based particle flow (``reconstruction.rules``), whose constants ``rules`` names, a file of
-    ``configs/particleflow``; of what follows ``charged_dz`` alone has a meaning then.
+    ``kind``: 'shares' takes from the simulation which energy tracks explain, as particle flow without confusion;
+    'rules' is rule-based particle flow (``reconstruction.rules``), for which of what follows ``charged_dz`` alone
+    has a meaning. ``rules``: file of ``configs/particleflow`` with its constants.
     ``charged_dz`` [cm]: a track nearer in z to another vertex than to the primary one, and further than this from the
     latter, is removed (charged-hadron subtraction). ``photon_threshold``, ``neutral_threshold`` [GeV]: least energy
     of a neutral cluster in ECAL and HCAL; ``cluster_cells``: ECAL crystals a side in one cluster.
