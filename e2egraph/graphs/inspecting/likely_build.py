@@ -25,7 +25,8 @@ def likely_build(path: str, options: SourceOptions | None = None) -> list[str] |
     """``--task`` and ``--sample`` words of a build of this file, where its first events hold objects of a shipped task.
 
     Classes with a particle of their own, the one with most in its decay first; of classes without (as background is)
-    those alone whose name is in the file's; of whole events the signal alone. Where a class needs another file, that stands as ``…``. None: no task.
+    those alone whose name is in the file's; of whole events the signal alone. Where a class needs another file, that
+    stands as ``…``. None: no task.
     """
     options = options or SourceOptions()
     source = open_source(path, options)
