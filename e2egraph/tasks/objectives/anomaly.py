@@ -18,8 +18,8 @@ class Anomaly(Classification):
 
     A network gives a row of class scores as for a classification, but says nothing of classes other than the first:
     log-odds against it that are the same for all of them, ln e with e ≥ 0 the error that the network makes in
-    reproducing the object. Figures are those of a classification: of each pair of classes, the first against another
-    says how well the error tells that one.
+    reproducing the object. Figures are those of a classification; of pairs of classes, those of the first and another
+    say how well the error tells that one.
 
     ``kind``: of objective. ``classes``: names in the order of their labels, the one that is learnt first. ``signal``:
     the class whose figures come first.
@@ -28,6 +28,7 @@ class Anomaly(Classification):
     kind: Literal["anomaly"] = "anomaly"  # type: ignore[assignment]
 
     learning: ClassVar[str] = "e2egraph.training.objectives.anomaly:AnomalyLearning"
+    evaluation: ClassVar[str] = "e2egraph.evaluation.objectives.anomaly:AnomalyEvaluation"
 
     @model_validator(mode="after")
     def _another_is_signal(self) -> Self:
