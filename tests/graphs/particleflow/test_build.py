@@ -123,6 +123,11 @@ def test_rules_find_most_of_the_energy_and_perfect_association_all_tracks(clouds
         # Neutral particles of four collisions more are in it.
         assert 0.85 < side[f"{prefix}_pt"].values[inside].sum() / true < 1.8
         assert (side[f"{prefix}_energy"].values >= 0.999 * side[f"{prefix}_pt"].values).all()
+    element = side["pf_element"]
+    track = (side["pf_class"].values == 1) & (element.values >= 0)
+    node = clouds.offsets[:-1][element.owner[track]] + element.values[track]
+    assert (clouds.nodes["channel"][node] == int(Channel.TRACK)).all() and track.sum() > 100
+    np.testing.assert_allclose(side["pf_pt"].values[track], clouds.nodes["value"][node], rtol=1e-5)
     particle = side["perfect_particle"]
     sizes = side["sim_pt"].counts[particle.owner]
     assert ((particle.values >= 0) & (particle.values < sizes)).all()
