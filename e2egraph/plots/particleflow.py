@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 from numpy.typing import NDArray
 
 from e2egraph.plots.style import label_of, one_panel, save
@@ -44,6 +45,9 @@ def jet_figures(folder: Path, comparison: Comparison, runs: NDArray) -> list[Pat
                 places = centres * 1.02 ** (shift - 0.5 * len(comparison.columns))
                 axes.errorbar(places, values, yerr=errors, fmt="o-", capsize=3, label=column)
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(FixedLocator([20, 30, 50, 100, 200, 500, 1000]))
+            axes.xaxis.set_major_formatter(ScalarFormatter())
+            axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlabel(
                 r"generated jet $p_\mathrm{T}$ [GeV]" if quantity != "fake rate" else r"jet $p_\mathrm{T}$ [GeV]"
             )

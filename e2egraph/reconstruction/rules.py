@@ -29,7 +29,8 @@ _CHARGED, _NEUTRAL, _PHOTON, _ELECTRON, _MUON = range(1, 6)
 @dataclass(frozen=True)
 class FlowCandidates:
     """K particles by event: ``kind`` (1 charged hadron, 2 neutral hadron, 3 photon, 4 electron, 5 muon), ``pt``,
-    ``eta``, ``phi`` at the primary vertex, ``energy`` (GeV, radians), and ``pile_up``: a track of another vertex."""
+    ``eta``, ``phi`` at the primary vertex, ``energy`` (GeV, radians), ``pile_up``: a track of another vertex, and the
+    ``element`` that gives their direction."""
 
     event: Integers
     kind: NDArray[np.uint8]
@@ -38,6 +39,7 @@ class FlowCandidates:
     phi: Floats
     energy: Floats
     pile_up: Booleans
+    element: Integers
 
     def __len__(self) -> int:
         return len(self.event)
@@ -152,7 +154,7 @@ def rule_based(elements: Elements, pile_up: Booleans, config: RulesConfig) -> Fl
         pt = energies / np.cosh(eta0[element]) if pt is None else pt
         other = np.zeros(size, bool) if of_other is None else of_other
         kinds = np.broadcast_to(np.asarray(what, np.uint8), size)
-        made.append(FlowCandidates(event[element], kinds, pt, eta0[element], phi0[element], energies, other))
+        made.append(FlowCandidates(event[element], kinds, pt, eta0[element], phi0[element], energies, other, element))
     together = FlowCandidates(
         **{each.name: np.concatenate([getattr(part, each.name) for part in made]) for each in fields(FlowCandidates)}
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +41,6 @@ def baseline(data: Path, split: str = "test") -> Baseline:
     function of mass and a function of τ32. Signal against all other classes. InputError: a data set without these
     variables (columns that its inputs could not fill hold 0), or without signal or background in either split.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import SplineTransformer, StandardScaler
-
     table = read_table(data, extra=VARIABLES)
     objective = table.manifest.objective
     if not isinstance(objective, Classification):
@@ -53,11 +50,7 @@ def baseline(data: Path, split: str = "test") -> Baseline:
     features = _features(table)
     is_signal, weight = table.columns["label"] == signal, table.columns["weight"].astype(np.float64)
     check(is_signal[train], np.zeros(len(train)), weight[train])
-    pipeline = make_pipeline(
-        SplineTransformer(n_knots=KNOTS, degree=DEGREE, knots="quantile", extrapolation="constant", include_bias=False),
-        StandardScaler(),
-        LogisticRegression(max_iter=2000),
-    )
+    pipeline = classifier()
     mean_weight = weight[train].mean()
     pipeline.fit(features[train], is_signal[train], logisticregression__sample_weight=weight[train] / mean_weight)
     score = pipeline.decision_function(features[test])
@@ -67,6 +60,19 @@ def baseline(data: Path, split: str = "test") -> Baseline:
         parameters=int(fitted.coef_.size + fitted.intercept_.size),
         numbers=test,
         score=score,
+    )
+
+
+def classifier() -> Any:
+    """The scikit-learn pipeline that the baseline fits, of the features [J, 2] in the order of ``VARIABLES``."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import SplineTransformer, StandardScaler
+
+    return make_pipeline(
+        SplineTransformer(n_knots=KNOTS, degree=DEGREE, knots="quantile", extrapolation="constant", include_bias=False),
+        StandardScaler(),
+        LogisticRegression(max_iter=2000),
     )
 
 

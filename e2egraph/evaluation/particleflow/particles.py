@@ -54,11 +54,31 @@ def particle_figures(events: FlowEvents, column: Particles, draws: NDArray[np.in
         add("particles", "efficiency", name, shares(there[looked] >= 0, wanted.event[looked], draws), int(looked.sum()))
         suspect = (made.pt > LEAST_PT) & (np.abs(made.eta) < ABS_ETA)
         add("particles", "fake rate", name, shares(back[suspect] < 0, made.event[suspect], draws), int(suspect.sum()))
+        _by_element(events, column, kind, draws, add)
         found = looked & (there >= 0)
         ratio = made.energy[there[found]] / wanted.energy[found]
         around = quantiles(ratio, wanted.event[found], draws)
         add("particles", "median energy response", name, around[:, 1], int(found.sum()))
         add("particles", "energy resolution", name, half_width(around), int(found.sum()))
+
+
+def _by_element(events: FlowEvents, column: Particles, kind: int, draws: NDArray[np.int32], add: Add) -> None:
+    """Efficiency and fake rate by the element that candidates come from; nothing for columns that come from none."""
+    if not (column.node >= 0).any():
+        return
+    clouds, nodes = events.clouds, events.clouds.nodes
+    central = np.abs(nodes["deta"]) < ABS_ETA
+    made = column.take((column.kind == kind) & (column.node >= 0))
+    node = clouds.offsets[:-1][made.event] + made.node
+    has = np.zeros(len(central), bool)
+    has[node[made.pt > LEAST_MATCH]] = True
+    looked = np.flatnonzero(central & (nodes["node_class"] == kind) & (nodes["node_target_pt"] > LEAST_PT))
+    suspect = (made.pt > LEAST_PT) & central[node]
+    wrong = nodes["node_class"][node[suspect]] != kind
+    name = CLASSES[kind]
+    values = shares(has[looked], clouds.jet_of_node[looked], draws)
+    add("particles", "efficiency by element", name, values, len(looked))
+    add("particles", "fake rate by element", name, shares(wrong, made.event[suspect], draws), int(suspect.sum()))
 
 
 def pile_up_figures(events: FlowEvents, name: str, column: Particles, draws: NDArray[np.int32], add: Add) -> None:

@@ -48,6 +48,13 @@ def make_flow_nodes(events: ak.Array, objects: Objects, task: TaskConfig) -> tup
         _clusters_of(record, elements, config, task), record.other_vertex[_tracks(elements)], config.rules
     )
     lists = {**record.particles, **_side_columns(record, elements, rules, config)}
+    place = np.full(len(elements), -1, np.int64)
+    if config.kind == "clusters":
+        place[kept] = np.arange(len(kept))
+        lists["pf_element"] = Ragged(_in_event(place[rules.element], clouds), lists["pf_pt"].offsets)
+    else:
+        # Clusters are no nodes here.
+        lists["pf_element"] = Ragged(np.full(len(rules), -1), lists["pf_pt"].offsets)
     lists["sim_element"] = Ragged(_in_event(targets.element, clouds), record.sim.offsets)
     clouds.side.update(
         {name: Ragged(lists[name].values.astype(kind), lists[name].offsets) for name, kind in SIDE_TYPES.items()}

@@ -24,8 +24,8 @@ COLLECTIONS = (
 )  # fmt: skip
 
 FINAL_STATE = 1
-# Leptons and photons of the hardest process are stored as such, with the momenta that they end with (Pythia's status
-# 23, ``simulation.generation.truth``); τ leptons decay.
+# Leptons and photons of the hardest process are stored as such (Pythia's status 23, ``simulation.generation.truth``),
+# with themselves among their daughters where they radiate; τ leptons decay.
 OUTGOING = 23
 LASTING = (11, 12, 13, 14, 16, 22)
 
@@ -81,9 +81,7 @@ def read_record(events: ak.Array, charged_dz: float) -> FlowRecord:
         "sim_class": kind, "sim_pt": pt, "sim_eta": eta, "sim_phi": phi, "sim_energy": energy,
         "sim_collision": columns["collision"],
     }  # fmt: skip
-    gen = found["gen"]
-    status, code = gen.columns["status"], np.abs(gen.columns["pdg_id"])
-    gen = gen.take((status == FINAL_STATE) | ((status == OUTGOING) & np.isin(code, LASTING)))
+    gen = found["gen"].take(_is_final(found["gen"], of["gen"]))
     gen_pt, gen_eta, gen_phi, gen_energy = _kinematics(gen)
     final = {
         "gen_pdg": gen.columns["pdg_id"], "gen_pt": gen_pt, "gen_eta": gen_eta, "gen_phi": gen_phi,
@@ -108,6 +106,17 @@ def read_record(events: ak.Array, charged_dz: float) -> FlowRecord:
 def is_visible(pdg: NDArray) -> Booleans:
     """Which particles of the final state a detector can see: all but neutrinos."""
     return ~np.isin(np.abs(pdg), NEUTRINOS)
+
+
+def _is_final(gen: Flat, event: Integers) -> Booleans:
+    """Which of the stored particles are left in the end."""
+    columns = gen.columns
+    mother = columns["mother"].astype(np.int64)
+    above = (mother + gen.offsets[:-1][event])[mother >= 0]
+    parent = np.zeros(len(mother), bool)
+    parent[above] = True
+    lasting = (columns["status"] == OUTGOING) & np.isin(np.abs(columns["pdg_id"]), LASTING) & ~parent
+    return np.asarray((columns["status"] == FINAL_STATE) | lasting)
 
 
 def _links(links: Flat, cells: Flat, sim: Flat, event: Integers) -> Links:

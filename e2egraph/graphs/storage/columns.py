@@ -36,6 +36,7 @@ SIDE_TYPES: dict[str, str] = {
     "sim_element": "int32",
     "gen_pdg": "int32", **{f"gen_{name}": "float32" for name in _MOMENTUM},
     "pf_class": "uint8", **{f"pf_{name}": "float32" for name in _MOMENTUM}, "pf_pileup": "uint8",
+    "pf_element": "int32",
     "perfect_class": "uint8", **{f"perfect_{name}": "float32" for name in _MOMENTUM}, "perfect_pileup": "uint8",
     "perfect_particle": "int32",
 }  # fmt: skip

@@ -71,6 +71,10 @@ def test_what_a_network_found_is_a_column_like_any_other(events, flow_data, tmp_
         assert same[0] == same[1]
     assert found.value("particles", "efficiency", "photon", "network").value > 0.99
     assert found.value("particles", "fake rate", "charged_hadron", "network").value < 0.01
+    assert found.value("particles", "efficiency by element", "neutral_hadron", "network").value == 1.0
+    assert found.value("particles", "fake rate by element", "photon", "network").value == 0.0
+    assert 0.5 < found.value("particles", "efficiency by element", "charged_hadron", RULES).value < 1.0
+    assert found.value("particles", "efficiency by element", "photon", PERFECT) is None
     assert found.value("pile-up", "AUC of the flag", "tracks", "network").value == 1.0
     assert found.value("particles", "efficiency", "photon", TARGET) is None
     assert found.value("particles", "efficiency", "photon", PERFECT).value > 0.3

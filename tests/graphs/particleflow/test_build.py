@@ -123,6 +123,11 @@ def test_rules_find_most_of_the_energy_and_perfect_association_all_tracks(clouds
         # Neutral particles of four collisions more are in it.
         assert 0.85 < side[f"{prefix}_pt"].values[inside].sum() / true < 1.8
         assert (side[f"{prefix}_energy"].values >= 0.999 * side[f"{prefix}_pt"].values).all()
+    element = side["pf_element"]
+    track = (side["pf_class"].values == 1) & (element.values >= 0)
+    node = clouds.offsets[:-1][element.owner[track]] + element.values[track]
+    assert (clouds.nodes["channel"][node] == int(Channel.TRACK)).all() and track.sum() > 100
+    np.testing.assert_allclose(side["pf_pt"].values[track], clouds.nodes["value"][node], rtol=1e-5)
     particle = side["perfect_particle"]
     sizes = side["sim_pt"].counts[particle.owner]
     assert ((particle.values >= 0) & (particle.values < sizes)).all()
@@ -202,3 +207,20 @@ def test_tasks_that_do_not_go_together_are_refused(flow_file, tmp_path):
         make_task({**whole, "object": {"kind": "jet"}, "region": {}, "objective": classes, "elements": {}}, "x")
     with pytest.raises(InputError, match="variable energy_t is none that elements have"):
         build(load_task("particle-flow", ["inputs.variables=[value,energy_t]"]), sample, tmp_path / "c")
+
+
+def test_leptons_of_top_decays_are_in_the_final_state_once(clouds):
+    side = clouds.side
+    lepton = np.isin(np.abs(side["gen_pdg"].values), [11, 13]) & (np.abs(side["gen_eta"].values) < 2)
+    lepton &= side["gen_pt"].values > 15
+    found = lepton.nonzero()[0]
+    assert len(found) >= 4
+    owner = side["gen_pt"].owner
+    electron_or_muon = np.isin(side["sim_class"].values, [4, 5]) & (side["sim_collision"].values == 0)
+    for number in found:
+        others = [other for other in found if other != number and owner[other] == owner[number]]
+        for other in others:
+            apart = abs(side["gen_eta"].values[other] - side["gen_eta"].values[number])
+            assert apart > 1e-4, "one lepton twice"
+        same = electron_or_muon & (side["sim_pt"].owner == owner[number])
+        assert np.abs(side["sim_pt"].values[same] / side["gen_pt"].values[number] - 1).min() < 1e-3
