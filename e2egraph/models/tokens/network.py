@@ -82,9 +82,9 @@ class TracksAndCells(Network):
             self._refuse_objects(options)
         self.options, self.unit = options, inputs.region.half_eta
         o, width = options, options.width
-        self.least_nodes = max(
-            o.tracks, *(max(group.hits, group.tracks) for group in o.links), 1
-        )  # as many as TopK is asked for
+        # As many as TopK is asked for.
+        tracks = o.tracks + (self.level == "node")
+        self.least_nodes = max(tracks, *(max(group.hits, group.tracks) for group in o.links), 1)
         self.reference = PhiReference(inputs, channels_first=True)
         self.nodes = NodeMaker(inputs)
         energies = self.nodes.energies.channels

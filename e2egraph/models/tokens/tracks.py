@@ -53,7 +53,7 @@ class TrackTokens(nn.Module):
 
     def forward(self, nodes: Nodes) -> Tokens:
         rows = torch.cat([nodes.points, nodes.variables], dim=1)
-        index, found = hardest_tracks(rows, self.value, nodes.is_track, self.n_tracks)
+        index, found = hardest_tracks(rows, self.value, nodes.is_track, self.n_tracks, no_ties=self.places)
         # Chosen first, scaled then: there are far fewer tokens than nodes.
         seen = torch.gather(rows, 2, index.unsqueeze(1).expand(-1, rows.shape[1], -1))
         seen = torch.where(found.unsqueeze(1), seen, 0.0).transpose(1, 2)
@@ -69,17 +69,23 @@ class TrackTokens(nn.Module):
 
 
 @torch.no_grad()
-def hardest_tracks(rows: Tensor, value: int, is_track: Tensor, n_tracks: int) -> tuple[Tensor, Tensor]:
+def hardest_tracks(
+    rows: Tensor, value: int, is_track: Tensor, n_tracks: int, no_ties: bool = False
+) -> tuple[Tensor, Tensor]:
     """Indices [B, n_tracks] of the tracks of highest pT, and whether there is one.
 
     ``rows`` [B, 2 + variables, N]: places and raw variables, pT the one at ``value``; ``is_track`` [B, N] (bool), N
     not below ``n_tracks``. Tracks of equal pT are told apart by their variables and their places, not by their index.
-    Where a jet has fewer tracks the index is that of some other node.
+    Where a jet has fewer tracks the index is that of some other node. ``no_ties``: of tracks that are equal in
+    everything all are found or none is, as each is told from the others by it; N must then be above ``n_tracks``.
     """
     direction = torch.cos(torch.arange(rows.shape[1], device=rows.device, dtype=rows.dtype)) * TIE_STEP
     tie = (rows * direction.unsqueeze(1)).sum(1).double()
     pt = rows[:, 2 + value].double()
     key = torch.where(is_track, pt + (pt + NO_PT) * tie, float("-inf"))
+    if no_ties:
+        highest, index = torch.topk(key, n_tracks + 1, dim=1)
+        return index[:, :-1], highest[:, :-1] > highest[:, -1:]
     highest, index = torch.topk(key, n_tracks, dim=1)
     found = highest > float("-inf")
     return index, found
