@@ -32,6 +32,8 @@ FROM_NOTHING = (
 NEEDED = """
 e2egraph train --model gravnet --data data/top --output runs/gravnet --set training.epochs=5
 e2egraph train --model resnet15 --data data/top --output runs/resnet15 --set training.epochs=5
+e2egraph evaluate runs/gravnet
+e2egraph evaluate runs/resnet15
 e2egraph export runs/gravnet --output exports/gravnet
 e2egraph export runs/resnet15 --output exports/resnet15
 """
@@ -137,8 +139,9 @@ def check_yaml(fence: Fence) -> None:
     elif "network" in content:
         validate(ModelConfig, content, where)
     elif {"generator", "cross_section"} & set(content):
-        process = read_yaml(shipped / "processes/multijets_600_800.yaml") | content
-        process.get("generator", {}).pop("slha", None)  # a file of the reader's
+        rest = {} if "title" in content else read_yaml(shipped / "processes/multijets_600_800.yaml")
+        process = rest | content
+        process["generator"].pop("slha", None)  # a file of the reader's
         validate(ProcessConfig, process, where)
     elif "object" in content:
         make_task(content, where)
