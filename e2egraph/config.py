@@ -108,6 +108,12 @@ def as_dict(config: object) -> dict[str, Any]:
     return TypeAdapter(type(config)).dump_python(config, mode="json")
 
 
+def changed(config: object) -> dict[str, Any]:
+    """Of ``as_dict``, what differs from the defaults: the same in versions that have further keys."""
+    content: dict[str, Any] = TypeAdapter(type(config)).dump_python(config, mode="json", exclude_defaults=True)
+    return content
+
+
 def digest(config: object) -> str:
     """SHA-256 of a configuration's canonical JSON: equal configurations, and only those, have equal digests."""
     content = config if isinstance(config, dict) else as_dict(config)

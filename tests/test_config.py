@@ -61,6 +61,27 @@ def test_a_configuration_cannot_be_changed_once_made():
         Engine().power = 2.0
 
 
+def test_what_differs_from_the_defaults_is_the_same_in_versions_with_further_keys():
+    @config.configuration
+    class Inner:
+        a: int = 1
+
+    @config.configuration
+    class Early:
+        inner: Inner
+        b: str = "x"
+
+    @config.configuration
+    class Later:
+        inner: Inner
+        b: str = "x"
+        c: float | None = None
+
+    assert config.changed(Early(inner=Inner(a=2))) == config.changed(Later(inner=Inner(a=2))) == {"inner": {"a": 2}}
+    assert config.changed(Later(inner=Inner(), b="x")) == {"inner": {}}
+    assert config.changed(Later(inner=Inner(), c=0.0)) == {"inner": {}, "c": 0.0}
+
+
 def test_equal_configurations_have_equal_digests_and_others_not():
     assert config.digest(Car(wheels=4)) == config.digest(Car(engine=Engine(), wheels=4))
     assert config.digest(Car(wheels=4)) != config.digest(Car(wheels=3))

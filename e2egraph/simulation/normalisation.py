@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from e2egraph.config import as_dict, digest
+from e2egraph.config import changed, digest
 from e2egraph.detector.geometry import Floats
 from e2egraph.errors import InputError
 from e2egraph.simulation.generation.eventfilter import EventFilter
@@ -93,5 +93,9 @@ def generation_record(
 
 def identity(process: ProcessConfig) -> str:
     """Hash of what decides which events are generated and with which cross-section; files that share it and differ in
-    their seeds are of one production."""
-    return digest({"generator": as_dict(process.generator), "cross_section": as_dict(process.cross_section)})
+    their seeds are of one production.
+
+    Keys at their defaults do not count, so that those that a later version adds change no hash.
+    """
+    cross_section = None if process.cross_section is None else changed(process.cross_section)
+    return digest({"generator": changed(process.generator), "cross_section": cross_section})

@@ -64,6 +64,8 @@ def test_productions_differ_by_generator_and_cross_section_alone():
     assert identity(one) == identity(process(pb=8.0)) != identity(process(pb=9.0))
     other = ProcessConfig(title="other", generator=one.generator, cross_section=one.cross_section)
     assert identity(other) == identity(one)
+    usual = GeneratorConfig(settings=one.generator.settings, energy=one.generator.energy)
+    assert identity(ProcessConfig(title="x", generator=usual, cross_section=one.cross_section)) == identity(one)
     harder = GeneratorConfig(settings=one.generator.settings, pt_hat_minimum=50)
     assert identity(ProcessConfig(title="x", generator=harder, cross_section=one.cross_section)) != identity(one)
 
