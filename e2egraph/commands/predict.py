@@ -143,8 +143,8 @@ def _particles(
         words += f", {found.about['events_without_elements']} of them without elements"
     if found.about.get("events_cut"):
         words += f", {found.about['events_cut']} of them cut to the model's elements"
-    show = f"import pyarrow.parquet as p; print(p.read_table({str(output)!r}).slice(0, 5))"
-    done(f"{words} to {output}", "python", "-c", show)
+    named, where = f"{model.resolve().name}={output}", ("--split", split or "all", "--output", "compared")
+    done(f"{words} to {output}", "e2egraph", "compare-particles", data, "--candidates", named, *where)
 
 
 def _unseen(jets: int) -> str:

@@ -38,10 +38,14 @@ def train(
         raise
     if current_share().rank > 0:
         return
+    then: tuple[object, ...] = ("evaluate", output)
+    if trained.info.outputs.level == "node":
+        then = ("predict", output, "--data", data, "--output", "candidates.parquet")
     summary, best = trained.summary, trained.info.objective.best
     done(
         f"wrote {output}: {summary['model']} with {summary['parameters']} parameters, validation "
         f"{best.words(summary[f'validation_{best.name}'])} at epoch {summary['best_epoch']} of {summary['epochs']}, "
         f"{summary['jets_per_second']:.0f} training jets/s",
-        *("e2egraph", "evaluate", output),
+        "e2egraph",
+        *then,
     )

@@ -55,8 +55,9 @@ class Nodes(Objective):
     The loss of an event is a weighted sum of means over its nodes or true particles (J. Pata et al., arXiv:2101.08578,
     §5, and the public code of arXiv:2303.17657 for its parts):
     cross-entropy of particle or none, over all nodes; focal loss of the class (T.-Y. Lin et al., arXiv:1708.02002,
-    eq. 4); smooth L1 of log pT and log E, each particle weighted by √pT over its mean in the event; smooth L1 of the
-    direction in units of a crystal; binary cross-entropy of the pile-up share.
+    eq. 4); smooth L1 of log pT and log E, and of the direction in units of a crystal, each particle weighted by √pT
+    over its mean in the event (what is soft or turned far in the field cannot be told); binary cross-entropy of the
+    pile-up share.
 
     ``kind``: of objective. ``classes``: of nodes, in the order of ``node_class``, the first for no particle.
     ``particle_weight``: of particle or none in the loss. ``class_weight``: of the class in the loss. ``focusing``: γ of
@@ -73,7 +74,7 @@ class Nodes(Objective):
     focusing: Weight = 2.0
     momentum_weight: Weight = 2.0
     transition: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.3
-    direction_weight: Weight = 0.05
+    direction_weight: Weight = 0.01
     pileup_weight: Weight = 0.5
     balance_weight: Weight = 0.0
 

@@ -157,7 +157,7 @@ class NodesLearning(Learning[Nodes]):
             _mean(_cross_entropy(output[..., slices[PARTICLE]], particle.long()), mask),
             _mean(_focal(output[..., slices[CLASS]], label, self.objective.focusing), particle),
             _mean(hard * (of_pt + of_energy), particle),
-            _mean(of_direction, particle),
+            _mean(hard * of_direction, particle),
             _mean(_binary(output[..., slices[PILEUP]].squeeze(-1), pileup.clamp(0.0, 1.0)), particle),
         ]
         if "balance" in self.parts:

@@ -106,7 +106,7 @@ def test_the_loss_is_the_weighted_sum_of_means_over_nodes_and_true_particles(bat
         pileup.append(F.binary_cross_entropy(torch.sigmoid(values[n, 12]), share))
     weight = torch.stack(weights) / torch.stack(weights).mean()
     parts = [torch.stack(part).mean() for part in (binary, focal)]
-    parts += [(weight * torch.stack(momentum)).mean(), torch.stack(direction).mean(), torch.stack(pileup).mean()]
+    parts += [(weight * torch.stack(part)).mean() for part in (momentum, direction)] + [torch.stack(pileup).mean()]
     factors = [o.particle_weight, o.class_weight, o.momentum_weight, o.direction_weight, o.pileup_weight]
     expected = sum(factor * part for factor, part in zip(factors, parts, strict=True))
     assert float(found[0, event]) == pytest.approx(float(expected), rel=1e-4)
