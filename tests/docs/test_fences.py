@@ -43,6 +43,7 @@ AFTER = {"docs/how-to/tasks.md": "docs/how-to/simulate.md"}
 # What takes long is made small; everything else runs to the letter.
 SMALLER = (
     (r"--events (1000|2000)", "--events 250"),
+    (r"--events 3000", "--events 600"),
     (r"--events (100|200)\b", "--events 20"),
     (r"events=\d+", "events=250"),
     (r"training\.epochs=\d+", "training.epochs=1"),
