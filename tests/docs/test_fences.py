@@ -90,7 +90,7 @@ class Reader:
 
     def _name(self, words: list[str]) -> tuple[Path, Path] | None:
         """Where the result of these words is kept, and where it belongs; None for words that are never left out."""
-        if words[1] not in ("simulate", "build-graphs", "train") or any(word.endswith(".yaml") for word in words):
+        if words[1] not in ("simulate", "build-graphs", "train", "export") or any(word.endswith(".yaml") for word in words):
             return None
         output = words.index("--output")
         rest = " ".join([*words[1:output], *words[output + 2 :]])
