@@ -40,9 +40,13 @@ e2egraph export runs/resnet15 --output exports/resnet15
 # Pages that go on where another one ends.
 AFTER = {"docs/how-to/tasks.md": "docs/how-to/simulate.md"}
 
+# Commands whose result is taken again where a page gives them with the same words.
+KEPT = ("simulate", "build-graphs", "train", "export")
+
 # What takes long is made small; everything else runs to the letter.
 SMALLER = (
     (r"--events (1000|2000)", "--events 250"),
+    (r"--events 3000", "--events 600"),
     (r"--events (100|200)\b", "--events 20"),
     (r"events=\d+", "events=250"),
     (r"training\.epochs=\d+", "training.epochs=1"),
@@ -89,7 +93,7 @@ class Reader:
 
     def _name(self, words: list[str]) -> tuple[Path, Path] | None:
         """Where the result of these words is kept, and where it belongs; None for words that are never left out."""
-        if words[1] not in ("simulate", "build-graphs", "train") or any(word.endswith(".yaml") for word in words):
+        if words[1] not in KEPT or any(word.endswith(".yaml") or word == "--triton" for word in words):
             return None
         output = words.index("--output")
         rest = " ".join([*words[1:output], *words[output + 2 :]])
