@@ -1,10 +1,11 @@
 """What jets of rule-based particle flow do to the variables of jets: soft-drop mass and τ32 of tops against QCD.
 
-    for kind in shares rules; do for process in ttbar qcd; do
-        e2egraph simulate --process $process --events 500 --seed 41 --no-images \
-            --output ${process}_$kind.root --set detector.candidates.kind=$kind
-    done; done
-    python scripts/jet_candidates.py --top 'ttbar_{kind}.root' --qcd 'qcd_{kind}.root' --output jet_candidates.json
+    for seed in 41 42; do for kind in shares rules; do for process in ttbar qcd; do
+        e2egraph simulate --process $process --events 500 --seed $seed --no-images \
+            --output ${process}_${kind}_$seed.root --set detector.candidates.kind=$kind
+    done; done; done
+    python scripts/jet_candidates.py --top 'ttbar_{kind}_41.root' 'ttbar_{kind}_42.root' \
+        --qcd 'qcd_{kind}_41.root' 'qcd_{kind}_42.root' --output exports/results/jet_candidates.json
 
 The same events with either kind of candidates (``{kind}`` stands for shares and rules). The baseline is fitted in five
 parts of the events, each scored by a fit on the others; errors and the difference by bootstrap over events, the same

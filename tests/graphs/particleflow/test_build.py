@@ -224,3 +224,14 @@ def test_leptons_of_top_decays_are_in_the_final_state_once(clouds):
             assert apart > 1e-4, "one lepton twice"
         same = electron_or_muon & (side["sim_pt"].owner == owner[number])
         assert np.abs(side["sim_pt"].values[same] / side["gen_pt"].values[number] - 1).min() < 1e-3
+
+
+def test_events_that_a_cut_removes_change_nothing_of_the_others(flow_file, clouds, tmp_path):
+    some = clouds_of(build_flow(flow_file, tmp_path / "cut", settings=["object.jets_min=1"]))
+    assert 0 < len(some) < EVENTS
+    whole = clouds.take(np.isin(clouds.jets["event"], some.jets["event"]))
+    for name, values in whole.nodes.items():
+        np.testing.assert_array_equal(some.nodes[name], values, name)
+    for name, lists in whole.side.items():
+        np.testing.assert_array_equal(some.side[name].values, lists.values, name)
+        np.testing.assert_array_equal(some.side[name].offsets, lists.offsets, name)
