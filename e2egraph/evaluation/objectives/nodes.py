@@ -12,6 +12,6 @@ def no_evaluation(objective: Objective) -> NoReturn:
     """In the place of an ``Evaluation``: UsageError that says what to do."""
     raise UsageError(
         f"objective {objective.kind}: finds particles, which have no scores of objects that evaluate, compare and "
-        "ablate work with; write them with 'e2egraph predict RUN --data DATA --output candidates.parquet' and give them "
-        "to 'e2egraph compare-particles'."
+        "ablate work with; write them with 'e2egraph predict RUN --data DATA --output candidates.parquet' and give "
+        "them to 'e2egraph compare-particles'."
     )
