@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.data.padding import DenseArrays
+from e2egraph.detector.geometry import between_phi_steps
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.variables import Variable
 
@@ -45,6 +48,16 @@ def made_jets(kind: str, batch: int, n: int, rng: np.random.Generator, inputs: I
         weight=np.ones(batch, np.float32),
         target=np.zeros((batch, 0), np.float32),
     )
+
+
+def on_phi_steps(objects: DenseArrays, inputs: Inputs) -> DenseArrays:
+    """The same objects with φ as that of nodes of data sets: where regions close in φ on steps of it, so that no
+    rounding brings one to another step."""
+    if not inputs.region.periodic:
+        return objects
+    points = objects.points.copy()
+    points[..., 1] = np.where(objects.mask, between_phi_steps(points[..., 1]), 0.0)
+    return replace(objects, points=points)
 
 
 def _values(

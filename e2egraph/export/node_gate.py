@@ -13,7 +13,7 @@ from e2egraph.data.candidates import Decoding, decode, is_particle_flow
 from e2egraph.data.padding import DenseArrays, Float32s
 from e2egraph.errors import InputError
 from e2egraph.export.feeds import feeds
-from e2egraph.export.made_jets import made_jets
+from e2egraph.export.made_jets import made_jets, on_phi_steps
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 
@@ -36,7 +36,7 @@ def check_nodes(
     """
     uses_jet = bool(getattr(model, "uses_jet", False))
     rng = np.random.default_rng(seed)
-    event = made_jets("random", 1, min(NODES, cap), rng, inputs)
+    event = on_phi_steps(made_jets("random", 1, min(NODES, cap), rng, inputs), inputs)
     base, found = _run(session, event, outputs, uses_jet), {}
     order = rng.permutation(event.mask.shape[1])
     shuffled = replace(event, points=event.points[:, order], features=event.features[:, order])
