@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from matplotlib.figure import Figure
 
 from e2egraph.errors import InputError
@@ -26,6 +25,7 @@ from e2egraph.files import write_text
 from e2egraph.folders import check_folder, make_folder
 from e2egraph.plots.style import figure_style, save_titled
 from e2egraph.utf8 import use_utf8
+from e2egraph.yamlfile import read as read_yaml
 
 NAME = "image_against_graph"
 LINES_NAME = f"{NAME}.yaml"
@@ -80,7 +80,7 @@ def main() -> None:
 
 def read_lines(folder: Path) -> list[Line]:
     """The lines that ``folder`` names; InputError for one that its file does not hold."""
-    return [_line(folder, **wanted) for wanted in yaml.safe_load((folder / LINES_NAME).read_text(encoding="utf-8"))]
+    return [_line(folder, **wanted) for wanted in read_yaml(folder / LINES_NAME)]
 
 
 def _line(

@@ -27,6 +27,7 @@ ABOUT = {
     "ablation": "Combinations of inputs: `ablate --rows`.",
     "process": "What is generated: `simulate --process`. Keys of `--set` begin with `process.`.",
     "detector": "The parametric detector: `simulate --detector`. Keys of `--set` begin with `detector.`.",
+    "particleflow": "Constants of rule-based particle flow: `simulate --set detector.candidates.rules=FILE`.",
 }
 
 

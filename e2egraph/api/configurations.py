@@ -56,6 +56,7 @@ def kinds() -> dict[str, Kind]:
         "ablation": Kind("ablate", "ablations", _ablation),
         "process": Kind("simulate", "processes", _process),
         "detector": Kind("simulate", "", _detector),
+        "particleflow": Kind("simulate", "particleflow", _rules),
     }
 
 
@@ -172,6 +173,12 @@ def _detector(name: str | None) -> Iterator[Key]:
     # Any process will do: it is read along and left out.
     any_process = partial(read_settings, config_names("processes")[0])
     return keys(DetectorConfig, None if name is None else any_process(detector=name).detector)
+
+
+def _rules(name: str | None) -> Iterator[Key]:
+    from e2egraph.reconstruction.rulesconfig import RulesConfig, read_rules
+
+    return keys(RulesConfig, None if name is None else read_rules(name))
 
 
 def _plain(cls: type, folder: str, name: str | None) -> Iterator[Key]:

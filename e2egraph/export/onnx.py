@@ -127,13 +127,19 @@ def exported(
         assert program is not None
         proto = program.model_proto
     except Exception as error:  # the exporter's own errors have no common class
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise InputError(
-            f"model {name} cannot be exported to ONNX ({reason}); replace the operation in its forward."
+            f"model {name} cannot be exported to ONNX ({_reason(error)}); replace the operation in its forward."
         ) from error
     _tidy(proto, shapes)
     check_graph(proto, shapes)
     return proto
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what went wrong first: the exporter wraps it into a text of its own."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def describe(proto: onnx.ModelProto, properties: Mapping[str, str]) -> None:

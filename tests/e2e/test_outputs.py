@@ -36,7 +36,7 @@ every_output = pytest.mark.parametrize(
 
 
 def test_every_command_that_writes_is_among_them():
-    assert len(list(outputs())) == 23
+    assert len(list(outputs())) == 25
     for words, option in outputs():
         assert isinstance(option.type, OutputFile | OutputFolder | OutputPlot), (words, option)
 

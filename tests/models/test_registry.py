@@ -68,7 +68,8 @@ def test_shipped_names_stand_in_their_own_files(name: str) -> None:
 def test_a_loaded_configuration_holds_every_option() -> None:
     config = load_model_config("gravnet", ["options.width=24"])
     assert config.options["width"] == 24
-    assert set(config.options) == {"width", "depth", "dropout", "merge", "space", "propagated", "neighbors", "fading"}
+    of_graph_networks = {"width", "depth", "dropout", "merge", "cone_sums"}
+    assert set(config.options) == of_graph_networks | {"space", "propagated", "neighbors", "fading"}
 
 
 def test_settings_change_the_network() -> None:
