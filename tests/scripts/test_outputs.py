@@ -9,6 +9,8 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
+SINGLE_PARTICLES = ("photons", "kaons", "check-photons", "check-kaons", "check-pions")
+
 # Script → the words before its output.
 WORDS = {
     "boosted_tree": ["data", "--output"],
@@ -16,16 +18,25 @@ WORDS = {
     "execute_notebook": ["notebook.ipynb", "--output"],
     "filter_efficiency": ["rpv_gluinos=1", "--output"],
     "image_against_graph": ["results", "--output"],
+    "jet_candidates": ["--top", "a.root", "--qcd", "b.root", "--output"],
     "jet_display": ["data", "--output"],
     "jet_energy_scale": ["--output"],
     "link_quality": ["data", "--output"],
     "mass_spectrum": ["a=scores.parquet", "--output"],
     "onnxruntime_matrix": ["bundle", "--folder"],
+    "particle_flow_calibration": [
+        *(word for name in SINGLE_PARTICLES for word in (f"--{name}", "a.root")),
+        *("--report", "b.json", "--output"),
+    ],
+    "particle_flow_cost": ["--output"],
+    "particle_flow_scan": [
+        *("--events", "a.root", "--pions", "b.root", "--constant", "c", "--values", "1", "--output"),
+    ],
     "robustness": ["run", "--output"],
 }
 
 # What it finds is printed, or another script takes it.
-WITHOUT_OUTPUT = {"check_compiled", "jet_variables", "cluster_variables", "tree_learners"}
+WITHOUT_OUTPUT = {"check_compiled", "jet_variables", "cluster_variables", "event_variables", "tree_learners"}
 
 
 def test_every_script_is_among_them():
