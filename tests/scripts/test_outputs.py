@@ -9,9 +9,7 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
-# Options of the calibration of particle flow.
-PARTICLES = [word for name in ("photons", "kaons") for word in (f"--{name}", "a.root", f"--check-{name}", "b.root")]
-PARTICLES += ["--check-pions", "c.root"]
+SINGLE_PARTICLES = ("photons", "kaons", "check-photons", "check-kaons", "check-pions")
 
 # Script → the words before its output.
 WORDS = {
@@ -20,15 +18,20 @@ WORDS = {
     "execute_notebook": ["notebook.ipynb", "--output"],
     "filter_efficiency": ["rpv_gluinos=1", "--output"],
     "image_against_graph": ["results", "--output"],
-    "jet_display": ["data", "--output"],
     "jet_candidates": ["--top", "a.root", "--qcd", "b.root", "--output"],
+    "jet_display": ["data", "--output"],
     "jet_energy_scale": ["--output"],
     "link_quality": ["data", "--output"],
     "mass_spectrum": ["a=scores.parquet", "--output"],
     "onnxruntime_matrix": ["bundle", "--folder"],
-    "particle_flow_calibration": [*PARTICLES, "--report", "report.json", "--output"],
+    "particle_flow_calibration": [
+        *(word for name in SINGLE_PARTICLES for word in (f"--{name}", "a.root")),
+        *("--report", "b.json", "--output"),
+    ],
     "particle_flow_cost": ["--output"],
-    "particle_flow_scan": ["--events", "a.root", "--pions", "b.root", "--constant", "x", "--values", "1", "--output"],
+    "particle_flow_scan": [
+        *("--events", "a.root", "--pions", "b.root", "--constant", "c", "--values", "1", "--output"),
+    ],
     "robustness": ["run", "--output"],
 }
 
