@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph import __version__
-from e2egraph.config import as_dict, configs_folder, configuration, find_config, override, read_yaml, validate
+from e2egraph.config import as_dict, configuration, find_config, override, read_yaml, validate
 from e2egraph.errors import UsageError
 from e2egraph.reconstruction.rulesconfig import read_rules
 from e2egraph.simulation.batch import respond
 from e2egraph.simulation.btagging import draw_tags, hadron_flavour
+from e2egraph.simulation.detectorfile import detector_content, detector_path
 from e2egraph.simulation.generation.generated import Generated
 from e2egraph.simulation.generation.generator import Generator
 from e2egraph.simulation.generation.generator_files import with_contents, with_folder
@@ -80,15 +81,15 @@ def read_settings(process: str, settings: Sequence[str] = (), detector: str = "d
     the working folder. Raises UsageError on an unknown name, key or value, and on a missing file.
     """
     process_path = find_config("processes", process)
-    detector_path = _detector_path(detector)
+    detector_file = detector_path(detector)
     content = {
         "process": with_folder(read_yaml(process_path), process_path.parent),
-        "detector": _detector_content(detector_path),
+        "detector": detector_content(detector_file),
     }
     content = override(content, settings)
     if isinstance(content["process"], dict):
         content["process"] = with_contents(with_folder(content["process"], Path()), process)
-    config = validate(SimulationConfig, content, f"{process_path} and {detector_path}")
+    config = validate(SimulationConfig, content, f"{process_path} and {detector_file}")
     layers(config.detector.hits)
     return config
 
@@ -303,33 +304,3 @@ def _write(
     tracks, hits, ecal, hcal = (columns[name] for name in ("track", "hit", "ecal", "hcal"))
     pictures = dense_images(size, tracks, hits, ecal, hcal, images) if images else {}
     writer.extend(scalars, columns, pictures)
-
-
-def _detector_content(path: Path) -> object:
-    """What a detector's YAML says, laid over that of the detector it ``extends``, if any."""
-    content = read_yaml(path)
-    if not isinstance(content, dict) or "extends" not in content:
-        return content
-    changes = {key: value for key, value in content.items() if key != "extends"}
-    name = str(content["extends"])
-    own = path.parent / name if name.endswith((".yaml", ".yml")) else Path(name)
-    return _laid_over(_detector_content(_detector_path(str(own))), changes)
-
-
-def _laid_over(base: object, changes: object) -> object:
-    if not isinstance(base, dict) or not isinstance(changes, dict):
-        return changes
-    return base | {key: _laid_over(base.get(key), value) for key, value in changes.items()}
-
-
-def _detector_path(detector: str) -> Path:
-    own = Path(detector)
-    if own.suffix in {".yaml", ".yml"}:
-        if own.is_file():
-            return own
-        raise UsageError(f"{own}: no such detector configuration; give an existing YAML file.")
-    shipped = configs_folder() / f"{detector}.yaml"
-    if shipped.is_file():
-        return shipped
-    known = ", ".join(path.stem for path in sorted(configs_folder().glob("detector*.yaml")))
-    raise UsageError(f"unknown detector '{detector}'; use one of {known}, or give a YAML file.")

@@ -1,0 +1,39 @@
+"""A detector's YAML file: where it is, and what it says, laid over that of the detector it extends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from e2egraph.config import configs_folder, read_yaml
+from e2egraph.errors import UsageError
+
+
+def detector_content(path: Path) -> object:
+    """What a detector's YAML says, laid over that of the detector it ``extends``, if any."""
+    content = read_yaml(path)
+    if not isinstance(content, dict) or "extends" not in content:
+        return content
+    changes = {key: value for key, value in content.items() if key != "extends"}
+    name = str(content["extends"])
+    own = path.parent / name if name.endswith((".yaml", ".yml")) else Path(name)
+    return _laid_over(detector_content(detector_path(str(own))), changes)
+
+
+def _laid_over(base: object, changes: object) -> object:
+    if not isinstance(base, dict) or not isinstance(changes, dict):
+        return changes
+    return base | {key: _laid_over(base.get(key), value) for key, value in changes.items()}
+
+
+def detector_path(detector: str) -> Path:
+    """The file of a shipped detector, or the user's own; UsageError when there is none."""
+    own = Path(detector)
+    if own.suffix in {".yaml", ".yml"}:
+        if own.is_file():
+            return own
+        raise UsageError(f"{own}: no such detector configuration; give an existing YAML file.")
+    shipped = configs_folder() / f"{detector}.yaml"
+    if shipped.is_file():
+        return shipped
+    known = ", ".join(path.stem for path in sorted(configs_folder().glob("detector*.yaml")))
+    raise UsageError(f"unknown detector '{detector}'; use one of {known}, or give a YAML file.")

@@ -1,0 +1,43 @@
+"""Calibration on single particles: known scales are found again."""
+
+import numpy as np
+import pytest
+
+from e2egraph.errors import InputError
+from e2egraph.reconstruction.calibrationfit import SingleParticles, fit_calibration, in_bins, response
+
+ENERGIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+
+
+def particles(seed, scale_ecal, scale_hcal, share, spread):
+    rng = np.random.default_rng(seed)
+    energy = np.exp(rng.uniform(np.log(1.0), np.log(128.0), 6000))
+    in_ecal = share if np.isscalar(share) else rng.uniform(*share, len(energy))
+    measured = energy * (1.0 + rng.normal(0, spread, len(energy)) / np.sqrt(energy))
+    ecal, hcal = scale_ecal * measured * in_ecal, scale_hcal * measured * (1.0 - in_ecal)
+    return SingleParticles(energy, rng.uniform(-1.5, 1.5, len(energy)), np.maximum(ecal, 1e-3), np.maximum(hcal, 0.0))
+
+
+def test_scales_of_photons_and_of_hadrons_in_either_calorimeter_are_found_again():
+    photons, hadrons = particles(1, 0.9, 1.0, 1.0, 0.03), particles(2, 0.85, 1.1, (0.0, 0.9), 0.5)
+    calibration = fit_calibration(photons, hadrons, [0.8, 1.5], ENERGIES)
+    np.testing.assert_allclose(calibration.photon, 1 / 0.9, atol=0.01)
+    # Soft ones fluctuate too much to tell both apart.
+    np.testing.assert_allclose(np.array(calibration.ecal)[:, 4:], 1 / 0.85, atol=0.08)
+    np.testing.assert_allclose(np.array(calibration.hcal)[:, 4:], 1 / 1.1, atol=0.05)
+    for kind, sample, limit in (("photon", particles(3, 0.9, 1, 1.0, 0.03), 0.01),
+                                ("hadron", particles(4, 0.85, 1.1, (0.0, 0.9), 0.5), 0.03)):  # fmt: skip
+        place = in_bins(sample.energy, [8.0, 20.0, 50.0, 120.0])
+        for number in range(3):
+            mean = response(sample, calibration, kind)[place == number].mean()
+            assert mean == pytest.approx(1.0, abs=limit)
+
+
+def test_too_few_particles_are_refused():
+    few = particles(1, 1.0, 1.0, 0.5, 0.1).take(np.arange(6000) < 50)
+    with pytest.raises(InputError, match=r"photons at 0 ≤ \|η\| < 1.5 are too few"):
+        fit_calibration(few, few, [1.5], ENERGIES)
+
+
+def test_energies_outside_of_all_bins_are_in_none():
+    assert in_bins(np.array([0.5, 1.0, 1.9, 2.0, 4.0]), [1.0, 2.0, 4.0]).tolist() == [-1, 0, 0, 1, -1]
