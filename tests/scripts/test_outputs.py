@@ -32,6 +32,7 @@ WORDS = {
     "particle_flow_scan": [
         *("--events", "a.root", "--pions", "b.root", "--constant", "c", "--values", "1", "--output"),
     ],
+    "particle_flow_time": ["--events", "a.root", "--output"],
     "robustness": ["run", "--output"],
 }
 
