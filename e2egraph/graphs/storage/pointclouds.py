@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.graphs.storage.columns import NEIGHBORS
-from e2egraph.graphs.storage.ragged import Ragged, join
+from e2egraph.graphs.storage.ragged import Ragged, join, lists_at
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,12 @@ class PointClouds:
 
     def take(self, index: NDArray) -> PointClouds:
         """The objects at ``index`` (integers, any order, or a boolean mask [J]), nodes along."""
-        index = np.flatnonzero(index) if index.dtype == bool else np.asarray(index, dtype=np.int64)
-        counts = self.counts[index]
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        source = np.repeat(self.offsets[:-1][index] - offsets[:-1], counts) + np.arange(offsets[-1])
+        chosen = lists_at(self.offsets, index)
         return PointClouds(
-            jets={name: column[index] for name, column in self.jets.items()},
-            nodes={name: column[source] for name, column in self.nodes.items()},
-            offsets=offsets,
-            side={name: lists.take(index) for name, lists in self.side.items()},
+            jets={name: column[chosen.index] for name, column in self.jets.items()},
+            nodes={name: column[chosen.source] for name, column in self.nodes.items()},
+            offsets=chosen.offsets,
+            side={name: lists.take(chosen.index) for name, lists in self.side.items()},
         )
 
     def keep_nodes(self, keep: NDArray[np.bool_]) -> PointClouds:

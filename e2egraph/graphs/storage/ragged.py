@@ -31,11 +31,27 @@ class Ragged:
 
     def take(self, index: NDArray) -> Ragged:
         """The lists at ``index`` (integers in any order, or a boolean mask [J])."""
-        index = np.flatnonzero(index) if index.dtype == bool else np.asarray(index, dtype=np.int64)
-        counts = self.counts[index]
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        source = np.repeat(self.offsets[:-1][index] - offsets[:-1], counts) + np.arange(offsets[-1])
-        return Ragged(self.values[source], offsets)
+        chosen = lists_at(self.offsets, index)
+        return Ragged(self.values[chosen.source], chosen.offsets)
+
+
+@dataclass(frozen=True)
+class ChosenLists:
+    """Some of J lists: their numbers ``index`` [K], where their values lie (``source`` [M]) and begin (``offsets``
+    [K+1])."""
+
+    index: NDArray[np.int64]
+    source: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+
+
+def lists_at(offsets: NDArray[np.int64], index: NDArray) -> ChosenLists:
+    """The lists at ``index`` (integers in any order, or a mask [J]) of those that begin at ``offsets`` [J+1]."""
+    index = np.flatnonzero(index) if index.dtype == bool else np.asarray(index, dtype=np.int64)
+    counts = np.diff(offsets)[index]
+    begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    source = np.repeat(offsets[:-1][index] - begins[:-1], counts) + np.arange(begins[-1])
+    return ChosenLists(index, source, begins)
 
 
 def join(parts: Sequence[Ragged]) -> Ragged:
