@@ -24,20 +24,7 @@ struct FlowOptions {
 
 FlowOptions parse_flow(const std::vector<std::string>& words) {
   FlowOptions options;
-  std::vector<std::string> places;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    if (word == "--help" || word == "-h") {
-      options.help = true;
-      return options;
-    }
-    if (word.rfind("--", 0) != 0) {
-      places.push_back(word);
-      continue;
-    }
-    if (i + 1 == words.size())
-      throw UsageError(word + ": needs a value; " + flow_usage + ".");
-    const std::string& value = words[++i];
+  const auto places = places_of(words, flow_usage, [&](const std::string& word, const std::string& value) {
     if (word == "--threads")
       options.threads = whole_number(word, value, 1024);
     else if (word == "--output")
@@ -47,12 +34,16 @@ FlowOptions parse_flow(const std::vector<std::string>& words) {
     else if (word == "--decoding")
       throw UsageError("--decoding " + value + ": give hard or soft.");
     else
-      throw UsageError(word + ": no such option; " + flow_usage + ".");
-  }
-  if (places.size() != 2)
+      return false;
+    return true;
+  });
+  options.help = !places;
+  if (options.help)
+    return options;
+  if (places->size() != 2)
     throw UsageError(std::string("give one bundle and one node file; ") + flow_usage + ".");
-  options.bundle = places[0];
-  options.elements = places[1];
+  options.bundle = places->at(0);
+  options.elements = places->at(1);
   return options;
 }
 

@@ -3,6 +3,7 @@
 #define E2EGRAPH_RUNNER_OPTIONS_H
 
 #include <cstdlib>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -34,22 +35,31 @@ inline int whole_number(const std::string& option, const std::string& text, int 
   return static_cast<int>(value);
 }
 
-inline Options parse(const std::vector<std::string>& words) {
-  Options options;
+// The words that are no options, in order; `set(option, value)` is called for each option, and is false for one that it
+// does not know. None where help is asked for. UsageError, with `help`: an option without a value, or an unknown one.
+template <typename Set>
+std::optional<std::vector<std::string>> places_of(const std::vector<std::string>& words, const std::string& help,
+                                                  const Set& set) {
   std::vector<std::string> places;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
-    if (word == "--help" || word == "-h") {
-      options.help = true;
-      return options;
-    }
+    if (word == "--help" || word == "-h")
+      return std::nullopt;
     if (word.rfind("--", 0) != 0) {
       places.push_back(word);
       continue;
     }
     if (i + 1 == words.size())
-      throw UsageError(word + ": needs a value; " + usage + ".");
-    const std::string& value = words[++i];
+      throw UsageError(word + ": needs a value; " + help + ".");
+    if (!set(word, words[++i]))
+      throw UsageError(word + ": no such option; " + help + ".");
+  }
+  return places;
+}
+
+inline Options parse(const std::vector<std::string>& words) {
+  Options options;
+  const auto places = places_of(words, usage, [&](const std::string& word, const std::string& value) {
     if (word == "--batch")
       options.batch = whole_number(word, value, 65536);
     else if (word == "--threads")
@@ -65,14 +75,18 @@ inline Options parse(const std::vector<std::string>& words) {
     else if (word == "--dump-nodes")
       options.dump_nodes = value;
     else
-      throw UsageError(word + ": no such option; " + usage + ".");
-  }
-  if (places.size() != 2)
+      return false;
+    return true;
+  });
+  options.help = !places;
+  if (options.help)
+    return options;
+  if (places->size() != 2)
     throw UsageError(std::string("give one bundle and one event file; ") + usage + ".");
   if (options.format != "csv" && options.format != "json")
     throw UsageError("--format " + options.format + ": give csv or json.");
-  options.bundle = places[0];
-  options.events = places[1];
+  options.bundle = places->at(0);
+  options.events = places->at(1);
   return options;
 }
 

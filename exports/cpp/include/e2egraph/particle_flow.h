@@ -30,7 +30,7 @@ public:
     const std::string path = folder + "/model.onnx", content = read_file(path);
     if (sha256(content) != bundle_.model_sha256)
       throw InputError(path + ": damaged or altered (SHA-256 differs); export the run again.");
-    guarded("cannot load it", [&] {
+    detail::guarded(path, "cannot load it", [&] {
       Ort::SessionOptions options;
       options.SetIntraOpNumThreads(threads);
       options.SetInterOpNumThreads(1);
@@ -101,17 +101,6 @@ public:
   }
 
 private:
-  template <typename Work>
-  auto guarded(const std::string& what, Work work) const -> decltype(work()) {
-    try {
-      return work();
-    } catch (const Ort::Exception& error) {
-      const std::string message = error.what();
-      throw InputError(bundle_.folder + "/model.onnx: ONNX Runtime " + what + " (" +
-                       message.substr(0, message.find('\n')) + "); export the run again.");
-    }
-  }
-
   // Each head's numbers [elements, columns].
   std::vector<std::vector<float>> run(std::vector<float>& points, std::vector<float>& features,
                                       std::vector<float>& mask, std::size_t size) const {
@@ -126,7 +115,7 @@ private:
       tensors.push_back(
           Ort::Value::CreateTensor<float>(memory, values->data(), values->size(), shape.data(), shape.size()));
     }
-    return guarded("fails on " + std::to_string(size) + " elements", [&] {
+    return detail::guarded(bundle_.folder + "/model.onnx", "fails on " + std::to_string(size) + " elements", [&] {
       const auto results = session_.Run(Ort::RunOptions{nullptr}, inputs.data(), tensors.data(), tensors.size(),
                                         wanted.data(), wanted.size());
       std::vector<std::vector<float>> found;

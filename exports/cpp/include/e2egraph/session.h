@@ -44,17 +44,33 @@ inline Scores scores_without_nodes(const Outputs& outputs) {
   return scores;
 }
 
+namespace detail {
+
+// What `work` gives; an error of ONNX Runtime's becomes an InputError that names the model's file and `what` failed.
+template <typename Work>
+auto guarded(const std::string& path, const std::string& what, Work work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const Ort::Exception& error) {
+    const std::string message = error.what();
+    throw InputError(path + ": ONNX Runtime " + what + " (" + message.substr(0, message.find('\n')) +
+                     "); export the run again.");
+  }
+}
+
+}  // namespace detail
+
 class Session {
 public:
   // `variant`: one of the bundle's (fp16, int8) instead of model.onnx. InputError: the file is missing, altered,
   // unreadable for ONNX Runtime, or has other inputs or outputs than the bundle says.
   explicit Session(const Bundle& bundle, int threads = 1, const std::string& variant = "")
       : path_(bundle.folder + "/" + bundle.model_file(variant).name), outputs_(bundle.metadata.outputs.tensors()),
-        env_(guarded("cannot start", [] { return Ort::Env(ORT_LOGGING_LEVEL_FATAL, "e2egraph"); })) {
+        env_(detail::guarded(path_, "cannot start", [] { return Ort::Env(ORT_LOGGING_LEVEL_FATAL, "e2egraph"); })) {
     const std::string content = read_file(path_);
     if (sha256(content) != bundle.model_file(variant).sha256)
       throw InputError(path_ + ": damaged or altered (SHA-256 differs); export the run again.");
-    guarded("cannot load it", [&] {
+    detail::guarded(path_, "cannot load it", [&] {
       Ort::SessionOptions options;
       options.SetIntraOpNumThreads(threads);
       options.SetInterOpNumThreads(1);
@@ -66,23 +82,13 @@ public:
   // Scores of as many jets as the tensors hold, in order; may be called from several threads at once. InputError: ONNX
   // Runtime fails, or a score is not finite.
   std::vector<Scores> run(Tensors& tensors) const {
-    return guarded("fails on " + std::to_string(tensors.shapes.front().front()) + " jets of " +
-                       std::to_string(tensors.shapes.front().back()) + " nodes",
-                   [&] { return unguarded_run(tensors); });
+    return detail::guarded(path_,
+                           "fails on " + std::to_string(tensors.shapes.front().front()) + " jets of " +
+                               std::to_string(tensors.shapes.front().back()) + " nodes",
+                           [&] { return unguarded_run(tensors); });
   }
 
 private:
-  template <typename Work>
-  auto guarded(const std::string& what, Work work) const -> decltype(work()) {
-    try {
-      return work();
-    } catch (const Ort::Exception& error) {
-      const std::string message = error.what();
-      throw InputError(path_ + ": ONNX Runtime " + what + " (" + message.substr(0, message.find('\n')) +
-                       "); export the run again.");
-    }
-  }
-
   using Tensor = std::pair<std::string, std::size_t>;
 
   void check_tensors(const Bundle& bundle) const {
