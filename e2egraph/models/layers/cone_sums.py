@@ -68,26 +68,30 @@ class ConeSums(nn.Module):
         for face, flags in enumerate(self.flags):
             here = phi + features[..., self.to_hcal] if face and self.to_hcal is not None else phi
             deposits = features[..., flags] * value
-            sums += [self._smoothed(eta, here, deposits, width) for width in self.widths]
+            sums += [sums_around(eta, here, deposits, width, self.half_eta) for width in self.widths]
         return self.scaling(torch.cat(sums, dim=-1))
 
-    def _smoothed(self, eta: Tensor, phi: Tensor, deposits: Tensor, width: float) -> Tensor:
-        """Σ_j w(ΔR_ij) deposit_j, ``deposits`` [B, N, 2] → the same shape."""
-        n_events, kinds = deposits.shape[0], deposits.shape[2]
-        columns = math.ceil(2.0 * math.pi * WIDTH_PER_PITCH / width)
-        rows = math.ceil(2.0 * self.half_eta * WIDTH_PER_PITCH / width) + 2 * MARGIN
-        # As the exporter rounds constants, so that places are the same in ONNX Runtime.
-        row = (eta + self.half_eta) * _rounded(WIDTH_PER_PITCH / width) + float(MARGIN)
-        index, share = _corners(row.clamp(0.0, rows - 2.0), phi * _rounded(columns / (2.0 * math.pi)), columns)
-        index = index.flatten(1).unsqueeze(-1).expand(-1, -1, kinds)  # [B, 4 N, kinds]
-        put = (share.unsqueeze(-1) * deposits.unsqueeze(1)).flatten(1, 2)
-        grid = deposits.new_zeros(n_events, rows * columns, kinds).scatter_add(1, index, put)
-        grid = grid.view(n_events, rows, columns, kinds)
-        grid = _smooth(grid, torch.cat([grid[:, :, -1:], grid, grid[:, :, :1]], dim=2), 2)
-        edge = torch.zeros_like(grid[:, :1])
-        grid = _smooth(grid, torch.cat([edge, grid, edge], dim=1), 1)
-        found = torch.gather(grid.flatten(1, 2), 1, index).view(n_events, 4, -1, kinds)
-        return (share.unsqueeze(-1) * found).sum(1) * _rounded(1.0 / AT_ZERO)
+
+def sums_around(eta: Tensor, phi: Tensor, deposits: Tensor, width: float, half_eta: float) -> Tensor:
+    """Σ_j w(ΔR_ij) deposit_j at each node i of whole events.
+
+    ``eta``, ``phi`` [B, N], ``deposits`` [B, N, K] → [B, N, K]. w is nearly a Gaussian of ``width`` [rad], 1 at no distance. What lies beyond ``half_eta`` counts at its edge.
+    """
+    n_events, kinds = deposits.shape[0], deposits.shape[2]
+    columns = math.ceil(2.0 * math.pi * WIDTH_PER_PITCH / width)
+    rows = math.ceil(2.0 * half_eta * WIDTH_PER_PITCH / width) + 2 * MARGIN
+    # As the exporter rounds constants, so that places are the same in ONNX Runtime.
+    row = (eta + half_eta) * _rounded(WIDTH_PER_PITCH / width) + float(MARGIN)
+    index, share = _corners(row.clamp(0.0, rows - 2.0), phi * _rounded(columns / (2.0 * math.pi)), columns)
+    index = index.flatten(1).unsqueeze(-1).expand(-1, -1, kinds)  # [B, 4 N, kinds]
+    put = (share.unsqueeze(-1) * deposits.unsqueeze(1)).flatten(1, 2)
+    grid = deposits.new_zeros(n_events, rows * columns, kinds).scatter_add(1, index, put)
+    grid = grid.view(n_events, rows, columns, kinds)
+    grid = _smooth(grid, torch.cat([grid[:, :, -1:], grid, grid[:, :, :1]], dim=2), 2)
+    edge = torch.zeros_like(grid[:, :1])
+    grid = _smooth(grid, torch.cat([edge, grid, edge], dim=1), 1)
+    found = torch.gather(grid.flatten(1, 2), 1, index).view(n_events, 4, -1, kinds)
+    return (share.unsqueeze(-1) * found).sum(1) * _rounded(1.0 / AT_ZERO)
 
 
 def _corners(row: Tensor, column: Tensor, columns: int) -> tuple[Tensor, Tensor]:

@@ -64,7 +64,10 @@ class Nodes(Objective):
     the focal loss, 0 for a cross-entropy. ``momentum_weight``: of log pT and log E in the loss. ``transition``: where
     their smooth L1 turns linear. ``direction_weight``: of η and φ in the loss. ``pileup_weight``: of the pile-up share
     in the loss. ``balance_weight``: of the difference between the event's vector sums of pT, predicted (weighted by the
-    probability of a particle) and true, over the true scalar sum; 0 for none.
+    probability of a particle) and true, over the true scalar sum; 0 for none. ``local_weight``: of the difference
+    between sums of pT around nodes, predicted (weighted by the probability of a particle that is none of pile-up) and
+    true, in units of √(true sum · 1 GeV), as the resolution of jets is; 0 for none. ``local_width``: of the Gaussian
+    that these sums are weighted with [rad].
     """
 
     kind: Literal["nodes"] = "nodes"
@@ -77,6 +80,8 @@ class Nodes(Objective):
     direction_weight: Weight = 0.01
     pileup_weight: Weight = 0.5
     balance_weight: Weight = 0.0
+    local_weight: Weight = 0.0
+    local_width: Annotated[float, Field(ge=0.01, lt=1.0)] = 0.1
 
     learning: ClassVar[str] = "e2egraph.training.objectives.nodes:NodesLearning"
     evaluation: ClassVar[str] = "e2egraph.evaluation.objectives.nodes:no_evaluation"

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.table import JetTable
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.models.elements import (
     LEAST_MOMENTUM,
     Elements,
@@ -18,6 +18,7 @@ from e2egraph.models.elements import (
     particle_momenta,
     wrapped,
 )
+from e2egraph.models.layers.cone_sums import sums_around
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.objectives.nodes import CLASS, MOMENTUM, PARTICLE, PILEUP, Nodes
 from e2egraph.training.objectives.learning import Floats, Integers, Learning
@@ -41,19 +42,26 @@ class NodesLearning(Learning[Nodes]):
             "direction": o.direction_weight,
             "pileup": o.pileup_weight,
         }
-        if o.balance_weight:
-            weights["balance"] = o.balance_weight
+        more = {"balance": o.balance_weight, "local": o.local_weight}
+        weights |= {name: weight for name, weight in more.items() if weight}
         self.parts, self._weights = tuple(weights), torch.tensor(list(weights.values()))
         self._slices = o.outputs.slices
         self._elements: Elements | None = None
+        self._half_eta = 0.0
 
     @property
     def record_size(self) -> int:
         return len(self.parts) + 6
 
     def reads(self, inputs: Inputs) -> None:
-        """UsageError unless elements have momenta (``models.elements``)."""
-        self._elements = Elements(inputs)
+        """UsageError unless elements have momenta (``models.elements``), and lie in whole events where sums of momenta
+        around them are learnt."""
+        self._elements, self._half_eta = Elements(inputs), inputs.region.half_eta
+        if self.objective.local_weight and not inputs.region.periodic:
+            raise UsageError(
+                f"objective.local_weight adds up momenta over whole events, but nodes lie in "
+                f"{inputs.region.describe()}; set it to 0."
+            )
 
     def check(self, table: JetTable, numbers: Integers, split: str) -> None:
         """Classes of nodes that the objective has, finite targets, and at least one particle in the split."""
@@ -160,13 +168,33 @@ class NodesLearning(Learning[Nodes]):
             _mean(hard * of_direction, particle),
             _mean(_binary(output[..., slices[PILEUP]].squeeze(-1), pileup.clamp(0.0, 1.0)), particle),
         ]
-        if "balance" in self.parts:
-            probability = torch.where(mask, output[..., slices[PARTICLE]].softmax(dim=-1)[..., 1], 0.0)
+        if len(self.parts) > len(losses):
             momenta = particle_momenta(of_momentum, elements)
+            probability = torch.where(mask, output[..., slices[PARTICLE]].softmax(dim=-1)[..., 1], 0.0)
+        if "balance" in self.parts:
             sums, true = _sums(momenta.pt, momenta.phi, probability), _sums(pt, phi, particle.float())
             distance = ((sums[1:] - true[1:]).square().sum(0) + LEAST_MOMENTUM**2).sqrt()
             losses.append(distance / true[0].clamp(min=1.0))
+        if "local" in self.parts:
+            hard_share = probability * torch.sigmoid(-output[..., slices[PILEUP]].squeeze(-1))
+            found = torch.where(mask, momenta.pt * hard_share, 0.0)
+            true_pt = torch.where(particle, pt * (1.0 - pileup.clamp(0.0, 1.0)), 0.0).clamp(min=0.0)
+            losses.append(self._local(batch.points, found, true_pt, mask))
         return torch.stack(losses)
+
+    def _local(self, points: Tensor, found: Tensor, true: Tensor, mask: Tensor) -> Tensor:
+        """Mean over nodes, weighted by true pT, of smooth L1 of (Σ found − Σ true) / √(Σ true · 1 GeV) around each, [B].
+
+        ``found``, ``true`` [B, N]: pT [GeV] of each node's particle.
+        """
+        eta, phi = torch.where(mask.unsqueeze(-1), points, 0.0).unbind(-1)
+        deposits = torch.stack([found, true], dim=-1)
+        sums = sums_around(eta, phi, deposits, self.objective.local_width, self._half_eta)
+        around = sums[..., 1].detach()
+        difference = (sums[..., 0] - around) / around.clamp(min=1.0).sqrt()
+        loss = F.smooth_l1_loss(difference, torch.zeros_like(difference), reduction="none")
+        weight = torch.where(mask, true, 0.0)
+        return (weight * loss).sum(1) / weight.sum(1).clamp(min=1.0)
 
 
 def _mean(values: Tensor, counted: Tensor) -> Tensor:

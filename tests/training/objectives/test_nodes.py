@@ -113,7 +113,7 @@ def test_the_loss_is_the_weighted_sum_of_means_over_nodes_and_true_particles(bat
 
 
 def test_the_truth_costs_nothing_and_is_found_whole(batch):
-    made = learning(balance_weight=1.0)
+    made = learning(balance_weight=1.0, local_weight=1.0)
     output = perfect(batch)
     loss, _ = made.loss(output, batch)
     assert float(loss.max()) < 2e-2
@@ -124,8 +124,32 @@ def test_the_truth_costs_nothing_and_is_found_whole(batch):
     assert figures["sum_pt_ratio"] == pytest.approx(1, rel=1e-4)
     assert figures["sum_momentum_resolution"] < 1e-2
     assert {name for name in figures if name.startswith("loss_")} == {
-        f"loss_{part}" for part in ("particle", "class", "momentum", "direction", "pileup", "balance")
+        f"loss_{part}" for part in ("particle", "class", "momentum", "direction", "pileup", "balance", "local")
     }
+
+
+def test_the_local_part_is_what_sums_of_momenta_around_each_particle_lack(batch):
+    width, event, n = 0.2, -1, int(batch.mask[-1].sum())
+    output = outputs(batch)
+    made, bare = (learning(local_weight=weight, local_width=width) for weight in (1.0, 0.0))
+    found = float((made.loss(output, batch)[0] - bare.loss(output, batch)[0])[0, event])
+    values, target, features = output[event, :n], batch.node_target[event, :n], batch.features[event, :n]
+    share = values[:, :2].softmax(1)[:, 1] * torch.sigmoid(-values[:, 12])
+    pt = features[:, INPUTS.index("value")] * torch.exp(values[:, 8]) * share
+    true = torch.where(target[:, 0] > 0, target[:, 1] * (1 - target[:, 5]), 0.0)
+    eta, phi = batch.points[event, :n].T
+    dphi = torch.remainder(phi.unsqueeze(1) - phi + math.pi, 2 * math.pi) - math.pi
+    around = torch.exp(-0.5 * ((eta.unsqueeze(1) - eta) ** 2 + dphi**2) / width**2)
+    sums, expected = around @ pt, around @ true
+    lacking = F.smooth_l1_loss((sums - expected) / expected.clamp(min=1).sqrt(), torch.zeros(n), reduction="none")
+    # The sums are taken on a grid, whose points stand a width apart.
+    assert found == pytest.approx(float((true * lacking).sum() / true.sum()), rel=0.1)
+
+
+def test_sums_of_momenta_around_nodes_are_learnt_of_whole_events_alone():
+    made = make_learning(make_objective({"kind": "nodes", "local_weight": 1.0}, "test"))
+    with pytest.raises(UsageError, match=r"objective\.local_weight adds up momenta over whole events"):
+        made.reads(replace(INPUTS, region=replace(INPUTS.region, periodic=False)))
 
 
 def test_a_network_that_finds_nothing_has_no_momentum_in_its_sums(batch):
