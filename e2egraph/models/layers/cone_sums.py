@@ -75,7 +75,8 @@ class ConeSums(nn.Module):
 def sums_around(eta: Tensor, phi: Tensor, deposits: Tensor, width: float, half_eta: float) -> Tensor:
     """Σ_j w(ΔR_ij) deposit_j at each node i of whole events.
 
-    ``eta``, ``phi`` [B, N], ``deposits`` [B, N, K] → [B, N, K]. w is nearly a Gaussian of ``width`` [rad], 1 at no distance. What lies beyond ``half_eta`` counts at its edge.
+    ``eta``, ``phi`` [B, N], ``deposits`` [B, N, K] → [B, N, K]. w is nearly a Gaussian of ``width`` [rad], 1 at no
+    distance. What lies beyond ``half_eta`` counts at its edge.
     """
     n_events, kinds = deposits.shape[0], deposits.shape[2]
     columns = math.ceil(2.0 * math.pi * WIDTH_PER_PITCH / width)

@@ -183,7 +183,7 @@ class NodesLearning(Learning[Nodes]):
         return torch.stack(losses)
 
     def _local(self, points: Tensor, found: Tensor, true: Tensor, mask: Tensor) -> Tensor:
-        """Mean over nodes, weighted by true pT, of smooth L1 of (Σ found − Σ true) / √(Σ true · 1 GeV) around each, [B].
+        """Mean over nodes by true pT of smooth L1 of (Σ found − Σ true) / √(Σ true · 1 GeV) around each, [B].
 
         ``found``, ``true`` [B, N]: pT [GeV] of each node's particle.
         """
