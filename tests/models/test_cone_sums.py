@@ -8,6 +8,7 @@ from torch import Tensor
 
 from e2egraph.errors import UsageError
 from e2egraph.models.layers.cone_sums import ConeSums
+from e2egraph.tasks.task import load_task
 from tests.all_inputs import INPUTS
 from tests.flow_dataset import flow_task
 
@@ -37,7 +38,7 @@ def test_sums_are_close_to_those_over_all_pairs_with_gaussian_weights(width: flo
     apart[..., 1] = torch.remainder(apart[..., 1] + math.pi, 2 * math.pi) - math.pi
     weight = torch.exp(-apart.square().sum(-1) / (2 * width**2))
     value, kind = features[0, :, FLOW.index("value")], torch.arange(len(points[0])) % 3
-    exact = torch.stack([weight @ (value * (kind == each)) for each in (0, 1, 0, 2)], dim=-1)
+    exact = torch.stack([weight @ (value * (kind == each)) for each in (0, 1, 2)], dim=-1)
     assert (found - exact).abs().mean() < 0.13 * exact.mean()
     assert torch.corrcoef(torch.stack([found.flatten(), exact.flatten()]))[0, 1] > 0.98
 
@@ -51,6 +52,19 @@ def test_neighbours_across_the_seam_of_phi_count_and_padding_does_not() -> None:
     assert near[0] > 1.7 * near[2]
     alone = in_gev(ConeSums(FLOW, [0.1])(points, features, torch.tensor([[True, False, True]])))[0, :, 1]
     assert alone[0] == pytest.approx(float(near[0]) / 2, rel=0.1)
+
+
+def test_a_track_counts_for_the_tower_that_it_ends_in_and_for_the_crystal_it_passed() -> None:
+    inputs = load_task("particle-flow").network_inputs
+    points = torch.tensor([[[0.1, 0.0], [0.1, 0.0], [0.1, 0.5]]])
+    features = torch.zeros(1, 3, inputs.n_features)
+    for node, kind in enumerate(("TRACK", "ECAL", "HCAL")):
+        features[0, node, inputs.index(f"is_{kind}")] = 1.0
+    features[0, 0, inputs.index("value")] = 10.0
+    features[0, 0, inputs.index("dphi_hcal")] = 0.5
+    ecal, hcal = in_gev(ConeSums(inputs, [0.1])(points, features, torch.ones(1, 3, dtype=torch.bool)))[0, :, [0, 3]].T
+    assert ecal[1] > 5 and ecal[2] == 0
+    assert hcal[2] > 5 and hcal[1] == 0
 
 
 def test_other_regions_are_refused() -> None:

@@ -33,12 +33,12 @@ MARGIN = 3
 
 
 class ConeSums(nn.Module):
-    """``points [B, N, 2]`` (η, φ), raw ``features [B, N, V]``, ``valid [B, N]`` → ``[B, N, 4 · widths]``.
+    """``points [B, N, 2]`` (η, φ), raw ``features [B, N, V]``, ``valid [B, N]`` → ``[B, N, 3 · faces · widths]``.
 
-    Of each of ``widths`` [rad], Σ_j w(ΔR_ij) pT_j over tracks and over ECAL deposits where node i is at the ECAL, and
-    over tracks and HCAL deposits where it is at the HCAL (``dphi_hcal``, where the inputs have it); w is nearly a
-    Gaussian of that width, 1 at no distance, and the node itself is counted. Scaled as ``value`` is. For whole events,
-    whose φ closes: UsageError for other regions, or without tracks, ECAL, HCAL and ``value``.
+    Of each of ``widths`` [rad], Σ_j w(ΔR_ij) pT_j over tracks, over ECAL and over HCAL deposits, where nodes are at the
+    ECAL, and where the inputs have ``dphi_hcal``, where they are at the HCAL as well; w is nearly a Gaussian of that
+    width, 1 at no distance, and the node itself is counted. Scaled as ``value`` is. For whole events, whose φ closes:
+    UsageError for other regions, or without tracks, ECAL, HCAL and ``value``.
     """
 
     def __init__(self, inputs: Inputs, widths: Sequence[float]) -> None:
@@ -52,10 +52,10 @@ class ConeSums(nn.Module):
             )
         self.widths, self.half_eta = tuple(widths), region.half_eta
         self.value = inputs.index("value")
-        self.flags = [[inputs.index("is_TRACK"), inputs.index(f"is_{name}")] for name in ("ECAL", "HCAL")]
+        self.flags = [inputs.index(f"is_{name}") for name in ("TRACK", "ECAL", "HCAL")]
         self.to_hcal = inputs.index(AT_HCAL) if inputs.has(AT_HCAL) else None
         self.scaling = VariableScaling(inputs, ["value"])
-        self.out_width = 4 * len(self.widths)
+        self.out_width = (1 if self.to_hcal is None else 2) * len(self.flags) * len(self.widths)
 
     def extra_repr(self) -> str:
         return f"widths={self.widths}"
@@ -64,11 +64,9 @@ class ConeSums(nn.Module):
     def forward(self, points: Tensor, features: Tensor, valid: Tensor) -> Tensor:
         eta, phi = points.unbind(-1)
         value = torch.where(valid, features[..., self.value], 0.0).clamp(min=0.0).unsqueeze(-1)
-        sums = []
-        for face, flags in enumerate(self.flags):
-            here = phi + features[..., self.to_hcal] if face and self.to_hcal is not None else phi
-            deposits = features[..., flags] * value
-            sums += [sums_around(eta, here, deposits, width, self.half_eta) for width in self.widths]
+        deposits = features[..., self.flags] * value
+        faces = [phi] if self.to_hcal is None else [phi, phi + features[..., self.to_hcal]]
+        sums = [sums_around(eta, face, deposits, width, self.half_eta) for face in faces for width in self.widths]
         return self.scaling(torch.cat(sums, dim=-1))
 
 
