@@ -17,6 +17,7 @@ from e2egraph.data.training_jets import training_jets
 from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.objectives.objective import with_loss_settings
 from e2egraph.tasks.outputs import Outputs
 from e2egraph.training.objectives.learning import Learning, make_learning
 from e2egraph.training.recipe import Recipe
@@ -33,7 +34,8 @@ class JetDataModule:
 
     def __init__(self, folder: Path, recipe: Recipe, seed: int) -> None:
         manifest = read_manifest(folder)
-        self.learning: Learning[Any] = make_learning(manifest.objective, recipe.training)
+        objective = with_loss_settings(manifest.objective, recipe.objective, f"training on {folder}")
+        self.learning: Learning[Any] = make_learning(objective, recipe.training)
         self.table: JetTable = read_table(folder, target_columns(manifest.objective.target_names))
         self.recipe, self.seed = recipe, seed
         self.learning.reads(self.table.inputs)

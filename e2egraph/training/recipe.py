@@ -15,7 +15,7 @@ from e2egraph.errors import UsageError
 Positive = Annotated[int, Field(ge=1)]
 
 # The groups that ``--set`` may name; ``model`` belongs to the model's own configuration.
-GROUPS = ("model", "training", "data")
+GROUPS = ("model", "training", "data", "objective")
 
 # Settings that say where and how a training runs or is watched, not what it computes: a run may go on with others.
 CIRCUMSTANCES = (
@@ -83,10 +83,14 @@ class TrainingOptions:
 
 @configuration
 class Recipe:
-    """All that a training needs besides the model and the data set."""
+    """All that a training needs besides the model and the data set.
+
+    ``objective``: settings of the loss, such as weights of its parts, in place of those of the data set's objective.
+    """
 
     training: TrainingOptions = Field(default_factory=TrainingOptions)
     data: DataOptions = Field(default_factory=DataOptions)
+    objective: dict[str, Any] = Field(default_factory=dict)
 
 
 def what_decides(recipe: Recipe) -> dict[str, Any]:
@@ -109,7 +113,7 @@ def split_settings(settings: Sequence[str]) -> tuple[list[str], list[str]]:
     for setting in settings:
         group, _, rest = setting.partition(".")
         if group not in GROUPS or not rest:
-            raise UsageError(f"--set {setting}: unknown group '{group}'; begin with one of model, training, data.")
+            raise UsageError(f"--set {setting}: unknown group '{group}'; begin with one of {', '.join(GROUPS)}.")
         if group == "model":
             for_model.append(rest)
         else:

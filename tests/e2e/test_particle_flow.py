@@ -21,10 +21,12 @@ from e2egraph.evaluation.predictions import predict_run
 from e2egraph.export.bundle import read_metadata
 from e2egraph.export.cmssw_form import COLUMNS, PDG, CmsswForm
 from e2egraph.export.cmssw_gate import elements_of
+from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.shards import first_jets
 from e2egraph.inference.particles import bundle_particles
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.training.runs.load import load_run
+from e2egraph.training.runs.run_folder import read_run
 from e2egraph.training.train import train
 from tests.flow_dataset import write_flow_dataset
 
@@ -38,6 +40,7 @@ SETTINGS = (
     "training.learning_rate=0.01",
     "training.rotate_phi=true",
     "data.batch_nodes=1024",
+    "objective.local_weight=0.1",
 )
 CAP = 90
 
@@ -61,6 +64,7 @@ def test_an_epoch_reports_the_parts_of_the_loss_and_the_lowest_validation_loss_i
     assert rows[-1]["validation_particle_accuracy"] > 0.75
     assert 0.5 < rows[-1]["validation_sum_pt_ratio"] < 1.5
     assert {"validation_loss_class", "validation_loss_momentum", "validation_sum_momentum_resolution"} <= rows[0].keys()
+    assert rows[-1]["validation_loss_local"] < rows[0]["validation_loss_local"]
     summary = json.loads((folder / "run" / "summary.json").read_text())
     assert summary["best_epoch"] == 1 + int(np.argmin(losses))
     assert summary["validation_loss"] == min(losses)
@@ -82,6 +86,11 @@ def test_a_run_and_its_bundle_find_the_same_particles(folder, tmp_path, capsys):
     assert run.about["events"] == len(table.jets_of("test"))
     assert run.classes[1] == "charged_hadron"
     assert (run["energy"] >= run["pt"] * np.cosh(run["eta"]) * (1 - 1e-5)).all()  # no mass² is negative
+
+
+def test_weights_of_the_loss_are_settings_of_the_run_and_not_of_its_data_set(folder):
+    assert read_run(folder / "run").objective.local_weight == 0.1
+    assert read_manifest(folder / "data").objective.local_weight == 0
 
 
 def test_candidates_resemble_the_truth(folder):

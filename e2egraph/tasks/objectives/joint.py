@@ -29,6 +29,7 @@ class Joint(Objective):
     weights: list[Annotated[float, Field(gt=0)]] | None = None
     only: dict[str, list[str]] = Field(default_factory=dict)
 
+    loss_settings: ClassVar[tuple[str, ...]] = ("weights",)
     learning: ClassVar[str] = "e2egraph.training.objectives.joint:JointLearning"
     evaluation: ClassVar[str] = "e2egraph.evaluation.objectives.joint:JointEvaluation"
 

@@ -83,6 +83,10 @@ class Nodes(Objective):
     local_weight: Weight = 0.0
     local_width: Annotated[float, Field(ge=0.01, lt=1.0)] = 0.1
 
+    loss_settings: ClassVar[tuple[str, ...]] = (
+        "particle_weight", "class_weight", "focusing", "momentum_weight", "transition", "direction_weight",
+        "pileup_weight", "balance_weight", "local_weight", "local_width",
+    )  # fmt: skip
     learning: ClassVar[str] = "e2egraph.training.objectives.nodes:NodesLearning"
     evaluation: ClassVar[str] = "e2egraph.evaluation.objectives.nodes:no_evaluation"
 

@@ -45,11 +45,13 @@ class Objective(ABC):
     ``learning``: import path of the class that owns losses and figures of an epoch (``training.objectives.learning``).
     ``evaluation``: import path of the class that owns metrics, tables, plots and report sections
     (``evaluation.objectives.evaluation``).
+    ``loss_settings``: keys that change the loss alone, so that a training may set them (``with_loss_settings``).
     """
 
     kind: str
     learning: ClassVar[str]
     evaluation: ClassVar[str]
+    loss_settings: ClassVar[tuple[str, ...]] = ()
 
     @property
     @abstractmethod
@@ -117,6 +119,18 @@ def make_objective(content: Mapping[str, Any] | Objective, origin: str) -> Objec
         raise UsageError(f"{origin}: unknown objective kind '{kind}'; choose one of {', '.join(sorted(_KINDS))}.")
     made: Objective = validate(_KINDS[kind], content, f"{origin}, objective")
     return made
+
+
+def with_loss_settings(objective: Objective, settings: Mapping[str, Any], origin: str) -> Objective:
+    """The objective with other ``loss_settings``; UsageError naming ``origin`` when one is wrong, or none of these."""
+    other = sorted(set(settings) - set(objective.loss_settings))
+    if other:
+        names = ", ".join(objective.loss_settings) or "none"
+        raise UsageError(
+            f"{origin}: objective.{other[0]} cannot be set in training; of objective {objective.kind} these can: "
+            f"{names}."
+        )
+    return make_objective({**as_dict(objective), **settings}, origin) if settings else objective
 
 
 def implementation(path: str) -> Any:

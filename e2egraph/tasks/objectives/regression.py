@@ -65,6 +65,7 @@ class Regression(Objective):
     delta: Annotated[float, Field(gt=0)] = 1.0
     weights: list[Annotated[float, Field(gt=0)]] | None = None
 
+    loss_settings: ClassVar[tuple[str, ...]] = ("loss", "delta", "weights")
     learning: ClassVar[str] = "e2egraph.training.objectives.regression:RegressionLearning"
     evaluation: ClassVar[str] = "e2egraph.evaluation.objectives.regression:RegressionEvaluation"
 

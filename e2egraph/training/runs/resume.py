@@ -32,7 +32,7 @@ class RunIdentity:
         content = {
             "model": as_dict(self.model),
             **recipe,
-            "objective": self.data.configuration["objective"],
+            "objective": {**self.data.configuration["objective"], **recipe["objective"]},
             "--seed": self.seed,
             "data set": self.data.digest,
         }

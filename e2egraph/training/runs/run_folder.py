@@ -27,7 +27,7 @@ from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.models.registry import ModelConfig
 from e2egraph.tasks.inputs import Inputs, read_inputs, stored
 from e2egraph.tasks.nodeselection import NodeSelection, of_task
-from e2egraph.tasks.objectives.objective import Objective, make_objective
+from e2egraph.tasks.objectives.objective import Objective, make_objective, with_loss_settings
 from e2egraph.tasks.outputs import Outputs
 from e2egraph.tasks.task import import_extensions
 from e2egraph.training.recipe import Recipe
@@ -170,7 +170,9 @@ def read_run(folder: Path) -> RunInfo:
         objective = make_objective(data.configuration["objective"], str(path))
         inputs = read_inputs(data.inputs, f"{path}, inputs")
         model = validate(ModelConfig, content["model"], str(path))
-        recipe = validate(Recipe, {"training": content["training"], "data": content["data"]}, str(path))
+        groups = {name: content[name] for name in ("training", "data", "objective") if name in content}
+        recipe = validate(Recipe, groups, str(path))
+        objective = with_loss_settings(objective, recipe.objective, str(path))
         seed = int(content["seed"])
     except _DAMAGED as error:
         raise _damaged(path, error) from error

@@ -17,7 +17,10 @@ from pydantic import Field, model_validator
 from e2egraph import yamlfile
 from e2egraph.config import configuration, find_config, read_yaml, validate
 from e2egraph.errors import UsageError
-from e2egraph.training.recipe import GROUPS
+
+# Groups of settings that can be searched: not those of the loss, by which trials are compared where there is no other
+# figure.
+SEARCHED = ("model", "training", "data")
 
 # Combinations tried before a value is held to be unusable with every value of the other settings.
 COMBINATIONS = 20
@@ -117,8 +120,8 @@ def read_space(name: str) -> Space:
     dimensions: dict[str, Dimension] = {}
     for key, entry in content.items():
         group, _, rest = str(key).partition(".")
-        if group not in GROUPS or not rest:
-            raise UsageError(f"{path}: unknown setting '{key}'; begin with one of {', '.join(GROUPS)}.")
+        if group not in SEARCHED or not rest:
+            raise UsageError(f"{path}: unknown setting '{key}'; begin with one of {', '.join(SEARCHED)}.")
         if not isinstance(entry, dict) or ("choices" in entry) == ("low" in entry or "high" in entry):
             raise UsageError(
                 f"{path}: '{key}' needs either {{choices: […]}} or {{low: …, high: …}}; correct the search space."
