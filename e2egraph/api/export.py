@@ -7,6 +7,7 @@ from pathlib import Path
 
 from e2egraph.api.run import Run
 from e2egraph.api.run_description import describe_run
+from e2egraph.data.candidates import Method
 from e2egraph.data.padding import pad
 from e2egraph.errors import UsageError
 from e2egraph.export.bundle import Metadata
@@ -17,6 +18,9 @@ from e2egraph.graphs.storage.shards import first_jets
 
 # Real jets of each class that the parity gate compares.
 JETS_OF_THE_PARITY_GATE = 32
+
+# Further forms of the network → how particles are decoded there.
+LAYOUTS: dict[str, Method] = {"cmssw": "hard", "cmssw-soft": "soft"}
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,11 @@ def export_run(
     ``data``: data set whose jets the export checks on, the run's own by default. ``fp16``, ``int8``: add these
     variants, measured on jets of the test split. ``track_direction``, ``seed_depth``: how the training files were read
     (``BundleInfo``). ``triton``: model repository to lay it out in too. ``layout``: ``cmssw`` adds the network in the
-    form of CMSSW's MLPFProducer. Errors as ``export_model``; UsageError for another layout.
+    form of CMSSW's MLPFProducer, ``cmssw-soft`` with soft decoding in it. Errors as ``export_model``; UsageError for
+    another layout.
     """
-    if layout not in (None, "cmssw"):
-        raise UsageError(f"unknown layout '{layout}'; choose cmssw, or none.")
+    if layout is not None and layout not in LAYOUTS:
+        raise UsageError(f"unknown layout '{layout}'; choose one of {', '.join(LAYOUTS)}, or none.")
     output = Path(output)
     model, about = run.network, run.info
     refuse_other_content(output)
@@ -75,7 +80,7 @@ def export_run(
         output=output,
         variants=variants,
         jets=compared,
-        cmssw=layout == "cmssw",
+        cmssw=None if layout is None else LAYOUTS[layout],
     )
     laid = None if repository is None else lay_out(output, repository, about.model.name)
     return Exported(output, metadata, folder, laid)

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 @click.option(
     "--triton", type=OutputFolder(), metavar="REPOSITORY", help="Triton model repository to lay it out in too."
 )
-@click.option("--layout", type=click.Choice(["cmssw"]), help="Add model-cmssw.onnx, which MLPFProducer can read.")
+@click.option(
+    "--layout", type=click.Choice(["cmssw", "cmssw-soft"]), help="Add model-cmssw.onnx, which MLPFProducer can read."
+)
 def export(
     run: Path,
     output: Path,
@@ -50,7 +52,7 @@ def export(
     Variants are measured on jets of the test split: shift of the outputs, AUC or error, CPU time and size.
 
     --layout cmssw is for particle flow (objective nodes): names, ranks and order of the tensors that CMSSW's
-    MLPFProducer reads.
+    MLPFProducer reads. cmssw-soft makes its hard decoding the soft one of e2egraph predict.
 
     How the training files were read goes into the bundle, and CMSSW's producer reads events the same way: known of
     files by e2egraph simulate, to be said of others.

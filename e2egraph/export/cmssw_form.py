@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Sequence
 
 import onnx
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from e2egraph.data.candidates import check_particle_flow
+from e2egraph.data.candidates import Decoding, Method, check_particle_flow
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import Shapes
 from e2egraph.export.onnx import describe, exported
@@ -57,6 +59,9 @@ OURS = {"none": 0, "charged_hadron": 211, "neutral_hadron": 130, "photon": 22, "
 # Logit of a class that does not occur: a probability of 10⁻¹³.
 ABSENT = -30.0
 
+# Logit of the probability from which on soft decoding takes an element.
+LEAST_CERTAINTY = math.log(Decoding().least_probability / (1.0 - Decoding().least_probability))
+
 
 def columns_of(inputs: Inputs) -> tuple[str, ...]:
     """Names of the columns of ``Xfeat_normed``: CMSSW's, then the node variables that it does not have."""
@@ -79,11 +84,16 @@ class CmsswForm(nn.Module):
     ``bid`` [B, N, 2]: logits of none and particle; ``id`` [B, N, 9]: of the classes ``PDG``; ``momentum`` [B, N, 5]:
     log(pT/pT_element), η, sin φ, cos φ, log(E/E_element) with columns 1 and 5 as those of the element; ``pu``
     [B, N, 2]: logits of the hard collision and pile-up. All are zero where ``mask`` is 0.
+
+    MLPFProducer decodes them hard. With ``decoding`` soft it finds what soft decoding finds: ``bid`` is for a particle
+    from ``Decoding.least_probability`` on, class none of ``id`` never wins, and ``momentum`` holds pT and E times the
+    probability of a particle.
     """
 
-    def __init__(self, model: nn.Module, inputs: Inputs, outputs: Outputs) -> None:
+    def __init__(self, model: nn.Module, inputs: Inputs, outputs: Outputs, decoding: Method = "hard") -> None:
         super().__init__()
         self.model, self.inputs, self.slices = model, inputs, outputs.slices
+        self.soft = decoding == "soft"
         self.elements, self.columns = Elements(inputs), columns_of(inputs)
         classes = next(head.columns for head in outputs.heads if head.name == CLASS)
         self.places = [classes.index(name) if name in classes else None for name in (_name(pdg) for pdg in PDG)]
@@ -103,12 +113,18 @@ class CmsswForm(nn.Module):
             torch.log(one.clamp(min=LEAST_MOMENTUM) / other.clamp(min=LEAST_MOMENTUM))
             for one, other in ((found.pt, of_elements.pt), (found.energy, of_elements.energy))
         ]
+        particle, logits = values[..., self.slices[PARTICLE]], values[..., self.slices[CLASS]]
+        if self.soft:
+            certainty = particle[..., 1] - particle[..., 0]
+            logs = [one + F.logsigmoid(certainty) for one in logs]
+            particle = torch.stack([torch.zeros_like(certainty), certainty - LEAST_CERTAINTY], dim=-1)
+            logits = torch.cat([torch.full_like(logits[..., :1], ABSENT), logits[..., 1:]], dim=-1)
         momentum = torch.stack([logs[0], found.eta, torch.sin(found.phi), torch.cos(found.phi), logs[1]], dim=-1)
-        logits, pileup = values[..., self.slices[CLASS]], values[..., self.slices[PILEUP]]
+        pileup = values[..., self.slices[PILEUP]]
         absent = torch.full_like(pileup, ABSENT)
         of_classes = [absent if place is None else logits[..., place : place + 1] for place in self.places]
         tensors = (
-            values[..., self.slices[PARTICLE]],
+            particle,
             torch.cat(of_classes, dim=-1),
             momentum,
             torch.cat([torch.zeros_like(pileup), pileup], dim=-1),
@@ -149,9 +165,9 @@ class CmsswForm(nn.Module):
         return rows[..., self.columns.index(name)]
 
 
-def to_cmssw(model: nn.Module, inputs: Inputs, outputs: Outputs) -> onnx.ModelProto:
-    """Export a copy of ``model`` in this form; InputError when it is no particle flow, reads channels that have no type
-    of element, object quantities or classes that CMSSW does not have, or cannot be expressed."""
+def to_cmssw(model: nn.Module, inputs: Inputs, outputs: Outputs, decoding: Method = "hard") -> onnx.ModelProto:
+    """Export a copy of ``model`` in this form (``CmsswForm``); InputError when it is no particle flow, reads channels
+    that have no type of element, object quantities or classes that CMSSW does not have, or cannot be expressed."""
     name = type(model).__name__
     check_particle_flow(outputs, f"model {name}")
     classes = next(head.columns for head in outputs.heads if head.name == CLASS)
@@ -167,12 +183,13 @@ def to_cmssw(model: nn.Module, inputs: Inputs, outputs: Outputs) -> onnx.ModelPr
             )
     if getattr(model, "uses_jet", False):
         raise InputError(f"model {name} reads quantities of the event, which CMSSW's producer does not give it.")
-    form = CmsswForm(copy.deepcopy(model).cpu().eval(), inputs, outputs)
+    form = CmsswForm(copy.deepcopy(model).cpu().eval(), inputs, outputs, decoding)
     shapes = cmssw_shapes(inputs)
     batch, nodes = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
     example = torch.ones(3, 37, len(columns_of(inputs))), torch.ones(3, 37)
     proto = exported(form, name, example, [{0: batch, 1: nodes}] * 2, shapes)
-    describe(proto, {"features": json.dumps(columns_of(inputs)), "classes": json.dumps(PDG)})
+    about = {"features": json.dumps(columns_of(inputs)), "classes": json.dumps(PDG), "decoding": decoding}
+    describe(proto, about)
     return proto
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from e2egraph.data.candidates import Method
 from e2egraph.data.padding import DenseArrays, Float32s
 from e2egraph.detector.channels import Channel
 from e2egraph.errors import InputError
@@ -62,12 +63,20 @@ def elements_of(events: DenseArrays, inputs: Inputs) -> Float32s:
     return rows * events.mask[..., None]
 
 
-def check_cmssw(model: nn.Module, content: bytes, inputs: Inputs, outputs: Outputs, cap: int, seed: int = 0) -> float:
+def check_cmssw(
+    model: nn.Module,
+    content: bytes,
+    inputs: Inputs,
+    outputs: Outputs,
+    cap: int,
+    decoding: Method = "hard",
+    seed: int = 0,
+) -> float:
     """The largest difference between torch and ONNX Runtime, of numbers above 1 as a share of them, over events of 0,
     ``NUMBERS`` and ``cap`` elements; InputError when it is above the tolerance or anything is not finite."""
     session = one_thread_session(content)
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
-    form, rng, largest = CmsswForm(model, inputs, outputs).eval(), np.random.default_rng(seed), 0.0
+    form, rng, largest = CmsswForm(model, inputs, outputs, decoding).eval(), np.random.default_rng(seed), 0.0
     names = list(cmssw_shapes(inputs)["outputs"])
     for number in sorted({0, *(n for n in NUMBERS if n < cap), cap}):
         events = on_phi_steps(made_jets("random", 1, number, rng, inputs), inputs)

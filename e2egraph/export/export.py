@@ -15,6 +15,7 @@ from torch import nn
 
 from e2egraph import __version__
 from e2egraph.config import digest
+from e2egraph.data.candidates import Method
 from e2egraph.data.padding import DenseArrays
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import (
@@ -61,16 +62,16 @@ def export_model(
     output: Path,
     variants: Sequence[str] = (),
     jets: VariantJets | None = None,
-    cmssw: bool = False,
+    cmssw: Method | None = None,
 ) -> Metadata:
     """Write ``model`` as a bundle at ``output`` and return its metadata, with what the gate found.
 
     ``inputs``, ``outputs``: what it was made for. ``sample``: real jets for the gate, padded in the order of ``inputs``
     (some tens are enough; None: artificial jets alone). ``variants``: names of ``bundle.VARIANTS``, made and measured
-    with ``jets``. ``cmssw``: add ``model-cmssw.onnx``, in the form of CMSSW's MLPFProducer. An earlier bundle at
-    ``output`` is replaced. InputError, and nothing written: the folder holds anything else, outputs or inputs have
-    names that CMSSW cannot tell apart, the network cannot be expressed in ONNX, the gate fails, or a variant cannot be
-    made.
+    with ``jets``. ``cmssw``: add ``model-cmssw.onnx``, in the form of CMSSW's MLPFProducer, with that decoding.
+    An earlier bundle at ``output`` is replaced. InputError, and nothing written: the folder holds anything else,
+    outputs or inputs have names that CMSSW cannot tell apart, the network cannot be expressed in ONNX, the gate fails,
+    or a variant cannot be made.
     """
     refuse_other_content(output)
     if variants and outputs.level == "node":
@@ -86,8 +87,8 @@ def export_model(
     report = check_parity(model, content, inputs, outputs, cap=info.cap, sample=sample, signal=info.signal)
     files, measured = _make_variants(variants, content, info, inputs, outputs, uses_jet, jets)
     parity = {name: found for name, found in asdict(report).items() if name != "nodes" or found}
-    if cmssw:
-        files[CMSSW_FILE], parity["cmssw"] = _make_cmssw(model, inputs, outputs, info)
+    if cmssw is not None:
+        files[CMSSW_FILE], parity["cmssw"] = _make_cmssw(model, inputs, outputs, info, cmssw)
     metadata = Metadata(
         schema_version=BUNDLE_SCHEMA_VERSION,
         info=info,
@@ -110,12 +111,13 @@ def export_model(
 
 
 def _make_cmssw(
-    model: nn.Module, inputs: Inputs, outputs: Outputs, info: BundleInfo
+    model: nn.Module, inputs: Inputs, outputs: Outputs, info: BundleInfo, decoding: Method
 ) -> tuple[bytes, dict[str, float | str]]:
     """The file for CMSSW's MLPFProducer, and what its gate found."""
-    content = to_cmssw(model, inputs, outputs).SerializeToString()
-    largest = check_cmssw(model, content, inputs, outputs, info.cap)
-    return content, {"file": CMSSW_FILE, "sha256": sha256(content).hexdigest(), "largest_difference": largest}
+    content = to_cmssw(model, inputs, outputs, decoding).SerializeToString()
+    largest = check_cmssw(model, content, inputs, outputs, info.cap, decoding)
+    digest_of = sha256(content).hexdigest()
+    return content, {"file": CMSSW_FILE, "sha256": digest_of, "decoding": decoding, "largest_difference": largest}
 
 
 def _make_variants(

@@ -186,6 +186,22 @@ def test_elements_as_cmssw_writes_them_give_the_outputs_of_the_run(folder):
     assert (momentum[~events.mask] == 0).all()
 
 
+def test_the_soft_form_for_cmssw_decoded_hard_gives_what_soft_decoding_finds(folder):
+    network, info = load_run(folder / "run")
+    events = pad(first_jets(folder / "data", 5), info.inputs)
+    elements, mask = torch.from_numpy(elements_of(events, info.inputs)), torch.from_numpy(events.mask)
+    with torch.no_grad():
+        bid, classes, momentum, _ = CmsswForm(network, info.inputs, info.outputs, "soft")(elements, mask.float())
+    event, node = torch.nonzero((bid[..., 1] > bid[..., 0]) & (classes.argmax(-1) > 0) & mask).T.numpy()
+    pt, energy = (elements[..., at] * momentum[..., of].exp() for at, of in ((1, 0), (5, 4)))
+    soft = find_particles(folder / "run", folder / "data", decoding=Decoding(method="soft", track_directions=False))
+    chosen = soft["row"] < len(mask)
+    np.testing.assert_array_equal(soft["row"][chosen], event)
+    np.testing.assert_array_equal(soft["node"][chosen], node)
+    np.testing.assert_allclose(pt[event, node], soft["pt"][chosen], rtol=1e-4)
+    np.testing.assert_allclose(energy[event, node], soft["energy"][chosen], rtol=1e-4)
+
+
 def test_what_needs_scores_of_objects_is_refused_in_one_sentence(folder, tmp_path, capsys):
     for call in (
         lambda: evaluate(folder / "run"),
