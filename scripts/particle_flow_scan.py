@@ -20,7 +20,7 @@ import numpy as np
 
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.errors import InputError, UsageError
-from e2egraph.evaluation.particleflow.columns import Particles
+from e2egraph.evaluation.particleflow.columns import Particles, certain
 from e2egraph.evaluation.particleflow.jets import LEAST_GEN, LEAST_MEASURED, cluster_jets, match
 from e2egraph.evaluation.particleflow.resampling import error, event_draws, quantiles, relative_width
 from e2egraph.evaluation.particleflow.singleparticles import GunEvents, charged_gate, gun_candidates, read_gun
@@ -68,11 +68,14 @@ def figures(case: str, events: GunEvents, pions: GunEvents, rules: RulesConfig) 
     columns = {name: side[f"gen_{name}"].values for name in ("pt", "eta", "phi", "energy")}
     nothing = np.zeros(len(visible))
     event = side["gen_pt"].owner
-    gen = Particles(event, nothing.astype(np.uint8), **columns, pile_up=nothing, node=event).take(visible)
+    gen = Particles(
+        event, nothing.astype(np.uint8), **columns, pile_up=nothing, node=event, **certain(len(event))
+    ).take(visible)
     found = gun_candidates(events, rules)
     made = Particles(
-        found.event, found.kind, found.pt, found.eta, found.phi, found.energy, np.zeros(len(found)), found.element
-    )
+        found.event, found.kind, found.pt, found.eta, found.phi, found.energy, np.zeros(len(found)), found.element,
+        **certain(len(found)),
+    )  # fmt: skip
     jets, measured = cluster_jets(gen, size, LEAST_GEN), cluster_jets(made, size, LEAST_MEASURED)
     to, draws = match(jets, measured), event_draws(size, RESAMPLES)
     records = []

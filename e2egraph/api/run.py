@@ -113,7 +113,8 @@ class Run:
 
         Returns:
             A row for each candidate: ``row`` of the event in the data set, ``node`` in the event, ``class`` (number in
-            ``classes``), ``charge`` [e], ``pt`` [GeV], ``eta``, ``phi`` [rad], ``energy`` [GeV], ``pileup``.
+            ``classes``), ``charge`` [e], ``pt`` [GeV], ``eta``, ``phi`` [rad], ``energy`` [GeV], ``pileup``,
+            ``probability`` that the node is a particle.
 
         Raises:
             UsageError: A setting that cannot be changed of a trained run.

@@ -19,7 +19,11 @@ from e2egraph.commands.console import FolderOrFile, OutputFolder, command, done,
               help="Events that are compared.")  # fmt: skip
 @click.option("--resamples", type=click.IntRange(min=0), default=400, show_default=True,
               help="Paired bootstrap resamples of the events.")  # fmt: skip
-def compare_particles(data: Path, output: Path, files: tuple[str, ...], split: str, resamples: int) -> None:
+@click.option("--calibrate", metavar="SPLIT", type=click.Choice(["train", "validation", "test"]),
+              help="Split by whose jets those of each column are calibrated as well, in bins of pT.")  # fmt: skip
+def compare_particles(
+    data: Path, output: Path, files: tuple[str, ...], split: str, resamples: int, calibrate: str | None
+) -> None:
     """Jets, recoil, missing momentum and particles of the events of DATA, by rule-based particle flow, by the targets
     that networks learn, by perfect association of deposits, and by networks.
 
@@ -35,11 +39,17 @@ def compare_particles(data: Path, output: Path, files: tuple[str, ...], split: s
         if not (name and found and path):
             raise click.UsageError(f"--candidates {text}: give NAME=FILE.")
         named[name] = Path(path)
+    if calibrate is not None and split in (calibrate, "all"):
+        raise click.UsageError(
+            f"--calibrate {calibrate}: these events are among those compared; give --split another split."
+        )
     events = read_events(data, None if split == "all" else split, named)
-    comparison = compare(events, resamples)
+    calibrate_on = None if calibrate is None else read_events(data, calibrate, named)
+    comparison = compare(events, resamples, calibrate_on=calibrate_on)
     given = [word for text in files for word in ("--candidates", text)]
+    given += [] if calibrate is None else ["--calibrate", calibrate]
     words = ("e2egraph", "compare-particles", data, "--output", output, "--split", split, *given)
-    about = {"split": split, "resamples": resamples}
+    about = {"split": split, "resamples": resamples, "calibrated_on": calibrate}
     write_comparison(output, comparison, events, command(*words, "--resamples", resamples), about)
     for figure in comparison.figures:
         if (figure.part, figure.quantity) == ("jets", "resolution") and figure.number:

@@ -39,7 +39,8 @@ from e2egraph.tasks.outputs import Outputs
 
 Float32s = NDArray[np.float32]
 
-# Column of a file → its type. ``row``: the event's place in the data set; ``node``: the element's place in its event.
+# Column of a file → its type. ``row``: the event's place in the data set; ``node``: the element's place in its event;
+# ``probability``: that the element is a particle.
 COLUMNS: dict[str, str] = {
     "row": "int64",
     "node": "int32",
@@ -50,7 +51,11 @@ COLUMNS: dict[str, str] = {
     "phi": "float32",
     "energy": "float32",
     "pileup": "float32",
+    "probability": "float32",
 }
+
+# NaN in files that were written before there was such a column.
+LATER = ("probability",)
 
 ABOUT_KEY = b"e2egraph.candidates"
 
@@ -151,6 +156,7 @@ def decode(
         "phi": np.mod(phi + np.pi, 2.0 * np.pi) - np.pi,
         "energy": energy * weight,
         "pileup": _sigmoid(columns[PILEUP][:, 0]),
+        "probability": probability,
     }
     return {name: np.asarray(values)[kept].astype(COLUMNS[name]) for name, values in result.items()}
 
@@ -170,7 +176,7 @@ def joined(parts: Sequence[Mapping[str, NDArray]]) -> dict[str, NDArray]:
 def write_candidates(path: Path, candidates: Candidates) -> Path:
     """Write a Parquet file next to ``path`` and rename: whole or not at all; InputError when it cannot be written or a
     momentum is not finite."""
-    for name in ("pt", "eta", "phi", "energy", "pileup"):
+    for name in ("pt", "eta", "phi", "energy", "pileup", "probability"):
         bad = np.flatnonzero(~np.isfinite(candidates[name]))
         if len(bad):
             raise InputError(
@@ -197,6 +203,8 @@ def read_candidates(path: Path) -> Candidates:
     try:
         table = pq.read_table(path)
         about = json.loads((table.schema.metadata or {})[ABOUT_KEY])
+        for name in set(LATER) - set(table.column_names):
+            table = table.append_column(name, pa.array(np.full(len(table), np.nan, COLUMNS[name])))
         columns = {name: table[name].to_numpy().astype(kind) for name, kind in COLUMNS.items()}
         return Candidates(columns, tuple(about["classes"]), about)
     except (OSError, pa.ArrowInvalid, KeyError, json.JSONDecodeError) as error:

@@ -79,7 +79,7 @@ def test_a_run_and_its_bundle_find_the_same_particles(folder, tmp_path, capsys):
     assert len(run) > 50
     for name in ("row", "node", "class", "charge"):
         np.testing.assert_array_equal(run[name], bundle[name])
-    for name in ("pt", "eta", "phi", "energy", "pileup"):
+    for name in ("pt", "eta", "phi", "energy", "pileup", "probability"):
         np.testing.assert_allclose(run[name], bundle[name], rtol=1e-4, atol=1e-5)
     table = read_table(folder / "data")
     assert set(np.unique(run["row"])) <= set(table.jets_of("test").tolist())
@@ -113,6 +113,7 @@ def test_soft_decoding_takes_every_element_with_the_momentum_expected_of_it(fold
     )
     assert len(soft) > len(hard)
     assert (soft["class"] > 0).all()
+    assert hard["probability"].min() > 0.5 > soft["probability"].min() >= 0.01
     assert soft["pt"].sum() == pytest.approx(hard["pt"].sum(), rel=0.25)
 
 

@@ -24,7 +24,7 @@ from tests.exports.cpp_build import CPP, build_program, made_once
 from tests.exports.cpp_files import read_nodes
 from tests.flow_dataset import flow_task, write_flow_dataset
 
-COLUMNS = ("pt", "eta", "phi", "energy", "pileup")
+COLUMNS = ("pt", "eta", "phi", "energy", "pileup", "probability")
 TASK = flow_task(inputs={"cap": 60})
 
 

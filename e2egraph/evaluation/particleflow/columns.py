@@ -31,7 +31,8 @@ PILE_UP = 0.5
 class Particles:
     """K particles by event: ``event`` (index), ``kind`` (``graphs.particleflow.classes``), ``pt``, ``eta``, ``phi``,
     ``energy`` (GeV, radians), ``pile_up``: probability or decision that it is one of pile-up, and the ``node`` of its
-    event that it comes from, −1 where it comes from none."""
+    event that it comes from, −1 where it comes from none. ``probability`` that it is a particle at all, NaN where
+    nothing says so; ``share`` of pT and energy that is counted: of soft decoding that probability, else 1."""
 
     event: Integers
     kind: NDArray[np.uint8]
@@ -41,6 +42,8 @@ class Particles:
     energy: Floats
     pile_up: Floats
     node: Integers
+    probability: Floats
+    share: Floats
 
     def __len__(self) -> int:
         return len(self.event)
@@ -125,11 +128,15 @@ def found_by_network(path: Path, rows: Integers, data_sha256: str, split: str | 
     place = np.full(max(int(columns["row"].max(initial=-1)), int(rows.max(initial=-1))) + 1, -1)
     place[rows] = np.arange(len(rows))
     event = place[columns["row"]]
+    probability = columns["probability"].astype(np.float64)
+    soft = candidates.about.get("decoding") == "soft"
     found = Particles(
         event=event,
         kind=columns["class"],
         pile_up=columns["pileup"].astype(np.float64),
         node=columns["node"].astype(np.int64),
+        probability=probability,
+        share=probability if soft else np.ones(len(event)),
         **_momenta(columns),
     )
     if not (event >= 0).any():
@@ -138,6 +145,11 @@ def found_by_network(path: Path, rows: Integers, data_sha256: str, split: str | 
         )
     found = found.take(event >= 0)
     return found.take(np.argsort(found.event, kind="stable"))
+
+
+def certain(size: int) -> dict[str, Floats]:
+    """``probability`` and ``share`` of particles that nobody gave a probability."""
+    return {"probability": np.full(size, np.nan), "share": np.ones(size)}
 
 
 def _momenta(columns: Mapping[str, NDArray], prefix: str = "") -> dict[str, Floats]:
@@ -157,7 +169,12 @@ def _side(clouds: PointClouds, prefix: str) -> Particles:
         pile_up = (side[f"{prefix}_collision"].values > 0).astype(np.float64)
     node = side[f"{prefix}_element"].values if f"{prefix}_element" in side else np.full(size, -1)
     return Particles(
-        event=lists.owner, kind=kind, pile_up=pile_up, node=node.astype(np.int64), **_momenta(values, f"{prefix}_")
+        event=lists.owner,
+        kind=kind,
+        pile_up=pile_up,
+        node=node.astype(np.int64),
+        **certain(size),
+        **_momenta(values, f"{prefix}_"),
     )
 
 
@@ -171,6 +188,7 @@ def _targets(clouds: PointClouds) -> Particles:
         kind=columns["node_class"],
         pile_up=columns["node_target_pileup"].astype(np.float64),
         node=there - clouds.offsets[:-1][event],
+        **certain(len(there)),
         **_momenta(columns, "node_target_"),
     )
 

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from e2egraph.evaluation.metrics.p_values import normal_p_value
+from e2egraph.evaluation.particleflow.calibration import Calibration, calibrate, calibrated_figures
 from e2egraph.evaluation.particleflow.columns import RULES, FlowEvents, Particles
 from e2egraph.evaluation.particleflow.jets import (
+    JETS_ABS_ETA,
     LEAST_GEN,
     LEAST_MEASURED,
     FlowJets,
@@ -30,7 +32,7 @@ from e2egraph.evaluation.particleflow.resampling import (
 from e2egraph.reconstruction.sums import sums
 
 PT_BINS = (20.0, 30.0, 50.0, 100.0, 200.0, 1000.0)
-JETS_ABS_ETA, SUM_ABS_ETA = 1.5, 2.4
+SUM_ABS_ETA = 2.4
 RESAMPLES = 400
 # Missing momentum [GeV] from which on its response is told.
 LEAST_MISSING = 40.0
@@ -56,15 +58,21 @@ class Figure:
 
 @dataclass
 class Comparison:
-    """The figures of ``events`` events, by part, quantity and bin, for each of the ``columns``."""
+    """The figures of ``events`` events, by part, quantity and bin, for each of the ``columns``, and the calibration of
+    each column's jets where there is one."""
 
     events: int
     columns: tuple[str, ...]
     figures: list[Figure] = field(default_factory=list)
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values."""
-        return {"events": self.events, "columns": list(self.columns), "figures": [vars(each) for each in self.figures]}
+        figures = [vars(each) for each in self.figures]
+        content = {"events": self.events, "columns": list(self.columns), "figures": figures}
+        if self.calibrations:
+            content["calibration"] = {name: one.as_json() for name, one in self.calibrations.items()}
+        return content
 
     def value(self, part: str, quantity: str, where: str, column: str) -> Figure | None:
         """The figure of these names; None where there is none."""
@@ -74,10 +82,21 @@ class Comparison:
         return None
 
 
-def compare(events: FlowEvents, resamples: int = RESAMPLES, pt_bins: Sequence[float] = PT_BINS) -> Comparison:
-    """All figures of all columns of ``events``."""
+def compare(
+    events: FlowEvents,
+    resamples: int = RESAMPLES,
+    pt_bins: Sequence[float] = PT_BINS,
+    calibrate_on: FlowEvents | None = None,
+) -> Comparison:
+    """All figures of all columns of ``events``.
+
+    ``calibrate_on``: other events with the same columns, by whose jets those of ``events`` are calibrated as well.
+    InputError where these are too few.
+    """
     draws = event_draws(events.size, resamples)
     found = Comparison(events.size, tuple(events.columns))
+    if calibrate_on is not None:
+        found.calibrations = calibrate(calibrate_on, resamples, pt_bins)
     samples = _Samples(found)
     _jets(events, draws, pt_bins, samples)
     _recoil(events, draws, samples)
@@ -94,6 +113,10 @@ class _Samples:
     def __init__(self, comparison: Comparison) -> None:
         self._comparison = comparison
         self._found: dict[tuple[str, str, str], dict[str, tuple[np.ndarray, int]]] = {}
+
+    @property
+    def calibrations(self) -> dict[str, Calibration]:
+        return self._comparison.calibrations
 
     def add(self, part: str, quantity: str, where: str, values: np.ndarray, number: int, *, column: str) -> None:
         self._found.setdefault((part, quantity, where), {})[column] = (values, number)
@@ -135,6 +158,11 @@ def _jets(events: FlowEvents, draws: np.ndarray, pt_bins: Sequence[float], sampl
                         half_width(quantiles(mass, event, draws)), number, column=name)  # fmt: skip
             efficiency = shares(found[inside] >= 0, gen.event[inside], draws)
             samples.add("jets", "efficiency", where, efficiency, int(inside.sum()), column=name)
+        if calibration := samples.calibrations.get(name):
+            jets = (gen, measured, found)
+            calibrated_figures(
+                calibration, jets, draws, pt_bins, lambda *key, name=name: samples.add(*key, column=name)
+            )
         _fakes(measured, events, draws, pt_bins, name, samples)
 
 

@@ -17,6 +17,7 @@ RADIUS = 0.4
 MATCHED = 0.2
 # Generated jets from here on are looked at; those measured from here on may be theirs [GeV].
 LEAST_GEN, LEAST_MEASURED = 20.0, 5.0
+JETS_ABS_ETA = 1.5
 
 
 @dataclass(frozen=True)

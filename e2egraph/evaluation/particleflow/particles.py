@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
+from e2egraph.evaluation.particleflow.byelement import ABS_ETA, LEAST_MATCH, LEAST_PT, element_figures
 from e2egraph.evaluation.particleflow.columns import (
     PERFECT,
     PILE_UP,
@@ -16,17 +15,11 @@ from e2egraph.evaluation.particleflow.columns import (
     Particles,
     track_nodes,
 )
-from e2egraph.evaluation.particleflow.resampling import half_width, quantiles, shares
+from e2egraph.evaluation.particleflow.resampling import Add, half_width, quantiles, shares
 from e2egraph.graphs.particleflow.classes import CHARGED_HADRON, NEUTRAL_HADRON
 from e2egraph.reconstruction.links import nearest
 from e2egraph.tasks.objectives.nodes import CLASSES
 
-# (part, quantity, bin, values over resamples, number)
-Add = Callable[[str, str, str, np.ndarray, int], None]
-
-ABS_ETA = 1.5
-# GeV: of particles that are looked for, and of those that may be fakes.
-LEAST_PT, LEAST_MATCH = 1.0, 0.5
 # Directions of candidates agree with the truth within these: a crystal and a half, or a tower and a half.
 NEAR = {CHARGED_HADRON: 0.03, NEUTRAL_HADRON: 0.13}
 USUAL = 0.03
@@ -54,31 +47,12 @@ def particle_figures(events: FlowEvents, column: Particles, draws: NDArray[np.in
         add("particles", "efficiency", name, shares(there[looked] >= 0, wanted.event[looked], draws), int(looked.sum()))
         suspect = (made.pt > LEAST_PT) & (np.abs(made.eta) < ABS_ETA)
         add("particles", "fake rate", name, shares(back[suspect] < 0, made.event[suspect], draws), int(suspect.sum()))
-        _by_element(events, column, kind, draws, add)
+        element_figures(events, column, kind, draws, add)
         found = looked & (there >= 0)
         ratio = made.energy[there[found]] / wanted.energy[found]
         around = quantiles(ratio, wanted.event[found], draws)
         add("particles", "median energy response", name, around[:, 1], int(found.sum()))
         add("particles", "energy resolution", name, half_width(around), int(found.sum()))
-
-
-def _by_element(events: FlowEvents, column: Particles, kind: int, draws: NDArray[np.int32], add: Add) -> None:
-    """Efficiency and fake rate by the element that candidates come from; nothing for columns that come from none."""
-    if not (column.node >= 0).any():
-        return
-    clouds, nodes = events.clouds, events.clouds.nodes
-    central = np.abs(nodes["deta"]) < ABS_ETA
-    made = column.take((column.kind == kind) & (column.node >= 0))
-    node = clouds.offsets[:-1][made.event] + made.node
-    has = np.zeros(len(central), bool)
-    has[node[made.pt > LEAST_MATCH]] = True
-    looked = np.flatnonzero(central & (nodes["node_class"] == kind) & (nodes["node_target_pt"] > LEAST_PT))
-    suspect = (made.pt > LEAST_PT) & central[node]
-    wrong = nodes["node_class"][node[suspect]] != kind
-    name = CLASSES[kind]
-    values = shares(has[looked], clouds.jet_of_node[looked], draws)
-    add("particles", "efficiency by element", name, values, len(looked))
-    add("particles", "fake rate by element", name, shares(wrong, made.event[suspect], draws), int(suspect.sum()))
 
 
 def pile_up_figures(events: FlowEvents, name: str, column: Particles, draws: NDArray[np.int32], add: Add) -> None:

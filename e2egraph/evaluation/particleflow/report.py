@@ -19,7 +19,8 @@ NOTE = (
     "Parametric simulation, not CMS simulation. Jets: anti-kT 0.4 of each column's particles, within 0.2 of jets of "
     "the generator's visible ones, |η| < 1.5; resolution: half the central 68% of pT,reco/pT,gen over its median. "
     "Errors and differences by bootstrap over events, paired. Rules and perfect association: tracks of other vertices "
-    "taken out; target: particles with most of their energy from pile-up taken out. Particles: next to the targets. "
+    "taken out; target: particles with most of their energy from pile-up taken out. Particles: next to the targets; at "
+    "the rules' fake rate: with a cut on the network's probability, or all candidates where fewer are fakes. "
     "Events count alike, whatever their weights."
 )
 

@@ -3,12 +3,18 @@ paired."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector.geometry import Floats, Integers
 
 SEED = 1
+
+# (part, quantity, bin, values over resamples, number)
+Add = Callable[[str, str, str, np.ndarray, int], None]
+
 # Half the central 68%, of a Gaussian its standard deviation.
 LOW, MIDDLE, HIGH = 0.16, 0.5, 0.84
 

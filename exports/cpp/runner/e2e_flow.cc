@@ -53,7 +53,7 @@ void run_flow(const FlowOptions& options) {
   const e2egraph::ParticleFlow flow(options.bundle, decoding, options.threads);
   e2egraph::ElementFile file(options.elements);
   Sink output(options.output);
-  output.write("run,lumi,event,element,class,charge,pt,eta,phi,energy,pileup\n");
+  output.write("run,lumi,event,element,class,charge,pt,eta,phi,energy,pileup,probability\n");
   std::size_t events = 0, empty = 0, cut = 0, found = 0;
   for (e2egraph::ElementEvent event; file.next(event);) {
     ++events;
@@ -65,7 +65,7 @@ void run_flow(const FlowOptions& options) {
                          std::to_string(event.event) + "," + std::to_string(candidate.element) + "," +
                          flow.bundle().classes[candidate.particle_class] + "," + std::to_string(candidate.charge);
       for (const float value :
-           {candidate.pt, candidate.eta, candidate.phi, candidate.energy, candidate.pileup})
+           {candidate.pt, candidate.eta, candidate.phi, candidate.energy, candidate.pileup, candidate.probability})
         line += "," + shortest_exact(value);
       output.write(line + "\n");
     }

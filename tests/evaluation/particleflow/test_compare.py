@@ -4,15 +4,18 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from e2egraph.cli import main
 from e2egraph.data.candidates import COLUMNS, Candidates, write_candidates
 from e2egraph.errors import InputError, UsageError
+from e2egraph.evaluation.particleflow.calibration import AFTER, BEFORE, PART, Calibration, calibrate
 from e2egraph.evaluation.particleflow.columns import PERFECT, RULES, TARGET, read_events
 from e2egraph.evaluation.particleflow.compare import compare
 from e2egraph.evaluation.particleflow.jets import cluster_jets, match
 from e2egraph.evaluation.particleflow.resampling import event_draws, quantiles, relative_width, shares
+from e2egraph.graphs.particleflow.classes import NEUTRAL_HADRON, PHOTON
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.tasks.objectives.nodes import CLASSES
 from tests.toy_dataset import write_toy_dataset
@@ -23,14 +26,15 @@ def events(flow_data):
     return read_events(flow_data)
 
 
-def write_targets(path, events, data_sha256, split=None, classes=CLASSES, **changes):
+def write_targets(path, events, data_sha256, split=None, classes=CLASSES, decoding="hard", **changes):
     """The targets as if a network had found them."""
     found = events.columns[TARGET]
     columns = {"row": found.event, "node": found.node, "class": found.kind, "pt": found.pt, "eta": found.eta,
                "phi": found.phi, "energy": found.energy, "pileup": found.pile_up, **changes}  # fmt: skip
-    columns = {"charge": np.zeros(len(found)), **columns}
+    columns = {"charge": np.zeros(len(found)), "probability": np.ones(len(found)), **columns}
     columns = {name: np.asarray(columns[name]).astype(kind) for name, kind in COLUMNS.items()}
-    return write_candidates(path, Candidates(columns, classes, {"data_sha256": data_sha256, "split": split}))
+    about = {"data_sha256": data_sha256, "split": split, "decoding": decoding}
+    return write_candidates(path, Candidates(columns, classes, about))
 
 
 def test_a_column_of_the_generators_own_particles_is_perfect(events):
@@ -73,6 +77,12 @@ def test_what_a_network_found_is_a_column_like_any_other(events, flow_data, tmp_
     assert found.value("particles", "fake rate", "charged_hadron", "network").value < 0.01
     assert found.value("particles", "efficiency by element", "neutral_hadron", "network").value == 1.0
     assert found.value("particles", "fake rate by element", "photon", "network").value == 0.0
+    # What has no fakes keeps its whole efficiency at the rules' fake rate; the rules are what they are.
+    same = "efficiency by element at the rules' fake rate"
+    assert found.value("particles", same, "photon", "network").value == 1.0
+    of_rules = [found.value("particles", name, "photon", RULES).value for name in (same, "efficiency by element")]
+    assert of_rules[0] == of_rules[1] < 1.0
+    assert found.value("particles", same, "photon", PERFECT) is None
     assert 0.5 < found.value("particles", "efficiency by element", "charged_hadron", RULES).value < 1.0
     assert found.value("particles", "efficiency by element", "photon", PERFECT) is None
     assert found.value("pile-up", "AUC of the flag", "tracks", "network").value == 1.0
@@ -80,7 +90,107 @@ def test_what_a_network_found_is_a_column_like_any_other(events, flow_data, tmp_
     assert found.value("particles", "efficiency", "photon", PERFECT).value > 0.3
 
 
-def test_files_of_candidates_that_do_not_fit_are_refused(events, flow_data, tmp_path):
+def test_fakes_of_low_probability_are_cut_down_to_the_rate_of_the_rules(events, flow_data, tmp_path):
+    # Each photon of the truth twice: where it is, and as a fake at an element that stands for something else.
+    target, nodes = events.columns[TARGET], events.clouds.nodes
+    photon = target.take(target.kind == PHOTON)
+    other = np.flatnonzero((nodes["node_class"] == NEUTRAL_HADRON) | (nodes["node_class"] == 0))
+    event = events.clouds.jet_of_node[other]
+    node = other - events.clouds.offsets[:-1][event]
+    fakes = replace(photon.take(np.zeros(len(other), int)), event=event, node=node, pt=np.full(len(other), 30.0))
+    joined = {name: np.concatenate([getattr(photon, name), getattr(fakes, name)])
+              for name in ("event", "node", "kind", "pt", "eta", "phi", "energy", "pile_up")}  # fmt: skip
+    rng = np.random.default_rng(0)
+    real = np.arange(len(joined["pt"])) < len(photon)
+    probability = np.where(real, rng.uniform(0.5, 1.0, len(real)), rng.uniform(0.2, 0.8, len(real)))
+    columns = {"row": joined["event"], "class": joined["kind"], "pileup": joined["pile_up"], **joined}
+    columns = {name: columns[name] for name in ("row", "node", "class", "pt", "eta", "phi", "energy", "pileup")}
+    digest, none = read_manifest(flow_data).digest, np.zeros(len(real))
+    hard = write_targets(tmp_path / "h.parquet", events, digest, probability=probability, charge=none, **columns)
+    scaled = {name: columns[name] * probability for name in ("pt", "energy")}
+    soft = write_targets(tmp_path / "s.parquet", events, digest, decoding="soft", probability=probability, charge=none,
+                         **{**columns, **scaled})  # fmt: skip
+    found = compare(read_events(flow_data, None, {"hard": hard, "soft": soft}), resamples=10)
+    same = "efficiency by element at the rules' fake rate"
+    value, other = (found.value("particles", same, "photon", name) for name in ("hard", "soft"))
+    assert found.value("particles", "fake rate by element", "photon", "hard").value > 0.6
+    assert found.value("particles", "efficiency by element", "photon", "hard").value == 1.0
+    assert 0.3 < value.value < 1.0
+    # Soft decoding scales momenta, and the cut on the probability undoes that.
+    assert value.value == pytest.approx(other.value, abs=1e-9)
+    # By hand: the lowest cut at which the rules have no smaller share of fakes.
+    allowed = found.value("particles", "fake rate by element", "photon", RULES).value
+    made = read_events(flow_data, None, {"hard": hard}).columns["hard"]
+    central = np.abs(nodes["deta"][events.clouds.offsets[:-1][made.event] + made.node]) < 1.5
+    kept = made.take(central & (made.pt > 1.0))
+    wrong = nodes["node_class"][events.clouds.offsets[:-1][kept.event] + kept.node] != PHOTON
+    cut = min(at for at in kept.probability if wrong[kept.probability >= at].mean() <= allowed)
+    true = photon.take(
+        (photon.pt > 1.0) & (np.abs(nodes["deta"][events.clouds.offsets[:-1][photon.event] + photon.node]) < 1.5)
+    )
+    above = set(zip(made.event[made.probability >= cut], made.node[made.probability >= cut], strict=True))
+    by_hand = np.mean([pair in above for pair in zip(true.event, true.node, strict=True)])
+    assert value.value == pytest.approx(by_hand)
+
+
+def test_candidates_of_before_there_were_probabilities_are_read_without(events, flow_data, tmp_path):
+    path = write_targets(tmp_path / "new.parquet", events, read_manifest(flow_data).digest)
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns(["probability"]), tmp_path / "old.parquet")
+    old = read_events(flow_data, None, {"old": tmp_path / "old.parquet"})
+    assert np.isnan(old.columns["old"].probability).all()
+    found = compare(old, resamples=0)
+    assert found.value("particles", "efficiency by element", "photon", "old").value == 1.0
+    assert found.value("particles", "efficiency by element at the rules' fake rate", "photon", "old") is None
+
+
+def test_one_calibration_brings_the_medians_of_all_columns_to_one(events):
+    rules = events.columns[RULES]
+    # A response that changes with pT, as of a network that was not told the scale.
+    bent = 0.8 + 0.05 * np.log1p(rules.pt)
+    less = replace(rules, pt=bent * rules.pt, energy=bent * rules.energy)
+    columns = {RULES: rules, "less": less, TARGET: events.columns[TARGET]}
+    known = replace(events, columns=columns)
+    found = compare(known, resamples=20, calibrate_on=known)
+    for name in columns:
+        for where in ("20-30 GeV", "30-50 GeV", "50-100 GeV"):
+            before, after = (found.value(PART, f"median response {when}", where, name) for when in (BEFORE, AFTER))
+            assert before.value == found.value("jets", "median response", where, name).value
+            assert abs(after.value - 1) < 0.02
+            assert after.error > 0
+    assert found.value(PART, "median response before", "30-50 GeV", "less").value < 0.95
+    before, after = (found.value(PART, f"resolution {when}", "30-50 GeV", "less").value for when in (BEFORE, AFTER))
+    assert after == pytest.approx(before, rel=0.25)
+    stored = found.as_json()["calibration"]["less"]
+    assert stored[0]["generated_pt"] == [20.0, 30.0] and stored[0]["jets"] >= 5
+    assert stored[0]["median_response"] < 0.95 and stored[0]["median_response_error"] > 0
+    assert "calibration" not in compare(known, resamples=0).as_json()
+
+
+def test_a_calibration_undoes_the_response_that_it_found():
+    one = np.ones((3, 1))
+    calibration = Calibration(
+        np.array([[20.0, 30.0], [50.0, 100.0]]),
+        np.array([20.0, 63.0]) * one,
+        np.array([0.8, 0.9]) * one,
+        np.array([9, 9]),
+    )
+    np.testing.assert_allclose(calibration.undone(np.array([20.0, 63.0, 5.0, 500.0])), [25.0, 70.0, 6.25, 500 / 0.9])
+    between = calibration.undone(np.array([np.sqrt(20.0 * 63.0)]), 2)
+    np.testing.assert_allclose(between, np.sqrt(20.0 * 63.0) / 0.85)
+
+
+def test_calibration_needs_other_events_and_enough_of_them(flow_data, events, tmp_path, capsys):
+    words = ["compare-particles", str(flow_data), "--output", str(tmp_path / "out"), "--calibrate", "validation"]
+    for split in ("all", "validation"):
+        assert main([*words, "--split", split]) == 2
+        assert "these events are among those compared" in capsys.readouterr().err
+    none = events.columns[RULES].take(np.zeros(0, int))
+    with pytest.raises(InputError, match="no bin of pT has 5 jets of rules to calibrate with; choose a split of more"):
+        calibrate(replace(events, columns={RULES: none}), 0, (20.0, 30.0))
+
+
+def test_files_of_candidates_that_do_not_fit_are_refused(events, flow_data, tmp_path, capsys):
     digest = read_manifest(flow_data).digest
 
     def read(path, split=None, name="network"):
@@ -89,6 +199,11 @@ def test_files_of_candidates_that_do_not_fit_are_refused(events, flow_data, tmp_
     assert len(read(write_targets(tmp_path / "a.parquet", events, digest)).columns["network"])
     with pytest.raises(InputError, match="candidates of another data set"):
         read(write_targets(tmp_path / "b.parquet", events, "0"))
+    words = ["compare-particles", flow_data, "--output", tmp_path / "o", "--candidates", f"x={tmp_path / 'b.parquet'}"]
+    assert main([str(word) for word in words]) == 1
+    message = capsys.readouterr().err
+    assert "candidates of another data set than the one compared; predict this one." in message
+    assert message.count("\n") == 1
     with pytest.raises(InputError, match="candidates of split 'test' alone"):
         read(write_targets(tmp_path / "c.parquet", events, digest, "test"))
     with pytest.raises(InputError, match="candidates of classes none, x, not none, charged_hadron"):

@@ -31,11 +31,12 @@ struct NodeOutputs {
   const float *particle, *classes, *momentum, *pileup;
 };
 
-// A particle: of `element` (its place in the event), `particle_class` (place among the classes), GeV and radians.
+// A particle: of `element` (its place in the event), `particle_class` (place among the classes), GeV and radians;
+// `probability` that the element is a particle.
 struct Candidate {
   std::size_t element = 0, particle_class = 0;
   int charge = 0;
-  float pt = 0, eta = 0, phi = 0, energy = 0, pileup = 0;
+  float pt = 0, eta = 0, phi = 0, energy = 0, pileup = 0, probability = 0;
 };
 
 // hard: elements that are more probably a particle than none; soft: all of at least `least_probability`, with pT and
@@ -86,6 +87,7 @@ public:
     candidate.phi = static_cast<float>(wrapped(phi));
     candidate.energy = static_cast<float>(pt * std::cosh(eta) * std::exp(excess) * weight);
     candidate.pileup = static_cast<float>(sigmoid(static_cast<double>(outputs.pileup[0])));
+    candidate.probability = static_cast<float>(probability);
     return candidate;
   }
 
