@@ -12,7 +12,12 @@ from e2egraph.commands.console import FolderOrFile, OutputFolder, command, done,
 @example("e2egraph compare-particles data/flow --candidates gravnet=candidates.parquet --output results/flow")
 @click.command("compare-particles")
 @click.argument("data", type=FolderOrFile)
-@click.option("--output", required=True, type=OutputFolder(), help="Folder for particle_flow.json, table and figures.")
+@click.option(
+    "--output",
+    required=True,
+    type=OutputFolder(),
+    help="Folder for report.html, particle_flow.json, table and figures.",
+)
 @click.option("--candidates", "files", multiple=True, metavar="NAME=FILE",
               help="Particles that a network found (e2egraph predict); may repeat.")  # fmt: skip
 @click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test", "all"]),
@@ -21,8 +26,10 @@ from e2egraph.commands.console import FolderOrFile, OutputFolder, command, done,
               help="Paired bootstrap resamples of the events.")  # fmt: skip
 @click.option("--calibrate", metavar="SPLIT", type=click.Choice(["train", "validation", "test"]),
               help="Split by whose jets those of each column are calibrated as well, in bins of pT.")  # fmt: skip
+@click.option("--display", type=click.IntRange(min=0), default=2, show_default=True,
+              help="Events to draw, from the median to the worst by how their leading jet is measured.")  # fmt: skip
 def compare_particles(
-    data: Path, output: Path, files: tuple[str, ...], split: str, resamples: int, calibrate: str | None
+    data: Path, output: Path, files: tuple[str, ...], split: str, resamples: int, calibrate: str | None, display: int
 ) -> None:
     """Jets, recoil, missing momentum and particles of the events of DATA, by rule-based particle flow, by the targets
     that networks learn, by perfect association of deposits, and by networks.
@@ -32,6 +39,7 @@ def compare_particles(
     from e2egraph.evaluation.particleflow.columns import RULES, read_events
     from e2egraph.evaluation.particleflow.compare import compare
     from e2egraph.evaluation.particleflow.report import JSON_NAME, TABLE_NAME, write_comparison
+    from e2egraph.graphs.storage.manifest import read_manifest
 
     named: dict[str, Path] = {}
     for text in files:
@@ -49,13 +57,19 @@ def compare_particles(
     given = [word for text in files for word in ("--candidates", text)]
     given += [] if calibrate is None else ["--calibrate", calibrate]
     words = ("e2egraph", "compare-particles", data, "--output", output, "--split", split, *given)
-    about = {"split": split, "resamples": resamples, "calibrated_on": calibrate}
-    write_comparison(output, comparison, events, command(*words, "--resamples", resamples), about)
+    about = {
+        "data_set": read_manifest(data).digest,
+        "split": split,
+        "resamples": resamples,
+        "calibrated_on": calibrate,
+    }
+    line = command(*words, "--resamples", resamples, "--display", display)
+    page = write_comparison(output, comparison, events, line, about, display)
     for figure in comparison.figures:
         if (figure.part, figure.quantity) == ("jets", "resolution") and figure.number:
             less = "" if figure.difference is None else f", {100 * figure.difference:+.1f}% of that of {RULES}"
             click.echo(
                 f"jets of {figure.bin}, {figure.column}: resolution {figure.value:.4f} ± {figure.error:.4f}{less}"
             )
-    done(f"wrote {JSON_NAME}, {TABLE_NAME} and figures of {comparison.events} events to {output}", "cat",
+    done(f"wrote {page.name}, {JSON_NAME}, {TABLE_NAME} and figures of {comparison.events} events to {output}", "cat",
          output / TABLE_NAME)  # fmt: skip

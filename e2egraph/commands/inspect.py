@@ -19,9 +19,14 @@ from e2egraph.folders import make_folder
     type=click.Choice(["jet", "average", "spectra"]),
     default="jet",
     show_default=True,
-    help="Of a data set: a jet as graph and as image, class-averaged images, or spectra.",
+    help="Of a data set: a jet as graph and as image (of particle flow an event: elements, targets, rule-based "
+    "candidates), class-averaged images, or spectra.",
 )
-@click.option("--jet", type=click.IntRange(min=0), help="Number of the jet to draw; a typical signal jet by default.")
+@click.option(
+    "--jet",
+    type=click.IntRange(min=0),
+    help="Number of the jet or event to draw; a typical one (of signal) by default.",
+)
 @click.option("--entry", default=0, show_default=True, type=click.IntRange(min=0), help="Event of a file to draw.")
 @click.option("--masses", type=OutputPlot(), help="Draw the soft-drop mass of each class into this PNG.")
 @click.option("--verify", is_flag=True, help="Hash every shard of a data set again, whether or not it has changed.")
@@ -57,9 +62,7 @@ def inspect(
     drawn = []
     if plot is not None:
         if view == "jet":
-            from e2egraph.plots.displays.jet_display import draw_jet
-
-            drawn += draw_jet(folder, plot, number=jet)
+            drawn += _draw_one(folder, plot, jet)
         else:
             from e2egraph.plots.displays.data_set import draw_average_images, draw_spectra
 
@@ -70,6 +73,18 @@ def inspect(
         drawn += plot_masses(folder, masses)
     what = f"wrote {', '.join(map(str, drawn))}" if drawn else "nothing written"
     done(what, "e2egraph", "train", "--model", "gravnet", "--data", data, "--output", "runs/gravnet")
+
+
+def _draw_one(folder: Path, plot: Path, number: int | None) -> list[Path]:
+    from e2egraph.graphs.storage.manifest import read_manifest
+
+    if read_manifest(folder).configuration.get("elements"):
+        from e2egraph.plots.displays.flow_event import draw_flow_event
+
+        return draw_flow_event(folder, plot, number=number)
+    from e2egraph.plots.displays.jet_display import draw_jet
+
+    return draw_jet(folder, plot, number=number)
 
 
 def _inspect_file(

@@ -27,10 +27,12 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True)
 class Cell:
-    """``text`` as it is printed; ``number``: what it is sorted by, None for words and for figures that are absent."""
+    """``text`` as it is printed; ``number``: what it is sorted by, None for words and for figures that are absent;
+    ``below``: a second line in small print."""
 
     text: str
     number: float | None = None
+    below: str = ""
 
     @property
     def key(self) -> str:

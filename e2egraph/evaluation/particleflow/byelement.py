@@ -15,6 +15,7 @@ from e2egraph.evaluation.particleflow.workingpoint import efficiency_at
 from e2egraph.tasks.objectives.nodes import CLASSES
 
 ABS_ETA = 1.5
+SAME_FAKES = "efficiency by element at the rules' fake rate"
 # GeV: of particles that are looked for, and of those that may be fakes.
 LEAST_PT, LEAST_MATCH = 1.0, 0.5
 
@@ -41,9 +42,9 @@ def element_figures(events: FlowEvents, column: Particles, kind: int, draws: NDA
     efficiency = shares(own.found >= 0, own.sought_event, draws)
     add("particles", "efficiency by element", name, efficiency, len(own.found))
     add("particles", "fake rate by element", name, shares(own.fake, own.event, draws), len(own.fake))
-    quantity, rules = "efficiency by element at the rules' fake rate", events.columns.get(RULES)
+    rules = events.columns.get(RULES)
     if column is rules:
-        add("particles", quantity, name, efficiency, len(own.found))
+        add("particles", SAME_FAKES, name, efficiency, len(own.found))
     elif rules is not None and np.isfinite(column.probability).all():
         of_rules = at_elements(events, rules, kind)
         allowed = shares(of_rules.fake, of_rules.event, draws)
@@ -51,7 +52,7 @@ def element_figures(events: FlowEvents, column: Particles, kind: int, draws: NDA
         whole = at_elements(events, column, kind, column.pt / column.share)
         candidates = (whole.probability, whole.fake, whole.event)
         values = efficiency_at(allowed, candidates, (whole.found, whole.sought_event), draws)
-        add("particles", quantity, name, values, len(whole.found))
+        add("particles", SAME_FAKES, name, values, len(whole.found))
 
 
 def at_elements(events: FlowEvents, column: Particles, kind: int, pt: Floats | None = None) -> AtElements:
