@@ -110,7 +110,7 @@ def test_no_name_from_outside_runs_as_code(page, browser, tmp_path):
     assert other.run("return window.hacked") is None
     assert other.messages() == []
     assert other.run("return [...document.images].every((one) => one.src.startsWith('data:'))")
-    assert other.run("return document.images.length") == 2
+    assert other.run("return document.images.length") == 3
 
 
 def test_the_printed_figures_are_those_of_metrics_json(page, metrics):

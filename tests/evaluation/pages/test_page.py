@@ -32,7 +32,7 @@ PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAO
 
 def hostile_values():
     """What every template of a section shows, all of it hostile."""
-    tables = [table(HOSTILE, [HOSTILE], [[HOSTILE]], HOSTILE)]
+    tables = [table(HOSTILE, [HOSTILE], [[Cell(HOSTILE, None, HOSTILE)]], HOSTILE)]
     drawn = [Picture(PIXEL, HOSTILE, HOSTILE, True)]
     named = {HOSTILE: HOSTILE}
     return {
@@ -44,6 +44,7 @@ def hostile_values():
         },
         "plots.html.j2": {"pictures": drawn},
         "tables.html.j2": {"tables": tables},
+        "figures_and_tables.html.j2": {"pictures": drawn, "note": HOSTILE, "tables": tables},
         "details.html.j2": {"tables": tables, "facts": {HOSTILE: named}, "folded": named},
         "significance.html.j2": {"summary": HOSTILE, "limits": [HOSTILE], "table": tables[0], "analysis": HOSTILE},
         "regression.html.j2": {

@@ -246,15 +246,18 @@ def test_jets_are_matched_when_each_is_nearest_to_the_other(events):
 def test_the_command_writes_figures_tables_and_how_it_was_called(flow_data, tmp_path, capsys):
     output = tmp_path / "out"
     arguments = ["compare-particles", str(flow_data), "--output", str(output), "--split", "all", "--resamples", "20"]
-    assert main(arguments) == 0
+    assert main([*arguments, "--display", "1"]) == 0
     content = json.loads((output / "particle_flow.json").read_text())
     assert content["columns"] == [RULES, TARGET, PERFECT] and content["events"] == 16
     assert content["command"].startswith("e2egraph compare-particles")
     assert "Parametric simulation, not CMS simulation" in (output / "particle_flow.md").read_text()
     assert {path.name for path in output.glob("*.png")} == {
-        "jet_resolution.png", "jet_response.png", "jet_efficiency.png", "jet_fakes.png",
+        "jet_resolution.png", "jet_response.png", "jet_efficiency.png", "jet_fakes.png", "event_display_1.png",
     }  # fmt: skip
-    assert "jets of 30-50 GeV, rules: resolution" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "jets of 30-50 GeV, rules: resolution" in out and "wrote report.html, particle_flow.json" in out
+    assert content["data_set"] == read_manifest(flow_data).digest
+    assert "Parametric simulation, not CMS simulation" in (output / "report.html").read_text()
     assert main([*arguments[:4], "--candidates", "x"]) == 2
 
 
