@@ -45,8 +45,8 @@ def predict(
     --set is for runs, as with 'e2egraph evaluate': data.pool_jets=512 reads fewer jets at a time, for less memory.
 
     Particle flow (objective nodes) gives candidates, a row each: the event's row in the data set, class, pT, η, φ,
-    energy and pile-up share. --decoding hard takes elements that are more probably a particle than none, soft all of
-    them with momenta times that probability.
+    energy, pile-up share and the probability of a particle. --decoding hard takes elements that are more probably a
+    particle than none, soft all of them with momenta times that probability.
 
     Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets: each writes its part next to the
     output, and the one that finishes last joins them. Where one was killed, the same command ends the work.

@@ -38,7 +38,7 @@ _PARTS = {
     "pile-up": ("pile-up", "Pile-up", "of"),
 }
 
-# Part → what stands below its tables.
+# Part → what stands above its tables.
 _NOTES = {
     calibration.PART: "Median response in bins of pT of another split, undone by numerical inversion; its own error is "
     "in that of what comes after.",
@@ -50,8 +50,9 @@ _NOTES = {
 
 _DIFFERENCES = "Second lines: difference to the rules, as a share of theirs."
 
-# What is told first: part, quantity, bin, and how it is called.
+# Jets whose resolution is told in large figures.
 _CARD_BIN = "50-100 GeV"
+# What the first table tells: part, quantity, bin, and how it is called.
 _FIRST = (
     *(
         ("jets", "resolution", where, f"Resolution of jets, {where}")
