@@ -12,6 +12,7 @@ from e2egraph.export.cmssw_form import to_cmssw
 from e2egraph.export.cmssw_gate import check_cmssw
 from e2egraph.export.made_jets import made_jets
 from e2egraph.models.registry import build_model, load_model_config
+from e2egraph.tasks.objectives.objective import with_loss_settings
 from e2egraph.training.recipe import load_recipe
 from tests.flow_dataset import flow_task
 from tests.models.zoo import parity
@@ -42,6 +43,7 @@ def test_there_is_a_variant_for_every_kernel_that_is_made_for_events() -> None:
     )
     recipe = load_recipe("particle-flow")
     assert recipe.data.batch_nodes == 16384
+    assert with_loss_settings(TASK.objective, recipe.objective, "recipe").local_weight == 2
 
 
 # The others in tests/e2e/test_particle_flow.py, below, and with outputs of objects in the tests of their kernels.
