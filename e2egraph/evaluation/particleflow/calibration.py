@@ -14,7 +14,6 @@ from e2egraph.detector.geometry import Floats, Integers
 from e2egraph.errors import InputError
 from e2egraph.evaluation.particleflow.columns import FlowEvents
 from e2egraph.evaluation.particleflow.jets import (
-    JETS_ABS_ETA,
     LEAST_GEN,
     LEAST_MEASURED,
     FlowJets,
@@ -78,7 +77,7 @@ def calibrate(events: FlowEvents, resamples: int, pt_bins: Sequence[float]) -> d
         found = match(gen, measured)
         held = []
         for low, high in pairwise(pt_bins):
-            matched = _inside(gen, low, high) & (found >= 0)
+            matched = gen.central(low, high) & (found >= 0)
             if (number := int(matched.sum())) < LEAST_JETS:
                 continue
             true, event = gen.pt[matched], gen.event[matched]
@@ -109,7 +108,7 @@ def calibrated_figures(
     """
     gen, measured, found = jets
     for low, high in pairwise(pt_bins):
-        matched = _inside(gen, low, high) & (found >= 0)
+        matched = gen.central(low, high) & (found >= 0)
         pt, true, event = measured.pt[found[matched]], gen.pt[matched], gen.event[matched]
         after = [
             quantiles(calibration.undone(pt, row) / true, event, draws[row : row + 1]) for row in range(len(draws))
@@ -118,7 +117,3 @@ def calibrated_figures(
         for when, around in ((BEFORE, quantiles(pt / true, event, draws)), (AFTER, np.concatenate(after))):
             add(PART, f"median response {when}", where, around[:, 1], number)
             add(PART, f"resolution {when}", where, relative_width(around), number)
-
-
-def _inside(gen: FlowJets, low: float, high: float) -> NDArray[np.bool_]:
-    return np.asarray((np.abs(gen.eta) < JETS_ABS_ETA) & (gen.pt >= low) & (gen.pt < high))

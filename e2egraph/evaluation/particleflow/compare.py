@@ -13,7 +13,6 @@ from e2egraph.evaluation.metrics.p_values import normal_p_value
 from e2egraph.evaluation.particleflow.calibration import Calibration, calibrate, calibrated_figures
 from e2egraph.evaluation.particleflow.columns import RULES, FlowEvents, Particles
 from e2egraph.evaluation.particleflow.jets import (
-    JETS_ABS_ETA,
     LEAST_GEN,
     LEAST_MEASURED,
     FlowJets,
@@ -140,13 +139,12 @@ class _Samples:
 
 def _jets(events: FlowEvents, draws: np.ndarray, pt_bins: Sequence[float], samples: _Samples) -> None:
     gen = cluster_jets(events.gen, events.size, LEAST_GEN)
-    central = np.abs(gen.eta) < JETS_ABS_ETA
     for name, column in events.columns.items():
         measured = cluster_jets(column.hard, events.size, LEAST_MEASURED)
         found = match(gen, measured)
         for low, high in pairwise(pt_bins):
             where = f"{low:g}-{high:g} GeV"
-            inside = central & (gen.pt >= low) & (gen.pt < high)
+            inside = gen.central(low, high)
             matched = inside & (found >= 0)
             ratio = measured.pt[found[matched]] / gen.pt[matched]
             event, number = gen.event[matched], int(matched.sum())
@@ -173,9 +171,8 @@ def _fakes(
     every = cluster_jets(events.gen, events.size, LEAST_MEASURED)
     found = match(measured, every)
     real = (found >= 0) & (np.append(every.pt, 0.0)[found] > 0.5 * measured.pt)
-    central = np.abs(measured.eta) < JETS_ABS_ETA
     for low, high in pairwise(pt_bins):
-        inside = central & (measured.pt >= low) & (measured.pt < high)
+        inside = measured.central(low, high)
         values = shares(~real[inside], measured.event[inside], draws)
         samples.add("jets", "fake rate", f"{low:g}-{high:g} GeV", values, int(inside.sum()), column=name)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.detector.geometry import Floats, Integers
+from e2egraph.detector.geometry import Booleans, Floats, Integers
 from e2egraph.evaluation.particleflow.columns import Particles
 from e2egraph.reconstruction.links import nearest
 from e2egraph.simulation.clustering import Constituents, clustered, inclusive_jets, kinematics, library
@@ -36,6 +36,10 @@ class FlowJets:
     def take(self, chosen: NDArray) -> FlowJets:
         """The jets that a mask or an index array chooses."""
         return FlowJets(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
+
+    def central(self, low: float, high: float) -> Booleans:
+        """Which jets of pT from ``low`` to ``high`` [GeV] lie within ``JETS_ABS_ETA``."""
+        return np.asarray((np.abs(self.eta) < JETS_ABS_ETA) & (self.pt >= low) & (self.pt < high))
 
 
 def cluster_jets(particles: Particles, events: int, least: float, radius: float = RADIUS) -> FlowJets:

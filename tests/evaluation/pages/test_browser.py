@@ -15,6 +15,7 @@ from e2egraph.evaluation.evaluate import evaluate
 from e2egraph.evaluation.pages.elements import Section, figure_cell, table
 from e2egraph.evaluation.pages.page import Page, write_page
 from e2egraph.training.train import train
+from tests.evaluation.pages.png_alone import png_alone
 from tests.evaluation.pages.test_page import hostile_page
 from tests.toy_dataset import write_toy_dataset
 from tests.training.tiny_model import write_tiny_model
@@ -33,17 +34,7 @@ def run(tmp_path_factory):
     run = folder / "<img src=x onerror='window.hacked = 1'>"
     settings = ("training.epochs=3", "training.batch_size=16", "training.learning_rate=0.01")
     train(write_tiny_model(folder), data, run, settings=settings, progress=False)
-    save = Figure.savefig
-
-    def only_png(figure, path, **options):
-        if options["format"] == "pdf":
-            path.touch()
-        else:
-            save(figure, path, format="png", dpi=50)
-
-    with pytest.MonkeyPatch.context() as patch:
-        # The page holds PNG files alone; drawing the PDFs would take half of an evaluation's time.
-        patch.setattr(Figure, "savefig", only_png)
+    with png_alone():
         evaluate(run, analysis="top")
     return run
 

@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from matplotlib.figure import Figure
 
 from e2egraph.evaluation.particleflow.columns import RULES, TARGET, read_events
 from e2egraph.evaluation.particleflow.compare import compare
 from e2egraph.evaluation.particleflow.report import JSON_NAME, write_comparison
+from tests.evaluation.pages.png_alone import png_alone
 
 HACK = "<img src=x onerror='window.hacked = 1'>"
 
@@ -22,17 +22,7 @@ def folder(flow_data, tmp_path_factory):
     events = replace(events, columns={**events.columns, HACK: replace(rules, pt=1.1 * rules.pt)})
     found = compare(events, 10, calibrate_on=events)
     about = {"data_set": "0123456789abcdef", "split": "all", "resamples": 10, "calibrated_on": "validation"}
-    save = Figure.savefig
-
-    def only_png(figure, path, **options):
-        # The page holds PNG files alone.
-        if options["format"] == "pdf":
-            path.touch()
-        else:
-            save(figure, path, **{**options, "dpi": 50})
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", only_png)
+    with png_alone():
         page = write_comparison(folder, found, events, "e2egraph compare-particles /home/x/data --output y", about, 2)
     assert page == folder / "report.html"
     return folder

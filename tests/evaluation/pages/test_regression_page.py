@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from matplotlib.figure import Figure
 
 from e2egraph.evaluation.evaluate import evaluate
 from e2egraph.evaluation.objectives.evaluation import SECTIONS, Evaluation, evaluation_of
@@ -12,6 +11,7 @@ from e2egraph.evaluation.pages.page import Page, render
 from e2egraph.evaluation.pages.sections import registry
 from e2egraph.evaluation.pages.sections.registry import Evaluated, make_sections, section
 from e2egraph.training.train import train
+from tests.evaluation.pages.png_alone import png_alone
 from tests.evaluation.pages.test_page import Tags
 from tests.toy_dataset import toy_task, write_toy_dataset
 from tests.training.tiny_model import write_tiny_model
@@ -33,16 +33,7 @@ def run(tmp_path_factory):
     data = write_toy_dataset(folder / "data", 1200, nodes=(0, 20), objective=REGRESSION)
     settings = ("training.epochs=2", "training.batch_size=64", "training.learning_rate=0.01")
     train(write_tiny_model(folder), data, folder / "run", settings=settings, progress=False)
-    save = Figure.savefig
-
-    def only_png(figure, path, **options):
-        if options["format"] == "pdf":
-            path.touch()
-        else:
-            save(figure, path, **{**options, "dpi": 50})
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", only_png)
+    with png_alone():
         evaluate(folder / "run")
     return folder / "run"
 
