@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from e2egraph.data.loading.batch import JetBatch
 from e2egraph.detector.geometry import CRYSTALS_PER_TOWER
 from e2egraph.errors import InputError
-from e2egraph.models.layers.grid import region_pixels
+from e2egraph.models.layers.geometry.grid import region_pixels
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.region import Region
 

@@ -19,7 +19,7 @@ from e2egraph.detector.geometry import ETA_PITCH
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
 from e2egraph.models.kernels.search.feature_neighbors import nearest_in_features
 from e2egraph.models.kernels.search.neighbors import gather_nodes, nearest
-from e2egraph.models.layers.places import coordinates_of
+from e2egraph.models.layers.geometry.places import coordinates_of
 
 # Squared distances far below which nodes count as coincident and their weights fade out together: a tenth of a crystal
 # in (Δη, Δφ) [rad²]; a tenth in learned vectors, which the normalisation before the kernel holds at length ≈ √width.

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from e2egraph.models.kernels.search.neighbors import CPU_BLOCK
-from e2egraph.models.layers.places import coordinates_of
+from e2egraph.models.layers.geometry.places import coordinates_of
 
 # Initial spread of the frequencies, in radians per half region: the embedding turns over about a fifth of it, which is
 # how far apart the bins of a jet of some thousand nodes are. A perceptron with ReLU turns so little over the window

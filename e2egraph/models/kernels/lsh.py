@@ -19,7 +19,7 @@ from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
 from e2egraph.models.kernels.bin_graph import mix
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
-from e2egraph.models.layers.serialization import GRID_BITS, Blocks, content_fraction, cut, order_code
+from e2egraph.models.layers.ordering.serialization import GRID_BITS, Blocks, content_fraction, cut, order_code
 
 # Weight of an edge of length ‖d_i − d_j‖: exp(−0.1 ‖d_i − d_j‖) (as in the public code of arXiv:2101.08578).
 DECAY = 0.1
