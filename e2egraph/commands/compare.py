@@ -55,7 +55,7 @@ def compare(
     )
     first, *others = found.tables()
     click.echo(first)
-    click.echo("ONNX Runtime: median over jets one at a time, one thread.")
+    click.echo("ONNX Runtime: median over objects one at a time, one thread.")
     if group:
         click.echo("± of a model: spread over its seeds; of the baseline: bootstrap.")
     if found.without_scores:

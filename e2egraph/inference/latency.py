@@ -25,7 +25,7 @@ def latency(
     the first batches run once to warm up. InputError when there is no jet.
     """
     if len(clouds) == 0:
-        raise InputError("latency needs at least one jet; choose another split or data set.")
+        raise InputError("latency needs at least one object; choose another split or data set.")
     opened = Bundle.open(bundle, threads)
     selected = opened.select(clouds)
     return {size: _median(opened, _batches(selected, opened.inputs, size, repeats)) for size in batch_sizes}

@@ -17,10 +17,10 @@ from e2egraph.data.simulated import all_simulated
 from e2egraph.files import written_beside
 from e2egraph.tasks.region import Region
 
-# Quantities of jets → titles of axes.
+# Quantities of objects → titles of axes.
 QUANTITY_TITLES = {
-    "jet_pt": r"jet $p_\mathrm{T}$ [GeV]",
-    "jet_abs_eta": r"jet $|\eta|$",
+    "jet_pt": r"$p_\mathrm{T}$ [GeV]",
+    "jet_abs_eta": r"$|\eta|$",
     "n_pv": "primary vertices",
     "jet_mass": "Jet mass [GeV]",
     "softdrop_mass": "Soft-drop mass [GeV]",

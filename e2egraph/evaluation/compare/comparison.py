@@ -86,7 +86,7 @@ def markdown_table(comparison: Comparison) -> str:
     """The rows as a Markdown table with aligned columns; – where a figure does not apply."""
     grouped = any(row.seeds is not None for row in comparison.rows)
     header = ["model", *(figure.head for figure in comparison.figures)]
-    header += ["parameters", "training jets/s", "ONNX Runtime ms/jet"] + ["seeds"] * grouped
+    header += ["parameters", "training objects/s", "ONNX Runtime ms/object"] + ["seeds"] * grouped
     return aligned([header, *(_cells(row, comparison.figures, grouped) for row in comparison.rows)])
 
 

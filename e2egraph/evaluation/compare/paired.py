@@ -152,7 +152,7 @@ def paired(
     """
     signal, background = int(jets.is_signal.sum()), int((~jets.is_signal).sum())
     if min(signal, background) < 2:
-        raise InputError("errors need at least two signal and two background jets; evaluate on more jets.")
+        raise InputError("errors need at least two signal and two background objects; evaluate on more objects.")
     measured = _measure(jets, resamples, seed)
     result = paired_figures(
         measured, contenders, reference, jets=signal + background, weighted=jets.weight is not None,
@@ -175,13 +175,13 @@ def paired_figures(
     limits = []
     enough = jets >= ENOUGH_JETS
     if not enough:
-        limits.append(f"only {jets} jets: no p-values below {ENOUGH_JETS} jets, and errors are rough")
+        limits.append(f"only {jets} objects: no p-values below {ENOUGH_JETS} objects, and errors are rough")
     for contender in contenders:
         seeds = (len(contender.rows), len(contenders[reference].rows))
         if contender is not contenders[reference] and min(seeds) == 1 < max(seeds):
             limits.append(
-                f"{contender.name} against {contenders[reference].name}: errors and p-values of the jets alone, since "
-                "one of them has a single seed"
+                f"{contender.name} against {contenders[reference].name}: errors and p-values of the objects alone, "
+                "since one of them has a single seed"
             )
     standings: dict[tuple[int, str], Standing] = {}
     differences: dict[tuple[int, str], Difference] = {}

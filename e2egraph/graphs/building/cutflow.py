@@ -51,6 +51,6 @@ def check(where: str, left: Mapping[str, int], removed: Mapping[str, int], jets:
     """InputError unless jets in = jets out + the jets of every cut, and ``jets`` is what is left."""
     if left["jets"] != jets + sum(removed.values()) or list(left.values())[-1] != jets:
         raise InputError(
-            f"{where}: the cutflow does not add up ({left['jets']} jets in, {jets} out, {sum(removed.values())} cut); "
-            "remove that folder and build again."
+            f"{where}: the cutflow does not add up ({left['jets']} objects in, {jets} out, {sum(removed.values())} "
+            "cut); remove that folder and build again."
         )

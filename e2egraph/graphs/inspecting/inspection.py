@@ -107,8 +107,9 @@ def _by_channel(clouds: PointClouds, manifest: Manifest) -> np.ndarray:
 
 
 def describe(inspection: Inspection) -> str:
-    """The inspection as text: jets, cutflow and a table of nodes."""
+    """The inspection as text: number of objects, cutflow and a table of nodes."""
     manifest = inspection.manifest
+    objects = manifest.object_name
     region = manifest.network_inputs.region
     dense, dense_bytes = (
         f"{DENSE_PLANES}×{region.rows}×{region.columns}",
@@ -117,10 +118,10 @@ def describe(inspection: Inspection) -> str:
     lines = [
         f"task {manifest.task}, made by e2egraph {manifest.software_version} from {len(manifest.inputs)} files; "
         f"every checksum fits",
-        f"{inspection.jets} jets, {inspection.bytes_per_jet / 1000:.1f} kB each; a dense {dense} float32 image "
-        f"takes {dense_bytes / 1000:.0f} kB ({dense_bytes / 1024:.0f} KiB), "
+        f"{objects.count(inspection.jets)}, {inspection.bytes_per_jet / 1000:.1f} kB each; a dense {dense} float32 "
+        f"image takes {dense_bytes / 1000:.0f} kB ({dense_bytes / 1024:.0f} KiB), "
         f"{dense_bytes / inspection.bytes_per_jet:.0f} times as much",
-        f"{inspection.jets_cut} jets lost nodes to the cap",
+        f"{objects.count(inspection.jets_cut)} lost nodes to the cap",
     ]
     lines.append(f"nodes: {in_words(built_with(manifest))}")
     for name, splits in manifest.counts.items():
@@ -141,7 +142,11 @@ def describe(inspection: Inspection) -> str:
         lines.append(f"| {title} | " + " | ".join(f"{s.median:.4g} ({s.low:.4g}, {s.high:.4g})" for s in spread) + " |")
     total = " | ".join(f"{inspection.weights[name]:.6g}" for name in manifest.classes)
     lines.append(f"| sum of weights | {total} |")
-    lines += ["", "nodes a jet: mean (90th percentile)", "| channel | " + " | ".join(manifest.classes) + " |"]
+    lines += [
+        "",
+        f"nodes per {objects.one}: mean (90th percentile)",
+        "| channel | " + " | ".join(manifest.classes) + " |",
+    ]
     lines.append("|---|" + "---:|" * len(manifest.classes))
     for channel in next(iter(inspection.nodes.values())):
         found = [inspection.nodes[name][channel] for name in manifest.classes]

@@ -15,6 +15,7 @@ from e2egraph.graphs.storage.columns import object_types
 from e2egraph.graphs.storage.verification import verify_shards
 from e2egraph.tasks.inputs import Inputs, read_inputs
 from e2egraph.tasks.objectives.objective import Objective, make_objective
+from e2egraph.tasks.objects.naming import ObjectName, object_name
 from e2egraph.tasks.objects.objects import ObjectKind
 from e2egraph.tasks.objects.registry import kinds
 from e2egraph.tasks.task import import_extensions
@@ -116,6 +117,11 @@ class Manifest:
     def object_kind(self) -> ObjectKind:
         """What its objects are."""
         return kinds()[self.configuration["object"]["kind"]]
+
+    @property
+    def object_name(self) -> ObjectName:
+        """What its objects are called."""
+        return object_name(self.configuration)
 
     @property
     def hashes(self) -> dict[str, str]:

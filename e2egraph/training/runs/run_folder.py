@@ -28,6 +28,7 @@ from e2egraph.models.registry import ModelConfig
 from e2egraph.tasks.inputs import Inputs, read_inputs, stored
 from e2egraph.tasks.nodeselection import NodeSelection, of_task
 from e2egraph.tasks.objectives.objective import Objective, make_objective, with_loss_settings
+from e2egraph.tasks.objects.naming import ObjectName, object_name
 from e2egraph.tasks.outputs import Outputs
 from e2egraph.tasks.task import import_extensions
 from e2egraph.training.recipe import Recipe
@@ -63,6 +64,11 @@ class DataIdentity:
             configuration_sha256=manifest.configuration_sha256,
             inputs=stored(manifest.network_inputs),
         )
+
+    @property
+    def object_name(self) -> ObjectName:
+        """What its objects are called."""
+        return object_name(self.configuration)
 
 
 @dataclass(frozen=True)

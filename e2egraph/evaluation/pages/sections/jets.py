@@ -1,4 +1,4 @@
-"""Single jets as points and as images, with what the network owes to their parts; jets.js fills it."""
+"""Single objects as points and as images, with what the network owes to their parts; jets.js fills it."""
 
 from __future__ import annotations
 
@@ -23,4 +23,6 @@ def jets(evaluated: Evaluated) -> Section | None:
         f"{CELL_CRYSTALS}×{CELL_CRYSTALS} crystals, which all nodes in it share. Above zero they speak for {shown.of} "
         "(red), below against it (blue)."
     )
-    return Section("Jets", "jets.html.j2", {"words": [*shown.words, image, effect]})
+    name = evaluated.objects
+    content = {"words": [*shown.words, image, effect], "object": name.one}
+    return Section(name.many.capitalize(), "jets.html.j2", content)
