@@ -46,6 +46,7 @@ def build_graphs(
 ) -> None:
     """Turn ntuples into a data set of point clouds, one per object."""
     from e2egraph.api.build import build
+    from e2egraph.graphs.building.cutflow import in_words
 
     if (sample_file is None) == (not sample_options):
         raise UsageError("give the files either by --sample NAME=GLOB (which may repeat) or by --samples FILE.yaml.")
@@ -67,7 +68,7 @@ def build_graphs(
         )
     manifest = summary.manifest
     for sample, flow in manifest.cutflow.items():
-        click.echo(f"{sample}: " + " → ".join(f"{step} {number}" for step, number in flow.items()))
+        click.echo(f"{sample}: {in_words(flow, manifest.object_name)}")
     jets, name = sum(shard.jets for shard in manifest.shards), manifest.object_name
     size = sum(shard.size for shard in manifest.shards)
     nodes = sum(shard.nodes for shard in manifest.shards)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
+from e2egraph.tasks.objects.naming import ObjectName
 
 
 class Cutflow:
@@ -45,6 +46,15 @@ def total(flows: Iterable[Mapping[str, Number]]) -> dict[str, Number]:
         for step, number in flow.items():
             result[step] = result.get(step, 0) + number
     return result
+
+
+def in_words(flow: Mapping[str, int], objects: ObjectName) -> str:
+    """The steps of a flow on one line, with the objects (step ``jets``) called what they are.
+
+    Where each event is an object, that step says the same as ``events`` and is left out.
+    """
+    steps = {objects.many if step == "jets" else step: number for step, number in flow.items()}
+    return " → ".join(f"{step} {number}" for step, number in steps.items())
 
 
 def check(where: str, left: Mapping[str, int], removed: Mapping[str, int], jets: int) -> None:

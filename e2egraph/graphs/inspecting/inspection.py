@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from e2egraph.detector.channels import LARGEST_NUMBER
+from e2egraph.graphs.building.cutflow import in_words as cutflow_in_words
 from e2egraph.graphs.making.nodeselection import built_with
 from e2egraph.graphs.storage.columns import TARGET_PREFIX
 from e2egraph.graphs.storage.manifest import Manifest, read_manifest
@@ -127,7 +128,7 @@ def describe(inspection: Inspection) -> str:
     for name, splits in manifest.counts.items():
         lines.append(f"{name}: " + ", ".join(f"{split} {number}" for split, number in splits.items()))
     for name, flow in manifest.cutflow.items():
-        lines.append(f"{name}: " + " → ".join(f"{step} {number}" for step, number in flow.items()))
+        lines.append(f"{name}: {cutflow_in_words(flow, objects)}")
     for name, outcomes in manifest.nodes.items():
         lines.append(
             f"{name}, deposits in windows: " + ", ".join(f"{k.replace('_', ' ')} {n}" for k, n in outcomes.items())
