@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from e2egraph.data.simulated import all_simulated
-from e2egraph.files import written_beside
+from e2egraph.files import atomic_path
 from e2egraph.tasks.region import Region
 
 # Quantities of objects → titles of axes.
@@ -104,7 +104,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     paths = []
     for suffix, metadata in ((".png", None), (".pdf", {"CreationDate": None})):
         path = stem.with_name(stem.name + suffix)
-        with written_beside(path) as partial:
+        with atomic_path(path) as partial:
             figure.savefig(partial, format=suffix[1:], dpi=100, metadata=metadata)
         paths.append(path)
     return paths

@@ -177,8 +177,8 @@ def _errors_note(ablation: Ablation) -> str:
 
 def _published_note(rows: Sequence[InputRow]) -> str:
     said = dict.fromkeys(
-        f"Published: {row.published.source} ({row.published.sample}), another sample than ours: no comparison of like "
-        "with like."
+        f"Published: {row.published.source} ({row.published.sample}), another sample than ours: not "
+        "directly comparable."
         for row in rows
         if row.published is not None
     )
@@ -205,5 +205,5 @@ def _paired_note(ablation: Ablation) -> str:
     return (
         f"Paired on the same test objects: {''.join(special)}{ablation.resamples} paired resamples"
         f"{' for all else' if special else ''}. Errors and p: objects and, with several seeds on both sides, seeds "
-        "(Student’s t); p objects: from the objects alone, which speaks of these networks only."
+        "(Student’s t); p objects: from the objects alone, which holds for these networks only."
     )

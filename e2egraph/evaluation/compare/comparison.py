@@ -56,7 +56,7 @@ def compare(
     objective has one.
 
     ``data``: the data set they were evaluated on; taken from the runs when not given. ``latencies``: name of the run's
-    folder → ms an object in ONNX Runtime. ``group``: a row for each model, the mean over its runs of different seeds.
+    folder → ms per object in ONNX Runtime. ``group``: a row for each model, the mean over its runs of different seeds.
     InputError: no runs, a run not evaluated, runs of different objectives or evaluated on different objects, runs that
     are no group.
     """

@@ -6,7 +6,7 @@ DeLong's for AUCs without weights, else the spread over paired bootstrap resampl
 either tagger on these jets; known only where both have at least two. The whole error is their quadratic sum, and its
 p-value Student's with the degrees of freedom of B. Welch, Biometrika 34 (1947) 28: the jets' part counts as exact, the
 seeds' parts have n − 1. What a seed adds jet by jet is in both parts, so that this p-value is rather too large than too
-small. Without the seeds' part the p-value is normal, and speaks of these networks alone.
+small. Without the seeds' part the p-value is normal, and holds for these networks only.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class MassSculpting:
     ``before``, ``after`` [K]: shares of 1 in bins ``edges`` [K + 1] (None: infinity), with errors √Σw² as shares.
     ``jensen_shannon_bits``: the Jensen–Shannon divergence of the two, base 2 (J. Lin, IEEE Trans. Inf. Theory 37 (1991)
     145), 0 for no sculpting; jets that pass are in both, so that it stays below 1. ``…_error``: bootstrap, the cut made
-    anew in each resample (None where that leaves no jet). A finite sample lifts the divergence: ``…_unsculpted`` and
+    again in each resample (None where that leaves no jet). A finite sample lifts the divergence: ``…_unsculpted`` and
     ``…_unsculpted_spread`` are mean and scatter of what cuts that know nothing of the mass give. ``limit``: a
     shortcoming as a sentence.
     """

@@ -71,8 +71,8 @@ class ShownJets:
     """The objects that a report shows, and what is said of each; lists are in the order of ``chosen``.
 
     ``column``: of the network's outputs, whose change is the effect of nodes; ``is_class``: the change of its log-odds.
-    ``effect``: what that is called, ``of`` what it speaks for. ``headline``: for the list; ``outputs``: (name, text) of
-    every output; ``strong``: whether the object is set off from the others; ``words``: paragraphs above them.
+    ``effect``: what that is called, ``of`` what it is evidence for. ``headline``: for the list; ``outputs``: (name,
+    text) of every output; ``strong``: whether the object is set off from the others; ``words``: paragraphs above them.
     """
 
     chosen: list[ChosenJet]

@@ -1,4 +1,4 @@
-"""The chosen jets as the page's scripts read them: nodes, images, scores and what the score owes to each node."""
+"""The chosen objects as the page's scripts read them: nodes, images, scores and the contribution of each node."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ PB_PER_FB = 1000.0
 
 @configuration
 class ClassYield:
-    """Expected jets of one class: ``cross_section`` [pb] × jets an event × luminosity.
+    """Expected jets of one class: ``cross_section`` [pb] × jets per event × luminosity.
 
     ``acceptance``: jets an event that pass the task's selection, before any resampling. Or ``generated``: the number
     of events (sum of their weights) that the class was built from, from which the acceptance follows. Neither: the

@@ -1,4 +1,4 @@
-"""What a data set holds: jets by class and split, spectra, nodes by channel, bytes a jet; read back and checked."""
+"""What a data set holds: jets by class and split, spectra, nodes by channel, bytes per jet; read back and checked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHOWN_FILES = 3
 
 @dataclass(frozen=True)
 class NodeCounts:
-    """Nodes a jet: mean and 90th percentile."""
+    """Nodes per jet: mean and 90th percentile."""
 
     mean: float
     percentile_90: float
@@ -42,7 +42,7 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Inspection:
-    """``nodes``: class → channel name (and ``all``) → nodes a jet; ``bytes_per_jet`` on disk, jet quantities included;
+    """``nodes``: class → channel name (and ``all``) → nodes per jet; ``bytes_per_jet`` on disk, quantities included;
     ``jets_cut``: jets that lost nodes to the cap; ``weights``: class → sum of event weights; ``spectra``: jet quantity
     → class → its spread."""
 
@@ -60,7 +60,7 @@ def inspect_data_set(folder: Path, *, verify: bool = False) -> Inspection:
 
     ``verify``: hash every shard, also those that have not changed since they were last hashed.
     """
-    manifest = read_manifest(folder, anew=verify)
+    manifest = read_manifest(folder, rehash=verify)
     spectra = spectra_of(manifest)
     plain = ["label", "nodes_cut", "weight", *spectra]
     tables: list[np.ndarray] = []

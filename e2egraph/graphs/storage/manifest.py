@@ -141,10 +141,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
     return path
 
 
-def read_manifest(folder: Path, *, anew: bool = False) -> Manifest:
+def read_manifest(folder: Path, *, rehash: bool = False) -> Manifest:
     """Read and check a data set: its manifest, and presence, size and SHA-256 of its shards; else InputError.
 
-    A shard is hashed once on a machine, as long as the file does not change (``verification``); ``anew``: in any case.
+    A shard is hashed once on a machine, as long as the file does not change (``verification``); ``rehash``: always.
     """
     path = folder / MANIFEST_NAME
     if not folder.is_dir():
@@ -176,7 +176,7 @@ def read_manifest(folder: Path, *, anew: bool = False) -> Manifest:
             raise InputError(f"{file}: shard missing from the data set; build it again.")
         if file.stat().st_size != shard.size:
             raise InputError(f"{file}: shard altered after the build (size differs); build the data set again.")
-    verify_shards(folder, manifest.hashes, sha256(written).hexdigest(), anew=anew)
+    verify_shards(folder, manifest.hashes, sha256(written).hexdigest(), rehash=rehash)
     return manifest
 
 

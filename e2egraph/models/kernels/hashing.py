@@ -32,7 +32,7 @@ class PointEmbedding(nn.Module):
     Where φ is ``periodic``, F has three columns, for (η, cos φ, sin φ) / unit.
 
     F, b and W are learned; at first F and b are those of random Fourier features (A. Rahimi, B. Recht, NeurIPS 2007),
-    so that p·p′ falls with the distance of the points, in every direction alike.
+    so that p·p′ falls with the distance of the points, equally in every direction.
     """
 
     def __init__(self, space: int, unit: float, periodic: bool = False) -> None:
