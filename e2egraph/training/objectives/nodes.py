@@ -18,7 +18,7 @@ from e2egraph.models.elements import (
     particle_momenta,
     wrapped,
 )
-from e2egraph.models.layers.cone_sums import sums_around
+from e2egraph.models.layers.geometry.cone_sums import sums_around
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.objectives.nodes import CLASS, MOMENTUM, PARTICLE, PILEUP, Nodes
 from e2egraph.training.objectives.learning import Floats, Integers, Learning
