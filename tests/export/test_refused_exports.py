@@ -52,7 +52,7 @@ class ByValue(Linear):
     ("model", "message"),
     [
         (OtherInOnnx(), r"differ by 0\.01.*B = 1, N = 0"),
-        (NotFinite(), r"not finite on random jets, B = 1, N = 0"),
+        (NotFinite(), r"not finite on random objects, B = 1, N = 0"),
         (SecretJet(), r"differ by"),
         (ByValue(), r"ByValue cannot be exported to ONNX"),
         (Linear(3), r"callers need float32"),
