@@ -36,7 +36,7 @@ _KINDS = {
 
 
 @contextmanager
-def written_beside(path: Path, keep: Path | None = None) -> Iterator[Path]:
+def atomic_path(path: Path, keep: Path | None = None) -> Iterator[Path]:
     """Give a path in the folder of ``path`` to write to, for what opens files by itself; renamed at the end.
 
     The file that stood at ``path`` becomes ``keep``, if given. InputError: see ``destination``.
@@ -61,13 +61,13 @@ def written_beside(path: Path, keep: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
-    """Give a binary stream whose content replaces ``path`` at the end; ``keep``: see ``written_beside``."""
-    with written_beside(path, keep) as partial, partial.open("wb") as stream:
+    """Give a binary stream whose content replaces ``path`` at the end; ``keep``: see ``atomic_path``."""
+    with atomic_path(path, keep) as partial, partial.open("wb") as stream:
         yield stream
 
 
 def write_text(path: Path, text: str) -> None:
-    with written_beside(path) as partial:
+    with atomic_path(path) as partial:
         # Bytes of a file's name that are no UTF-8 are written as they are.
         partial.write_text(text, encoding="utf-8", errors="surrogateescape")
 

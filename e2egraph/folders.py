@@ -72,7 +72,7 @@ def filled(folder: Path, own: Collection[str], last: str) -> Iterator[Path]:
             (target / name).unlink(missing_ok=True)
         for path in made:
             path.replace(target / path.name)
-        with suppress(OSError):  # see files.written_beside
+        with suppress(OSError):  # see files.atomic_path
             flush(target)
     finally:
         shutil.rmtree(new, ignore_errors=True)

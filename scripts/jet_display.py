@@ -59,7 +59,9 @@ def page_of(table: JetTable, numbers: NDArray[np.int64], targets: list[str]) -> 
     if all_simulated(table.columns["run"][numbers]):
         notes.append(SIMULATION_NOTE)
     data: dict[str, Any] = {"jets": plain_jet_data(table, numbers, groups, headlines, facts)}
-    sections = {"jets": Section("Points and image", "jets.html.j2", {"words": WORDS})}
+    sections = {
+        "jets": Section("Points and image", "jets.html.j2", {"words": WORDS, "object": manifest.object_name.one})
+    }
     return Page(f"Objects of task {manifest.task}", tuple(notes), sections, ("window.js", "jets.js"), data)
 
 

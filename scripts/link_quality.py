@@ -184,7 +184,7 @@ def draw(table: JetTable, finder: LinkTokens, found: Found, batch: JetBatch, out
     """Links of a jet, their pT against that of tracks, and efficiency and purity."""
     with figure_style(14):
         figure = Figure(figsize=(16, 13), layout="constrained")
-        (left, right), (below, beside) = figure.subplots(2, 2)
+        (left, right), (below, right_below) = figure.subplots(2, 2)
         _draw_jet(left, table.inputs, finder, batch)
         edges = np.geomspace(1, 300, 60)
         counts, _, _ = np.histogram2d(
@@ -196,7 +196,7 @@ def draw(table: JetTable, finder: LinkTokens, found: Found, batch: JetBatch, out
         right.set(xscale="log", yscale="log", xlabel=r"track $p_\mathrm{T}$ [GeV]", ylabel=r"link $p_\mathrm{T}$ [GeV]")
         for axes, by, edges_of, label in (
             (below, "pt", PT_EDGES, r"$p_\mathrm{T}$ [GeV]"),
-            (beside, "distance", DISTANCE_EDGES, r"$\Delta R$ to the nearest other track"),
+            (right_below, "distance", DISTANCE_EDGES, r"$\Delta R$ to the nearest other track"),
         ):
             for name, kind in (("efficiency", "track"), ("purity", "link")):
                 values = getattr(found, f"{kind}_{by}")

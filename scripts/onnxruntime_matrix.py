@@ -1,4 +1,4 @@
-"""Do bundles score alike on the versions of ONNX Runtime that CMSSW has shipped and will ship?
+"""Do bundles give the same scores on the versions of ONNX Runtime that CMSSW has shipped and will ship?
 
     python scripts/onnxruntime_matrix.py BUNDLE… --folder ort_matrix [--versions 1.17.3,1.20.1,newest]
 

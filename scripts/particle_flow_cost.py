@@ -2,7 +2,7 @@
 
     python scripts/particle_flow_cost.py --output exports/results/particle_flow_cost.json
 
-Both simulate the same events by turns, batch after batch, in one process; the median ratio of turns is what counts.
+Both simulate the same events alternately, batch after batch, in one process; the median ratio of turns is what counts.
 Parametric simulation, not CMS simulation.
 """
 
@@ -43,13 +43,13 @@ def main() -> None:
 
 
 def costs(process: str, pile_up: float) -> list[Record]:
-    """CPU time an event of the whole chain but writing, and bytes an event, at one mean of pile-up."""
+    """CPU time an event of the whole chain but writing, and bytes per event, at one mean of pile-up."""
     settings = [f"process.pile_up.mean={pile_up:g}", "process.pile_up.pool_events=200"]
     config = read_settings(process, settings)
     both = [Simulation(config, SEED, process, particle_flow) for particle_flow in (False, True)]
     milliseconds = np.zeros((TURNS + 1, 2))
     for turn in range(TURNS + 1):
-        # By turns first and second, so that neither profits from the other's warm caches.
+        # Alternately first and second, so that neither profits from the other's warm caches.
         for side in (turn % 2, 1 - turn % 2):
             start = time.process_time()
             both[side].batch(turn, EVENTS_A_TURN)
@@ -67,8 +67,8 @@ def costs(process: str, pile_up: float) -> list[Record]:
     off, on = milliseconds.mean(axis=0)
     spread = f"of {TURNS} turns {ratios.min():.3f} to {ratios.max():.3f}"
     return [
-        Record(case, events, "without", float(off), "ms", "CPU an event, generation and detector"),
-        Record(case, events, "with", float(on), "ms", "CPU an event, generation and detector"),
+        Record(case, events, "without", float(off), "ms", "CPU per event, generation and detector"),
+        Record(case, events, "with", float(on), "ms", "CPU per event, generation and detector"),
         Record(case, events, "ratio", float(np.median(ratios)), "", spread),
         Record(case, EVENTS_IN_FILE, "size without", sizes[0], "kB", "an event, no images"),
         Record(case, EVENTS_IN_FILE, "size with", sizes[1], "kB", "an event, no images"),

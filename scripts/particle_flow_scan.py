@@ -1,4 +1,4 @@
-"""Scan one constant of rule-based particle flow: jets, recoil, and what isolated pions are given besides themselves.
+"""Scan one constant of rule-based particle flow: jets, recoil, and the extra energy given to isolated pions.
 
     e2egraph simulate --process ttbar_inclusive --events 200 --seed 31 --set process.pile_up.mean=0 --no-images \
         --particle-flow --output tune0.root

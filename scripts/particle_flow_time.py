@@ -69,7 +69,7 @@ def laid_over(measured: Measured, number: int) -> Measured:
 
 
 def times(measured: Measured) -> list[Record]:
-    """CPU milliseconds an event."""
+    """CPU milliseconds per event."""
     config, rules = ElementsConfig(), read_rules("detector")
     elements = make_elements(measured, config, FIELD)
     none = np.zeros(len(elements.of(Channel.TRACK)), bool)
@@ -79,9 +79,9 @@ def times(measured: Measured) -> list[Record]:
     case = f"{size:.0f} elements an event"
     return [
         Record(case, measured.events, "elements", size, "", "mean"),
-        Record(case, measured.events, "clusters", clustering, "ms", "CPU an event, all elements made"),
-        Record(case, measured.events, "rules", candidates, "ms", "CPU an event"),
-        Record(case, measured.events, "clusters and rules", clustering + candidates, "ms", "CPU an event"),
+        Record(case, measured.events, "clusters", clustering, "ms", "CPU per event, all elements made"),
+        Record(case, measured.events, "rules", candidates, "ms", "CPU per event"),
+        Record(case, measured.events, "clusters and rules", clustering + candidates, "ms", "CPU per event"),
     ]
 
 

@@ -3,7 +3,7 @@
     python scripts/robustness.py runs/tracks-and-cells runs/resnet15 --output robustness
 
 Every variation has the same events before the detector (same seeds) as far as the generator goes; pile-up and smearing
-draw anew. Results: OUTPUT/robustness.json and .md. What OUTPUT holds already is used again. Parametric simulation, not
+draw again. Results: OUTPUT/robustness.json and .md. What OUTPUT holds already is used again. Parametric simulation, not
 CMS simulation.
 """
 

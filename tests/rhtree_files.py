@@ -38,7 +38,7 @@ def cell(eta: float, phi: float) -> int | None:
 
 
 def random_deposits(events: int, seed: int = 1, *, truth: bool = True, first_event: int = 1) -> Deposits:
-    """Two jets an event at random places (φ edge included), deposits all around, and an optional generator record."""
+    """Two jets per event at random places (φ edge included), deposits all around, and an optional generator record."""
     rng = np.random.default_rng(seed)
     deposits = Deposits()
     for number in range(events):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from e2egraph.errors import InputError
-from e2egraph.files import PARTIAL, check_file, is_partial, remove, replacing, write_json, write_text, written_beside
+from e2egraph.files import PARTIAL, atomic_path, check_file, is_partial, remove, replacing, write_json, write_text
 
 
 def a_stream(path):
@@ -20,7 +20,7 @@ def a_stream(path):
 
 
 def a_path(path):
-    with written_beside(path) as partial:
+    with atomic_path(path) as partial:
         partial.write_bytes(b"new")
 
 
@@ -70,7 +70,7 @@ def test_an_exception_inside_leaves_the_old_content_and_nothing_else(path, kind)
     with pytest.raises(kind), replacing(path) as stream:
         stream.write(b"half")
         raise kind
-    with pytest.raises(kind), written_beside(path) as partial:
+    with pytest.raises(kind), atomic_path(path) as partial:
         partial.write_text("half")
         raise kind
     assert path.read_text() == "old"

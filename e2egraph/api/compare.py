@@ -82,7 +82,7 @@ def compare(
         data: Folder of the data set they were evaluated on; taken from the runs by default.
         bundles: Folder with a bundle NAME for each run NAME, to be timed in ONNX Runtime on one thread.
         reference: Run or model that differences are taken to; the first one by default.
-        group: One row a model, the mean over its runs of different seeds.
+        group: One row per model, the mean over its runs of different seeds.
         bins: Quantity → rising edges, such as ``{"jet_pt": [20, 35, 60]}``: differences in bins as well.
         resamples: Paired bootstrap resamples.
         paired: Whether runs without ``scores.parquet`` are refused; if not, there are no differences with them.

@@ -26,7 +26,7 @@ def inspect(
 
     Returns:
         A description of a data set has ``manifest``, ``jets``, ``bytes_per_jet``, ``jets_cut``, ``nodes`` (class →
-        channel → nodes a jet), ``weights`` and ``spectra``. That of a file has ``reader``, ``entries``,
+        channel → nodes per jet), ``weights`` and ``spectra``. That of a file has ``reader``, ``entries``,
         ``recognised``, ``missing`` and ``verdicts``, which says for each (task, class) why the file cannot serve it
         (empty if it can).
 

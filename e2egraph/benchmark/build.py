@@ -90,7 +90,7 @@ def benchmark_against(
     repeats: int = 3,
     progress: Progress | None = None,
 ) -> list[Record]:
-    """CPU an event of this version and of that in folder ``against``, by turns, each in a process of its own.
+    """CPU per event of this version and of that in folder ``against``, alternately, each in a process of its own.
 
     ``samples``: as ``--sample`` takes them. The last record says whether both wrote the same shards, byte for byte.
     """

@@ -1,4 +1,4 @@
-"""``benchmark simulate``: how long it takes to begin, with an empty cache and with a kept start, and CPU an event."""
+"""``benchmark simulate``: how long it takes to begin, with an empty cache and with a kept start, and CPU per event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from e2egraph.benchmark.versions import ratio_records, run_version, versions
 
 Progress = Callable[[int, int], None]
 
-# Run in a process of its own, so that nothing is imported or begun before. Figures: seconds, and ms of CPU an event.
+# Run in a process of its own, so that nothing is imported or begun before. Figures: seconds, and ms of CPU per event.
 _CODE = """
 import json, sys, time
 from e2egraph.simulation import batch

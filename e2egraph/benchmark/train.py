@@ -1,7 +1,7 @@
-"""``benchmark train``: jets a second of real training steps on real shards, and what each network costs.
+"""``benchmark train``: jets per second in real training steps on real shards, and what each network costs.
 
 Every model trains on the same batches, read by the loader that training uses. The models take turns, so that a busy
-machine slows them alike; medians over the turns count.
+machine slows them equally; medians over the turns count.
 """
 
 from __future__ import annotations

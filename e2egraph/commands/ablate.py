@@ -27,14 +27,16 @@ from e2egraph.errors import InputError, UsageError
 )
 @click.option("--reference", metavar="MODEL", help="What differences are taken to; the first model by default.")
 @click.option("--recipe", default="published", show_default=True, help="Name in configs/recipes, or a YAML file.")
-@click.option("--training-jets", default="all", show_default=True, metavar="N|all", help="Training jets of every row.")
+@click.option(
+    "--training-jets", default="all", show_default=True, metavar="N|all", help="Objects that each row trains on."
+)
 @click.option("--seeds", default="1", show_default=True, metavar="N,…", help="Random seeds of every row.")
 @click.option("--full-seeds", default="1,2,3", show_default=True, metavar="N,…", help="Seeds of the row of all inputs.")
 @click.option(
     "--learning-curve",
     multiple=True,
     metavar="N|all,…[:SEED,…]",
-    help="Train the row of all inputs with so many jets, too; may repeat.",
+    help="Train the row of all inputs with so many objects, too; may repeat.",
 )
 @click.option(
     "--report-only", is_flag=True, help="Train and evaluate nothing; write tables and plots of what is there."

@@ -24,7 +24,7 @@ def benchmark() -> None:
 @click.option(
     "--output", required=True, type=OutputFile(".md"), help="JSON file to write (a Markdown table next to it)."
 )
-@click.option("--against", type=FolderOrFile, help="Folder of another version: CPU an event of both, by turns.")
+@click.option("--against", type=FolderOrFile, help="Folder of another version: CPU per event of both, alternately.")
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns of --against.")
 @settings_option
 def build(
@@ -37,7 +37,7 @@ def build(
 ) -> None:
     """Rate of build-graphs with one worker and with two, and peak memory at two file sizes.
 
-    With --against, also CPU time an event next to that of another checkout of e2egraph.
+    With --against, also CPU time per event next to that of another checkout of e2egraph.
     """
     from e2egraph.benchmark.build import benchmark_against, benchmark_build
     from e2egraph.events.samples import parse_samples
@@ -63,7 +63,7 @@ def build(
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns; the median counts.")
 @click.option("--against", type=FolderOrFile, help="Folder of another version, which takes turns with this one.")
 def simulate(process: str, output: Path, events: int, seed: int, repeats: int, against: Path | None) -> None:
-    """Time until simulate begins, with an empty cache and in a second run, and CPU time an event."""
+    """Time until simulate begins, with an empty cache and in a second run, and CPU time per event."""
     from e2egraph.benchmark.simulate import benchmark_simulate
 
     with progress("benchmark simulate", None) as advance_to:
@@ -112,7 +112,7 @@ def infer(
     events: Path | None,
     settings: tuple[str, ...],
 ) -> None:
-    """Milliseconds a jet in ONNX Runtime with one thread, percentiles, against batch size and number of nodes.
+    """Milliseconds per jet in ONNX Runtime with one thread, percentiles, against batch size and number of nodes.
 
     Also the time to load and the size of each model, and with --runner the C++ runner, making of nodes included.
     """
@@ -153,7 +153,7 @@ def infer(
     show_default=True,
     help="To train.",
 )
-@click.option("--against", type=FolderOrFile, help="Folder of another version: batches of both, by turns, alone.")
+@click.option("--against", type=FolderOrFile, help="Folder of another version: batches of both, alternately, alone.")
 @click.option("--against-data", type=FolderOrFile, help="Data set that version built from the same files.")
 def io(
     data: Path,
@@ -165,8 +165,8 @@ def io(
     against: Path | None,
     against_data: Path | None,
 ) -> None:
-    """Bytes a jet, reading rate and waiting for data, against dense image files, HDF5, Parquet with lists and (where it
-    is installed) weaver-core; or with --against, next to another version of e2egraph alone."""
+    """Bytes per jet, reading rate and waiting for data, against dense image files, HDF5, Parquet with lists and (where
+    it is installed) weaver-core; or with --against, next to another version of e2egraph alone."""
     from e2egraph.benchmark.storage.against import io_against
     from e2egraph.benchmark.storage.io import benchmark_io
 
@@ -191,14 +191,14 @@ def io(
     "--output", required=True, type=OutputFile(".md"), help="JSON file to write (a Markdown table next to it)."
 )
 @click.option("--model", "models", multiple=True, help="Graph network, by name or YAML file.  [default: all shipped]")
-@click.option("--nodes", multiple=True, type=click.IntRange(min=1), help="Nodes a jet.  [default: 256 … 16384]")
+@click.option("--nodes", multiple=True, type=click.IntRange(min=1), help="Nodes per jet.  [default: 256 … 16384]")
 @click.option("--total-nodes", type=click.IntRange(min=1), help="Nodes in a batch, at every size.  [default: 16384]")
 @click.option("--width", default=64, show_default=True, type=click.IntRange(min=1), help="Of every network.")
 @click.option("--depth", default=3, show_default=True, type=click.IntRange(min=1), help="Blocks of every network.")
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns; the median counts.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1), help="CPU threads of torch.")
 @click.option("--peers", is_flag=True, help="Single layers too, next to those of other libraries (extra 'peers').")
-@click.option("--against", type=FolderOrFile, help="Folder of another version: CPU a step of both, by turns.")
+@click.option("--against", type=FolderOrFile, help="Folder of another version: CPU per step of both, alternately.")
 @click.option("--task", help="Task whose inputs and region networks see, such as rpv.  [default: jets]")
 @click.option("--attention/--no-attention", default=True, show_default=True, help="Measure full attention too.")
 @click.option("--onnx", is_flag=True, help="Time ONNX Runtime on one thread too.")
@@ -247,9 +247,11 @@ def kernels(
 @click.option(
     "--output", required=True, type=OutputFile(".md"), help="JSON file to write (a Markdown table next to it)."
 )
-@click.option("--ranks", callback=_numbers, metavar="N,…", help="Numbers of processes, besides 1.  [default: 1,2]")
+@click.option(
+    "--ranks", callback=_numbers, metavar="N,…", help="Numbers of processes; 1 is always there.  [default: 1,2]"
+)
 @click.option("--batch-sizes", callback=_numbers, metavar="N,…", help="Train with each instead; AUC against size.")
-@click.option("--jets", type=click.IntRange(min=1), help="Jets timed a turn; weak: a rank.  [default: 24 batches]")
+@click.option("--jets", type=click.IntRange(min=1), help="Jets timed per turn; weak: per rank.  [default: 24 batches]")
 @click.option("--learning-rate-rule", "rule", default="none", show_default=True,
               type=click.Choice(["none", "linear", "sqrt"]), help="How the rate follows --batch-sizes.")  # fmt: skip
 @click.option("--recipe", default="published", show_default=True, help="Name in configs/recipes, or a YAML file.")
@@ -308,7 +310,7 @@ def scaling(
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns; the median counts.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads of torch.  [default: torch's own choice]")
 def train(data: Path, output: Path, models: tuple[str, ...], steps: int, repeats: int, threads: int | None) -> None:
-    """Jets a second of real training steps, parameters and FLOPs a jet."""
+    """Jets per second in real training steps, parameters and FLOPs per jet."""
     from e2egraph.benchmark.train import benchmark_train
 
     with progress("benchmark train", None) as advance_to:

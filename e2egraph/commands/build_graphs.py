@@ -46,6 +46,7 @@ def build_graphs(
 ) -> None:
     """Turn ntuples into a data set of point clouds, one per object."""
     from e2egraph.api.build import build
+    from e2egraph.graphs.building.cutflow import in_words
 
     if (sample_file is None) == (not sample_options):
         raise UsageError("give the files either by --sample NAME=GLOB (which may repeat) or by --samples FILE.yaml.")
@@ -66,16 +67,17 @@ def build_graphs(
             say=lambda line: click.echo(line, err=True),
         )
     manifest = summary.manifest
-    for name, flow in manifest.cutflow.items():
-        click.echo(f"{name}: " + " → ".join(f"{step} {number}" for step, number in flow.items()))
-    jets = sum(shard.jets for shard in manifest.shards)
+    for sample, flow in manifest.cutflow.items():
+        click.echo(f"{sample}: {in_words(flow, manifest.object_name)}")
+    jets, name = sum(shard.jets for shard in manifest.shards), manifest.object_name
     size = sum(shard.size for shard in manifest.shards)
     nodes = sum(shard.nodes for shard in manifest.shards)
     skipped = "; skipped " + ", ".join(entry.path for entry in manifest.skipped) if manifest.skipped else ""
     for entry in manifest.skipped:
         click.echo(f"skipped {entry.reason}", err=True)
     done(
-        f"{'found complete' if summary.already_complete else 'wrote'}: {jets} jets in {len(manifest.shards)} shards, "
-        f"{nodes / jets:.0f} nodes and {size / jets / 1000:.1f} kB a jet, to {output}{skipped}",
+        f"{'found complete' if summary.already_complete else 'wrote'}: {name.count(jets)} in "
+        f"{len(manifest.shards)} shards, {nodes / jets:.0f} nodes and {size / jets / 1000:.1f} kB per {name.one}, to "
+        f"{output}{skipped}",
         *("e2egraph", "train", "--model", "gravnet", "--data", output, "--output", "runs/gravnet"),
     )

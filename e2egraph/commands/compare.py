@@ -15,7 +15,7 @@ from e2egraph.commands.console import FolderOrFile, OutputFile, done, example
 @click.option("--data", type=FolderOrFile, help="Data set folder; the runs' own by default.")
 @click.option("--bundles", type=FolderOrFile, help="Folder with a bundle NAME for each run NAME, to be timed.")
 @click.option("--reference", metavar="RUN|MODEL", help="What differences are taken to; the first run by default.")
-@click.option("--group", is_flag=True, help="One row a model: mean and spread over its runs of different seeds.")
+@click.option("--group", is_flag=True, help="One row per model: mean and spread over its runs of different seeds.")
 @click.option("--bins", "binnings", multiple=True, metavar="QUANTITY=LOW,…,HIGH",
               help="Classes in bins of a quantity as well, such as jet_pt=20,35,60; may repeat.")  # fmt: skip
 @click.option(
@@ -55,7 +55,7 @@ def compare(
     )
     first, *others = found.tables()
     click.echo(first)
-    click.echo("ONNX Runtime: median over jets one at a time, one thread.")
+    click.echo("ONNX Runtime: median over objects one at a time, one thread.")
     if group:
         click.echo("± of a model: spread over its seeds; of the baseline: bootstrap.")
     if found.without_scores:

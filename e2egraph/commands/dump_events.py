@@ -14,9 +14,9 @@ from e2egraph.commands.console import OutputFile, done, example, settings_option
 @click.option("--task", "task_name", required=True, help="Name in configs/tasks, or a YAML file.")
 @click.option("--sample", "sample_options", multiple=True, metavar="NAME=GLOB", help="Files (or @LIST) of one class.")
 @click.option("--output", required=True, type=OutputFile(), help="Event file to write.")
-@click.option("--max-jets", type=click.IntRange(min=1), help="Jets of each class at most; all by default.")
-@click.option("--find-seeds", is_flag=True, help="Leave the jets' seeds out, for the reader to find.")
-@click.option("--trust-sample-names", is_flag=True, help="Label every jet by its sample, without truth matching.")
+@click.option("--max-jets", type=click.IntRange(min=1), help="Objects of each class at most; all by default.")
+@click.option("--find-seeds", is_flag=True, help="Leave the objects' seeds out, for the reader to find.")
+@click.option("--trust-sample-names", is_flag=True, help="Label every object by its sample, without truth matching.")
 @settings_option
 def dump_events(
     task_name: str,
@@ -42,7 +42,7 @@ def dump_events(
     summary = dump(task, samples, output, max_jets=max_jets, seeds=not find_seeds)
     jets = ", ".join(f"{number} {name}" for name, number in summary.jets.items())
     done(
-        f"wrote {summary.events} events with jets ({jets}) to {summary.output}"
+        f"wrote {summary.events} events with objects ({jets}) to {summary.output}"
         "; exports/cpp/README.md says how to build e2e_infer",
         *("e2e_infer", "exports/gravnet", summary.output),
     )

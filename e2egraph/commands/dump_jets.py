@@ -21,7 +21,7 @@ def dump_jets(data: Path, output: Path) -> None:
     """
     from e2egraph.graphs.storage.lists import dump_jets as dump
 
-    with progress("Writing jets", None) as advance:
+    with progress("Writing objects", None) as advance:
         files = dump(data, output, advance)
     show = f"import pyarrow.parquet as p; print(p.read_table({str(files[0])!r}).slice(0, 5))"
     done(f"wrote {len(files)} files to {output}", "python", "-c", show)

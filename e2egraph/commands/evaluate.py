@@ -27,16 +27,16 @@ def evaluate(
     report: bool,
     settings: tuple[str, ...],
 ) -> None:
-    """Score a run's jets: metrics.json, scores.parquet, plots of ROC curve, scores and background mass after a cut.
+    """Score the objects of a split: metrics.json, scores.parquet, plots (ROC curve, background mass after a cut).
 
-    report.html shows all of it in one page for a browser, with some of the jets: the best, the worst and random ones.
+    report.html shows all of it in one page for a browser, with single objects: the best, the worst and random ones.
 
     With --analysis also significance.json, .md and plots: the scores as a counting experiment, next to cuts.
 
     --set data.evaluation_batch_size=16 (or data.pool_jets) needs less memory; what the run records stays.
 
-    Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets; the one that finishes last writes
-    the results. Where one was killed, the same command ends the work.
+    Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the objects; the one that finishes last
+    writes the results. Where one was killed, the same command ends the work.
     """
     from e2egraph.data.share import environment_share
     from e2egraph.evaluation.evaluate import evaluate as run_evaluation
@@ -63,6 +63,6 @@ def evaluate(
             click.echo(f"Limit of the significance: {limit}.")
     done(
         f"wrote metrics.json, scores.parquet{', report.html' if report else ''} and plots of {summary.jets} {split} "
-        f"jets to {summary.output}",
+        f"{summary.objects.many} to {summary.output}",
         *("e2egraph", "export", run, "--output", f"exports/{run.resolve().name}"),
     )

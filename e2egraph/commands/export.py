@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", type=FolderOrFile)
 @click.option("--output", required=True, type=OutputFolder(), help="Bundle folder to make.")
-@click.option("--data", type=FolderOrFile, help="Data set whose jets the export checks on; the run's own by default.")
+@click.option("--data", type=FolderOrFile, help="Data set that the export is checked on; the run's own by default.")
 @click.option("--fp16", is_flag=True, help="Add model-fp16.onnx: weights and their products in float16.")
 @click.option("--int8", is_flag=True, help="Add model-int8.onnx: the same in 8-bit integers, calibrated on --data.")
 @click.option(
@@ -101,6 +101,6 @@ def _line(name: str, variant: Variant) -> str:
 
     shifts = "; ".join(shift_in_words(column, shift) for column, shift in variant.shifts.items())
     return (
-        f"{name}: shift at most and on average, of {shifts}, on {variant.jets} {variant.split} jets; "
+        f"{name}: shift at most and on average, of {shifts}, on {variant.jets} {variant.split} objects; "
         f"{variant.speed_ratio:.2f} times the speed, {variant.bytes / variant.model_bytes:.2f} of the size"
     )

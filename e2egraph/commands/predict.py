@@ -17,8 +17,10 @@ from e2egraph.commands.console import FolderOrFile, OutputFile, done, example, p
 @click.argument("model", metavar="BUNDLE|RUN", type=FolderOrFile)
 @click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
 @click.option("--output", required=True, type=OutputFile(), help="Parquet file of scores to write.")
-@click.option("--split", help="train, validation or test; all jets by default.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Jets a batch.  [default: 64; the recipe's, of a run]")
+@click.option("--split", help="train, validation or test; all objects by default.")
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), help="Objects per batch.  [default: 64; the recipe's, of a run]"
+)
 @click.option(
     "--threads",
     default=0,
@@ -40,19 +42,20 @@ def predict(
     decoding: Literal["hard", "soft"] | None,
     settings: tuple[str, ...],
 ) -> None:
-    """Score the jets of a data set with a bundle (by ONNX Runtime alone) or with a run (by torch).
+    """Score the objects of a data set with a bundle (by ONNX Runtime alone) or with a run (by torch).
 
-    --set is for runs, as with 'e2egraph evaluate': data.pool_jets=512 reads fewer jets at a time, for less memory.
+    --set is for runs, as with 'e2egraph evaluate': data.pool_jets=512 reads fewer objects at a time, for less memory.
 
     Particle flow (objective nodes) gives candidates, a row each: the event's row in the data set, class, pT, η, φ,
     energy, pile-up share and the probability of a particle. --decoding hard takes elements that are more probably a
     particle than none, soft all of them with momenta times that probability.
 
-    Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the jets: each writes its part next to the
-    output, and the one that finishes last joins them. Where one was killed, the same command ends the work.
+    Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the objects: each writes its part next to
+    the output, and the one that finishes last joins them. Where one was killed, the same command ends the work.
     """
     from e2egraph.api.load import is_run, level_of
     from e2egraph.data.share import environment_share
+    from e2egraph.graphs.storage.manifest import read_manifest
 
     share = environment_share()
     if level_of(model) == "node":
@@ -76,7 +79,8 @@ def predict(
         scores = predict_run(model, data, output, split, share, settings=settings)
         if scores is not None:
             unseen = _unseen(int((~scores.scored).sum()))
-            done(f"wrote scores of {len(scores)} jets{unseen} to {output}", *next_command)
+            scored = f"{read_manifest(data).object_name.count(len(scores))}{unseen}"
+            done(f"wrote scores of {scored} to {output}", *next_command)
         return
     if settings:
         raise click.UsageError("--set: a bundle has no settings; give --batch-size for less memory, or the run.")
@@ -98,7 +102,10 @@ def predict(
         return
     cut = f", {summary.jets_cut} of them cut to the model's nodes" if summary.jets_cut else ""
     cut += _unseen(summary.jets_without_nodes)
-    done(f"wrote scores of {summary.jets} jets{cut} to {output} ({summary.jets_per_second:.0f} jets/s)", *next_command)
+    objects = read_manifest(data).object_name
+    scored = f"{objects.count(summary.jets)}{cut}"
+    rate = f"{summary.jets_per_second:.0f} {objects.many}/s"
+    done(f"wrote scores of {scored} to {output} ({rate})", *next_command)
 
 
 def _particles(
@@ -148,7 +155,7 @@ def _particles(
 
 
 def _unseen(jets: int) -> str:
-    """What is said of jets without nodes."""
+    """What is said of objects without nodes."""
     return f", {jets} of them without nodes (score −1, prediction NaN)" if jets else ""
 
 

@@ -49,10 +49,11 @@ def simulate(
             detector=detector,
             progress=lambda finished: advance_to(finished, events),
         )
+    jets = f" with {summary.jets} jets" if summary.jets else ""
     filtered = "" if summary.tried is None else f" of {summary.tried} generated"
     of_all = "" if summary.cross_section is None else f"{summary.cross_section:.3g} pb in all, "
     done(
-        f"wrote {summary.events} events{filtered} with {summary.jets} jets to {output} "
+        f"wrote {summary.events} events{filtered}{jets} to {output} "
         f"({of_all}{summary.events_per_second:.1f} events/s; parametric simulation, not CMS simulation)",
         *("e2egraph", "inspect", output),
     )

@@ -45,7 +45,7 @@ def train(
     done(
         f"wrote {output}: {summary['model']} with {summary['parameters']} parameters, validation "
         f"{best.words(summary[f'validation_{best.name}'])} at epoch {summary['best_epoch']} of {summary['epochs']}, "
-        f"{summary['jets_per_second']:.0f} training jets/s",
+        f"{summary['jets_per_second']:.0f} training {trained.info.data.object_name.many}/s",
         "e2egraph",
         *then,
     )

@@ -20,7 +20,7 @@ def check_inputs(
     their units.
 
     ``of_task``: the nodes of the task that the network was trained for, ``of_run``: those of them that it was trained
-    on. ``reader``: the folder of the run or bundle, for the message. What the data set holds besides is not read.
+    on. ``reader``: the folder of the run or bundle, for the message. Whatever else the data set holds is not read.
     """
     region = manifest.network_inputs.region
     if region != inputs.region:

@@ -19,7 +19,7 @@ class DataOptions:
     ``pool_jets``: jets in memory at a time (twice that while the next pool is read). ``bucket_batches``: so many
     batches are sorted by number of nodes together. ``prefetch_batches``: batches made ahead.
     ``reading_threads``: threads that read; batches are the same with any number. ``nodes``: which nodes of the data set
-    are used. ``evaluation_batch_size``: jets a batch where nothing is learnt. ``drop_remainder``: leave out a smaller
+    are used. ``evaluation_batch_size``: jets per batch where nothing is learnt. ``drop_remainder``: leave out a smaller
     last batch when training. ``batch_nodes``: the most nodes of a batch, padding included; batches of large objects
     are split to keep it, down to one jet per process.
     ``training_jets``: learn from so many jets of the training split, for learning curves.

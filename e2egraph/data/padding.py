@@ -75,7 +75,7 @@ def pad(clouds: PointClouds, inputs: Inputs, targets: Sequence[str] = (), n_node
     counts = clouds.counts
     longest = int(counts.max(initial=0))
     if n_nodes is not None and n_nodes < longest:
-        raise InputError(f"a jet has {longest} nodes, more than the {n_nodes} asked for; raise the number of nodes.")
+        raise InputError(f"an object has {longest} nodes, more than the {n_nodes} asked for; raise that number.")
     B, N = len(clouds), longest if n_nodes is None else n_nodes
     # Flat position of every node in the [B·N] block: its jet's row and its rank in the jet.
     place = np.arange(clouds.offsets[-1]) + np.repeat(np.arange(B) * N - clouds.offsets[:-1], counts)

@@ -156,8 +156,8 @@ def write_scores(
     if len(bad):
         run, lumi, event = (int(jets[name][bad[0]]) for name in ("run", "lumi", "event"))
         raise InputError(
-            f"{path}: {len(bad)} of {len(values)} jets have a score that is not finite (the first is in "
-            f"run {run}, lumi {lumi}, event {event}); check these jets and the model, then predict again."
+            f"{path}: {len(bad)} of {len(values)} objects have a score that is not finite (the first is in "
+            f"run {run}, lumi {lumi}, event {event}); check these objects and the model, then predict again."
         )
     targets = [name for name in target_columns(_without(PREDICTED_PREFIX, columns)) if name in jets]
     identity = {**BEFORE, **({NODES: AFTER[NODES]} if NODES in jets else {})}

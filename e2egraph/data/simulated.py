@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 SIMULATION_RUN = 1
 
 SIMULATION_NOTE = (
-    "All jets are simulated (run number 1). "
+    "All objects are simulated (run number 1). "
     "What e2egraph simulate makes is a parametric simulation, not CMS simulation."
 )
 

@@ -58,7 +58,7 @@ class JetTable:
         else:
             raise InputError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}.")
         if len(numbers) == 0:
-            which = "no jets" if split is None else f"no jets in split '{split}'"
+            which = f"no {self.manifest.object_name.many}" + ("" if split is None else f" in split '{split}'")
             raise InputError(f"{self.folder}: {which}; build it from more events, or change the task's split.")
         return numbers
 
@@ -139,7 +139,11 @@ def read_table(folder: Path, extra: tuple[str, ...] = ()) -> JetTable:
             columns = file.read(names).jets
             absent = [name for name in names if name not in columns]
             if absent or sum(sizes) != entry.jets:
-                fault = f"no column '{absent[0]}'" if absent else f"{sum(sizes)} jets instead of {entry.jets}"
+                fault = (
+                    f"no column '{absent[0]}'"
+                    if absent
+                    else f"{manifest.object_name.count(sum(sizes))} instead of {entry.jets}"
+                )
                 raise InputError(f"{path}: {fault}; build the data set again.")
             for name in names:
                 parts[name].append(columns[name])

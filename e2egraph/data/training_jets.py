@@ -23,7 +23,7 @@ def training_jets(table: JetTable, options: DataOptions) -> Integers:
         return numbers
     if wanted > len(numbers):
         raise InputError(
-            f"{table.folder}: {len(numbers)} training jets, but data.training_jets={wanted}; lower it, or build from "
-            "more events."
+            f"{table.folder}: {len(numbers)} training {table.manifest.object_name.many}, but "
+            f"data.training_jets={wanted}; lower it, or build from more events."
         )
     return np.sort(np.random.default_rng(SEED).permutation(numbers)[:wanted])

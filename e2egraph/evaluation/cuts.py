@@ -21,7 +21,7 @@ Values = NDArray[np.float64] | NDArray[np.bool_]
 # Columns that say which object it is, what the truth is, or how it was stored: nothing to cut on.
 NOT_FOR_CUTS = frozenset({"run", "lumi", "event", "jet", "label", "weight", "split", "nodes_cut"})
 
-SYNTAX = "numbers, jet quantities, + - * / abs(), < <= > >= == !=, and, or, not, parentheses"
+SYNTAX = "numbers, object quantities, + - * / abs(), < <= > >= == !=, and, or, not, parentheses"
 
 # Far beyond any selection, far below what would exhaust the parser.
 LONGEST = 2000
@@ -63,12 +63,12 @@ class Cuts:
             bad = int((~np.isfinite(values[name])).sum())
             if bad:
                 raise InputError(
-                    f"selection '{self.expression}': {name} of {bad} jets is not finite; build the data set again."
+                    f"selection '{self.expression}': {name} of {bad} objects is not finite; build the data set again."
                 )
             if not values[name].any():
                 raise InputError(
-                    f"selection '{self.expression}': the data set holds no {name} (0 for every jet); cut on something "
-                    "else, or build from inputs that have it."
+                    f"selection '{self.expression}': the data set holds no {name} (0 for every object); cut on "
+                    "something else, or build from inputs that have it."
                 )
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             result = self._value(self._tree, values)
@@ -93,7 +93,7 @@ class Cuts:
                 bad = int(np.isnan(found).sum())
                 if bad:
                     raise InputError(
-                        f"selection '{self.expression}': '{ast.unparse(node)}' is no number for {bad} jets (0/0); "
+                        f"selection '{self.expression}': '{ast.unparse(node)}' is no number for {bad} objects (0/0); "
                         "rewrite it without the division."
                     )
                 return found
@@ -133,7 +133,7 @@ def parse_cuts(expression: str, known: Collection[str]) -> Cuts:
     if not condition:
         raise UsageError(f"selection '{shown}': a number, not a condition; compare it with something.")
     if not names:
-        raise UsageError(f"selection '{shown}': cuts on no jet quantity; name one of {', '.join(columns)}.")
+        raise UsageError(f"selection '{shown}': cuts on no object quantity; name one of {', '.join(columns)}.")
     return Cuts(expression.strip(), tuple(dict.fromkeys(names)), tree)
 
 
@@ -173,7 +173,7 @@ def _is_condition(node: ast.expr, shown: str, columns: tuple[str, ...], names: l
             names.append(name)
             return False
         case ast.Name(id=name):
-            raise UsageError(f"selection '{shown}': no jet quantity '{name}'; there are {', '.join(columns)}.")
+            raise UsageError(f"selection '{shown}': no object quantity '{name}'; there are {', '.join(columns)}.")
         case ast.Constant(value=bool()):
             pass
         case ast.Constant(value=int() | float() as value) if abs(value) < 1e300 and math.isfinite(value):

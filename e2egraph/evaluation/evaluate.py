@@ -29,6 +29,7 @@ from e2egraph.graphs.storage.manifest import Manifest, read_manifest
 from e2egraph.models.registry import parameter_count
 from e2egraph.tasks.objectives.description import difference
 from e2egraph.tasks.objectives.objective import stored
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 from e2egraph.training.runs.environment import code_state
 from e2egraph.training.runs.load import load_run
 from e2egraph.training.runs.reading import read_with
@@ -40,7 +41,7 @@ METRICS_NAME, SCORES_NAME = "metrics.json", "scores.parquet"
 @dataclass(frozen=True)
 class EvaluationSummary:
     """What an evaluation of ``jets`` objects found and where it wrote: ``metrics`` as in ``metrics.json``, the main
-    ones on one ``line``, and ``limits``; ``significance`` where an analysis was given."""
+    ones on one ``line``, and ``limits``; ``significance`` where an analysis was given; ``objects``: their name."""
 
     output: Path
     model: str
@@ -51,6 +52,7 @@ class EvaluationSummary:
     line: str
     limits: tuple[str, ...]
     significance: Significance | None = None
+    objects: ObjectName = ANY_OBJECT
 
 
 def evaluate(
@@ -81,7 +83,8 @@ def evaluate(
     info = read_with(info, settings)
     folder = Path(info.data.folder) if data is None else data
     manifest = read_manifest(folder)
-    judge = evaluation_of(info.objective, manifest.object_kind.bins)
+    objects = manifest.object_name
+    judge = evaluation_of(info.objective, manifest.object_kind.bins, objects)
     check_same_objective(folder, manifest, info)
     held = [name for name in judge.quantities if name in manifest.object_columns]
     table = read_for(info, folder, (*held, *target_columns(info.objective.target_names)))
@@ -93,11 +96,13 @@ def evaluate(
         return None
     judged = scores.take(scores.scored)
     if len(judged) == 0:
-        raise InputError(f"{folder}: no jet of split '{split}' has a node that {run} reads; give another data set.")
+        raise InputError(
+            f"{folder}: no {objects.one} of split '{split}' has a node that {run} reads; give another data set."
+        )
     numbers = table.jets_of(split)[scores.scored]
     unknown = dict.fromkeys(judge.quantities, np.zeros(len(numbers)))
     found = judge.measure(judged, unknown | {name: table.columns[name][numbers] for name in held})
-    found = _counted(found, len(scores) - len(judged))
+    found = _counted(found, len(scores) - len(judged), objects)
     expected = None if planned is None else planned_significance(planned, scores)
     parameters = parameter_count(network)
 
@@ -133,14 +138,15 @@ def evaluate(
         line=found.line,
         limits=found.limits,
         significance=expected,
+        objects=objects,
     )
 
 
-def _counted(found: Measured, unseen: int) -> Measured:
-    """The same with the number of jets that have no nodes, and a word on them where there are any."""
+def _counted(found: Measured, unseen: int, objects: ObjectName) -> Measured:
+    """The same with the number of objects that have no nodes, and a word on them where there are any."""
     limits = found.limits
     if unseen:
-        limits = (*limits, f"{unseen} jets have no nodes: they have no score, and no figure is of them")
+        limits = (*limits, f"{objects.count(unseen)} without nodes: no score, and no figure is of them")
     content = {**found.content, "limits": list(limits), "jets_without_nodes": unseen}
     return replace(found, content=content, limits=limits)
 

@@ -65,7 +65,7 @@ def metrics_report(
         if np.isfinite(values).all() and (values != values[0]).any():
             content["bins"][name] = [asdict(one) for one in binned_metrics(is_signal, score, values, weight)]
         else:
-            limits.append(f"no bins of {name}: the same for all jets, or not finite")
+            limits.append(f"no bins of {name}: the same for all objects, or not finite")
 
     sculpting = {}
     for name in MASSES:

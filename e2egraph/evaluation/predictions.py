@@ -99,8 +99,8 @@ def predict_all(
                 raise
             size, pool = info.reading.evaluation_batch_size, info.reading.pool_jets
             raise InputError(
-                f"out of memory with batches of {size} jets; give the same command with --set "
-                f"data.evaluation_batch_size={max(1, size // 2)} (and on the machine itself --set "
+                f"out of memory with batches of {table.manifest.object_name.count(size)}; give the same command with "
+                f"--set data.evaluation_batch_size={max(1, size // 2)} (and on the machine itself --set "
                 f"data.pool_jets={max(1, pool // 2)})."
             ) from error
         targets = [name for name in target_columns(info.objective.target_names) if name in table.columns]

@@ -74,7 +74,7 @@ def _anchored(path: str, folder: Path | None) -> str:
 
 def _members(base: str, part: str) -> list[str]:
     """What ``part``, one name or pattern, stands for in folder ``base``."""
-    path = os.path.join(base, part)  # noqa: PTH118 (an absolute part begins anew, an empty base adds nothing)
+    path = os.path.join(base, part)  # noqa: PTH118 (an absolute part starts from the root, an empty base adds nothing)
     if os.path.lexists(path):
         return [path]
     if not glob.has_magic(part):

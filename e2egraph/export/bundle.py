@@ -19,6 +19,7 @@ from e2egraph.graphs.storage.verification import sha256_of
 from e2egraph.tasks.inputs import POINT_NAMES, Inputs, read_inputs
 from e2egraph.tasks.nodeselection import NodeSelection, of_task
 from e2egraph.tasks.objectives.description import Stored, class_names, signal_name
+from e2egraph.tasks.objects.naming import ObjectName, object_name
 from e2egraph.tasks.outputs import Head, Outputs
 
 MODEL_FILE = "model.onnx"
@@ -83,6 +84,11 @@ class BundleInfo:
     def __post_init__(self) -> None:
         if self.node_selection.cap is not None:
             object.__setattr__(self, "cap", min(self.cap, self.node_selection.cap))
+
+    @property
+    def object_name(self) -> ObjectName:
+        """What the objects are called."""
+        return object_name(self.configuration)
 
     @property
     def objective(self) -> Stored:

@@ -16,12 +16,12 @@ from e2egraph.tasks.nodeselection import NodeSelection, in_words
 from e2egraph.tasks.outputs import Head
 
 SIMULATED = (
-    "The training jets are simulated (run number 1). What `e2egraph simulate` makes is a parametric detector "
+    "The training objects are simulated (run number 1). What `e2egraph simulate` makes is a parametric detector "
     "simulation, not the CMS simulation: on CMS data or CMS simulation the figures of a model trained on it do not "
-    "hold; train it again on such jets first."
+    "hold; train it again on such objects first."
 )
-NOT_SIMULATED = "The training jets are not simulated, or not all of them (run numbers other than 1)."
-UNKNOWN = "The bundle does not say whether the training jets were simulated."
+NOT_SIMULATED = "The training objects are not simulated, or not all of them (run numbers other than 1)."
+UNKNOWN = "The bundle does not say whether the training objects were simulated."
 
 MEANING = {
     "points": "Δη, Δφ to the region's centre [rad]",
@@ -103,7 +103,10 @@ def _training(metadata: Metadata) -> list[str]:
     lines = ["## Training", ""]
     lines += [f"- Data set: SHA-256 of its manifest `{info.dataset_sha256 or 'not known'}`"]
     lines += [f"- Task configuration: SHA-256 `{metadata.configuration_sha256}`, in full in `metadata.json`"]
-    lines += [f"- Jets of {name}: {_counts(value)}" for name, value in dict(training.pop("jets", {})).items()]
+    lines += [
+        f"- {info.object_name.many.capitalize()} of {name}: {_counts(value)}"
+        for name, value in dict(training.pop("jets", {})).items()
+    ]
     commands: Sequence[str] = training.pop("commands", ())
     seed, recipe = training.pop("seed", None), training.pop("recipe", None)
     if seed is not None:

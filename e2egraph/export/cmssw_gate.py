@@ -21,7 +21,7 @@ from e2egraph.tasks.outputs import Outputs
 
 TOLERANCE = 1e-4
 
-# Elements of the events compared, besides none and as many as are read at most.
+# Elements of the events compared, in addition to none and as many as are read at most.
 NUMBERS = (1, 17, 256, 1000)
 
 

@@ -133,7 +133,7 @@ def _make_variants(
     if not names:
         return {}, {}
     if jets is None:
-        raise InputError("variants of a model need jets of a data set to be made and measured with; give --data.")
+        raise InputError("variants of a model need objects of a data set to be made and measured with; give --data.")
     from e2egraph.export.variant_check import make_variant
 
     made = {

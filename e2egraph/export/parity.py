@@ -120,7 +120,7 @@ def check_order(torchs: Float32s, onnxs: Float32s) -> float:
     if largest > TOLERANCE:
         first = int(np.flatnonzero(ranked == before[worst])[0])
         raise InputError(
-            f"jets {order[first]} and {order[worst]} of the data set are not in the same order by ONNX Runtime "
+            f"objects {order[first]} and {order[worst]} of the data set are not in the same order by ONNX Runtime "
             f"(probabilities {onnxs[order[first]]:.6g}, {onnxs[order[worst]]:.6g}) as by torch ({ranked[first]:.6g}, "
             f"{ranked[worst]:.6g}); the model was not exported."
         )
@@ -137,7 +137,7 @@ def parity_cases(neighbors: int, cap: int, sample: DenseArrays | None, seed: int
     for n in lengths:
         for batch in sorted({min(b, max(1, MAX_PAIRS // max(1, n * n))) for b in BATCHES}):
             for kind in KINDS:
-                yield Case(f"{kind} jets, B = {batch}, N = {n}", made_jets(kind, batch, n, rng, inputs))
+                yield Case(f"{kind} objects, B = {batch}, N = {n}", made_jets(kind, batch, n, rng, inputs))
     if sample is not None:
         yield from _real_cases(sample)
 
@@ -150,7 +150,7 @@ def _real_cases(sample: DenseArrays) -> Iterator[Case]:
     for start, stop in [(0, 1), *((start, min(start + size, len(sample))) for start in starts)]:
         taken = _slice(sample, start, stop)
         if len(taken):
-            yield Case(f"jets {start} to {stop - 1} of the data set, N = {taken.mask.shape[1]}", taken, start)
+            yield Case(f"objects {start} to {stop - 1} of the data set, N = {taken.mask.shape[1]}", taken, start)
 
 
 def neighbors_of(model: nn.Module) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from e2egraph.errors import InputError
 from e2egraph.export.bundle import MODEL_FILE, TRITON_FILE, first_tensors, tensor_shapes
-from e2egraph.files import written_beside
+from e2egraph.files import atomic_path
 from e2egraph.folders import check_folder, make_folder
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
@@ -70,7 +70,7 @@ def lay_out(bundle: Path, repository: Path, name: str) -> Path:
             (bundle / TRITON_FILE, folder / TRITON_FILE),
         ):
             # A server that polls the repository never sees half a file.
-            with written_beside(target) as partial:
+            with atomic_path(target) as partial:
                 shutil.copyfile(source, partial)
     except OSError as error:
         raise InputError(f"{repository}: cannot be written ({error.strerror}); choose another --triton.") from error

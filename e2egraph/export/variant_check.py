@@ -91,7 +91,7 @@ def make_variant(
     _check_finite(kind, variant, fed, info.cap)
     before, after = (_outputs_of(form, jets.compared, fed) for form in (float32, variant))
     if not all(np.isfinite(values).all() for values in after):
-        raise InputError(f"--{kind}: an output for a jet of the data set is not finite; leave the option out.")
+        raise InputError(f"--{kind}: an output for an object of the data set is not finite; leave the option out.")
     shifts: dict[str, Shift] = {}
     for head, old, new in zip(outputs.heads, before, after, strict=True):
         measure = _class_shift if head.activation == "softmax" else _target_shifts
@@ -189,7 +189,7 @@ def _check_finite(kind: str, variant: _Form, fed: _Fed, cap: int) -> None:
     rng = np.random.default_rng(0)
     for n in (0, 1, cap):
         if not all(np.isfinite(values).all() for values in variant.run(fed.made(n, rng))):
-            raise InputError(f"--{kind}: an output is not finite on random jets, N = {n}; leave the option out.")
+            raise InputError(f"--{kind}: an output is not finite on random objects, N = {n}; leave the option out.")
 
 
 def _outputs_of(form: _Form, clouds: PointClouds, fed: _Fed) -> list[Float32s]:

@@ -152,7 +152,7 @@ def _cast(name: str, to: str, element_type: int) -> onnx.NodeProto:
 
 def _int8(model: onnx.ModelProto, names: list[str], calibration: _Calibration) -> onnx.ModelProto:
     if calibration.jets == 0:
-        raise InputError("there is no training jet to take ranges from")
+        raise InputError("there is no training object to take ranges from")
     level = logging.root.level
     logging.root.setLevel(logging.ERROR)  # it advises other preparations on the root logger
     try:

@@ -19,13 +19,13 @@ from e2egraph.tasks.inputs import Inputs
 def latency(
     bundle: Path, clouds: PointClouds, batch_sizes: Sequence[int] = (1, 64), repeats: int = 20, threads: int = 1
 ) -> dict[int, float]:
-    """Median milliseconds a jet for each batch size, over ``repeats`` batches of the jets of ``clouds``.
+    """Median milliseconds per jet for each batch size, over ``repeats`` batches of the jets of ``clouds``.
 
     Batches are taken in order and around again, padded to their longest jet; nodes are selected and padded beforehand,
     the first batches run once to warm up. InputError when there is no jet.
     """
     if len(clouds) == 0:
-        raise InputError("latency needs at least one jet; choose another split or data set.")
+        raise InputError("latency needs at least one object; choose another split or data set.")
     opened = Bundle.open(bundle, threads)
     selected = opened.select(clouds)
     return {size: _median(opened, _batches(selected, opened.inputs, size, repeats)) for size in batch_sizes}

@@ -77,7 +77,7 @@ def predict_dataset(
     split or variant, batch size below one.
     """
     if split is not None and split not in SPLITS:
-        raise UsageError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}, or none for all jets.")
+        raise UsageError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}, or none for all objects.")
     if batch_size < 1:
         raise UsageError(f"batch size {batch_size} is too small; give 1 or more.")
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, threads, variant)
@@ -104,7 +104,9 @@ def predict_dataset(
         return None
     if len(scores) == 0:
         where = f"split '{split}'" if split else "the data set"
-        raise InputError(f"{data}: no jet in {where}; choose another split, or build the data set with more jets.")
+        raise InputError(
+            f"{data}: no {manifest.object_name.one} in {where}; choose another split, or build it from more events."
+        )
     parts = scores.about["parts"]
     scores = replace(scores, about=about)
     if output is not None:

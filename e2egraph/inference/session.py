@@ -128,7 +128,7 @@ class Bundle:
         try:
             results = self.session.run(names, self.feeds(jets))
         except Exception as error:  # ONNX Runtime's errors have no common class
-            shape = f"{len(jets)} jets of {jets.mask.shape[1]} nodes"
+            shape = f"{len(jets)} objects of {jets.mask.shape[1]} nodes"
             raise InputError(
                 f"{self.folder}: ONNX Runtime fails on {shape} ({_line(error)}); lower --batch-size."
             ) from error

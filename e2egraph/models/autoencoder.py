@@ -17,7 +17,7 @@ from e2egraph.config import configuration
 from e2egraph.errors import UsageError
 from e2egraph.models.image.event_image import EVENT_CHANNELS, EventImage
 from e2egraph.models.image.planes import ENERGY
-from e2egraph.models.layers.phi_reference import PhiReference
+from e2egraph.models.layers.geometry.phi_reference import PhiReference
 from e2egraph.models.network import Network, clear_padding, of_objects
 from e2egraph.models.registry import ModelConfig, build_model
 from e2egraph.tasks.inputs import Inputs

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.errors import UsageError
-from e2egraph.models.layers.cone_sums import ConeSums
 from e2egraph.models.layers.embedding import Embedding
 from e2egraph.models.layers.encoder import Encoder
-from e2egraph.models.layers.heads import Head
-from e2egraph.models.layers.node_readout import NodeReadout
-from e2egraph.models.layers.phi_reference import PhiReference
-from e2egraph.models.layers.pooling import Energies, Pooling
+from e2egraph.models.layers.geometry.cone_sums import ConeSums
+from e2egraph.models.layers.geometry.phi_reference import PhiReference
+from e2egraph.models.layers.readout.heads import Head
+from e2egraph.models.layers.readout.node_readout import NodeReadout
+from e2egraph.models.layers.readout.pooling import Energies, Pooling
 from e2egraph.models.layers.standardize import RunningStandardize
 from e2egraph.models.network import Network, clear_padding
 from e2egraph.tasks.inputs import Inputs

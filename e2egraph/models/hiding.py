@@ -1,4 +1,4 @@
-"""Node variables that a network does not get to see: zero whatever they were, in training, export and C++ alike."""
+"""Node variables that a network does not get to see: zero whatever they were, in training, export and C++."""
 
 from __future__ import annotations
 

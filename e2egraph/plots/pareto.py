@@ -39,7 +39,7 @@ def plot_pareto(
             axes.scatter(*at, s=40 + one.figures["parameters"] / 1500, color=color, alpha=0.5)
             axes.annotate(str(number), at, xytext=(6, 6), textcoords="offset points", fontsize="xx-small")
             axes.plot([], [], " ", label=f"{number}  {one.model}")
-        axes.set(xscale="log", yscale="log", xlabel="ONNX Runtime, one thread, one jet at a time [ms]")
+        axes.set(xscale="log", yscale="log", xlabel="ONNX Runtime, one thread, one object at a time [ms]")
         axes.set(ylabel="1 − AUC (better upwards)")
         axes.invert_yaxis()
         for axis in (axes.xaxis, axes.yaxis):

@@ -34,7 +34,7 @@ def plot_true_against_predicted(
     if column_normalised:
         total = np.asarray(histogram["column_weight"])[:, None]
         counts = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
-        what = "share of the jets of a true value"
+        what = "share of the objects of a true value"
     with figure_style(18):
         figure = Figure(figsize=(10, 8.5), layout="constrained")
         axes = figure.subplots()
@@ -61,7 +61,7 @@ def plot_response(response: NDArray, weight: NDArray, name: str, model: str, ste
         inside = np.clip(response, edges[0], np.nextafter(edges[-1], 0.0))
         draw_banded(axes, *shares(inside, np.asarray(weight, np.float64), edges), edges, model)
         axes.axvline(1.0, color="grey", linestyle=":", linewidth=1)
-        axes.set(xlabel=f"{name}: predicted / true", ylabel="Jets (normalised)", xlim=(edges[0], edges[-1]))
+        axes.set(xlabel=f"{name}: predicted / true", ylabel="Entries (normalised)", xlim=(edges[0], edges[-1]))
         axes.set_ylim(bottom=0.0)
         axes.legend(fontsize="small")
         return save_titled(figure, axes, stem, label)

@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from e2egraph.data.simulated import all_simulated
-from e2egraph.files import written_beside
+from e2egraph.files import atomic_path
 from e2egraph.tasks.region import Region
 
-# Quantities of jets → titles of axes.
+# Quantities of objects → titles of axes.
 QUANTITY_TITLES = {
-    "jet_pt": r"jet $p_\mathrm{T}$ [GeV]",
-    "jet_abs_eta": r"jet $|\eta|$",
+    "jet_pt": r"$p_\mathrm{T}$ [GeV]",
+    "jet_abs_eta": r"$|\eta|$",
     "n_pv": "primary vertices",
     "jet_mass": "Jet mass [GeV]",
     "softdrop_mass": "Soft-drop mass [GeV]",
@@ -104,7 +104,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     paths = []
     for suffix, metadata in ((".png", None), (".pdf", {"CreationDate": None})):
         path = stem.with_name(stem.name + suffix)
-        with written_beside(path) as partial:
+        with atomic_path(path) as partial:
             figure.savefig(partial, format=suffix[1:], dpi=100, metadata=metadata)
         paths.append(path)
     return paths

@@ -1,7 +1,7 @@
 """Clusters of calorimeter cells that share energy, as in particle flow (CMS, JINST 12 (2017) P10003, §4.1).
 
 Seeds are local maxima above a threshold; every other cell is shared among the seeds within reach, in proportion to
-E_seed · exp(−d²/2σ²), and energies and positions are worked out anew from the shares, a few times over (expectation and
+E_seed · exp(−d²/2σ²), and energies and positions are computed again from the shares, several times (expectation and
 maximisation). Cells that no seed reaches are left out. All events at once; turning an event in φ by whole cells turns
 its clusters and changes nothing else, to the last bit.
 """
@@ -180,9 +180,9 @@ def _local_maxima(energy: Floats, look: _Neighbours, config: ClusteringConfig) -
             if (down, along) == (0, 0) or (down and along and not config.corners):
                 continue
             other = look.at(found, down, along)
-            beside = np.where(other >= 0, energy[other], -np.inf)
+            next_to = np.where(other >= 0, energy[other], -np.inf)
             here = energy[found]
-            found = found[(here > beside) | ((here == beside) & ((down, along) < (0, 0)))]
+            found = found[(here > next_to) | ((here == next_to) & ((down, along) < (0, 0)))]
     return found
 
 

@@ -101,7 +101,7 @@ class Elements:
         return np.flatnonzero(self.channel == int(channel))
 
 
-# Node variables of an element, in the words of ``tasks.variables``, besides η and φ of its place (``deta``, ``dphi``).
+# Node variables of an element, named as in ``tasks.variables``, other than η and φ of its place (``deta``, ``dphi``).
 COLUMNS = (
     "value", "energy", "rho", "deta0", "dphi0", "dphi_hcal", "charge", "d0", "dz", "d0_sig", "dz_sig", "pt_err",
     "muon", "time", "size", "sigma_eta", "sigma_phi", "peak",

@@ -8,15 +8,15 @@ than there is in CMS: no bremsstrahlung, no depths, no refit of tracks, no nucle
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from e2egraph.detector.channels import Channel
 from e2egraph.detector.geometry import PHI_PITCH, Booleans, Floats, Integers, wrap_phi
 from e2egraph.reconstruction.elements import Elements
 from e2egraph.reconstruction.links import nearest
+from e2egraph.reconstruction.particles import ParticleColumns
 from e2egraph.reconstruction.rulesconfig import RulesConfig
 from e2egraph.reconstruction.sums import sums
 
@@ -27,26 +27,11 @@ _CHARGED, _NEUTRAL, _PHOTON, _ELECTRON, _MUON = range(1, 6)
 
 
 @dataclass(frozen=True)
-class FlowCandidates:
-    """K particles by event: ``kind`` (1 charged hadron, 2 neutral hadron, 3 photon, 4 electron, 5 muon), ``pt``,
-    ``eta``, ``phi`` at the primary vertex, ``energy`` (GeV, radians), ``pile_up``: a track of another vertex, and the
-    ``element`` that gives their direction."""
+class FlowCandidates(ParticleColumns):
+    """Particles found by rules. ``pile_up``: a track of another vertex; ``element``: what gives their direction."""
 
-    event: Integers
-    kind: NDArray[np.uint8]
-    pt: Floats
-    eta: Floats
-    phi: Floats
-    energy: Floats
     pile_up: Booleans
     element: Integers
-
-    def __len__(self) -> int:
-        return len(self.event)
-
-    def take(self, chosen: NDArray) -> FlowCandidates:
-        """The candidates that a mask or an index array chooses."""
-        return FlowCandidates(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
 
 
 @dataclass(frozen=True)
@@ -155,9 +140,7 @@ def rule_based(elements: Elements, pile_up: Booleans, config: RulesConfig) -> Fl
         other = np.zeros(size, bool) if of_other is None else of_other
         kinds = np.broadcast_to(np.asarray(what, np.uint8), size)
         made.append(FlowCandidates(event[element], kinds, pt, eta0[element], phi0[element], energies, other, element))
-    together = FlowCandidates(
-        **{each.name: np.concatenate([getattr(part, each.name) for part in made]) for each in fields(FlowCandidates)}
-    )
+    together = FlowCandidates.joined(made)
     together = together.take(together.energy > 0)
     return together.take(np.lexsort((-together.pt, together.kind, together.event)))
 

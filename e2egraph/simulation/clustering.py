@@ -67,6 +67,6 @@ def library() -> Any:
             "simulate needs FastJet, which is not installed; install it with pip install 'e2egraph[sim]'."
         ) from error
     with contextlib.suppress(AttributeError):
-        # FastJet (M. Cacciari, G. Salam and G. Soyez, arXiv:1111.6097) would print a banner amid the progress bar.
+        # FastJet (M. Cacciari, G. Salam and G. Soyez, arXiv:1111.6097) would print a banner into the progress bar.
         fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)
     return fastjet

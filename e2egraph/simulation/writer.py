@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.events.sources.production import GENERATION, WEIGHT, WEIGHTS
-from e2egraph.files import check_file, written_beside
+from e2egraph.files import atomic_path, check_file
 from e2egraph.simulation.response.images import IMAGE_SIZES
 
 TREE, CONFIGURATION = "fevt/RHTree", "fevt/configuration"
@@ -100,7 +100,7 @@ class RHTreeWriter:
         check_file(path)
         try:
             # Of LZ4, ZSTD and ZLIB the one that packs the mostly empty images tightest, and as fast as any (measured).
-            partial = self._closing.enter_context(written_beside(path))
+            partial = self._closing.enter_context(atomic_path(path))
             self._file = self._closing.enter_context(uproot.recreate(partial, compression=uproot.ZSTD(1)))
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --output.") from error

@@ -69,10 +69,11 @@ class JetDataModule:
         weight = self.table.columns["weight"][numbers]
         wrong = numbers[~(np.isfinite(weight) & (weight >= 0))]
         if len(wrong):
+            how_many = self.table.manifest.object_name.count(len(wrong))
+            first = f"{in_words(self.table, wrong[0])} ({self.table.columns['weight'][wrong[0]]})"
             raise InputError(
-                f"{self.table.folder}: {len(wrong)} jets of split '{split}' have weights that are negative or not "
-                f"finite, first {in_words(self.table, wrong[0])} ({self.table.columns['weight'][wrong[0]]}); build "
-                "the data set again."
+                f"{self.table.folder}: {how_many} of split '{split}' with a weight that is negative or not finite, "
+                f"first {first}; build the data set again."
             )
         if len(numbers) and not weight.any():
             raise InputError(f"{self.table.folder}: all weights of split '{split}' are zero; build the data set again.")

@@ -35,8 +35,9 @@ class TrainingOptions:
 
     ``batch_size``: jets of one step, over all devices. ``schedule``: ``step`` multiplies the learning rate by
     ``step_factor`` every ``step_epochs`` epochs, ``cosine`` falls to 0 over the run, ``constant`` does nothing;
-    ``warmup_epochs`` before it the rate rises linearly. ``weight_decay`` spares biases and norms. ``gradient_clip``:
-    largest norm of the gradient. ``ema_decay``: validate, keep and export an exponential moving average of the weights.
+    ``warmup_epochs`` before it the rate rises linearly. ``weight_decay`` leaves out biases and norms.
+    ``gradient_clip``: largest norm of the gradient. ``ema_decay``: validate, keep and export an exponential moving
+    average of the weights.
     ``patience``: stop after so many epochs without a better validation figure (``Objective.best``).
     ``label_smoothing``: of class labels, where an objective has them. ``reflect_eta``, ``reflect_phi``: mirror each jet
     with probability ½. ``rotate_phi``: turn each whole event around the beam by a random number of towers; the graph
@@ -44,8 +45,8 @@ class TrainingOptions:
     gives every class the same sum of weights. ``accumulate``: pass each batch through the network in so many parts, for
     less memory. ``deterministic``: the same seed gives the same weights, bit for bit on a CPU. ``devices``: GPUs (or
     CPU processes) of each of ``nodes`` machines.
-    ``checkpoint_steps``: steps between checkpoints, besides those at the end of each epoch. ``loggers``: besides
-    ``metrics.csv``.
+    ``checkpoint_steps``: steps between checkpoints, in addition to those at the end of each epoch. ``loggers``: in
+    addition to ``metrics.csv``.
 
     ``epochs``: passes over the training jets. ``optimizer``: of the weights. ``learning_rate``: its highest value
     during the run. ``weight_decay``: of weights, not of biases and norms. ``step_epochs``: epochs between two steps
@@ -83,7 +84,7 @@ class TrainingOptions:
 
 @configuration
 class Recipe:
-    """All that a training needs besides the model and the data set.
+    """All that a training needs other than the model and the data set.
 
     ``objective``: settings of the loss, such as weights of its parts, in place of those of the data set's objective.
     """

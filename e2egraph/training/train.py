@@ -180,7 +180,7 @@ def _open(
     settings = {**identity.settings, "data": identity.data.folder}
     watchers: list[Watcher] = [log, *make_loggers(training.loggers, output, settings)]
     if progress:
-        watchers.insert(0, ProgressLines(identity.model.name, training.epochs, best))
+        watchers.insert(0, ProgressLines(identity.model.name, training.epochs, best, identity.data.object_name))
     for watcher in watchers:
         if watcher is not log:
             closing.callback(watcher.close)

@@ -1,6 +1,6 @@
 """The other processes of a training on this machine: the same command once more for each, and what becomes of them.
 
-Lightning starts processes alike, but kills this one without a word within five seconds of another's end.
+Lightning starts processes the same way, but kills this one without a message within five seconds of another's end.
 """
 
 from __future__ import annotations

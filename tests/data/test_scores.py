@@ -50,7 +50,7 @@ def test_quantities_come_back_with_their_targets_next_to_the_probabilities_of_cl
 def test_a_score_that_is_not_finite_is_refused_and_nothing_is_written(tmp_path, jets):
     probabilities = np.full((5, 2), 0.5)
     probabilities[3, 1] = np.nan
-    with pytest.raises(InputError, match=r"1 of 5 jets .* event 4"):
+    with pytest.raises(InputError, match=r"1 of 5 objects .* event 4"):
         write_scores(tmp_path / "scores.parquet", jets, probabilities, ["score_a", "score_b"])
     assert list(tmp_path.iterdir()) == []
 

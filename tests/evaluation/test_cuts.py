@@ -51,9 +51,9 @@ def test_a_selection_keeps_the_jets_that_it_keeps_one_by_one(jets, expression, e
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("softdrop_mas > 105", "no jet quantity 'softdrop_mas'; there are jet_pt"),
-        ("label == 1", "no jet quantity 'label'"),
-        ("weight > 0", "no jet quantity 'weight'"),
+        ("softdrop_mas > 105", "no object quantity 'softdrop_mas'; there are jet_pt"),
+        ("label == 1", "no object quantity 'label'"),
+        ("weight > 0", "no object quantity 'weight'"),
         ("__import__('os').system('true')", "is not understood; allowed are numbers"),
         ("().__class__ == 1", "is not understood"),
         ("jet_pt.__class__ == 1", "is not understood"),
@@ -75,7 +75,7 @@ def test_a_selection_keeps_the_jets_that_it_keeps_one_by_one(jets, expression, e
         ("jet_pt and tau32 < 1", "'jet_pt' is a number where a condition belongs"),
         ("not jet_pt", "'jet_pt' is a number where a condition belongs"),
         ("(jet_pt > 1) + 1 > 1", "'jet_pt > 1' is a condition where a number belongs"),
-        ("1 < 2", "cuts on no jet quantity"),
+        ("1 < 2", "cuts on no object quantity"),
         ("", "cannot be read"),
         ("jet_pt >", "cannot be read"),
         ("jet_pt > 1; tau32 < 1", "cannot be read"),
@@ -94,7 +94,7 @@ def test_what_is_no_selection_is_refused_naming_it_and_what_is_allowed(expressio
 @pytest.mark.parametrize("name", ["run", "lumi", "event", "jet", "label", "weight", "split", "nodes_cut"])
 def test_identity_and_truth_are_nothing_to_cut_on(name):
     assert name in COLUMNS
-    with pytest.raises(UsageError, match=f"no jet quantity '{name}'"):
+    with pytest.raises(UsageError, match=f"no object quantity '{name}'"):
         parse_cuts(f"{name} > 0", COLUMNS)
 
 
@@ -102,7 +102,7 @@ def test_quantities_that_the_data_set_does_not_hold_or_that_are_no_numbers_are_r
     tau32 = np.array([0.1, 0.2, 0.3])
     with pytest.raises(InputError, match=r"'tau32 < 0\.5': the data set holds no tau32"):
         parse_cuts("tau32 < 0.5", COLUMNS).passes({"tau32": np.zeros(3)})
-    with pytest.raises(InputError, match="tau32 of 2 jets is not finite"):
+    with pytest.raises(InputError, match="tau32 of 2 objects is not finite"):
         parse_cuts("tau32 < 0.5", COLUMNS).passes({"tau32": np.array([np.nan, np.inf, 0.1])})
-    with pytest.raises(InputError, match=r"'\(tau32 - 0\.2\) / \(tau32 - 0\.2\)' is no number for 1 jets"):
+    with pytest.raises(InputError, match=r"'\(tau32 - 0\.2\) / \(tau32 - 0\.2\)' is no number for 1 objects"):
         parse_cuts("(tau32 - 0.2) / (tau32 - 0.2) < 2", COLUMNS).passes({"tau32": tau32})

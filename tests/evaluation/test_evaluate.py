@@ -93,7 +93,7 @@ def test_jets_without_nodes_are_counted_and_no_figure_is_of_them(run, tmp_path):
     scores = read_scores(run / "scores.parquet")
     unseen = int((~scores.scored).sum())
     assert unseen > 0 and (scores.probabilities[~scores.scored] == -1).all()
-    assert f"{unseen} jets have no nodes: they have no score, and no figure is of them" in summary.limits
+    assert f"{unseen} jets without nodes: no score, and no figure is of them" in summary.limits
     assert summary.metrics["jets"] + unseen == len(scores) == summary.jets
     assert sum(one["jets"] for one in summary.metrics["bins"]["jet_pt"]) == len(scores) - unseen
     # Of two runs the jets are compared that both have seen, here those of one of them less the first ten.
@@ -140,7 +140,7 @@ def test_evaluations_that_make_no_sense_are_refused_and_write_nothing(run, tmp_p
     for arguments, message in [
         ({"data": other_task}, "give a data set of the same task"),
         ({"data": no_test}, "no jets in split 'test'"),
-        ({"data": only_jets}, "no signal jets"),
+        ({"data": only_jets}, "no signal objects"),
         ({"data": tmp_path / "absent"}, "no such data set"),
         ({"split": "testing"}, "unknown split 'testing'"),
         ({"output": tmp_path}, "holds other files"),
@@ -212,7 +212,7 @@ def test_runs_that_cannot_be_compared_are_named(run, tmp_path, data):
     evaluate(run, plots=False)
     second = shutil.copytree(run, tmp_path / "second")
     evaluate(second, split="validation", plots=False)
-    with pytest.raises(InputError, match="evaluated on different jets"):
+    with pytest.raises(InputError, match="evaluated on different objects"):
         compare([run, second])
     other = write_toy_dataset(tmp_path / "other", 100, seed=9)
     with pytest.raises(InputError, match="not the data set"):

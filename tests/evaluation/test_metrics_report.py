@@ -79,7 +79,7 @@ def test_what_the_data_set_does_not_hold_is_said():
 
 def test_fewer_than_a_hundred_jets_are_said():
     content = metrics_report(*sample(80), "top").content
-    assert "only 80 jets: with fewer than 100, errors are rough" in content["limits"]
+    assert "only 80 objects: with fewer than 100, errors are rough" in content["limits"]
     assert all(one["auc"] is None for one in content["bins"]["jet_pt"])
 
 

@@ -26,7 +26,7 @@ def test_probabilities_that_disagree_are_caught(tmp_path: Path) -> None:
     proto = to_onnx(model, INPUTS, TWO_CLASSES)
     softmax = next(node for node in proto.graph.node if node.op_type == "Softmax")
     softmax.attribute[0].i = 0  # over the jets of a batch, not over the classes
-    with pytest.raises(InputError, match=r"in probabilities on random jets, B = 1, N = 0"):
+    with pytest.raises(InputError, match=r"in probabilities on random objects, B = 1, N = 0"):
         check_parity(model, proto.SerializeToString(), INPUTS, TWO_CLASSES, cap=20)
 
 
@@ -34,7 +34,7 @@ def test_the_order_of_real_jets_is_kept_but_for_near_ties() -> None:
     torchs = np.array([0.1, 0.5, 0.50004, 0.9], np.float32)
     assert check_order(torchs, torchs) == 0.0
     assert check_order(torchs, np.array([0.1, 0.50003, 0.50001, 0.9], np.float32)) == pytest.approx(4e-5, abs=1e-7)
-    with pytest.raises(InputError, match="jets 3 and 1 of the data set are not in the same order"):
+    with pytest.raises(InputError, match="objects 3 and 1 of the data set are not in the same order"):
         check_order(torchs, np.array([0.1, 0.95, 0.50004, 0.9], np.float32))
     assert check_order(torchs[:0], torchs[:0]) == 0.0
 

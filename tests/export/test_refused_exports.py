@@ -52,7 +52,7 @@ class ByValue(Linear):
     ("model", "message"),
     [
         (OtherInOnnx(), r"differ by 0\.01.*B = 1, N = 0"),
-        (NotFinite(), r"not finite on random jets, B = 1, N = 0"),
+        (NotFinite(), r"not finite on random objects, B = 1, N = 0"),
         (SecretJet(), r"differ by"),
         (ByValue(), r"ByValue cannot be exported to ONNX"),
         (Linear(3), r"callers need float32"),
@@ -73,7 +73,7 @@ def test_real_jets_that_disagree_are_caught(tmp_path: Path) -> None:
 
     clouds = toy_clouds(1, 3, np.random.default_rng(0), nodes=(5, 9))
     clouds.nodes["value"][-1] = 2e5  # in the last of three jets
-    with pytest.raises(InputError, match="jets 0 to 2 of the data set"):
+    with pytest.raises(InputError, match="objects 0 to 2 of the data set"):
         export(OtherForLargeValues(), tmp_path / "bundle", sample=pad(clouds, INPUTS))
     assert not list(tmp_path.iterdir())
 

@@ -129,11 +129,13 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_written(tmp_path: Pa
     large.layer.weight.data[0, -1] = 1e5
     with pytest.raises(InputError, match=r"--fp16: cannot convert .*a weight of \w+ .* is beyond float16's range"):
         export(large, tmp_path / "b", variants=("fp16",), jets=jets)
-    with pytest.raises(InputError, match="need jets of a data set"):
+    with pytest.raises(InputError, match="need objects of a data set"):
         export(Linear(), tmp_path / "b", variants=("fp16",))
     none = both_classes(3, 0).take(np.zeros(0, np.int64))
     content = to_onnx(small_model("gravnet"), INPUTS, TWO_CLASSES).SerializeToString()
-    with pytest.raises(InputError, match=r"--int8: cannot convert the model's Gemm, MatMul \(there is no training jet"):
+    with pytest.raises(
+        InputError, match=r"--int8: cannot convert the model's Gemm, MatMul \(there is no training object"
+    ):
         convert("int8", content, calibration=none, inputs=INPUTS, outputs=TWO_CLASSES, uses_jet=False)
     assert not list(tmp_path.iterdir())
 

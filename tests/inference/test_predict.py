@@ -280,5 +280,5 @@ def test_latency_is_measured_for_each_batch_size(trained) -> None:
     times = latency(trained[0], clouds, batch_sizes=(1, 8), repeats=4)
     assert set(times) == {1, 8}
     assert all(0.0 < value < 10_000.0 for value in times.values())
-    with pytest.raises(InputError, match="at least one jet"):
+    with pytest.raises(InputError, match="at least one object"):
         latency(trained[0], clouds.take(np.zeros(0, np.int64)))

@@ -9,7 +9,7 @@ import torch
 from e2egraph.errors import UsageError
 from e2egraph.models.image.event_image import EventImage
 from e2egraph.models.image.planes import ENERGY
-from e2egraph.models.layers.phi_reference import PhiReference
+from e2egraph.models.layers.geometry.phi_reference import PhiReference
 from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.tasks.outputs import Head, Outputs, class_outputs
 from tests.all_inputs import TWO_CLASSES

@@ -8,7 +8,7 @@ from e2egraph.config import validate
 from e2egraph.data.loading.batch import JetBatch
 from e2egraph.models.tokens.link_tokens import LinkGroup, LinkTokens
 from tests.all_inputs import INPUTS
-from tests.models.test_links import RADII, crossings
+from tests.models.tokens.test_links import RADII, crossings
 from tests.scripts import loading
 
 LAYERS = ("BPIX1", "BPIX2", "BPIX3")

@@ -11,7 +11,7 @@ from e2egraph.simulation.generation.particles import Particles
 from e2egraph.simulation.response.response import DetectorConfig
 from e2egraph.simulation.simulate import read_settings
 
-# Settings of Pythia that leave out all but the hard process and its beam remnants: thousands of events a second.
+# Settings of Pythia that leave out all but the hard process and its beam remnants: thousands of events per second.
 HARD_PROCESS_ALONE = (
     "PartonLevel:MPI = off",
     "PartonLevel:ISR = off",

@@ -270,7 +270,7 @@ def test_jet_weights_that_no_loss_can_be_made_of_are_named_before_anything_is_wr
     table.columns["weight"][jet] = weight
     monkeypatch.setattr("e2egraph.training.datamodule.read_table", lambda folder, extra: table)
     event = table.columns["event"][jet]
-    with pytest.raises(InputError, match=rf"1 jets of split '{split}' have weights.*event {event}, jet 0 \({weight}\)"):
+    with pytest.raises(InputError, match=rf"1 jet of split '{split}' with a weight.*event {event}, jet 0 \({weight}\)"):
         train(model, data, tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
 

@@ -11,6 +11,7 @@ from tfrecord.reader import tfrecord_iterator
 
 from e2egraph.errors import InputError
 from e2egraph.tasks.objectives.objective import Best
+from e2egraph.tasks.objects.naming import ObjectName
 from e2egraph.training.runs.history import EpochRow
 from e2egraph.training.runs.loggers import make_loggers
 from e2egraph.training.runs.progress import ProgressLines
@@ -190,7 +191,7 @@ def test_a_service_that_does_not_answer_is_named(tmp_path, service, monkeypatch)
 
 
 def test_the_bar_of_a_terminal_shows_rate_waiting_and_time_left():
-    lines = ProgressLines("tiny", 3, BEST)
+    lines = ProgressLines("tiny", 3, BEST, ObjectName("cluster"))
     stream = io.StringIO()
     lines._console = Console(file=stream, force_terminal=True, width=150)
     lines.on_epoch_start(2, 40, 10)
@@ -198,13 +199,13 @@ def test_the_bar_of_a_terminal_shows_rate_waiting_and_time_left():
     lines._bar.refresh()
     lines.close()
     text = stream.getvalue()
-    for part in ("tiny epoch 2/3", "30/40", "160 jets/s", "2.5% waiting for data", "run ends in 1:01:40"):
+    for part in ("tiny epoch 2/3", "30/40", "160 clusters/s", "2.5% waiting for data", "run ends in 1:01:40"):
         assert part in text
 
 
 def test_a_log_gets_a_line_now_and_then_inside_a_long_epoch(capfd, monkeypatch):
     monkeypatch.setattr("e2egraph.training.runs.progress._LINE_SECONDS", -1.0)
-    lines = ProgressLines("tiny", 3, BEST)
+    lines = ProgressLines("tiny", 3, BEST, ObjectName("cluster"))
     lines.on_epoch_start(2, 40, 10)
     lines.on_step(REPORT)
-    assert "tiny: epoch 2/3, batch 30/40, 160 jets/s" in capfd.readouterr().err
+    assert "tiny: epoch 2/3, batch 30/40, 160 clusters/s" in capfd.readouterr().err

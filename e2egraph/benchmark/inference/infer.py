@@ -1,6 +1,6 @@
 """``benchmark infer``: milliseconds a jet of ONNX Runtime with one thread, as CMSSW runs it.
 
-All models score the same jets one after the other, in turns, so that a busy machine slows them alike.
+All models score the same jets one after the other, in turns, so that a busy machine slows them equally.
 ``latency``: time by the clock on the wall, which is what a caller waits; ``cpu``: CPU time, which other processes
 disturb less, and of which the ratios are made.
 """

@@ -14,7 +14,7 @@ import numpy as np
 from e2egraph.benchmark.report import Record
 from e2egraph.errors import InputError
 
-# The runner's names for what it times, and the figures it gives of each, all in ms a jet.
+# The runner's names for what it times, and the figures it gives of each, all in ms per jet.
 STEPS = ("nodes", "tensors", "onnx_runtime")
 FIGURES = ("mean", "p50", "p90", "p99")
 

@@ -1,4 +1,4 @@
-"""``benchmark kernels --against``: a step of graph networks in this version of e2egraph and in another, by turns."""
+"""``benchmark kernels --against``: a step of graph networks in this version of e2egraph and in another, alternately."""
 
 from __future__ import annotations
 

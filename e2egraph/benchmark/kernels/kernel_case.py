@@ -36,7 +36,7 @@ Inputs = tuple[Tensor, ...]
 class KernelCase:
     """``network`` as built, ``prepared`` as the setting runs it; ``figures``: (metric, N) → every measurement.
 
-    ``level``: whether it gives a row an object or a node; ``session``: of ONNX Runtime, where that is measured too.
+    ``level``: whether it gives a row per object or a node; ``session``: of ONNX Runtime, where that is measured too.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 Whole networks of equal width and depth without merging (embedding, pooling and head included) on artificial jets with
 no padding. The number of nodes in a batch, B·N, is constant, so a cost that is linear in N is the same at every N. In
-each turn every model runs once at every size, so that a busy machine slows all alike; medians over the turns count.
+each turn every model runs once at every size, so that a busy machine slows all equally; medians over the turns count.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _records(
     return [
         *records,
         Record(case, size, "seconds", middle(lambda run: run.seconds), "s", f"whole training, {device}"),
-        Record(case, size, "steps", epochs * an_epoch, "", f"{jets} training jets an epoch"),
+        Record(case, size, "steps", epochs * an_epoch, "", f"{jets} training jets per epoch"),
         Record(case, size, "jets_per_second", middle(lambda run: run.jets_per_second), "1/s", device),
         Record(case, size, "learning_rate", rate, "", f"rule {rule}"),
     ]

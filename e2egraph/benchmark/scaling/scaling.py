@@ -1,7 +1,7 @@
 """``benchmark scaling``: strong and weak scaling of training over ranks on one machine.
 
-Strong: the batch and the data stay, ranks grow; weak: jets a rank stay, so that batch and data grow with the ranks.
-Ranks share the cores evenly. Cases take turns, so that a busy machine slows them alike; medians count.
+Strong: the batch and the data stay, ranks grow; weak: jets per rank stay, so that batch and data grow with the ranks.
+Ranks share the cores evenly. Cases take turns, so that a busy machine slows them equally; medians count.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def efficiency(rate: float, reference: float, ranks: int) -> float:
     """Parallel efficiency: the speed-up over one rank, divided by the number of ranks.
 
     Strong scaling: T₁ / (R·T_R) at the same work (Amdahl 1967). Weak: T₁ / T_R at R times the work (Gustafson 1988,
-    doi:10.1145/42411.42415). In jets a second both are rate / (R · rate of one rank).
+    doi:10.1145/42411.42415). In jets per second both are rate / (R · rate of one rank).
     """
     return rate / reference / ranks
 
@@ -76,7 +76,7 @@ def benchmark_scaling(
     repeats: int = REPEATS,
     progress: Progress | None = None,
 ) -> list[Record]:
-    """Train ``model`` over each number of ``ranks`` and over one, ``jets`` jets a turn (weak: of each rank).
+    """Train ``model`` over each number of ``ranks`` and over one, ``jets`` jets per turn (weak: of each rank).
 
     ``settings``: as ``--set`` of ``train``; ``training.batch_size`` is the batch of strong scaling and of one rank.
     Each number of ranks is compared with one rank of as many threads as each of them has, and with one that has all

@@ -81,7 +81,7 @@ def run(turn: Turn, folder: Path) -> Timing | None:
     for_model, for_recipe = split_settings(turn.settings)
     config = load_model_config(turn.model, for_model)
     recipe = load_recipe(turn.recipe, [*for_recipe, f"training.batch_size={turn.batch_size}"])
-    # A checkpoint amid the few steps timed would count for more than in a training.
+    # A checkpoint in the middle of the few steps timed would count for more than in a training.
     options = replace(recipe.training, checkpoint_steps=WARM_UP_STEPS + turn.steps + 1)
     data = JetDataModule(Path(turn.data), recipe, turn.seed)
     seed_all(turn.seed)

@@ -60,8 +60,8 @@ _UNITS = {
 def io_against(
     data: Path, against: Path, against_data: Path, *, repeats: int = 3, progress: Progress | None = None
 ) -> list[Record]:
-    """Bytes a jet, and an epoch of training batches: CPU time a jet, jets a second and seconds to the first batch, here
-    with ``data`` and in folder ``against`` with ``against_data``, which it built from the same files.
+    """Bytes per jet, and an epoch of training batches: CPU time per jet, jets per second, seconds to the first batch,
+    here with ``data`` and in folder ``against`` with ``against_data``, which it built from the same files.
 
     Turns in fresh processes, from a warm file cache. InputError when ``against`` holds no e2egraph, or its
     version cannot read the data set.

@@ -1,4 +1,4 @@
-"""``benchmark io``: bytes a jet, jets read a second and time spent waiting for data, against image files and others.
+"""``benchmark io``: bytes per jet, jets read a second and time spent waiting for data, against image files and others.
 
 All hold jets of the same data set, are read on one core from a warm file cache, and end in batches of the same size.
 What the image network itself does on its device (drawing the image) is measured apart.
@@ -148,7 +148,7 @@ def _sizes(table: JetTable, images: dict[str, dense_parquet.ImageFile], peers: l
 def _rates(
     table: JetTable, images: dict[str, dense_parquet.ImageFile], peers: list[Peer], repeats: int
 ) -> list[Record]:
-    """Jets a second into batches, and CPU time, on one core; by turns, so that a busy machine slows all alike."""
+    """Jets per second into batches, and CPU time, on one core; in turns, so that a busy machine slows all equally."""
     rasterize = Rasterize(table.manifest.network_inputs)
     kept = list(islice(evaluation_loader(table, DataOptions(), None), 4))
 

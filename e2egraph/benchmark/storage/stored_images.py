@@ -34,7 +34,7 @@ class _Given(nn.Module):
 def compare_training(
     loader: JetLoader, images: dense_parquet.ImageFile, manifest: Manifest, batch_size: int, repeats: int
 ) -> list[Record]:
-    """Training jets/s both ways by turns, medians; ``images`` holds the same jets, as ``dense_parquet`` writes.
+    """Training jets/s both ways alternately, medians; ``images`` holds the same jets, as ``dense_parquet`` writes.
 
     Both read ahead in a thread, both read warm files, both train all parameters; the first batch is not timed.
     """
@@ -60,7 +60,7 @@ def _network(manifest: Manifest) -> ResNet15:
 
 
 def _train_on_images(images: dense_parquet.ImageFile, manifest: Manifest, batch_size: int) -> float:
-    """Jets a second after the first batch."""
+    """Jets per second after the first batch."""
     torch.manual_seed(1)
     network = _network(manifest).train()
     given = _Given()

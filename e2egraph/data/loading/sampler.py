@@ -83,7 +83,8 @@ def training_plan(
     if batch_size < processes:
         raise UsageError(f"training.batch_size={batch_size} is too small for {processes} processes; raise it.")
     if len(numbers) < processes:
-        raise InputError(f"{table.folder}: {len(numbers)} training jets for {processes} processes; start fewer.")
+        many = table.manifest.object_name.many
+        raise InputError(f"{table.folder}: {len(numbers)} training {many} for {processes} processes; start fewer.")
     sizes = table.columns["n_nodes"] if sizes is None else sizes
     rng = np.random.default_rng((seed, epoch))
     jets = _jets_of_groups(table, numbers)

@@ -92,7 +92,7 @@ def ablate(
     if not runs:
         reason = failures[0].reason if failures else "nothing was asked for"
         raise InputError(f"{output}: no run is finished ({reason}); run the same command without --report-only.")
-    judge = evaluation_of(test.manifest.objective)
+    judge = evaluation_of(test.manifest.objective, objects=test.manifest.object_name)
     with progress("costs") as advance:
         costs = costs_of(output, runs, test, again=time_again, progress=advance)
     with progress("paired differences") as advance:
@@ -207,4 +207,4 @@ def _limits(costs: MeasuredCosts, failures: list[Failure]) -> tuple[str, ...]:
 
 def failure_name(failure: Failure) -> str:
     """Which run it is, in words."""
-    return f"{failure.row}, {failure.model}, {jets_name(failure.training_jets)} jets, seed {failure.seed}"
+    return f"{failure.row}, {failure.model}, {jets_name(failure.training_jets)} objects, seed {failure.seed}"

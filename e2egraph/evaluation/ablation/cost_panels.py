@@ -20,7 +20,7 @@ def cost_panels(ablation: Ablation, figure: ComparedFigure) -> list[CostPanel]:
     timed = [(cost.onnx_ms_per_jet, cell, mean) for cell, cost, mean in known if cost.onnx_ms_per_jet]
     counted = [(cost.flops / 1e6, cell, mean) for cell, cost, mean in known]
     panels = []
-    for title, points in (("ONNX Runtime, one thread [ms/jet]", timed), ("Forward pass [MFLOPs/jet]", counted)):
+    for title, points in (("ONNX Runtime, one thread [ms/object]", timed), ("Forward pass [MFLOPs/object]", counted)):
         if points:
             values = [(cost, mean) for cost, _, mean in points]
             front = tuple(values[place] for place in pareto_front(values, highest=figure.highest))

@@ -1,6 +1,6 @@
 """What each model costs with the inputs of each row: parameters, FLOPs, and milliseconds in ONNX Runtime.
 
-All are timed on the same test jets one after the other, in turns, so that a busy machine slows them alike.
+All are timed on the same test jets one after the other, in turns, so that a busy machine slows them equally.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def costs_of(
 ) -> MeasuredCosts:
     """The costs kept in ``output``; measured, all of them, where one is missing, of another network, or if ``again``.
 
-    ``table``: the test data. Weights do not matter to a cost, so networks are built anew.
+    ``table``: the test data. Weights do not matter to a cost, so networks are built untrained.
     """
     first = {(run.plan.row.name, run.plan.name): run for run in reversed(runs)}
     asked = {f"{row}/{model}": _digest(run) for (row, model), run in sorted(first.items())}
@@ -107,7 +107,7 @@ def costs_of(
 
 
 def _digest(run: FinishedRun) -> str:
-    """What a cost depends on besides the jets."""
+    """What a cost depends on other than the jets."""
     return digest({"model": as_dict(run.info.model), "nodes": as_dict(run.info.recipe.data.nodes)})
 
 

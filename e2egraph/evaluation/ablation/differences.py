@@ -74,7 +74,7 @@ def compare_runs(
             for key in group:
                 result.cells.append(_cell(key, members[key], found.standings, cost_of.get(key[:2])))
             result.model_differences += _contrasts(group, members, found)
-            _note(result.limits, found, f"{row}, {jets_name(jets)} jets")
+            _note(result.limits, found, f"{row}, {jets_name(jets)} objects")
         step()
     for reference, keys in additions.items():
         found = _paired([reference, *keys], members, scores, judge, resamples)

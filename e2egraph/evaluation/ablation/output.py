@@ -24,14 +24,15 @@ INPUTS_STEM, CURVE_STEM = "inputs", "learning_curve"
 def write_tables(output: Path, ablation: Ablation) -> list[Path]:
     """``ablation.md`` and ``ablation.tex``."""
     made = tables(ablation)
-    test = f"{ablation.test_data.jets:,} jets"
+    test = f"{ablation.test_data.jets:,} objects"
     if ablation.signal is not None:
-        test = f"{ablation.signal_jets:,} signal ({ablation.signal}) and {ablation.background_jets:,} background jets"
+        signal = f"{ablation.signal_jets:,} signal ({ablation.signal})"
+        test = f"{signal} and {ablation.background_jets:,} background objects"
     if ablation.simulation:
         test += ", parametric simulation, not CMS simulation"
     data = (
         f"Task {ablation.task}, {ablation.objective}, recipe {ablation.recipe}; trained on "
-        f"{ablation.training_data.name} ({ablation.training_data.jets:,} training jets), tested on "
+        f"{ablation.training_data.name} ({ablation.training_data.jets:,} training objects), tested on "
         f"{ablation.test_data.name} ({test})."
     )
     limits = "\n".join(f"- {limit}" for limit in ablation.limits)
@@ -117,4 +118,4 @@ def _runs_of(runs: Sequence[FinishedRun], row: str, model: str, jets: TrainingJe
 
 
 def _jets(jets: TrainingJets) -> str:
-    return f"{'all' if jets is None else f'{jets:,}'} training jets"
+    return f"{'all' if jets is None else f'{jets:,}'} training objects"

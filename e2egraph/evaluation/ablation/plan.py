@@ -69,7 +69,7 @@ class PlannedRun:
         return Path(RUNS) / self.row.name / self.name / f"jets_{jets_name(self.training_jets)}" / f"seed_{self.seed}"
 
     def __str__(self) -> str:
-        return f"{self.row.name}, {self.name}, {jets_name(self.training_jets)} jets, seed {self.seed}"
+        return f"{self.row.name}, {self.name}, {jets_name(self.training_jets)} objects, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def parse_jets(text: str, option: str) -> TrainingJets:
     if text == ALL:
         return None
     if not text.isdecimal() or int(text) == 0:
-        raise UsageError(f"{option} {text}: give a number of jets, or '{ALL}'.")
+        raise UsageError(f"{option} {text}: give a number of objects, or '{ALL}'.")
     return int(text)
 
 

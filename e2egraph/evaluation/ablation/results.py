@@ -56,9 +56,9 @@ class RunEntry:
     """One trained and evaluated network.
 
     ``folder``: relative to that of ``ablation.json``, or to where it was when the file is copied elsewhere.
-    ``training_jets``: as asked for (None: all), ``jets_learnt``: as used. ``settings``: ``--set`` values besides the
-    recipe. ``figures``: those of ``metrics.json`` by name, ``errors``: their bootstrap errors; None where one cannot be
-    quoted. ``validation``: the best value of the figure that decides which epoch is kept.
+    ``training_jets``: as asked for (None: all), ``jets_learnt``: as used. ``settings``: ``--set`` values on top of
+    the recipe. ``figures``: those of ``metrics.json`` by name, ``errors``: their bootstrap errors; None where one
+    cannot be quoted. ``validation``: the best value of the figure that decides which epoch is kept.
     """
 
     row: str

@@ -52,7 +52,9 @@ def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
         raise InputError(
             f"{test.folder}: objective {theirs}, but {training.folder} has {own}; give data sets of one task."
         )
-    few = evaluation_of(objective).too_few(test.columns["label"][test.jets_of(SPLIT)])
+    few = evaluation_of(objective, objects=test.manifest.object_name).too_few(
+        test.columns["label"][test.jets_of(SPLIT)]
+    )
     if few is not None:
         raise InputError(
             f"{test.folder}: {few} in split '{SPLIT}', but errors need two; give a --test-data that has more."
@@ -107,7 +109,7 @@ def make_runs(
                 say(f"{title}: training")
                 train(run.model, data, folder, settings=run.settings, seed=run.seed, recipe=plan.request.recipe)
             if _evaluation(folder, test_digest) is None:
-                say(f"{title}: scoring the test jets")
+                say(f"{title}: scoring the test objects")
                 evaluate(folder, test_data, split=SPLIT, plots=False, report=False, settings=of_reading(run.settings))
             finished.append(_finished(output, run, test_digest))
         except Stopped:
@@ -127,7 +129,7 @@ def find_runs(output: Path, plan: Plan, test_digest: str) -> tuple[list[Finished
         if not (folder / SUMMARY).is_file():
             missing.append(_failure(run, "not trained"))
         elif _evaluation(folder, test_digest) is None:
-            missing.append(_failure(run, "not evaluated on these test jets"))
+            missing.append(_failure(run, "not evaluated on these test objects"))
         else:
             finished.append(_finished(output, run, test_digest))
     return finished, missing

@@ -26,7 +26,7 @@ def inputs_table(ablation: Ablation) -> Table | None:
     header = ["inputs", "model", *(figure.head for figure in ablation.figures)]
     published = any(row.published is not None for row in ablation.rows)
     header += [f"published {figure.title}" for figure in ablation.figures] if published else []
-    header += ["parameters", "MFLOPs/jet", "training jets/s", "ONNX ms/jet", "seeds"]
+    header += ["parameters", "MFLOPs/object", "training objects/s", "ONNX ms/object", "seeds"]
     lines: list[tuple[str, ...]] = []
     rules = []
     for row in ablation.rows:
@@ -57,9 +57,9 @@ def curve_table(ablation: Ablation) -> Table | None:
         (cell.model, f"{cell.jets_learnt:,}", *_figures(cell, ablation.figures), str(len(cell.seeds))) for cell in cells
     ]
     models = [cell.model for cell in cells]
-    header = ("model", "training jets", *(figure.head for figure in ablation.figures), "seeds")
+    header = ("model", "training objects", *(figure.head for figure in ablation.figures), "seeds")
     rules = tuple(models.index(model) for model in dict.fromkeys(models))
-    return Table("curve", "All inputs by number of training jets", header, tuple(lines), rules=rules)
+    return Table("curve", "All inputs by number of training objects", header, tuple(lines), rules=rules)
 
 
 def models_table(ablation: Ablation) -> Table | None:
@@ -71,7 +71,7 @@ def models_table(ablation: Ablation) -> Table | None:
     ]
     if not lines:
         return None
-    header = ("inputs", "model", "training jets", *_contrast_heads(ablation.figures))
+    header = ("inputs", "model", "training objects", *_contrast_heads(ablation.figures))
     return Table("models", f"Minus {ablation.reference}", header, tuple(lines), _paired_note(ablation), names=2)
 
 
@@ -137,7 +137,7 @@ def _contrast_heads(shown: Sequence[ComparedFigure]) -> list[str]:
     """Of a pair of cells, as ``_contrasts`` fills them."""
     heads = []
     for figure in shown:
-        heads += [f"Δ {figure.head}", "p", "p jets"] + ["ratio"] * figure.ratio
+        heads += [f"Δ {figure.head}", "p", "p objects"] + ["ratio"] * figure.ratio
     return heads
 
 
@@ -165,20 +165,20 @@ def _p(value: float | None, log10: float | None) -> str:
 
 
 def _jets(training_jets: TrainingJets) -> str:
-    return "all training jets" if training_jets is None else f"{training_jets:,} training jets"
+    return "all training objects" if training_jets is None else f"{training_jets:,} training objects"
 
 
 def _errors_note(ablation: Ablation) -> str:
     return (
-        f"{ablation.test_data.jets:,} test jets. ± of one seed: bootstrap over the test jets; "
+        f"{ablation.test_data.jets:,} test objects. ± of one seed: bootstrap over the test objects; "
         "of several: that and the spread over seeds."
     )
 
 
 def _published_note(rows: Sequence[InputRow]) -> str:
     said = dict.fromkeys(
-        f"Published: {row.published.source} ({row.published.sample}), another sample than ours: no comparison of like "
-        "with like."
+        f"Published: {row.published.source} ({row.published.sample}), another sample than ours: not "
+        "directly comparable."
         for row in rows
         if row.published is not None
     )
@@ -190,8 +190,8 @@ def _costs_note(ablation: Ablation) -> str:
     if not jets:
         return ""
     return (
-        f"ONNX Runtime: median over {max(jets)} test jets one at a time, one thread; FLOPs: forward pass of the jet of "
-        "median number of nodes; training jets/s: as trained, whatever else the machine did."
+        f"ONNX Runtime: median over {max(jets)} test objects one at a time, one thread; FLOPs: forward pass of the "
+        "object of median number of nodes; training objects/s: as trained, whatever else the machine did."
     )
 
 
@@ -203,7 +203,7 @@ def _paired_note(ablation: Ablation) -> str:
         if methods.get(one.name, "bootstrap") != "bootstrap"
     ]
     return (
-        f"Paired on the same test jets: {''.join(special)}{ablation.resamples} paired resamples"
-        f"{' for all else' if special else ''}. Errors and p: jets and, with several seeds on both sides, seeds "
-        "(Student’s t); p jets: from the jets alone, which speaks of these networks only."
+        f"Paired on the same test objects: {''.join(special)}{ablation.resamples} paired resamples"
+        f"{' for all else' if special else ''}. Errors and p: objects and, with several seeds on both sides, seeds "
+        "(Student’s t); p objects: from the objects alone, which holds for these networks only."
     )

@@ -67,10 +67,10 @@ def binned_paired(
     """
     values = np.asarray(values, np.float64)
     if len(values) != len(jets.is_signal):
-        raise InputError(f"{len(values)} values for {len(jets.is_signal)} jets; give the values of the scored jets.")
+        raise InputError(f"{len(values)} values for {len(jets.is_signal)} objects; give those of the scored objects.")
     bad = int((~np.isfinite(values)).sum())
     if bad:
-        raise InputError(f"{bad} of {len(values)} jets have no finite value to be binned by; choose another quantity.")
+        raise InputError(f"{bad} of {len(values)} objects have no finite value to bin by; choose another quantity.")
     edges = quantile_edges(values) if edges is None else np.asarray(edges, np.float64)
     bins = []
     for low, high in pairwise(edges):
@@ -79,9 +79,9 @@ def binned_paired(
         signal, background = int(part.is_signal.sum()), int((~part.is_signal).sum())
         limit = None
         if len(part.is_signal) < ENOUGH_JETS:
-            limit = f"fewer than {ENOUGH_JETS} jets"
+            limit = f"fewer than {ENOUGH_JETS} objects"
         elif min(_weighty(part, True), _weighty(part, False)) < 2:
-            limit = "fewer than two signal or background jets"
+            limit = "fewer than two signal or background objects"
         result = None if limit else paired(part, contenders, reference, resamples=resamples, seed=seed)
         median = float(np.median(values[inside])) if inside.any() else float(low + high) / 2
         head = (float(low), float(high), median, signal + background, signal, background)
@@ -126,7 +126,7 @@ def quantity_of(scores: Scores, table: JetTable, name: str, split: str | None) -
     numbers = table.jets_of(split)
     same = len(numbers) == len(scores)
     if not (same and all((table.columns[key][numbers] == scores.jets[key]).all() for key in KEY)):
-        raise InputError(f"{table.folder}: the scores are not of these jets; give the data set they were evaluated on.")
+        raise InputError(f"{table.folder}: the scores are of other objects; give the data set they were evaluated on.")
     column: NDArray = table.columns[name][numbers]
     return column
 

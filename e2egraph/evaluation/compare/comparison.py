@@ -56,7 +56,7 @@ def compare(
     objective has one.
 
     ``data``: the data set they were evaluated on; taken from the runs when not given. ``latencies``: name of the run's
-    folder → ms an object in ONNX Runtime. ``group``: a row for each model, the mean over its runs of different seeds.
+    folder → ms per object in ONNX Runtime. ``group``: a row for each model, the mean over its runs of different seeds.
     InputError: no runs, a run not evaluated, runs of different objectives or evaluated on different objects, runs that
     are no group.
     """
@@ -86,7 +86,7 @@ def markdown_table(comparison: Comparison) -> str:
     """The rows as a Markdown table with aligned columns; – where a figure does not apply."""
     grouped = any(row.seeds is not None for row in comparison.rows)
     header = ["model", *(figure.head for figure in comparison.figures)]
-    header += ["parameters", "training jets/s", "ONNX Runtime ms/jet"] + ["seeds"] * grouped
+    header += ["parameters", "training objects/s", "ONNX Runtime ms/object"] + ["seeds"] * grouped
     return aligned([header, *(_cells(row, comparison.figures, grouped) for row in comparison.rows)])
 
 

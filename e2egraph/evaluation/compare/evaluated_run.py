@@ -59,7 +59,7 @@ class EvaluatedRun:
         scores = read_scores(path)
         expected = {"data_set": self.report["data_set"]["digest"], "split": self.report["split"]}
         if any(scores.about.get(name, value) != value for name, value in expected.items()):
-            raise InputError(f"{path}: of other jets than {METRICS_NAME} next to it; evaluate the run again.")
+            raise InputError(f"{path}: of other objects than {METRICS_NAME} next to it; evaluate the run again.")
         return scores
 
 
@@ -77,7 +77,7 @@ def read_evaluated(runs: Sequence[Path]) -> list[EvaluatedRun]:
             )
     if len({(run.report["data_set"]["digest"], run.report["split"]) for run in evaluated}) > 1:
         raise InputError(
-            f"{', '.join(map(str, runs))}: evaluated on different jets; evaluate all on one data set and split."
+            f"{', '.join(map(str, runs))}: evaluated on different objects; evaluate all on one data set and split."
         )
     return evaluated
 

@@ -84,13 +84,13 @@ def _aligned(scores: Sequence[Scores], names: Sequence[str]) -> tuple[list[Score
             )
             if other:
                 raise InputError(
-                    f"{name}: {other} of {len(first)} jets have another {quantity} than in {names[0]}; evaluate both "
+                    f"{name}: {other} of {len(first)} objects have another {quantity} than in {names[0]}; evaluate all "
                     "on one data set."
                 )
         result.append(own.take(order))
     scored = np.logical_and.reduce([own.scored for own in result])
     if not scored.any():
-        raise InputError(f"{', '.join(names)}: no jet has nodes for all of them; compare runs of common inputs.")
+        raise InputError(f"{', '.join(names)}: no object has nodes for all of them; compare runs of common inputs.")
     kept = np.flatnonzero(scored)
     return result if scored.all() else [own.take(kept) for own in result], kept
 
@@ -109,12 +109,14 @@ def _order(own: Scores, first: Scores, name: str, first_name: str) -> NDArray[np
     for keys, whose in ((mine, name), (wanted, first_name)):
         twice = len(keys) - len(np.unique(keys))
         if twice:
-            raise InputError(f"{whose}: {twice} jets are there twice (same {', '.join(KEY)}); evaluate the run again.")
+            raise InputError(
+                f"{whose}: {twice} objects are there twice (same {', '.join(KEY)}); evaluate the run again."
+            )
     common = len(np.intersect1d(mine, wanted, assume_unique=True))
     if not len(mine) == len(wanted) == common:
         raise InputError(
-            f"{name}: {len(mine) - common} jets that {first_name} has not, and {len(wanted) - common} of its jets "
-            "missing; evaluate both on one data set and split."
+            f"{name}: {len(mine) - common} objects that {first_name} has not, and {len(wanted) - common} of its "
+            "objects missing; evaluate both on one data set and split."
         )
     sorted_mine = np.argsort(mine, order=KEY)
     result: NDArray[np.int64] = sorted_mine[np.argsort(np.argsort(wanted, order=KEY))]

@@ -6,7 +6,7 @@ DeLong's for AUCs without weights, else the spread over paired bootstrap resampl
 either tagger on these jets; known only where both have at least two. The whole error is their quadratic sum, and its
 p-value Student's with the degrees of freedom of B. Welch, Biometrika 34 (1947) 28: the jets' part counts as exact, the
 seeds' parts have n − 1. What a seed adds jet by jet is in both parts, so that this p-value is rather too large than too
-small. Without the seeds' part the p-value is normal, and speaks of these networks alone.
+small. Without the seeds' part the p-value is normal, and holds for these networks only.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def paired(
     """
     signal, background = int(jets.is_signal.sum()), int((~jets.is_signal).sum())
     if min(signal, background) < 2:
-        raise InputError("errors need at least two signal and two background jets; evaluate on more jets.")
+        raise InputError("errors need at least two signal and two background objects; evaluate on more objects.")
     measured = _measure(jets, resamples, seed)
     result = paired_figures(
         measured, contenders, reference, jets=signal + background, weighted=jets.weight is not None,
@@ -175,13 +175,13 @@ def paired_figures(
     limits = []
     enough = jets >= ENOUGH_JETS
     if not enough:
-        limits.append(f"only {jets} jets: no p-values below {ENOUGH_JETS} jets, and errors are rough")
+        limits.append(f"only {jets} objects: no p-values below {ENOUGH_JETS} objects, and errors are rough")
     for contender in contenders:
         seeds = (len(contender.rows), len(contenders[reference].rows))
         if contender is not contenders[reference] and min(seeds) == 1 < max(seeds):
             limits.append(
-                f"{contender.name} against {contenders[reference].name}: errors and p-values of the jets alone, since "
-                "one of them has a single seed"
+                f"{contender.name} against {contenders[reference].name}: errors and p-values of the objects alone, "
+                "since one of them has a single seed"
             )
     standings: dict[tuple[int, str], Standing] = {}
     differences: dict[tuple[int, str], Difference] = {}

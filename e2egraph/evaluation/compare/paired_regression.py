@@ -46,7 +46,9 @@ def paired_regression(
     """
     lengths = {np.shape(target.predicted)[1] for target in targets} | {len(target.true) for target in targets}
     if len(lengths) != 1:
-        raise InputError(f"targets of {' and '.join(map(str, sorted(lengths)))} jets; compare values of the same jets.")
+        raise InputError(
+            f"targets of {' and '.join(map(str, sorted(lengths)))} objects; compare values of the same objects."
+        )
     figures, limits = residual_figures(), []
     measured: list[Measured] = []
     for target in targets:
@@ -54,8 +56,8 @@ def paired_regression(
         found = sampled_figures(target.true, target.predicted, weight, resamples=resamples, seed=seed)
         if found.left_out:
             limits.append(
-                f"relative figures{of} leave out {found.left_out} of {len(target.true)} jets: their true value is not "
-                "above zero"
+                f"relative figures{of} leave out {found.left_out} of {len(target.true)} objects: their true value is "
+                "not above zero"
             )
         for name, figure in figures.items():
             values = found.values[name]

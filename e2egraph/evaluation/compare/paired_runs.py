@@ -63,11 +63,13 @@ def paired_note(result: PairedResult) -> str:
     """What the table's errors are, and what could not be said."""
     analytic = sorted({d.method for d in result.differences if d.method != "bootstrap"})
     by_seeds = any(difference.error_seeds is not None for difference in result.differences)
-    approximation = "Student’s t, errors of jets and seeds" if by_seeds else "normal approximation, errors of the jets"
+    approximation = (
+        "Student’s t, errors of objects and seeds" if by_seeds else "normal approximation, errors of the objects"
+    )
     errors = f"{result.resamples} paired resamples"
     if analytic:
         errors = f"{', '.join(analytic)} for ΔAUC, {errors} for all else"
-    note = f"{result.jets} common jets; errors: {errors}; two-sided p-values: {approximation}."
+    note = f"{result.jets} common objects; errors: {errors}; two-sided p-values: {approximation}."
     return "\n".join([note, *(f"Limit: {limit}." for limit in result.limits)])
 
 

@@ -1,4 +1,4 @@
-"""What a network's score owes to each node: integrated gradients, and occlusion.
+"""How much of a network's score comes from each node: integrated gradients, and occlusion.
 
 Both attribute the *log-odds* of a class, ln p/(1 − p), which does not saturate as a probability does. Occlusion takes
 nodes away through the mask; every network reads it, so that image and graph are asked the same question and the answer
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from e2egraph.data.loading.batch import JetBatch
 from e2egraph.detector.geometry import CRYSTALS_PER_TOWER
 from e2egraph.errors import InputError
-from e2egraph.models.layers.grid import region_pixels
+from e2egraph.models.layers.geometry.grid import region_pixels
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.region import Region
 
@@ -102,7 +102,7 @@ def completeness_gap(model: nn.Module, batch: JetBatch, attribution: Tensor, *, 
 
 
 def occlusion(model: nn.Module, batch: JetBatch, groups: Tensor, *, score: Score, rows: int = ROWS) -> Tensor:
-    """Log-odds of each jet minus those without one group of its nodes, [B, G]: what the group speaks for the class.
+    """Log-odds of each jet minus those without one group of its nodes, [B, G]: the evidence of the group for the class.
 
     Occlusion as M. Zeiler, R. Fergus, ECCV 2014 (arXiv:1311.2901), §4.2, by the mask in place of a grey square.
     ``groups`` [B, N] int64: the group of each node, from 0; −1 for nodes that always stay. G is the highest number

@@ -66,7 +66,7 @@ def binned_metrics(
         signal, background = inside & is_signal, inside & ~is_signal
         head = (float(low), float(high), int(inside.sum()), int(signal.sum()), int(background.sum()))
         if head[2] < ENOUGH_JETS or not weight[signal].sum() > 0 or not weight[background].sum() > 0:
-            few = f"fewer than {ENOUGH_JETS} jets" if head[2] < ENOUGH_JETS else "signal or background missing"
+            few = f"fewer than {ENOUGH_JETS} objects" if head[2] < ENOUGH_JETS else "signal or background missing"
             result.append(BinMetrics(*head, limit=few))
             continue
         own = tagging_metrics(is_signal[inside], score[inside], weight[inside])
@@ -81,7 +81,7 @@ def binned_metrics(
                 own.errors[EFFICIENCY] if quoted else None,
                 *efficiency,
                 *mistag,
-                None if quoted else f"{own.background_passing:.1f} background jets pass 1% mistag, too few",
+                None if quoted else f"{own.background_passing:.1f} background objects pass 1% mistag, too few",
             )
         )
     return result

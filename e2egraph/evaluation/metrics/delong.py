@@ -71,7 +71,7 @@ def delong(is_signal: NDArray, scores: NDArray) -> DeLong:
     signal, background = scores[:, is_signal], scores[:, ~is_signal]
     m, n = signal.shape[1], background.shape[1]
     if min(m, n) < 2:
-        raise InputError("the error of an AUC needs at least two signal and two background jets; evaluate more jets.")
+        raise InputError("the error of an AUC needs at least two signal and two background objects; evaluate more.")
     # A mid-rank among all jets minus that among the own class counts the jets of the other class below, ties half.
     both = rankdata(np.concatenate([signal, background], axis=1), axis=1)
     above_background = (both[:, :m] - rankdata(signal, axis=1)) / n

@@ -22,4 +22,4 @@ def too_few(title: str, passing: Mapping[str, float]) -> str:
     """The limit to state of the figure ``title`` where ``enough_pass`` says no; ``passing``: tagger (empty for the only
     one) → jets."""
     counts = ", ".join(f"{name} {number:.1f}".strip() for name, number in passing.items())
-    return f"fewer than {ENOUGH_PASSING} background jets pass for the {title} ({counts})"
+    return f"fewer than {ENOUGH_PASSING} background objects pass for the {title} ({counts})"

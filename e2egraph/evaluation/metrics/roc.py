@@ -67,17 +67,17 @@ def check(is_signal: NDArray, score: NDArray, weight: NDArray | None) -> None:
     """InputError as in ``roc_curve``."""
     is_signal = np.asarray(is_signal, bool)
     if len(is_signal) == 0:
-        raise InputError("there are no jets to evaluate; choose another split or data set.")
+        raise InputError("there are no objects to evaluate; choose another split or data set.")
     if is_signal.all() or not is_signal.any():
         absent = "background" if is_signal.all() else "signal"
-        raise InputError(f"there are no {absent} jets to evaluate; choose a split or data set that has both.")
+        raise InputError(f"there are no {absent} objects to evaluate; choose a split or data set that has both.")
     bad = int((~np.isfinite(score)).sum())
     if bad:
         raise InputError(f"{bad} of {len(score)} scores are not finite; train again with a lower learning rate.")
     if weight is None:
         return
     if not np.isfinite(weight).all() or (np.asarray(weight) < 0).any():
-        raise InputError("a jet weight is negative or not finite; correct the weights of the data set.")
+        raise InputError("an object weight is negative or not finite; correct the weights of the data set.")
     if weight[is_signal].sum() == 0 or weight[~is_signal].sum() == 0:
         raise InputError("all weights of signal or of background are zero; correct the weights of the data set.")
 
@@ -98,6 +98,6 @@ def weighted_share(chosen: NDArray, weight: NDArray | None = None) -> tuple[floa
     weight = np.ones(len(chosen)) if weight is None else np.asarray(weight, np.float64)
     total = float(weight.sum())
     if total <= 0:
-        raise InputError("there are no jets with weight to take a share of; choose another split or data set.")
+        raise InputError("there are no objects with weight to take a share of; choose another split or data set.")
     share = float(np.sum(weight * chosen)) / total
     return share, float(np.sqrt(np.sum((weight * (chosen - share)) ** 2))) / total

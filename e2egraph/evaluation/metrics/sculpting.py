@@ -27,7 +27,7 @@ class MassSculpting:
     ``before``, ``after`` [K]: shares of 1 in bins ``edges`` [K + 1] (None: infinity), with errors √Σw² as shares.
     ``jensen_shannon_bits``: the Jensen–Shannon divergence of the two, base 2 (J. Lin, IEEE Trans. Inf. Theory 37 (1991)
     145), 0 for no sculpting; jets that pass are in both, so that it stays below 1. ``…_error``: bootstrap, the cut made
-    anew in each resample (None where that leaves no jet). A finite sample lifts the divergence: ``…_unsculpted`` and
+    again in each resample (None where that leaves no jet). A finite sample lifts the divergence: ``…_unsculpted`` and
     ``…_unsculpted_spread`` are mean and scatter of what cuts that know nothing of the mass give. ``limit``: a
     shortcoming as a sentence.
     """
@@ -94,7 +94,7 @@ def mass_sculpting(
         jensen_shannon_bits_error=None if resampled is None else float(resampled.std(ddof=1)),
         jensen_shannon_bits_unsculpted=float(unsculpted.mean()),
         jensen_shannon_bits_unsculpted_spread=float(unsculpted.std(ddof=1)),
-        limit=None if few >= ENOUGH_JETS else f"only {few} background jets pass the cut of the {variable} spectrum",
+        limit=None if few >= ENOUGH_JETS else f"only {few} background objects pass the cut of the {variable} spectrum",
     )
 
 
@@ -154,10 +154,14 @@ def _of_blind_cuts(
 
 def _check(mass: Floats, score: Floats, weight: Floats, variable: str) -> None:
     if len(mass) == 0:
-        raise InputError("there are no background jets whose mass could be sculpted; choose another split or data set.")
+        raise InputError(
+            "there are no background objects to find a mass sculpted of; choose another split or data set."
+        )
     for name, values in ((variable, mass), ("score", score), ("weight", weight)):
         bad = int((~np.isfinite(values)).sum())
         if bad:
-            raise InputError(f"{bad} of {len(values)} background jets have a {name} that is not finite; correct them.")
+            raise InputError(
+                f"{bad} of {len(values)} background objects have a {name} that is not finite; correct them."
+            )
     if (weight < 0).any() or not weight.sum() > 0:
         raise InputError("a background weight is negative or all are zero; correct the weights of the data set.")

@@ -59,7 +59,7 @@ def tagging_metrics(is_signal: NDArray, score: NDArray, weight: NDArray | None =
     samples = resample(is_signal, np.asarray(score)[None], weight, functions)
     jets, signal = len(is_signal), int(is_signal.sum())
     background = float(jets - signal) if weight is None else effective_number(weight[~is_signal])
-    limits = [] if jets >= ENOUGH_JETS else [f"only {jets} jets: with fewer than {ENOUGH_JETS}, errors are rough"]
+    limits = [] if jets >= ENOUGH_JETS else [f"only {jets} objects: with fewer than {ENOUGH_JETS}, errors are rough"]
     figures: dict[str, float | None] = {}
     errors: dict[str, float | None] = {}
     for name, figure in roc_figures().items():

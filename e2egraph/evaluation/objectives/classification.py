@@ -1,4 +1,4 @@
-"""Judging a classification: ROC curves, calibration, bins, mass sculpting, and a baseline of jet quantities."""
+"""Judging a classification: ROC curves, calibration, bins, mass sculpting, and a baseline of object quantities."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ PLOTS = {
     ),
     SCULPTING_STEM: (
         "Background mass before and after a cut on the score",
-        "Mass spectrum of all background jets and of those with the highest scores, and their ratio",
+        "Mass spectrum of all background objects and of those with the highest scores, and their ratio",
     ),
-    BINS_STEM: ("In bins of jet quantities", "AUC, signal efficiency and mistag rate in bins of each quantity"),
+    BINS_STEM: ("In bins of quantities", "AUC, signal efficiency and mistag rate in bins of each quantity"),
 }
 
 
@@ -69,7 +69,7 @@ class ClassificationEvaluation(Evaluation):
         signal = label == self.objective.class_names.index(self.objective.signal)
         for what, found in (("signal", signal), ("background", ~signal)):
             if found.sum() < 2:
-                return f"{found.sum()} {what} jets"
+                return f"{found.sum()} {what} {self.objects.many}"
         return None
 
     def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
@@ -119,9 +119,13 @@ class ClassificationEvaluation(Evaluation):
 
         return ReportParts(
             about=f"signal {metrics['signal']} of {', '.join(metrics['classes'])}",
-            cards=tables.summary_cards(metrics),
-            figures=[tables.figures_table(metrics)],
-            tables=[*tables.bin_tables(metrics), tables.reliability_table(metrics), *tables.class_tables(metrics)],
+            cards=tables.summary_cards(metrics, self.objects),
+            figures=[tables.figures_table(metrics, self.objects)],
+            tables=[
+                *tables.bin_tables(metrics, self.objects),
+                tables.reliability_table(metrics, self.objects),
+                *tables.class_tables(metrics),
+            ],
             plots=PLOTS,
         )
 
@@ -161,8 +165,8 @@ class ClassificationEvaluation(Evaluation):
             ],
             strong=[bool(label[place] == column) for place in places],
             words=(
-                "Best jets are the surest right ones of signal and background, worst the surest wrong ones (or nearest "
-                "to it), random ones are drawn with a fixed seed.",
+                f"Best {self.objects.many} are the surest right ones of signal and background, worst the surest wrong "
+                "ones (or nearest to it), random ones are drawn with a fixed seed.",
             ),
         )
 

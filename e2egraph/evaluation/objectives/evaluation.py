@@ -16,6 +16,7 @@ from e2egraph.evaluation.compare.paired import Contender, PairedResult
 from e2egraph.evaluation.explain.chosen_jets import ChosenJet
 from e2egraph.evaluation.pages.elements import Cards, Cell, Table, figure_cell, table
 from e2egraph.tasks.objectives.objective import Objective, implementation
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 from e2egraph.tasks.objects.objects import Binning, usual_bins
 
 
@@ -67,11 +68,11 @@ class Baseline:
 
 @dataclass(frozen=True)
 class ShownJets:
-    """The jets that a report shows, and what is said of each; lists are in the order of ``chosen``.
+    """The objects that a report shows, and what is said of each; lists are in the order of ``chosen``.
 
     ``column``: of the network's outputs, whose change is the effect of nodes; ``is_class``: the change of its log-odds.
-    ``effect``: what that is called, ``of`` what it speaks for. ``headline``: for the list; ``outputs``: (name, text) of
-    every output; ``strong``: whether the jet is set off from the others; ``words``: paragraphs above them.
+    ``effect``: what that is called, ``of`` what it is evidence for. ``headline``: for the list; ``outputs``: (name,
+    text) of every output; ``strong``: whether the object is set off from the others; ``words``: paragraphs above them.
     """
 
     chosen: list[ChosenJet]
@@ -120,7 +121,7 @@ class Evaluation(ABC):
     """Metrics, tables, plots and report sections of one kind of objective.
 
     ``needs``: plain columns of a data set that the metrics need as well as the scores and those of ``bins``, which are
-    those of the kind of object. ``sections``: those of a report, by name.
+    those of the kind of object; ``objects``: what these are called. ``sections``: those of a report, by name.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
@@ -129,6 +130,7 @@ class Evaluation(ABC):
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
         self.bins: Mapping[str, Binning] = usual_bins()
+        self.objects: ObjectName = ANY_OBJECT
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -148,7 +150,7 @@ class Evaluation(ABC):
     def too_few(self, label: NDArray[np.int64]) -> str | None:
         """What there are fewer than two of among objects of these labels [J], so that no figure has an error, and how
         many; None: nothing."""
-        return None if len(label) > 1 else f"{len(label)} jets"
+        return None if len(label) > 1 else self.objects.count(len(label))
 
     @abstractmethod
     def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
@@ -188,7 +190,7 @@ class Evaluation(ABC):
         return ReportParts(figures=[table("Figures", ["figure", "value"], rows)])
 
     def shown_jets(self, scores: Scores) -> ShownJets | None:
-        """The jets that the report shows; None where it shows none."""
+        """The objects that the report shows; None where it shows none."""
         return None
 
     def baseline(self, data: Path, split: str) -> Baseline | None:
@@ -199,12 +201,16 @@ class Evaluation(ABC):
         return None
 
 
-def evaluation_of(objective: Objective, bins: Mapping[str, Binning] | None = None) -> Evaluation:
+def evaluation_of(
+    objective: Objective, bins: Mapping[str, Binning] | None = None, objects: ObjectName = ANY_OBJECT
+) -> Evaluation:
     """The evaluation that an objective names; UsageError when it cannot be imported.
 
-    ``bins``: those of the kind of object (``ObjectKind.bins``), those of jets where not given.
+    ``bins``: those of the kind of object (``ObjectKind.bins``), those of jets where not given. ``objects``: what tables
+    and sentences call them.
     """
     made: Evaluation = implementation(objective.evaluation)(objective)
+    made.objects = objects
     if bins is not None:
         made.bins = bins
     return made

@@ -34,7 +34,7 @@ class JointEvaluation(Evaluation):
     @cached_property
     def parts(self) -> tuple[Evaluation, ...]:
         """The evaluations of the objectives, in order."""
-        return tuple(evaluation_of(head, self.bins) for head in self.objective.heads)
+        return tuple(evaluation_of(head, self.bins, self.objects) for head in self.objective.heads)
 
     @property
     def quantities(self) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ class RegressionEvaluation(Evaluation):
                 if np.isfinite(values).all() and (values != values[0]).any():
                     bins[name] = [asdict(one) for one in binned_regression(true, predicted, values, weight)]
                 else:
-                    limits.append(f"no bins of {name}: the same for all jets, or not finite")
+                    limits.append(f"no bins of {name}: the same for all objects, or not finite")
             targets[target.name] = {
                 "unit": target.unit,
                 "digits": digits_of(target),
@@ -160,7 +160,7 @@ class RegressionEvaluation(Evaluation):
         from e2egraph.evaluation.pages import regression_tables as tables
 
         about = f"predicts {', '.join(self.objective.target_names)}"
-        return ReportParts(about=about, cards=tables.summary_cards(metrics))
+        return ReportParts(about=about, cards=tables.summary_cards(metrics, self.objects))
 
     def shown_jets(self, scores: Scores) -> ShownJets:
         target = self.objective.targets[0]
@@ -189,8 +189,8 @@ class RegressionEvaluation(Evaluation):
             ],
             strong=[False] * len(chosen),
             words=(
-                f"Best jets have the smallest error of {target.name}, worst ones the largest, random ones are drawn "
-                "with a fixed seed.",
+                f"Best {self.objects.many} have the smallest error of {target.name}, worst ones the largest, "
+                "random ones are drawn with a fixed seed.",
             ),
         )
 

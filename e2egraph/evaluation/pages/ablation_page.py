@@ -40,13 +40,13 @@ def write_ablation_report(folder: Path) -> Path:
     )
     notes = [
         f"{ablation.objective.capitalize()}"
-        f"{'' if ablation.signal is None else f', signal {ablation.signal}'}; {ablation.split} jets of data set "
-        f"{ablation.test_data.digest[:12]}; differences to {ablation.reference} on the same jets."
+        f"{'' if ablation.signal is None else f', signal {ablation.signal}'}; {ablation.split} objects of data set "
+        f"{ablation.test_data.digest[:12]}; differences to {ablation.reference} on the same objects."
     ]
     if ablation.simulation:
         notes.append(SIMULATION_NOTE)
     page = Page(
-        title=f"{models}: ablation of inputs on {ablation.task} jets",
+        title=f"{models}: ablation of inputs on task {ablation.task}",
         notes=tuple(notes),
         sections={
             "summary": _summary(ablation),
@@ -80,9 +80,9 @@ def _plots(ablation: Ablation) -> dict[str, tuple[str, str]]:
         INPUTS_STEM: ("Figures by inputs", f"{both} of each model, one line for each inputs"),
         costs_stem(ablation.figures[0]): (
             f"{main} against cost",
-            f"{main} of each model against milliseconds and operations a jet",
+            f"{main} of each model against milliseconds and operations an object",
         ),
-        CURVE_STEM: ("Learning curve", f"{both} against the number of training jets"),
+        CURVE_STEM: ("Learning curve", f"{both} against the number of training objects"),
     }
 
 
@@ -92,7 +92,7 @@ def _summary(ablation: Ablation) -> Section:
         numbers = (count_cell(number).text for number in (ablation.signal_jets, ablation.background_jets))
         classes = "{} signal, {} background".format(*numbers)
     shown = _full_figures(ablation) | {
-        "Test jets": (count_cell(ablation.test_data.jets).text, classes),
+        "Test objects": (count_cell(ablation.test_data.jets).text, classes),
         "Runs": (str(len(ablation.runs)), f"{len(ablation.rows)} inputs, {len(ablation.models)} models"),
     }
     values = {
@@ -120,7 +120,7 @@ def _full_figures(ablation: Ablation) -> Cards:
                 continue
             error = "" if found.error is None else f"± {found.error:.{figure.digits}f}; "
             seeds = f"{len(cell.seeds)} seed{'s' if cell.seeds[1:] else ''}"
-            note = f"{error}{count_cell(cell.jets_learnt).text} training jets, {seeds}"
+            note = f"{error}{count_cell(cell.jets_learnt).text} training objects, {seeds}"
             value = f"{found.mean:.{figure.digits}f} {figure.unit}".strip()
             shown[f"{name}: {figure.title}"] = (value, note)
     return shown
@@ -138,8 +138,8 @@ def number_cell(text: str) -> Cell:
 
 
 def _runs(ablation: Ablation) -> PageTable:
-    header = ["inputs", "model", "training jets", "seed", *(figure.head for figure in ablation.figures)]
-    header += ["parameters", "best epoch", f"validation {ablation.best}", "training jets/s"]
+    header = ["inputs", "model", "training objects", "seed", *(figure.head for figure in ablation.figures)]
+    header += ["parameters", "best epoch", f"validation {ablation.best}", "training objects/s"]
     rows: list[list[Cell | str]] = [
         [
             run.row,
@@ -157,7 +157,7 @@ def _runs(ablation: Ablation) -> PageTable:
         ]
         for run in ablation.runs
     ]
-    return table("Every run; errors by bootstrap of the test jets", header, rows)
+    return table("Every run; errors by bootstrap of the test objects", header, rows)
 
 
 def _configuration(ablation: Ablation) -> Section:
@@ -181,9 +181,9 @@ def _provenance(ablation: Ablation) -> Section:
         "command": command_line(ablation.command),
         "e2egraph": ablation.e2egraph,
         "trained on": f"{ablation.training_data.name}, digest {ablation.training_data.digest}, "
-        f"{count_cell(ablation.training_data.jets).text} jets",
+        f"{count_cell(ablation.training_data.jets).text} objects",
         "evaluated on": f"{ablation.test_data.name}, digest {ablation.test_data.digest}, split {ablation.split}, "
-        f"{count_cell(ablation.test_data.jets).text} jets",
+        f"{count_cell(ablation.test_data.jets).text} objects",
         "paired resamples": str(ablation.resamples),
     }
     values = {

@@ -39,16 +39,17 @@ def write_evaluation_report(
 ) -> Path:
     """Write ``report.html`` in ``folder``, with the plots that are there.
 
-    ``metrics``: what goes into ``metrics.json``; ``numbers`` [J]: places in ``table`` of the jets of ``scores``;
+    ``metrics``: what goes into ``metrics.json``; ``numbers`` [J]: places in ``table`` of the objects of ``scores``;
     ``expected``: the expected significance and its analysis, if one was given. InputError when a shard is damaged.
     """
-    judge = evaluation_of(info.objective)
+    objects = info.data.object_name
+    judge = evaluation_of(info.objective, objects=objects)
     own = judge.report(metrics)
     shown = judge.shown_jets(scores)
     about = f", {own.about}" if own.about else ""
     notes = [
-        f"Run {metrics['run']}: network {metrics['model']}, task {metrics['task']}{about}; {metrics['split']} jets of "
-        f"data set {table.manifest.digest[:12]}."
+        f"Run {metrics['run']}: network {metrics['model']}, task {metrics['task']}{about}; {metrics['split']} "
+        f"{objects.many} of data set {table.manifest.digest[:12]}."
     ]
     data: dict[str, Any] = {}
     if shown is not None and shown.chosen:
@@ -56,9 +57,9 @@ def write_evaluation_report(
     if all_simulated(scores.jets["run"]):
         notes.append(SIMULATION_NOTE)
     own = replace(own, plots={**own.plots, **SIGNIFICANCE_PLOT})
-    evaluated = Evaluated(folder, metrics, info, own, shown, data.get("jets"), expected)
+    evaluated = Evaluated(folder, metrics, info, own, shown, data.get("jets"), expected, objects)
     page = Page(
-        title=f"{metrics['model']}: evaluation on {metrics['task']} jets",
+        title=f"{metrics['model']}: evaluation on {metrics['task']} {objects.many}",
         notes=tuple(notes),
         sections=make_sections(judge.sections, evaluated),
         scripts=("tables.js", *(("window.js", "jets.js") if data else ())),

@@ -1,4 +1,4 @@
-"""The chosen jets as the page's scripts read them: nodes, images, scores and what the score owes to each node."""
+"""The chosen objects as the page's scripts read them: nodes, images, scores and the contribution of each node."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.models.image.planes import plane
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.objects.naming import ObjectName
 
 # Towers two by two: about a hundred forward passes a jet, some seconds for all of them.
 CELL_CRYSTALS = 2 * CRYSTALS_PER_TOWER
@@ -104,7 +105,8 @@ def jet_data(
         }
         seen = drawn(clouds, place, images[place], inputs, by_cell[place, :count])
         jets.append(said | seen | {"channel_effect": [_number(one) for one in by_channel[place]]})
-    return window_data(inputs, rasterize, jets) | {"effect": shown.effect, "image_is_input": own is not None}
+    name = table.manifest.object_name
+    return window_data(inputs, rasterize, jets, name) | {"effect": shown.effect, "image_is_input": own is not None}
 
 
 def plain_jet_data(
@@ -133,11 +135,12 @@ def plain_jet_data(
         | drawn(clouds, place, images[place], inputs, None)
         for place in range(len(numbers))
     ]
-    return window_data(inputs, rasterize, jets) | {"effect": None, "image_is_input": False}
+    name = table.manifest.object_name
+    return window_data(inputs, rasterize, jets, name) | {"effect": None, "image_is_input": False}
 
 
-def window_data(inputs: Inputs, rasterize: Rasterize, jets: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the scripts know of all jets: the window, channels and planes."""
+def window_data(inputs: Inputs, rasterize: Rasterize, jets: list[dict[str, Any]], name: ObjectName) -> dict[str, Any]:
+    """What the scripts know of all objects: what they are called (``name``), the window, channels and planes."""
     region = inputs.region
     return {
         "half": [region.half_eta, region.half_phi],
@@ -146,6 +149,7 @@ def window_data(inputs: Inputs, rasterize: Rasterize, jets: list[dict[str, Any]]
         "pixels": rasterize.height,
         "planes": [_plane(name) for name in rasterize.channels],
         "cell": CELL_CRYSTALS,
+        "object": name.one,
         "jets": jets,
     }
 

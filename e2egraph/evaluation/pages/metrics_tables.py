@@ -7,10 +7,11 @@ from typing import Any
 
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY, rejection_name
 from e2egraph.evaluation.pages.elements import ABSENT, Cards, Cell, Table, count_cell, figure_cell, table
+from e2egraph.tasks.objects.naming import ObjectName
 from e2egraph.tasks.objects.registry import bin_title
 
 
-def summary_cards(metrics: Mapping[str, Any]) -> Cards:
+def summary_cards(metrics: Mapping[str, Any], objects: ObjectName) -> Cards:
     """The figures that are looked at first."""
     shown: Cards = {}
     for name in (AUC, EFFICIENCY, LOW_EFFICIENCY, rejection_name(0.5)):
@@ -24,12 +25,12 @@ def summary_cards(metrics: Mapping[str, Any]) -> Cards:
     if metrics["weighted"]:
         signal, background = (metrics[f"effective_{what}_jets"] for what in ("signal", "background"))
         jets += f", weighted: as good as {signal:,.0f} and {background:,.0f} of one weight"
-    shown["Jets"] = (count_cell(metrics["jets"]).text, jets)
+    shown[_upper(objects.many)] = (count_cell(metrics["jets"]).text, jets)
     shown["Parameters"] = (count_cell(metrics["parameters"]).text, f"network {metrics['model']}")
     return shown
 
 
-def figures_table(metrics: Mapping[str, Any]) -> Table:
+def figures_table(metrics: Mapping[str, Any], objects: ObjectName) -> Table:
     """All figures of the tagger with their errors."""
     rows: list[list[Cell | str]] = [
         [_upper(figure.title), figure_cell(metrics[name], None, figure.digits), _error(metrics, name, figure.digits)]
@@ -48,15 +49,16 @@ def figures_table(metrics: Mapping[str, Any]) -> Table:
             [title, *(figure_cell(one[f"jensen_shannon_bits{end}"], None, 3) for end in ("", "_error"))],
         )
     resamples = metrics["bootstrap"]["resamples"]
-    return table(f"Figures; errors by {resamples} bootstrap resamples of the jets", ["figure", "value", "error"], rows)
+    caption = f"Figures; errors by {resamples} bootstrap resamples of the {objects.many}"
+    return table(caption, ["figure", "value", "error"], rows)
 
 
-def bin_tables(metrics: Mapping[str, Any]) -> list[Table]:
+def bin_tables(metrics: Mapping[str, Any], objects: ObjectName) -> list[Table]:
     """One table a quantity."""
-    return [_bin_table(name, bins) for name, bins in metrics["bins"].items()]
+    return [_bin_table(name, bins, objects) for name, bins in metrics["bins"].items()]
 
 
-def reliability_table(metrics: Mapping[str, Any]) -> Table:
+def reliability_table(metrics: Mapping[str, Any], objects: ObjectName) -> Table:
     """Whether scores can be read as probabilities."""
     rows = [
         [
@@ -67,7 +69,8 @@ def reliability_table(metrics: Mapping[str, Any]) -> Table:
         ]
         for one in metrics["calibration"]["reliability"]
     ]
-    return table("Calibration: share of signal among jets by score", ["score", "jets", "mean", "signal share"], rows)
+    caption = f"Calibration: share of signal among {objects.many} by score"
+    return table(caption, ["score", objects.many, "mean", "signal share"], rows)
 
 
 def class_tables(metrics: Mapping[str, Any]) -> list[Table]:
@@ -88,12 +91,12 @@ def class_tables(metrics: Mapping[str, Any]) -> list[Table]:
     ]
 
 
-def _bin_table(name: str, bins: Sequence[Mapping[str, Any]]) -> Table:
+def _bin_table(name: str, bins: Sequence[Mapping[str, Any]], objects: ObjectName) -> Table:
     title, digits = bin_title(name)
     limited = any(one["limit"] for one in bins)
     header = [
         title,
-        "jets",
+        objects.many,
         "AUC",
         "efficiency at 1% mistag in the bin",
         "efficiency at the common cut",
@@ -117,7 +120,7 @@ def _bin_table(name: str, bins: Sequence[Mapping[str, Any]]) -> Table:
         ]
         for one in bins
     ]
-    return table(f"In bins of {title}; the common cut gives 1% mistag over all jets", header, rows)
+    return table(f"In bins of {title}; the common cut gives 1% mistag over all {objects.many}", header, rows)
 
 
 def _error(metrics: Mapping[str, Any], name: str, digits: int) -> Cell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from e2egraph.graphs.storage.columns import SIDE_TYPES, SPLITS
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
 from e2egraph.graphs.storage.shards import open_shard
+from e2egraph.reconstruction.particles import ParticleColumns
 from e2egraph.tasks.objectives.nodes import CLASSES
 
 RULES, TARGET, PERFECT = "rules", "target", "perfect association"
@@ -28,29 +29,15 @@ PILE_UP = 0.5
 
 
 @dataclass(frozen=True)
-class Particles:
-    """K particles by event: ``event`` (index), ``kind`` (``graphs.particleflow.classes``), ``pt``, ``eta``, ``phi``,
-    ``energy`` (GeV, radians), ``pile_up``: probability or decision that it is one of pile-up, and the ``node`` of its
-    event that it comes from, −1 where it comes from none. ``probability`` that it is a particle at all, NaN where
-    nothing says so; ``share`` of pT and energy that is counted: of soft decoding that probability, else 1."""
+class Particles(ParticleColumns):
+    """Particles of a comparison. ``pile_up``: probability or decision that it is one of pile-up; ``node`` of its event
+    that it comes from, −1 where it comes from none. ``probability`` that it is a particle at all, NaN where nothing
+    says so; ``share`` of pT and energy that is counted: of soft decoding that probability, else 1."""
 
-    event: Integers
-    kind: NDArray[np.uint8]
-    pt: Floats
-    eta: Floats
-    phi: Floats
-    energy: Floats
     pile_up: Floats
     node: Integers
     probability: Floats
     share: Floats
-
-    def __len__(self) -> int:
-        return len(self.event)
-
-    def take(self, chosen: NDArray) -> Particles:
-        """The particles that a mask or an index array chooses."""
-        return Particles(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
 
     @property
     def hard(self) -> Particles:

@@ -103,7 +103,7 @@ def neutral_gate(events: GunEvents, config: RulesConfig, kind: str, edges: Seque
 
 
 def charged_gate(events: GunEvents, config: RulesConfig, edges: Sequence[float]) -> list[GateRow]:
-    """Of whole charged hadrons with a track: response of all candidates, neutral energy made besides, and charged
+    """Of whole charged hadrons with a track: response of all candidates, extra neutral energy, and charged
     candidates for each track (rows ``charged hadron``, ``neutral energy beside charged hadron`` and ``charged
     candidates per track``)."""
     found = gun_candidates(events, config)

@@ -15,7 +15,7 @@ def efficiency_at(
     draws: NDArray[np.int32],
 ) -> Floats:
     """Share [1 + R] of what is sought that is found with the lowest cut on the probability at which no larger share of
-    the candidates are fakes than ``fake_rate`` [1 + R]; the cut is found in each resample anew.
+    the candidates are fakes than ``fake_rate`` [1 + R]; the cut is found again in each resample.
 
     ``candidates``: probability, whether a fake, and event of each [C]; ``sought``: probability of the candidate at each
     [S], −1 for none, and its event. Without a cut where the fake rate of all candidates is not above ``fake_rate``; 0

@@ -23,7 +23,7 @@ PB_PER_FB = 1000.0
 
 @configuration
 class ClassYield:
-    """Expected jets of one class: ``cross_section`` [pb] × jets an event × luminosity.
+    """Expected jets of one class: ``cross_section`` [pb] × jets per event × luminosity.
 
     ``acceptance``: jets an event that pass the task's selection, before any resampling. Or ``generated``: the number
     of events (sum of their weights) that the class was built from, from which the acceptance follows. Neither: the
@@ -102,10 +102,12 @@ def expected_jets(
         members = np.asarray(label) == number
         total = weight[members].sum()
         if not total > 0:
-            raise InputError(f"no jets of class '{name}' with weight in split '{split}'; evaluate one that has them.")
+            raise InputError(
+                f"no objects of class '{name}' with weight in split '{split}'; evaluate one that has them."
+            )
         if (weight[members] < 0).any():
             raise InputError(
-                f"jets of class '{name}' in split '{split}' have weights below 0, and no yield; evaluate others."
+                f"objects of class '{name}' in split '{split}' have weights below 0, and no yield; evaluate others."
             )
         entry = analysis.classes[name]
         if entry.cross_section is None:
@@ -119,11 +121,11 @@ def expected_jets(
     resampling = manifest.configuration.get("resampling")
     if resampling:
         limits.append(
-            f"the jets' pT spectra were brought to that of {resampling['reference']} when the data set was built: "
+            f"the objects' pT spectra were brought to that of {resampling['reference']} when the data set was built: "
             "yields are right in sum, their pT spectra are not (build with resampling=null for those)"
         )
     if split == "train":
-        limits.append("these are training jets: their scores are too good")
+        limits.append("these are training objects: their scores are too good")
     return yields, limits
 
 
@@ -147,7 +149,7 @@ def _acceptance(manifest: Manifest, name: str, generated: float, total: float, j
     passed, left = [*flow.values()][-2:] if "resampling" in flow else (0, 0)
     if resampling.get("method") == "reweight" or not left:
         raise InputError(
-            f"analysis: 'generated' of class '{name}' says nothing where its jets were reweighted in pT; give "
+            f"analysis: 'generated' of class '{name}' says nothing where its objects were reweighted in pT; give "
             "acceptance, or build the data set with resampling=null."
         )
     return of_all_jets * passed / left / generated

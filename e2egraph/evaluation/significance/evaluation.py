@@ -23,7 +23,7 @@ class Plan:
     """An analysis of a split [J] of a data set whose signal is class ``signal``.
 
     ``yields``: expected; ``passes``: which objects pass the cuts (None: no cuts). ``limits``: of the yields, sentences.
-    ``counted``: jets or events.
+    ``counted``: what they are called.
     """
 
     analysis: Analysis
@@ -51,18 +51,18 @@ def plan(name: str, table: JetTable, split: str) -> Plan:
     label, weight = table.columns["label"][numbers], table.columns["weight"][numbers]
     yields, limits = expected_jets(analysis, table.manifest, label, weight, split)
     background = effective_number(yields[label != table.manifest.classes.index(objective.signal)])
+    counted = table.manifest.object_name.many
     # Rounding of the sums does not count.
     if background * (1.0 + 1e-9) < analysis.minimum_background_jets:
         raise InputError(
-            f"{table.folder}: {background:.1f} background jets (effective number) in split '{split}', but analysis "
-            f"{name} asks for {analysis.minimum_background_jets} beyond a threshold; evaluate more, or lower its "
-            "minimum_background_jets."
+            f"{table.folder}: {background:.1f} background {counted} (effective number) in split '{split}', but "
+            f"analysis {name} asks for {analysis.minimum_background_jets} beyond a threshold; evaluate more, or lower "
+            "its minimum_background_jets."
         )
     passes = None
     if cuts is not None:
         columns = read_table(table.folder, extra=cuts.columns).columns
         passes = cuts.passes({column: columns[column][numbers] for column in cuts.columns})
-    counted = "events" if table.manifest.object_kind.one_per_event else "jets"
     return Plan(analysis, yields, passes, tuple(limits), objective.signal, counted)
 
 

@@ -84,4 +84,4 @@ class Significance:
     cuts: CutsResult | None
     scan: Scan
     limits: tuple[str, ...]
-    counted: str = "jets"
+    counted: str = "objects"

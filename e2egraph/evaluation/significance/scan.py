@@ -28,11 +28,11 @@ def significance(
     resamples: int = RESAMPLES,
     seed: int = SEED,
     limits: tuple[str, ...] = (),
-    counted: str = "jets",
+    counted: str = "objects",
 ) -> Significance:
     """Scan the score of ``jets``, whose yields are those at the analysis's luminosity; ``limits`` are passed on.
 
-    ``counted``: what they are, ``jets`` or whole ``events``.
+    ``counted``: what they are called, such as ``jets`` or ``events``.
 
     Only thresholds that at least ``minimum_background_jets`` (effective number) pass have a Z. InputError: there are
     fewer in all.
@@ -50,7 +50,7 @@ def significance(
     reach = np.flatnonzero(z >= FIVE_SIGMA)
     spread = resampled(jets, cuts, used, best, r, resamples, seed)
     say = [
-        *(["expected jets, each counted as an event of its own"] if counted == "jets" else []),
+        *([f"expected {counted}, each counted as an event of its own"] if counted != "events" else []),
         *limits,
         f"thresholds that fewer than {least} background {counted} (effective number) pass have no significance",
     ]
@@ -186,7 +186,7 @@ def _loose_threshold(jets: Jets, below: float, least: int) -> float:
     enough = _enough(yields_above(jets, scores), least)
     if not enough.any():
         raise InputError(
-            f"fewer than {least} background jets (effective number): no significance can be given; evaluate more."
+            f"fewer than {least} background objects (effective number): no significance can be given; evaluate more."
         )
     return float(scores[enough.argmax()])
 

@@ -244,7 +244,7 @@ def _find(branches: dict[str, uproot.TBranch]) -> tuple[dict[str, uproot.TBranch
             continue
         found |= {f"{collection}.{field}": branch for field, branch in here.items() if branch is not None}
         missing |= {f"{collection}.{f}": table[f][0] for f in optional if here[f] is None}
-    # Events without vertices are read with the detector's centre, and those without weights count alike.
+    # Events without vertices are read with the detector's centre, and those without weights count equally.
     missing.pop("pv", None)
     missing.pop("weight", None)
     if (towers := missing.pop("towers", None)) is not None:

@@ -8,7 +8,7 @@ reconstructed jets, no vertices and no run, luminosity section or event number, 
   dz are made relative to it. An event with too few tracks for a vertex keeps the detector's centre, and ``n_pv`` 0;
 - tracks are carried to the ECAL surface along their helices, as the ntuple producers do;
 - run and luminosity section are 0 and an event's number is a hash of its generator record, which does not depend on
-  the file it is in; every event counts alike (``gen_weight`` 1);
+  the file it is in; every event counts equally (``gen_weight`` 1);
 - the second ``genpart_px`` is pz (the branch is written under the wrong name).
 """
 

@@ -67,7 +67,7 @@ def build(
             known = staging.skipped_before() if options.skip_bad_files else []
             found, skipped = without(found, skipped, known)
             while True:
-                # A file that turns out bad in the middle leaves no trace: all is planned anew as if it had not been
+                # A file that turns out bad in the middle leaves no trace: all is planned again as if it had not been
                 # given.
                 check_classes(samples, found, skipped)
                 inputs = weighted(samples, found)

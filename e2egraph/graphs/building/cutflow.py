@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
+from e2egraph.tasks.objects.naming import ObjectName
 
 
 class Cutflow:
@@ -47,10 +48,19 @@ def total(flows: Iterable[Mapping[str, Number]]) -> dict[str, Number]:
     return result
 
 
+def in_words(flow: Mapping[str, int], objects: ObjectName) -> str:
+    """The steps of a flow on one line, with the objects (step ``jets``) called what they are.
+
+    Where each event is an object, that step says the same as ``events`` and is left out.
+    """
+    steps = {objects.many if step == "jets" else step: number for step, number in flow.items()}
+    return " → ".join(f"{step} {number}" for step, number in steps.items())
+
+
 def check(where: str, left: Mapping[str, int], removed: Mapping[str, int], jets: int) -> None:
     """InputError unless jets in = jets out + the jets of every cut, and ``jets`` is what is left."""
     if left["jets"] != jets + sum(removed.values()) or list(left.values())[-1] != jets:
         raise InputError(
-            f"{where}: the cutflow does not add up ({left['jets']} jets in, {jets} out, {sum(removed.values())} cut); "
-            "remove that folder and build again."
+            f"{where}: the cutflow does not add up ({left['jets']} objects in, {jets} out, {sum(removed.values())} "
+            "cut); remove that folder and build again."
         )

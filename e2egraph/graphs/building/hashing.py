@@ -1,4 +1,4 @@
-"""Order-free randomness: a hash of an event's or jet's identity decides its split and its fate in resampling."""
+"""Order-free randomness: a hash of an event's or jet's identity decides its split and whether resampling keeps it."""
 
 from __future__ import annotations
 

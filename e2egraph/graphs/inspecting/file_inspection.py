@@ -60,7 +60,7 @@ def inspect_file(
                 verdicts[task.name, name] = str(error).removeprefix(f"{path}: ")
     reader = type(source).__name__
     if isinstance(source, PointSource):
-        of = "images of whole events" if source.of_events else "jet images"
+        of = "images of whole events" if source.of_events else "images of single objects"
         reader += f", {of} of {', '.join(channel.name for channel in sorted(source.channels))}"
     return FileInspection(
         path=path,

@@ -1,4 +1,4 @@
-"""What a data set holds: jets by class and split, spectra, nodes by channel, bytes a jet; read back and checked."""
+"""What a data set holds: jets by class and split, spectra, nodes by channel, bytes per jet; read back and checked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from e2egraph.detector.channels import LARGEST_NUMBER
+from e2egraph.graphs.building.cutflow import in_words as cutflow_in_words
 from e2egraph.graphs.making.nodeselection import built_with
 from e2egraph.graphs.storage.columns import TARGET_PREFIX
 from e2egraph.graphs.storage.manifest import Manifest, read_manifest
@@ -24,7 +25,7 @@ SHOWN_FILES = 3
 
 @dataclass(frozen=True)
 class NodeCounts:
-    """Nodes a jet: mean and 90th percentile."""
+    """Nodes per jet: mean and 90th percentile."""
 
     mean: float
     percentile_90: float
@@ -41,7 +42,7 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Inspection:
-    """``nodes``: class → channel name (and ``all``) → nodes a jet; ``bytes_per_jet`` on disk, jet quantities included;
+    """``nodes``: class → channel name (and ``all``) → nodes per jet; ``bytes_per_jet`` on disk, quantities included;
     ``jets_cut``: jets that lost nodes to the cap; ``weights``: class → sum of event weights; ``spectra``: jet quantity
     → class → its spread."""
 
@@ -59,7 +60,7 @@ def inspect_data_set(folder: Path, *, verify: bool = False) -> Inspection:
 
     ``verify``: hash every shard, also those that have not changed since they were last hashed.
     """
-    manifest = read_manifest(folder, anew=verify)
+    manifest = read_manifest(folder, rehash=verify)
     spectra = spectra_of(manifest)
     plain = ["label", "nodes_cut", "weight", *spectra]
     tables: list[np.ndarray] = []
@@ -107,8 +108,9 @@ def _by_channel(clouds: PointClouds, manifest: Manifest) -> np.ndarray:
 
 
 def describe(inspection: Inspection) -> str:
-    """The inspection as text: jets, cutflow and a table of nodes."""
+    """The inspection as text: number of objects, cutflow and a table of nodes."""
     manifest = inspection.manifest
+    objects = manifest.object_name
     region = manifest.network_inputs.region
     dense, dense_bytes = (
         f"{DENSE_PLANES}×{region.rows}×{region.columns}",
@@ -117,16 +119,16 @@ def describe(inspection: Inspection) -> str:
     lines = [
         f"task {manifest.task}, made by e2egraph {manifest.software_version} from {len(manifest.inputs)} files; "
         f"every checksum fits",
-        f"{inspection.jets} jets, {inspection.bytes_per_jet / 1000:.1f} kB each; a dense {dense} float32 image "
-        f"takes {dense_bytes / 1000:.0f} kB ({dense_bytes / 1024:.0f} KiB), "
+        f"{objects.count(inspection.jets)}, {inspection.bytes_per_jet / 1000:.1f} kB each; a dense {dense} float32 "
+        f"image takes {dense_bytes / 1000:.0f} kB ({dense_bytes / 1024:.0f} KiB), "
         f"{dense_bytes / inspection.bytes_per_jet:.0f} times as much",
-        f"{inspection.jets_cut} jets lost nodes to the cap",
+        f"{objects.count(inspection.jets_cut)} lost nodes to the cap",
     ]
     lines.append(f"nodes: {in_words(built_with(manifest))}")
     for name, splits in manifest.counts.items():
         lines.append(f"{name}: " + ", ".join(f"{split} {number}" for split, number in splits.items()))
     for name, flow in manifest.cutflow.items():
-        lines.append(f"{name}: " + " → ".join(f"{step} {number}" for step, number in flow.items()))
+        lines.append(f"{name}: {cutflow_in_words(flow, objects)}")
     for name, outcomes in manifest.nodes.items():
         lines.append(
             f"{name}, deposits in windows: " + ", ".join(f"{k.replace('_', ' ')} {n}" for k, n in outcomes.items())
@@ -141,7 +143,11 @@ def describe(inspection: Inspection) -> str:
         lines.append(f"| {title} | " + " | ".join(f"{s.median:.4g} ({s.low:.4g}, {s.high:.4g})" for s in spread) + " |")
     total = " | ".join(f"{inspection.weights[name]:.6g}" for name in manifest.classes)
     lines.append(f"| sum of weights | {total} |")
-    lines += ["", "nodes a jet: mean (90th percentile)", "| channel | " + " | ".join(manifest.classes) + " |"]
+    lines += [
+        "",
+        f"nodes per {objects.one}: mean (90th percentile)",
+        "| channel | " + " | ".join(manifest.classes) + " |",
+    ]
     lines.append("|---|" + "---:|" * len(manifest.classes))
     for channel in next(iter(inspection.nodes.values())):
         found = [inspection.nodes[name][channel] for name in manifest.classes]

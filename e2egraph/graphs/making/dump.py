@@ -80,8 +80,8 @@ def dump_events(
                         jets[name] += int((chosen.jets.columns["label"] == label).sum())
         if events == 0:
             raise InputError(
-                f"no jet of task '{task.name}' is selected in any file; give more events, or loosen the selection with "
-                "--set object.…."
+                f"no {task.object.kind} of task '{task.name}' is selected in any file; give more events, or loosen the "
+                "selection with --set object.…."
             )
     return DumpSummary(output, events, jets)
 

@@ -36,7 +36,7 @@ def check_image_source(source: PointSource, task: TaskConfig) -> None:
             f"that have it, or --set inputs.channels=[{has}]."
         )
     if source.n_jets == 0:
-        raise InputError(f"{source.path}: holds no jets; leave it out.")
+        raise InputError(f"{source.path}: holds no objects; leave it out.")
 
 
 def image_objects(columns: dict[str, NDArray], task: TaskConfig) -> Objects:

@@ -24,7 +24,7 @@ def select_nodes(clouds: PointClouds, selection: NodeSelection, numbers: Mapping
 
     ``numbers``: channel name → number of its nodes. Plain columns follow where they are there: ``n_nodes`` is what is
     left; ``nodes_cut`` grows by what caps cut, as at build time, where nodes that fail the other cuts are not wanted
-    and count as no loss to an object either. ``neighbors`` are found anew. ValueError when a column it decides by
+    and count as no loss to an object either. ``neighbors`` are found again. ValueError when a column it decides by
     (``selection.columns``) was not read.
     """
     absent = [name for name in selection.columns if name not in clouds.nodes]
@@ -69,7 +69,7 @@ def above_threshold(
 def near_centre(deta: NDArray[np.float32], dphi: NDArray[np.float32], selection: NodeSelection) -> NDArray[np.bool_]:
     """Nodes [S] in the window of ``half_window`` crystals and within ``radius`` of its centre, as far as these are set.
 
-    From the stored float32 Δη, Δφ, so that a build and a reading decide alike; rows and columns by the formula that
+    From the stored float32 Δη, Δφ, so that a build and a reading decide the same; rows and columns by the formula that
     images are drawn with.
     """
     near = np.ones(len(deta), bool)
@@ -112,8 +112,8 @@ def built_with(manifest: Manifest) -> NodeSelection:
 def check_available(folder: Path, manifest: Manifest, selection: NodeSelection) -> None:
     """InputError unless the data set in ``folder`` holds every node that ``selection`` names.
 
-    A channel it has not, a wider window, a larger radius or a lower threshold than it was built with would be asked
-    for in vain. A cap above its own is none of these: it says at most.
+    It cannot hold a channel, a wider window, a larger radius or a lower threshold than it was built with. A cap above
+    its own is no fault: it says at most.
     """
     built = built_with(manifest)
     faults: list[tuple[str, str, str]] = []

@@ -1,1 +1,1 @@
-"""Particle flow's events: elements as nodes, true particles as their targets, and what evaluations need besides."""
+"""Particle flow's events: elements as nodes, true particles as their targets, and what else evaluations need."""

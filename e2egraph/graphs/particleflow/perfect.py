@@ -10,29 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from e2egraph.detector.channels import Channel
-from e2egraph.detector.geometry import Booleans, Floats, Integers
+from e2egraph.detector.geometry import Booleans, Integers
 from e2egraph.graphs.particleflow.classes import CHARGED_HADRON, ELECTRON, MUON, NEUTRAL_HADRON, PHOTON
 from e2egraph.graphs.particleflow.record import FlowRecord
 from e2egraph.reconstruction.elements import Elements, centres, towards
+from e2egraph.reconstruction.particles import ParticleColumns
 from e2egraph.reconstruction.rules import PION_MASS
 from e2egraph.reconstruction.rulesconfig import Calibration
 from e2egraph.reconstruction.sums import sums
 
 
 @dataclass(frozen=True)
-class PerfectCandidates:
-    """K candidates: ``event``, ``kind``, ``pt``, ``eta``, ``phi``, ``energy`` (GeV, radians), ``pile_up``: a track of
-    another vertex, and their ``particle`` among the true ones."""
+class PerfectCandidates(ParticleColumns):
+    """Candidates by the truth. ``pile_up``: a track of another vertex; ``particle``: its place among the true ones."""
 
-    event: Integers
-    kind: NDArray[np.uint8]
-    pt: Floats
-    eta: Floats
-    phi: Floats
-    energy: Floats
     pile_up: Booleans
     particle: Integers
 
@@ -60,14 +53,8 @@ def perfect_candidates(record: FlowRecord, elements: Elements, calibration: Cali
     seen = np.zeros(len(truth.event), bool)
     seen[particle] = True
     others = _untracked(record, seen, calibration)
-    both = [tracks, others]
-    order = np.argsort(np.concatenate([part.event for part in both]), kind="stable")
-    return PerfectCandidates(
-        **{
-            name: np.concatenate([getattr(part, name) for part in both])[order]
-            for name in PerfectCandidates.__dataclass_fields__
-        }
-    )
+    both = PerfectCandidates.joined([tracks, others])
+    return both.take(np.argsort(both.event, kind="stable"))
 
 
 def _untracked(record: FlowRecord, seen: Booleans, calibration: Calibration) -> PerfectCandidates:

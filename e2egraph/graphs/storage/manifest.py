@@ -15,6 +15,7 @@ from e2egraph.graphs.storage.columns import object_types
 from e2egraph.graphs.storage.verification import verify_shards
 from e2egraph.tasks.inputs import Inputs, read_inputs
 from e2egraph.tasks.objectives.objective import Objective, make_objective
+from e2egraph.tasks.objects.naming import ObjectName, object_name
 from e2egraph.tasks.objects.objects import ObjectKind
 from e2egraph.tasks.objects.registry import kinds
 from e2egraph.tasks.task import import_extensions
@@ -118,6 +119,11 @@ class Manifest:
         return kinds()[self.configuration["object"]["kind"]]
 
     @property
+    def object_name(self) -> ObjectName:
+        """What its objects are called."""
+        return object_name(self.configuration)
+
+    @property
     def hashes(self) -> dict[str, str]:
         """Shard → its SHA-256."""
         return {shard.name: shard.sha256 for shard in self.shards}
@@ -135,10 +141,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
     return path
 
 
-def read_manifest(folder: Path, *, anew: bool = False) -> Manifest:
+def read_manifest(folder: Path, *, rehash: bool = False) -> Manifest:
     """Read and check a data set: its manifest, and presence, size and SHA-256 of its shards; else InputError.
 
-    A shard is hashed once on a machine, as long as the file does not change (``verification``); ``anew``: in any case.
+    A shard is hashed once on a machine, as long as the file does not change (``verification``); ``rehash``: always.
     """
     path = folder / MANIFEST_NAME
     if not folder.is_dir():
@@ -170,7 +176,7 @@ def read_manifest(folder: Path, *, anew: bool = False) -> Manifest:
             raise InputError(f"{file}: shard missing from the data set; build it again.")
         if file.stat().st_size != shard.size:
             raise InputError(f"{file}: shard altered after the build (size differs); build the data set again.")
-    verify_shards(folder, manifest.hashes, sha256(written).hexdigest(), anew=anew)
+    verify_shards(folder, manifest.hashes, sha256(written).hexdigest(), rehash=rehash)
     return manifest
 
 

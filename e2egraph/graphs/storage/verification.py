@@ -3,7 +3,7 @@
 What was found stands in a *stamp*, a small file next to the manifest or, where that folder cannot be written, in the
 user's cache. It holds for one machine, one place and one manifest, and for each shard as long as its size, times and
 inode stay the same. A stamp that is damaged, of another machine, place or manifest, or older than the shards counts as
-none. It spares time and guards against accidents; who can write a data set can write its manifest as well.
+none. It saves time and guards against accidents; who can write a data set can write its manifest as well.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ def sha256_of(path: Path) -> str:
         return file_digest(stream, "sha256").hexdigest()
 
 
-def verify_shards(folder: Path, hashes: Mapping[str, str], manifest_sha256: str, *, anew: bool = False) -> None:
+def verify_shards(folder: Path, hashes: Mapping[str, str], manifest_sha256: str, *, rehash: bool = False) -> None:
     """Compare shards with their SHA-256 (``hashes``: name → it), unless that was done and the file has not changed
     since; InputError names the first that was altered.
 
-    ``manifest_sha256``: of the manifest that names the shards. ``anew``: hash them all. Of several processes on one
+    ``manifest_sha256``: of the manifest that names the shards. ``rehash``: hash them all. Of several processes on one
     machine (ranks, commands) the first hashes and the others wait for what it finds.
     """
-    if not anew and not _unknown(folder, hashes, _read(folder, manifest_sha256)):
+    if not rehash and not _unknown(folder, hashes, _read(folder, manifest_sha256)):
         return
     with one_at_a_time(f"verify {os.path.realpath(folder)}"):
-        known = {} if anew else _read(folder, manifest_sha256)
+        known = {} if rehash else _read(folder, manifest_sha256)
         limit = settled_before(folder)
         states = {name: _state(folder / name) for name in _unknown(folder, hashes, known)}
         for name in states:
@@ -101,8 +101,8 @@ def keep_verified(
     entries = {**(known or {}), **found}
     _known[os.path.realpath(folder), manifest_sha256] = entries
     content = json.dumps({**_key(folder, manifest_sha256), "shards": entries}).encode()
-    beside, cached = _places(folder)
-    if keep(beside, content):
+    next_to, cached = _places(folder)
+    if keep(next_to, content):
         drop_oldest(folder, f"{STAMP_PREFIX}*", MOST_STAMPS)
     elif cached is not None:
         keep_cached(cached, content, MOST_CACHED)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from e2egraph.detector.geometry import CRYSTALS_PER_TOWER
 from e2egraph.models.image.pixel_sums import pixel_sums
 from e2egraph.models.image.planes import chosen, plane
-from e2egraph.models.layers.grid import region_pixels
+from e2egraph.models.layers.geometry.grid import region_pixels
 from e2egraph.models.network import clear_padding
 from e2egraph.tasks.inputs import FLAG_PREFIX, Inputs
 from e2egraph.tasks.region import Region

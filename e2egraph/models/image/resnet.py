@@ -21,7 +21,7 @@ from e2egraph.models.image.event_image import EVENT_CHANNELS, EventImage
 from e2egraph.models.image.planes import ENERGY, PLANES, ImageChannels, planes_of
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.models.image.scaling import ImageScaling
-from e2egraph.models.layers.object_quantities import ObjectQuantities
+from e2egraph.models.layers.readout.object_quantities import ObjectQuantities
 from e2egraph.models.network import Network, of_objects
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs

@@ -2,7 +2,7 @@
 (Y. Wang et al., ACM TOG 38 (2019) 146, arXiv:1801.07829, §3.1).
 
 Each node is joined to its nearest neighbours, a perceptron works on every edge, and the node takes the mean. In the
-first block neighbours are near in (Δη, Δφ), in later ones in the learned vectors, so that the graph is made anew.
+first block neighbours are near in (Δη, Δφ), in later ones in the learned vectors, so that the graph is made again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from e2egraph.detector.geometry import ETA_PITCH
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
 from e2egraph.models.kernels.search.feature_neighbors import nearest_in_features
 from e2egraph.models.kernels.search.neighbors import gather_nodes, nearest
-from e2egraph.models.layers.places import coordinates_of
+from e2egraph.models.layers.geometry.places import coordinates_of
 
 # Squared distances far below which nodes count as coincident and their weights fade out together: a tenth of a crystal
 # in (Δη, Δφ) [rad²]; a tenth in learned vectors, which the normalisation before the kernel holds at length ≈ √width.

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from e2egraph.models.kernels.search.neighbors import CPU_BLOCK
-from e2egraph.models.layers.places import coordinates_of
+from e2egraph.models.layers.geometry.places import coordinates_of
 
 # Initial spread of the frequencies, in radians per half region: the embedding turns over about a fifth of it, which is
 # how far apart the bins of a jet of some thousand nodes are. A perceptron with ReLU turns so little over the window
@@ -32,7 +32,7 @@ class PointEmbedding(nn.Module):
     Where φ is ``periodic``, F has three columns, for (η, cos φ, sin φ) / unit.
 
     F, b and W are learned; at first F and b are those of random Fourier features (A. Rahimi, B. Recht, NeurIPS 2007),
-    so that p·p′ falls with the distance of the points, in every direction alike.
+    so that p·p′ falls with the distance of the points, equally in every direction.
     """
 
     def __init__(self, space: int, unit: float, periodic: bool = False) -> None:

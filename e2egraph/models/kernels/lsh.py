@@ -19,7 +19,7 @@ from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphNetwork, GraphOptions
 from e2egraph.models.kernels.bin_graph import mix
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
-from e2egraph.models.layers.serialization import GRID_BITS, Blocks, content_fraction, cut, order_code
+from e2egraph.models.layers.ordering.serialization import GRID_BITS, Blocks, content_fraction, cut, order_code
 
 # Weight of an edge of length ‖d_i − d_j‖: exp(−0.1 ‖d_i − d_j‖) (as in the public code of arXiv:2101.08578).
 DECAY = 0.1
@@ -37,7 +37,7 @@ class LshKernel(nn.Module):
     the points, [B, N, ``space``]. With ``normalize``, D^(−1/2) A D^(−1/2) with D_ii = Σ_j A_ij. A x θ is the mean over
     ``rounds`` hashes, each with frozen random directions and bins of its own. Nodes of one bin number follow the
     space-filling curve, and the row of all is cut into bins of ``bin_size`` nodes; ``max_bins`` bounds the numbers;
-    ``unit`` [rad]: of the points' embedding; ``periodic``: whether φ closes on itself, for hash and curve alike.
+    ``unit`` [rad]: of the points' embedding; ``periodic``: whether φ closes on itself, for both hash and curve.
     Distances are computed in float32 at least, under autocast too. Memory is O(N · bin).
     """
 

@@ -35,7 +35,7 @@ class PerformerKernel(nn.Module):
     (e^(‖x + y‖²) − 1) / m (Lemma 2), so that long queries and keys drown in noise whatever the number of features.
     τ in (0, 2), learned for each head, starts at 1. ``features`` is m; the random directions are of each head's own.
 
-    In training the directions are drawn anew every ``redraw`` calls (0: never); outside it they stay as they are. Draw
+    In training the directions are drawn again every ``redraw`` calls (0: never); outside it they stay as they are. Draw
     number n follows from n and a seed taken from torch's global generator when the kernel is made. The module's state
     holds both, so that a resumed training draws what an uninterrupted one would have.
     """

@@ -19,7 +19,7 @@ from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphNetwork
 from e2egraph.models.kernels.attention import attended
 from e2egraph.models.kernels.projection import AttentionOptions, HeadProjection
-from e2egraph.models.layers.serialization import Blocks, Order, order_code, serialize
+from e2egraph.models.layers.ordering.serialization import Blocks, Order, order_code, serialize
 
 
 class WindowKernel(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from e2egraph.models.layers.places import place_of
+from e2egraph.models.layers.geometry.places import place_of
 from e2egraph.models.layers.scaling import NodeScaling
 from e2egraph.tasks.inputs import Inputs
 

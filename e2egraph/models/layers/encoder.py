@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from e2egraph.models.layers.merging import Merge
 from e2egraph.models.layers.node_wise import node_wise
+from e2egraph.models.layers.ordering.merging import Merge
 
 
 class Block(nn.Module):

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from e2egraph.models.kernels.search.neighbors import nearest
 from e2egraph.models.layers.encoder import Encoder
-from e2egraph.models.layers.places import coordinates_of
-from e2egraph.models.layers.serialization import order_code, serialize
+from e2egraph.models.layers.geometry.places import coordinates_of
+from e2egraph.models.layers.ordering.serialization import order_code, serialize
 
 
 @torch.no_grad()

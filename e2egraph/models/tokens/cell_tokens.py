@@ -19,8 +19,8 @@ from e2egraph.config import configuration
 from e2egraph.detector.channels import Channel
 from e2egraph.errors import UsageError
 from e2egraph.models.layers.columns import columns
+from e2egraph.models.layers.geometry.places import place_of
 from e2egraph.models.layers.node_wise import node_wise
-from e2egraph.models.layers.places import place_of
 from e2egraph.models.layers.scaling import VariableScaling
 from e2egraph.models.tokens.cells import CellGrid
 from e2egraph.models.tokens.neighbor_convolution import NeighborConvolution

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from e2egraph.models.layers.grid import pixel_axes, pixel_numbers
+from e2egraph.models.layers.geometry.grid import pixel_axes, pixel_numbers
 from e2egraph.tasks.region import Region
 
 # GeV that a hit counts for when cells are ranked: cells without energy are ranked by their hits. A power of two, which

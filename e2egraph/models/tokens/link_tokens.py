@@ -18,8 +18,8 @@ from e2egraph.detector.helix import GEV_PER_TESLA_CM
 from e2egraph.errors import UsageError
 from e2egraph.models.kernels.search.neighbors import INDEX_STEP
 from e2egraph.models.layers.columns import columns
+from e2egraph.models.layers.geometry.places import place_of
 from e2egraph.models.layers.node_wise import node_wise
-from e2egraph.models.layers.places import place_of
 from e2egraph.models.network import require
 from e2egraph.models.tokens.links import Links, find_links, gathered, hits_of
 from e2egraph.models.tokens.tokens import Nodes, Tokens, perceptron

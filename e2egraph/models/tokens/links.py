@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from e2egraph.models.kernels.search.neighbors import COINCIDENT, INDEX_STEP
-from e2egraph.models.layers.places import wrapped
+from e2egraph.models.layers.geometry.places import wrapped
 
 # What two hits of a particle in neighbouring layers differ by in η and φ [rad]: the unit of distance when candidates
 # are chosen. A particle of 0.5 GeV turns by 0.03 between two layers of pixels.

@@ -21,11 +21,11 @@ from e2egraph.models.kernels.near_attention import NearAttentionKernel
 from e2egraph.models.kernels.projection import AttentionOptions
 from e2egraph.models.layers.embedding import Embedding
 from e2egraph.models.layers.encoder import Encoder
-from e2egraph.models.layers.heads import Head
-from e2egraph.models.layers.node_readout import NodeReadout
-from e2egraph.models.layers.object_quantities import ObjectQuantities
-from e2egraph.models.layers.phi_reference import PhiReference
-from e2egraph.models.layers.pooling import Pooling
+from e2egraph.models.layers.geometry.phi_reference import PhiReference
+from e2egraph.models.layers.readout.heads import Head
+from e2egraph.models.layers.readout.node_readout import NodeReadout
+from e2egraph.models.layers.readout.object_quantities import ObjectQuantities
+from e2egraph.models.layers.readout.pooling import Pooling
 from e2egraph.models.layers.standardize import RunningStandardize
 from e2egraph.models.network import Network, clear_padding
 from e2egraph.models.tokens.cell_tokens import CellGroup, CellTokens

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from e2egraph.detector.channels import Channel
-from e2egraph.models.layers.places import place_of
-from e2egraph.models.layers.pooling import Energies
+from e2egraph.models.layers.geometry.places import place_of
+from e2egraph.models.layers.readout.pooling import Energies
 from e2egraph.tasks.inputs import Inputs
 
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from e2egraph.detector.channels import Channel
 from e2egraph.models.layers.columns import columns
+from e2egraph.models.layers.geometry.places import place_of
 from e2egraph.models.layers.node_wise import node_wise
-from e2egraph.models.layers.places import place_of
 from e2egraph.models.layers.scaling import VariableScaling
 from e2egraph.models.network import require
 from e2egraph.models.tokens.tokens import Nodes, Tokens, perceptron

@@ -31,7 +31,7 @@ def plot_scores(
     edges = np.linspace(0.0, 1.0, BINS + 1)
     with with_ratio() as (figure, axes, ratio):
         draw_by_class(axes, score, class_of, classes, edges, weight)
-        axes.set(ylabel="Jets (normalised)", yscale="log", xlabel="")
+        axes.set(ylabel="Entries (normalised)", yscale="log", xlabel="")
         axes.legend()
         members = np.asarray(class_of) == signal
         (one, one_error), (other, other_error) = (

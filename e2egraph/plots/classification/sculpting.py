@@ -24,7 +24,7 @@ def plot_sculpting(sculpting: MassSculpting, stem: Path, label: str) -> list[Pat
         draw_banded(axes, before, before_error, edges, "All background")
         share = f"{100 * sculpting.background_efficiency:.0f}%"
         draw_banded(axes, after, after_error, edges, f"Highest scores, {share}")
-        axes.set(ylabel="Jets (normalised)", xlabel="")
+        axes.set(ylabel="Entries (normalised)", xlabel="")
         axes.set_ylim(bottom=0.0)
         error = "" if sculpting.jensen_shannon_bits_error is None else f" ± {sculpting.jensen_shannon_bits_error:.3f}"
         axes.legend(title=f"JS divergence {sculpting.jensen_shannon_bits:.3f}{error} bits", title_fontsize="x-small")

@@ -48,7 +48,7 @@ def plot_significance(
         axes.axhline(discovery, color="grey", linewidth=1)
         if not used.all():
             blind = (x[used].max(), 1.0 - _INNERMOST)
-            axes.axvspan(*blind, color="grey", alpha=0.15, linewidth=0, label="too few simulated background jets")
+            axes.axvspan(*blind, color="grey", alpha=0.15, linewidth=0, label="too few simulated background objects")
             below.axvspan(*blind, color="grey", alpha=0.15, linewidth=0)
         axes.set(ylabel=r"Expected significance [$\sigma$]", xscale="logit", xlabel="")
         # Room for the legend, and for the line of a discovery where all lies below it.

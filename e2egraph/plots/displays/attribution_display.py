@@ -14,7 +14,7 @@ from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.plots.style import figure_style, position_titles, save
 from e2egraph.tasks.region import Region
 
-# Colours reach their full strength at this quantile of |attribution|, lest a single node bleach all others.
+# Colours reach their full strength at this quantile of |attribution|, so that no single node washes out all others.
 FULL_COLOUR = 0.99
 
 # Markers as ``jet_display``: area by value (pT or energy [GeV]), hits small.
@@ -26,7 +26,7 @@ def draw_attribution(
 ) -> list[Path]:
     """One panel for each network: the nodes of ``jet`` (a single one), coloured by their attribution [N] in ``maps``.
 
-    Red speaks for the class, blue against it; every panel has a scale of its own, since networks differ in how far
+    Red is evidence for the class, blue against it; every panel has a scale of its own, since networks differ in how far
     their log-odds reach. Nodes with the strongest attribution are drawn last.
     """
     eta, phi = region.half_eta, region.half_phi

@@ -60,7 +60,7 @@ class TruthConfig:
     """Which generator particles are stored and can be linked to.
 
     Always kept: the hard process with its resonances and their decay products (Pythia status 22 and 23), and the
-    last copy of every b or c hadron and τ. Besides those, final-state particles of the hard collision with pT above
+    last copy of every b or c hadron and τ. In addition, final-state particles of the hard collision with pT above
     ``final_state_min_pt`` [GeV] and |η| below ``final_state_max_eta``.
 
     ``final_state_min_pt`` [GeV]: least pT of other final-state particles. ``final_state_max_eta``: their largest

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from e2egraph.detector.geometry import Booleans, Integers
 from e2egraph.simulation.generation.particles import Particles
 from e2egraph.simulation.particleflow.links import CellLinks
-from e2egraph.simulation.particleflow.roots import fates
+from e2egraph.simulation.particleflow.roots import material_outcome
 from e2egraph.simulation.response.response import TracksConfig
 from e2egraph.simulation.response.tracking import Tracks, pt_resolution
 
@@ -84,7 +84,7 @@ def _particle_columns(particles: Particles) -> Columns:
         "vz": particles.z,
         "collision": particles.collision,
         "genIndex": particles.gen,
-        "fate": fates(particles),
+        "fate": material_outcome(particles),
     }
 
 

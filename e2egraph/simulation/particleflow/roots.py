@@ -24,7 +24,7 @@ def find_roots(origin: Integers) -> Integers:
         root = further
 
 
-def fates(particles: Particles) -> Integers:
+def material_outcome(particles: Particles) -> Integers:
     """What became of each particle [P] in the tracker's material: 0 nothing, 1 a photon that converted, 2 a hadron that
     interacted, 3 an electron that radiated."""
     code = np.abs(particles.pdg)

@@ -170,11 +170,11 @@ class LayerConfig:
     """One tracker barrel layer.
 
     ``radius`` and ``half_length`` [cm], hit resolutions ``sigma_rphi`` and ``sigma_z`` [cm], hit ``efficiency``, mean
-    ``noise`` hits an event, and the cell ``merge_rphi`` × ``merge_z`` [cm] within which crossings give a single hit.
+    ``noise`` hits per event, and the cell ``merge_rphi`` × ``merge_z`` [cm] within which crossings give a single hit.
 
     ``radius`` [cm]: distance to the beam line. ``half_length`` [cm]: largest |z|. ``sigma_rphi``, ``sigma_z`` [cm]:
     error of a hit along r·φ and z. ``efficiency``: share of crossings that give a hit. ``noise``: mean number of
-    noise hits an event. ``merge_rphi``, ``merge_z`` [cm]: sides of the cell within which crossings give one hit.
+    noise hits per event. ``merge_rphi``, ``merge_z`` [cm]: sides of the cell within which crossings give one hit.
     """
 
     radius: Positive

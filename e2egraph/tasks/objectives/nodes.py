@@ -29,7 +29,7 @@ NODE_TARGETS = (
 # What every example is.
 EVENT = "event"
 
-# Node variables that the momentum of an element is made of, besides its place; where a task has no direction at the
+# Node variables that the momentum of an element is made of, other than its place; where a task has no direction at the
 # vertex, that of its place counts.
 PT, ENERGY, ETA_AT_VERTEX, PHI_AT_VERTEX = "value", "energy", "deta0", "dphi0"
 

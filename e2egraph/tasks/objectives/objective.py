@@ -74,7 +74,7 @@ class Objective(ABC):
 
     @property
     def node_columns(self) -> Mapping[str, str]:
-        """Node column of a shard, besides the inputs → its NumPy type; none unless nodes have a truth of their own."""
+        """Node column of a shard, other than the inputs → its NumPy type; none unless nodes have their own truth."""
         return {}
 
     @property

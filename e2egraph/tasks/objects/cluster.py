@@ -5,7 +5,7 @@ the crystals that make up the cluster; columns close in φ. Of equally energetic
 the more energetic, then that which comes first in φ, then the earlier one in the event. Crystals without positive
 energy are noise and left out.
 
-Any file with crystals has clusters, so that ntuples of every vintage and the simulation are served alike.
+Any file with crystals has clusters, so that ntuples of any year and the simulation can be used.
 """
 
 from __future__ import annotations

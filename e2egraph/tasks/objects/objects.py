@@ -68,7 +68,7 @@ class Binning:
     absolute: bool = False
 
 
-def usual_bins(pt: str = "jet pT [GeV]", eta: str = "jet |η|") -> dict[str, Binning]:
+def usual_bins(pt: str = "pT [GeV]", eta: str = "|η|") -> dict[str, Binning]:
     """Bins of objects with a direction: name in ``metrics.json`` → quantity. ``pt``, ``eta``: titles."""
     return {
         "jet_pt": Binning("jet_pt", pt),

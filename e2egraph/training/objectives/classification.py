@@ -37,8 +37,8 @@ class ClassificationLearning(Learning[Classification]):
         for what, found in (("signal", labels == self.signal), ("background", labels != self.signal)):
             if not found.any():
                 raise InputError(
-                    f"{table.folder}: no {what} jets in split '{split}'; build it from more events, or change the "
-                    "split."
+                    f"{table.folder}: no {what} {table.manifest.object_name.many} in split '{split}'; build it from "
+                    "more events, or change the split."
                 )
 
     def loss(self, output: Tensor, batch: JetBatch) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from e2egraph.models.elements import (
     particle_momenta,
     wrapped,
 )
-from e2egraph.models.layers.cone_sums import sums_around
+from e2egraph.models.layers.geometry.cone_sums import sums_around
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.objectives.nodes import CLASS, MOMENTUM, PARTICLE, PILEUP, Nodes
 from e2egraph.training.objectives.learning import Floats, Integers, Learning
@@ -95,8 +95,8 @@ class NodesLearning(Learning[Nodes]):
         return loss, loss
 
     def record(self, output: Tensor, batch: JetBatch) -> Tensor:
-        """Of each event the parts of the loss, nodes and those told right, and Σ pT, Σ px, Σ py [GeV] that are found
-        (with true ones subtracted from px and py) and Σ pT that is true."""
+        """Of each event the parts of the loss, nodes and those classified correctly, and Σ pT, Σ px, Σ py [GeV] that
+        are found (with true ones subtracted from px and py) and Σ pT that is true."""
         output = output.detach()
         target = self._target(batch)
         logits = output[..., self._slices[PARTICLE]]
@@ -149,7 +149,7 @@ class NodesLearning(Learning[Nodes]):
         excess = torch.log(energy.clamp(min=LEAST_MOMENTUM) / (pt.clamp(min=LEAST_MOMENTUM) * torch.cosh(eta)))
         beta = self.objective.transition
         of_pt = F.smooth_l1_loss(of_momentum[..., 0], ratio, reduction="none", beta=beta)
-        # Of the energy at the true momentum: what is wrong with pT need not be mended by a mass.
+        # Of the energy at the true momentum: an error of pT need not be corrected by a mass.
         of_energy = F.smooth_l1_loss(
             log_energy_excess(of_momentum[..., 3]), excess.clamp(min=0.0), reduction="none", beta=beta
         )

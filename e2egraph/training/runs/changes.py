@@ -7,7 +7,7 @@ from typing import Any
 
 from e2egraph.training.runs.run_folder import ENVIRONMENT, read_json
 
-# Of ``environment.json``: what decides bits, besides the settings. Hosts and commands do not.
+# Of ``environment.json``: what decides bits, other than the settings. Hosts and commands do not.
 _MACHINE = ("processor", "torch_threads", "accelerator")
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from e2egraph.tasks.objectives.objective import Best
+from e2egraph.tasks.objects.naming import ObjectName
 from e2egraph.training.runs.history import EpochRow
 from e2egraph.training.steps.epoch_metrics import LOSS
 from e2egraph.training.steps.watchers import StepReport, Watcher
@@ -20,11 +21,11 @@ _LINE_SECONDS = 600.0
 class ProgressLines(Watcher):
     """On a terminal a bar for the running epoch; everywhere a line for each epoch done. Standard error.
 
-    ``best``: the figure that the lines give besides the losses.
+    ``best``: the figure that the lines give in addition to the losses; ``objects``: what is counted in a second.
     """
 
-    def __init__(self, title: str, epochs: int, best: Best) -> None:
-        self._title, self._epochs, self._best = title, epochs, best
+    def __init__(self, title: str, epochs: int, best: Best, objects: ObjectName) -> None:
+        self._title, self._epochs, self._best, self._objects = title, epochs, best, objects
         self._console = Console(stderr=True)
         self._bar: Progress | None = None
         self._task = TaskID(0)
@@ -51,11 +52,11 @@ class ProgressLines(Watcher):
 
     def on_step(self, report: StepReport) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, completed=report.batch, how=_how(report))
+            self._bar.update(self._task, completed=report.batch, how=self._how(report))
         elif time.monotonic() - self._spoke > _LINE_SECONDS:
             self._print(
                 f"{self._title}: epoch {report.epoch}/{self._epochs}, batch {report.batch}/{report.batches}, "
-                f"{_how(report)}"
+                f"{self._how(report)}"
             )
 
     def on_epoch_end(self, row: EpochRow, step: int) -> None:
@@ -64,7 +65,7 @@ class ProgressLines(Watcher):
         self._print(
             f"{self._title}: epoch {row.epoch}/{self._epochs}, loss {row.training[LOSS]:.4f}, validation loss "
             f"{row.validation[LOSS]:.4f}, {decides}"
-            f"{row.jets_per_second:.0f} jets/s, {row.data_wait_share:.1%} of it waiting for data"
+            f"{row.jets_per_second:.0f} {self._objects.many}/s, {row.data_wait_share:.1%} of it waiting for data"
         )
 
     def close(self) -> None:
@@ -76,8 +77,8 @@ class ProgressLines(Watcher):
         self._spoke = time.monotonic()
         self._console.print(text, highlight=False, soft_wrap=True)
 
-
-def _how(report: StepReport) -> str:
-    """Rate, share of waiting, and time left of the whole run."""
-    left = timedelta(seconds=round(report.remaining))
-    return f"{report.jets_per_second:.0f} jets/s, {report.data_wait_share:.1%} waiting for data, run ends in {left}"
+    def _how(self, report: StepReport) -> str:
+        """Rate, share of waiting, and time left of the whole run."""
+        left = timedelta(seconds=round(report.remaining))
+        rate = f"{report.jets_per_second:.0f} {self._objects.many}/s"
+        return f"{rate}, {report.data_wait_share:.1%} waiting for data, run ends in {left}"

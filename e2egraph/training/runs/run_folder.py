@@ -1,6 +1,6 @@
 """A run's folder: ``config.yaml environment.json metrics.csv summary.json train.log checkpoints/{best,last}.ckpt``.
 
-Besides these, where there is something to put in them: ``tensorboard/``, ``code-….patch`` (how the code differed from
+In addition, where there is something to put in them: ``tensorboard/``, ``code-….patch`` (how the code differed from
 its commit), ``diverged.json``, ``loggers.json``, and ``checkpoints/previous.ckpt`` while the run is not finished.
 
 ``config.yaml`` is written first and ``summary.json`` last, so that the one says it is a run and the other that it is
@@ -28,6 +28,7 @@ from e2egraph.models.registry import ModelConfig
 from e2egraph.tasks.inputs import Inputs, read_inputs, stored
 from e2egraph.tasks.nodeselection import NodeSelection, of_task
 from e2egraph.tasks.objectives.objective import Objective, make_objective, with_loss_settings
+from e2egraph.tasks.objects.naming import ObjectName, object_name
 from e2egraph.tasks.outputs import Outputs
 from e2egraph.tasks.task import import_extensions
 from e2egraph.training.recipe import Recipe
@@ -64,6 +65,11 @@ class DataIdentity:
             inputs=stored(manifest.network_inputs),
         )
 
+    @property
+    def object_name(self) -> ObjectName:
+        """What its objects are called."""
+        return object_name(self.configuration)
+
 
 @dataclass(frozen=True)
 class RunInfo:
@@ -96,7 +102,7 @@ class RunInfo:
 
     @property
     def cap(self) -> int | None:
-        """Nodes an object at most: the smaller of the task's cap and the recipe's."""
+        """Nodes per object at most: the smaller of the task's cap and the recipe's."""
         caps = [self.data.configuration.get("inputs", {}).get("cap"), self.recipe.data.nodes.cap]
         return min((cap for cap in caps if cap is not None), default=None)
 

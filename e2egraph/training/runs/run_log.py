@@ -19,7 +19,7 @@ from e2egraph.training.steps.watchers import Watcher
 class RunLog(Watcher):
     """Appends to ``train.log`` of run folder ``folder`` and holds a lock on it, freed whenever the process ends.
 
-    ``best``: the figure that is written besides the losses. ``remark``: for the user, where there are no locks.
+    ``best``: the figure that is written in addition to the losses. ``remark``: for the user, where there are no locks.
     InputError when another training holds the lock.
     """
 

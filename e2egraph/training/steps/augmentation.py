@@ -37,7 +37,7 @@ def rotate(batch: JetBatch, towers: Tensor) -> JetBatch:
     """Turn events by ``towers`` [B] of 5° in φ, for regions that close in φ; true momenta of nodes along.
 
     Calorimeter cells come to lie on others, so that the turned event is one that the detector could have seen. What
-    nodes carry besides their place are differences of φ, which stay.
+    nodes carry other than their place are differences of φ, which stay.
     """
     angle = (towers * (2.0 * math.pi / HCAL_COLUMNS)).to(batch.points.device, batch.points.dtype, non_blocking=True)
     present = batch.mask

@@ -151,7 +151,7 @@ class Learner:
             remedy = "lower training.accumulate"
         else:
             remedy = "raise training.batch_size with --restart"
-        return f"a network that normalises over jets (a batch norm) got one jet alone to learn from; {remedy}."
+        return f"a network that normalises over objects (a batch norm) got one object alone to learn from; {remedy}."
 
     def _clip(self) -> Tensor | None:
         half = self._options.precision == "16-mixed"

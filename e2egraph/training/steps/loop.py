@@ -147,7 +147,8 @@ class Training:
         loader = self._data.training(place.epoch, self._share, place.batch)
         batches = place.batch + len(loader)
         if loader.plan.dropped and place.step == 0:
-            self._tell("on_message", f"each epoch leaves out {loader.plan.dropped} jets that do not fill a batch")
+            dropped = self._data.table.manifest.object_name.count(loader.plan.dropped)
+            self._tell("on_message", f"each epoch leaves out {dropped} that do not fill a batch")
         self._tell("on_epoch_start", place.epoch + 1, batches, place.batch)
         self._learner.network.train()
         begun, jets, seconds, waited = time.perf_counter(), place.jets, place.seconds, place.waited

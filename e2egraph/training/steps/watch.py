@@ -71,7 +71,8 @@ class LossWatch:
         what = f"the gradient at {where} is not finite"
         if wrong:
             first = jets[wrong[0]]
-            count = f"{len(wrong)} of {len(jets)} jets, first {first['number']} ({in_words(table, first['number'])})"
+            of = table.manifest.object_name.count(len(jets))
+            count = f"{len(wrong)} of {of}, first {first['number']} ({in_words(table, first['number'])})"
             what = f"the loss at {where} is not finite for {count}"
         return f"{what}; the batch is listed in {path}"
 

@@ -22,20 +22,20 @@ BEAT, PATIENCE = 30.0, 300.0
 
 @dataclass(frozen=True)
 class Owner:
-    """``started`` tells two processes of the same number apart; ``attempts``: how often the trial was begun."""
+    """``started`` tells two processes of the same number apart; ``starts``: how often the trial was started."""
 
     host: str
     process: int
     started: str
-    attempts: int = 1
+    starts: int = 1
 
 
 def owner_file(folder: Path) -> Path:
     return folder.with_name(folder.name + ".owner")
 
 
-def current_owner(attempts: int = 1) -> Owner:
-    return Owner(_host(), os.getpid(), _started(os.getpid()), attempts)
+def current_owner(starts: int = 1) -> Owner:
+    return Owner(_host(), os.getpid(), _started(os.getpid()), starts)
 
 
 def read_owner(folder: Path) -> Owner | None:
@@ -46,8 +46,8 @@ def read_owner(folder: Path) -> Owner | None:
         return None
 
 
-def take(folder: Path, attempts: int) -> None:
-    write_text(owner_file(folder), json.dumps(asdict(current_owner(attempts))) + "\n")
+def take(folder: Path, starts: int) -> None:
+    write_text(owner_file(folder), json.dumps(asdict(current_owner(starts))) + "\n")
 
 
 def release(folder: Path) -> None:

@@ -18,7 +18,7 @@ from e2egraph.training.tuning import journal, ownership
 from e2egraph.training.tuning.space import Choices, Space
 
 # How often a trial is begun before it is given up: one that kills its process would do so for ever.
-ATTEMPTS = 3
+STARTS = 3
 
 # Every trial's sampler has a seed of its own (a large odd stride keeps those of neighbouring studies apart).
 SEED_STRIDE = 1_000_003
@@ -93,10 +93,10 @@ class Study:
                 if frozen.state is not TrialState.RUNNING or not ownership.is_abandoned(folder):
                     continue
                 owner = ownership.read_owner(folder)
-                attempts = owner.attempts if owner is not None else 0
-                if attempts < ATTEMPTS:
-                    return self._begin(optuna.Trial(self.stored, frozen._trial_id), attempts + 1)
-                why = f"its process was killed {ATTEMPTS} times, most often for lack of memory"
+                starts = owner.starts if owner is not None else 0
+                if starts < STARTS:
+                    return self._begin(optuna.Trial(self.stored, frozen._trial_id), starts + 1)
+                why = f"its process was killed {STARTS} times, most often for lack of memory"
                 self._record(frozen.number, TrialState.FAIL, None, why)
                 ownership.release(folder)
             late = self.search.deadline is not None and time.time() > self.search.deadline
@@ -110,7 +110,7 @@ class Study:
         with self.search.locked():
             self._record(number, state, value, reason)
 
-    def _begin(self, trial: optuna.Trial, attempt: int) -> optuna.Trial:
+    def _begin(self, trial: optuna.Trial, starts: int) -> optuna.Trial:
         # A trial whose process died while its parameters were drawn has the rest drawn now.
         self.stored.sampler = self._sampler(trial.number)
         for key, dimension in self.search.space.dimensions.items():
@@ -121,7 +121,7 @@ class Study:
                 trial.suggest_int(key, int(dimension.low), int(dimension.high), step=step, log=dimension.log)
             else:
                 trial.suggest_float(key, dimension.low, dimension.high, step=dimension.step, log=dimension.log)
-        ownership.take(self.search.folder(trial.number), attempt)
+        ownership.take(self.search.folder(trial.number), starts)
         return trial
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:

@@ -18,14 +18,14 @@ from optuna.trial import TrialState
 from e2egraph.errors import InputError, Stopped
 from e2egraph.graphs.building.mapper import die_with_parent
 from e2egraph.training.tuning.results import write_results
-from e2egraph.training.tuning.study import ATTEMPTS, Search, Study
+from e2egraph.training.tuning.study import STARTS, Search, Study
 from e2egraph.training.tuning.trial import run_trial
 
 # Seconds between two looks at what the workers (also those of other machines) did; seconds to end after an interrupt.
 LOOK, PATIENCE = 1.0, 60.0
 
-# Failures alike, with nothing but failures, after which a search ends.
-ALIKE = 3
+# Failures for the same reason, with nothing but failures, after which a search ends.
+SAME_FAILURES = 3
 
 # Exit codes of a worker that ended early: its error is in its pipe; it was interrupted.
 FAILED, INTERRUPTED = 3, 4
@@ -43,16 +43,16 @@ def work(study: Study, look: Callable[[], None]) -> None:
         reason = common_failure(study)
         if reason is not None:
             raise InputError(
-                f"{study.search.output}: the first {ALIKE} trials and all since failed alike ({reason.rstrip('.')}); "
+                f"{study.search.output}: the first {SAME_FAILURES} trials and all since failed ({reason.rstrip('.')}); "
                 "correct that, remove the folder and begin again."
             )
 
 
 def common_failure(study: Study) -> str | None:
-    """The reason for which every trial so far, and ``ALIKE`` at least, failed; None where there is no such reason."""
+    """The reason for which every trial so far, ``SAME_FAILURES`` at least, failed; None without a common one."""
     trials = [trial for trial in study.trials() if trial.state is not TrialState.RUNNING]
     reasons = {trial.user_attrs.get("reason") if trial.state is TrialState.FAIL else None for trial in trials}
-    return reasons.pop() if len(trials) >= ALIKE and len(reasons) == 1 else None
+    return reasons.pop() if len(trials) >= SAME_FAILURES and len(reasons) == 1 else None
 
 
 def work_in_processes(study: Study, workers: int, look: Callable[[], None]) -> None:
@@ -89,7 +89,7 @@ def work_in_processes(study: Study, workers: int, look: Callable[[], None]) -> N
                 now = sum(trial.state.is_finished() for trial in study.trials())
                 if now > recorded:
                     killed, recorded = 0, now
-                elif killed > ATTEMPTS * workers:
+                elif killed > STARTS * workers:
                     raise InputError(
                         f"workers were killed {killed} times and no trial ended meanwhile, most often for lack of "
                         "memory; use fewer --workers or smaller settings and run the command again."

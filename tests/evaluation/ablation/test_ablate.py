@@ -165,8 +165,8 @@ def test_only_what_is_missing_is_made_and_a_report_alone_names_it(output, data, 
     before = trained(output)
     assert main(command(data, models, output, "--report-only")) == 0
     said = capsys.readouterr().out
-    assert "pt, tiny, all jets, seed 1: not evaluated on these test jets" in said
-    assert "all, tiny, 60 jets, seed 1: not trained" in said
+    assert "pt, tiny, all objects, seed 1: not evaluated on these test objects" in said
+    assert "all, tiny, 60 objects, seed 1: not trained" in said
     assert len(read_ablation(output).runs) == 6
     assert trained(output) == before
     assert main(command(data, models, output)) == 0
@@ -208,7 +208,7 @@ def test_a_model_that_fails_is_named_and_the_others_are_reported(data, models, t
     monkeypatch.setenv("FRAGILE", "train:2:nan")
     assert main(words) == 1
     said = capsys.readouterr().err
-    assert "2 of 4 runs failed: all, fragile, all jets, seed 1 (" in said
+    assert "2 of 4 runs failed: all, fragile, all objects, seed 1 (" in said
     assert "not finite" in said
     ablation = read_ablation(output)
     assert {run.model for run in ablation.runs} == {"tiny"}
@@ -216,8 +216,8 @@ def test_a_model_that_fails_is_named_and_the_others_are_reported(data, models, t
     assert (output / "ablation.md").is_file()
     assert "tiny (all): not timed, its operator is not in ONNX" in ablation.limits
     # The reference has no run, yet figures that cannot be quoted have their reason.
-    reasons = [limit for limit in ablation.limits if "fewer than 10 background jets pass" in limit]
-    for cell in ("all, all jets", "all, 60 jets"):
+    reasons = [limit for limit in ablation.limits if "fewer than 10 background objects pass" in limit]
+    for cell in ("all, all objects", "all, 60 objects"):
         assert any(reason.startswith(f"{cell}: ") and "(tiny (all) " in reason for reason in reasons)
     assert ablation.cells[0].cost.onnx_ms_per_jet is None
     monkeypatch.delenv("FRAGILE")
@@ -246,8 +246,8 @@ def test_wrong_use_is_refused_with_the_mend(data, models, tmp_path, capsys):
         (models, ["--reference", "gravnet"], 2, "--reference gravnet: none of the models"),
         (models, ["--seeds", "1,1"], 2, "--seeds 1,1: give different numbers"),
         (models, ["--seeds", "one"], 2, "--seeds one: give whole numbers"),
-        (models, ["--training-jets", "0"], 2, "--training-jets 0: give a number of jets, or 'all'"),
-        (models, ["--learning-curve", "many"], 2, "--learning-curve many: give a number of jets"),
+        (models, ["--training-jets", "0"], 2, "--training-jets 0: give a number of objects, or 'all'"),
+        (models, ["--learning-curve", "many"], 2, "--learning-curve many: give a number of objects"),
         (models, ["--rows", "pt"], 2, "no row has all inputs"),
         (models, ["--set", "data.training_jets=5"], 2, "the rows and --training-jets set it"),
         (models, ["--set", "training.epoch=5"], 2, "epoch"),

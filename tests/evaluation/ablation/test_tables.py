@@ -24,11 +24,11 @@ def test_the_table_of_inputs_holds_every_row_and_model_with_figures_published_on
         "published efficiency at 1%": "0.396",
         "parameters": "90,194",
         "MFLOPs/jet": "100",
-        "training jets/s": "159",
-        "ONNX ms/jet": "1.5",
+        "training objects/s": "159",
+        "ONNX ms/object": "1.5",
         "seeds": "1",
     }
-    assert dict(zip(header, rows[1], strict=True))["ONNX ms/jet"] == "–"
+    assert dict(zip(header, rows[1], strict=True))["ONNX ms/object"] == "–"
     calorimeters = next(row for row in rows if row[0] == "ECAL, HCAL")
     assert calorimeters[4:6] == ["–", "–"]
     assert "CMS Open Data, full simulation" in table.note

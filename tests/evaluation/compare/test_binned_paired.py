@@ -80,11 +80,11 @@ def test_bins_with_too_little_say_so(sample):
     values = np.where(jets.is_signal, 1.0, 2.0)
     values[:20] = 0.0
     few, signal, background = binned_paired(jets, TAGGERS, values, edges=np.array([0.0, 1.0, 2.0, 3.0]), resamples=5)
-    assert few.limit == "fewer than 100 jets"
-    assert signal.limit == background.limit == "fewer than two signal or background jets"
+    assert few.limit == "fewer than 100 objects"
+    assert signal.limit == background.limit == "fewer than two signal or background objects"
     assert few.difference("graph", AUC) is None
     table = binned_table({"x": [few, signal]})
-    assert "fewer than 100 jets" in table
+    assert "fewer than 100 objects" in table
 
 
 def test_weightless_jets_do_not_count(sample):
@@ -93,11 +93,11 @@ def test_weightless_jets_do_not_count(sample):
     weight[np.flatnonzero(jets.is_signal)[0]] = 1.0
     weighted = JoinedScores(jets.names, jets.is_signal, weight, jets.scores)
     (only,) = binned_paired(weighted, TAGGERS, pt, edges=np.array([400.0, 800.0]), resamples=5)
-    assert only.limit == "fewer than two signal or background jets"
+    assert only.limit == "fewer than two signal or background objects"
 
 
 @pytest.mark.parametrize(
-    ("values", "words"), [(np.zeros(3), "3 values for 4000 jets"), (np.full(JETS, np.nan), "no finite value")]
+    ("values", "words"), [(np.zeros(3), "3 values for 4000 objects"), (np.full(JETS, np.nan), "no finite value")]
 )
 def test_values_that_are_not_the_jets_are_refused(sample, values, words):
     with pytest.raises(InputError, match=words):
@@ -142,5 +142,5 @@ def test_quantities_are_those_of_the_scored_jets_and_of_no_others(tmp_path):
     scores = read_scores(tmp_path / "s.parquet")
     np.testing.assert_array_equal(quantity_of(scores, table, "jet_pt", "test"), table.columns["jet_pt"][numbers])
     for split in ("train", None):
-        with pytest.raises(InputError, match="not of these jets"):
+        with pytest.raises(InputError, match="the scores are of other objects"):
             quantity_of(scores, table, "jet_pt", split)

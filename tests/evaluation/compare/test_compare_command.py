@@ -165,7 +165,7 @@ def test_scores_of_another_evaluation_than_the_metrics_are_refused(runs, tmp_pat
     (runs[1] / METRICS_NAME).write_text(json.dumps(report | {"split": "validation"}))
     code, _, error = e2egraph("compare", runs[0], runs[1])
     assert code == 1
-    assert "of other jets than metrics.json next to it" in error
+    assert "of other objects than metrics.json next to it" in error
 
 
 def test_the_difference_of_two_runs_is_delongs_on_the_stored_scores(runs, tmp_path, e2egraph):

@@ -133,8 +133,8 @@ def test_one_seed_of_either_gives_an_error_of_the_jets_alone():
     assert area.error_seeds is None
     assert area.error == area.error_jets
     assert area.p_value == area.p_value_jets
-    assert any(limit.startswith("new against old: errors and p-values of the jets alone") for limit in result.limits)
-    assert "normal approximation, errors of the jets." in paired_note(result)
+    assert any(limit.startswith("new against old: errors and p-values of the objects alone") for limit in result.limits)
+    assert "normal approximation, errors of the objects." in paired_note(result)
 
 
 def test_equal_scores_differ_by_nothing():
@@ -169,7 +169,7 @@ def test_figures_that_too_few_background_jets_support_are_not_quoted_but_named()
     perfect = np.stack([scores[0], scores[0] + 100 * is_signal])
     result = paired(joined(is_signal, perfect), one_each(2), resamples=100)
     assert {d.figure for d in result.differences} == {AUC, EFFICIENCY}
-    assert "fewer than 10 background jets pass for the background rejection at 50% efficiency (tagger 1 0.0)" in (
+    assert "fewer than 10 background objects pass for the background rejection at 50% efficiency (tagger 1 0.0)" in (
         result.limits
     )
     assert paired_note(result).count("\nLimit: ") == len(result.limits) == 4
@@ -180,7 +180,7 @@ def test_below_a_hundred_jets_no_p_value_is_given():
     result = paired(joined(is_signal, scores), one_each(2), resamples=100)
     assert AUC in {d.figure for d in result.differences}
     assert all(d.p_value is None and d.p_value_jets is None for d in result.differences)
-    assert any("only 99 jets" in limit for limit in result.limits)
+    assert any("only 99 objects" in limit for limit in result.limits)
     with pytest.raises(InputError, match="at least two signal"):
         paired(joined(np.array([True, False, False]), scores[:, :3]), one_each(2))
 
@@ -233,10 +233,10 @@ def test_jets_that_are_not_the_same_are_refused_with_their_number():
     broken = probability.copy()
     broken[5] = np.nan
     for other, message in [
-        (scores_of(probability, label, order=np.arange(55)), "two: 0 jets that one has not, and 5 of its jets missing"),
-        (scores_of(probability, label, order=twice), "two: 2 jets are there twice"),
-        (scores_of(probability, 1 - label), "two: 60 of 60 jets have another label"),
-        (scores_of(probability, label, weight), "two: 3 of 60 jets have another weight"),
+        (scores_of(probability, label, order=np.arange(55)), "two: 0 objects that one has not, and 5 of its"),
+        (scores_of(probability, label, order=twice), "two: 2 objects are there twice"),
+        (scores_of(probability, 1 - label), "two: 60 of 60 objects have another label"),
+        (scores_of(probability, label, weight), "two: 3 of 60 objects have another weight"),
         (scores_of(probability, label, classes=("qcd", "w")), "its classes are qcd, w"),
         (scores_of(broken, label), "two: 1 of 60 scores are not finite"),
     ]:
@@ -245,5 +245,5 @@ def test_jets_that_are_not_the_same_are_refused_with_their_number():
     with pytest.raises(InputError, match="no class 'w'"):
         join([first, first], ["one", "two"], "w")
     negative = scores_of(probability, label, -weight)
-    with pytest.raises(InputError, match="one: a jet weight is negative"):
+    with pytest.raises(InputError, match="one: an object weight is negative"):
         join([negative, negative], ["one", "two"], "top")

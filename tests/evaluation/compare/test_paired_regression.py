@@ -97,5 +97,5 @@ def test_targets_are_told_apart_and_negative_ones_have_no_relative_figures():
 
 def test_targets_of_other_jets_are_refused():
     true, predicted = sample()
-    with pytest.raises(InputError, match="targets of 1999 and 2000 jets"):
+    with pytest.raises(InputError, match="targets of 1999 and 2000 objects"):
         paired_regression([PairedTarget(true, predicted), PairedTarget(true[1:], predicted[:, 1:])], None, TWO)

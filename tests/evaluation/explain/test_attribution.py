@@ -22,7 +22,7 @@ from e2egraph.evaluation.explain.attribution import (
     occlusion_by_node,
     quantity_score,
 )
-from e2egraph.models.layers.grid import region_pixels
+from e2egraph.models.layers.geometry.grid import region_pixels
 from e2egraph.models.registry import build_model, load_model_config
 from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets

@@ -40,7 +40,7 @@ def test_the_one_cut_of_all_jets_has_one_per_cent_mistag_over_all_bins(jets):
 def test_bins_of_too_few_jets_or_one_class_say_so(jets):
     is_signal, score, pt = jets
     few, background, good = binned_metrics(is_signal, score, np.where(is_signal, 5.0, pt / 100), edges=[0, 4.01, 5, 8])
-    assert (few.auc, few.limit) == (None, "fewer than 100 jets")
+    assert (few.auc, few.limit) == (None, "fewer than 100 objects")
     assert (background.auc, background.signal_jets) == (None, 0)
     assert background.limit == "signal or background missing"
     assert good.limit is None

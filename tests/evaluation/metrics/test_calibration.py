@@ -68,7 +68,7 @@ def test_empty_bins_have_no_fraction_and_a_probability_of_one_is_in_the_last():
 def test_scores_that_are_no_probabilities_are_refused():
     with pytest.raises(InputError, match="1 of 2 scores are no probabilities"):
         calibration(np.array([True, False]), np.array([1.2, 0.1]))
-    with pytest.raises(InputError, match="no background jets"):
+    with pytest.raises(InputError, match="no background objects"):
         calibration(np.array([True, True]), np.array([0.2, 0.1]))
 
 

@@ -71,7 +71,7 @@ def test_equal_scores_differ_by_nothing_with_certainty_and_a_difference_without_
 @pytest.mark.parametrize(
     ("is_signal", "scores", "message"),
     [
-        ([True] * 4, [[0.1, 0.2, 0.3, 0.4]], "no background jets"),
+        ([True] * 4, [[0.1, 0.2, 0.3, 0.4]], "no background objects"),
         ([True, False, False, False], [[0.1, 0.2, 0.3, 0.4]], "at least two signal"),
         ([True, True, False, False], [[0.1, 0.2, 0.3, 0.4], [0.1, np.nan, 0.3, 0.4]], "1 of 4 scores are not finite"),
     ],

@@ -40,7 +40,7 @@ def test_a_pair_is_told_apart_by_the_ratio_of_its_probabilities_on_its_own_jets(
 
 def test_an_absent_class_is_named(jets):
     label, probabilities, _ = jets
-    with pytest.raises(InputError, match="w: there are no signal jets"):
+    with pytest.raises(InputError, match="w: there are no signal objects"):
         one_vs_rest(np.minimum(label, 1), probabilities, CLASSES)
-    with pytest.raises(InputError, match="qcd vs w: there are no background jets"):
+    with pytest.raises(InputError, match="qcd vs w: there are no background objects"):
         pairwise(np.minimum(label, 1), probabilities, CLASSES)

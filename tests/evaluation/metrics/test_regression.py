@@ -80,7 +80,7 @@ def test_true_values_of_zero_or_below_take_part_in_all_but_relative_figures_and_
     assert both.figures["bias"] == pytest.approx(error.mean())
     assert both.figures["mae"] == pytest.approx(np.abs(error).mean())
     assert (both.left_out, alone.left_out) == (100, 0)
-    assert both.limits == ("relative figures leave out 100 of 700 jets: their true value is not above zero",)
+    assert both.limits == ("relative figures leave out 100 of 700 objects: their true value is not above zero",)
     assert alone.limits == ()
 
 
@@ -88,7 +88,7 @@ def test_figures_that_cannot_be_said_are_none_with_a_reason():
     negative = regression_metrics(np.array([-1.0, -2.0, 0.0]), np.array([-1.0, -1.0, 1.0]), resamples=3)
     assert {name for name, value in negative.figures.items() if value is None} == RELATIVE
     assert {name for name, value in negative.errors.items() if value is None} == RELATIVE
-    assert any("0 jets have a true value above zero" in limit for limit in negative.limits)
+    assert any("0 objects have a true value above zero" in limit for limit in negative.limits)
     zero = regression_metrics(np.array([1.0, 2.0, 3.0]), np.zeros(3), resamples=3)
     assert zero.figures["resolution"] is None
     assert (zero.figures["response"], zero.figures["mae"]) == (0.0, 2.0)
@@ -104,9 +104,9 @@ def test_figures_that_cannot_be_said_are_none_with_a_reason():
 @pytest.mark.parametrize(
     ("true", "predicted", "weight", "message"),
     [
-        ([1.0], [1.0], None, "at least two jets"),
-        ([np.inf, 0.0], [1.0, 1.0], None, "1 of 2 jets have a true value that is not finite"),
-        ([1.0, 2.0], [np.nan, 1.0], None, "1 of 2 jets have a prediction that is not finite"),
+        ([1.0], [1.0], None, "at least two objects"),
+        ([np.inf, 0.0], [1.0, 1.0], None, "1 of 2 objects have a true value that is not finite"),
+        ([1.0, 2.0], [np.nan, 1.0], None, "1 of 2 objects have a prediction that is not finite"),
         ([1.0, 2.0], [1.0, 1.0], [1.0, -1.0], "weight is negative"),
         ([1.0, 2.0], [1.0, 1.0], [0.0, 0.0], "all are zero"),
     ],

@@ -39,7 +39,7 @@ def test_bins_with_too_few_jets_are_null_with_a_reason(jets):
     few, whole, weightless = binned_regression(
         true, predicted, pt, np.where(pt > 3000, 0.0, weight), np.array([0.0, 50.0, 3000.0, 4000.0]), resamples=3
     )
-    assert (few.figures, few.errors, few.limit, few.jets) == (None, None, "fewer than 100 jets", 50)
+    assert (few.figures, few.errors, few.limit, few.jets) == (None, None, "fewer than 100 objects", 50)
     assert whole.figures is not None
     assert (weightless.figures, weightless.limit) == (None, "no weight")
     # Enough jets, but too few of a true value above zero: only what is relative is missing.
@@ -48,7 +48,7 @@ def test_bins_with_too_few_jets_are_null_with_a_reason(jets):
     assert one.figures["response"] is None
     assert one.figures["mae"] > 0
     assert one.left_out == 3950
-    assert "50 jets have a true value above zero, fewer than 100" in one.limit
+    assert "50 objects have a true value above zero, fewer than 100" in one.limit
 
 
 @pytest.mark.parametrize(("number", "bins"), [(60, 1), (500, 2), (100_000, 8)])
@@ -63,7 +63,7 @@ def test_bins_are_as_many_as_their_jets_allow_and_about_equally_full(number, bin
 
 def test_a_quantity_that_is_not_finite_is_refused(jets):
     true, predicted, weight = jets
-    with pytest.raises(InputError, match="1 of 4000 jets have no finite value"):
+    with pytest.raises(InputError, match="1 of 4000 objects have no finite value"):
         binned_regression(true, predicted, np.where(np.arange(4000) == 7, np.nan, true), weight)
 
 

@@ -59,9 +59,9 @@ def test_one_per_cent_mistag_is_the_cut_that_one_background_jet_in_a_hundred_pas
 @pytest.mark.parametrize(
     ("is_signal", "score", "weight", "message"),
     [
-        ([], [], None, "no jets to evaluate"),
-        ([True, True], [0.1, 0.2], None, "no background jets"),
-        ([False, False], [0.1, 0.2], None, "no signal jets"),
+        ([], [], None, "no objects to evaluate"),
+        ([True, True], [0.1, 0.2], None, "no background objects"),
+        ([False, False], [0.1, 0.2], None, "no signal objects"),
         ([True, False], [0.1, np.nan], None, "1 of 2 scores are not finite"),
         ([True, False], [0.1, np.inf], None, "1 of 2 scores are not finite"),
         ([True, False], [0.1, 0.2], [1.0, -1.0], "weight is negative"),

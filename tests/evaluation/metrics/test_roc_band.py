@@ -69,7 +69,7 @@ def test_the_width_of_the_interval_is_the_scatter_of_new_samples(jets):
 
 def test_resamples_need_both_classes_and_finite_scores(jets):
     is_signal, score, _ = jets
-    with pytest.raises(InputError, match="no background jets"):
+    with pytest.raises(InputError, match="no background objects"):
         mistag_samples(np.ones(len(score)), score[None], None, EFFICIENCIES)
     with pytest.raises(InputError, match="not finite"):
         mistag_samples(is_signal, np.full((1, len(score)), np.nan), None, EFFICIENCIES)

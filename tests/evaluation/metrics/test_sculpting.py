@@ -65,9 +65,9 @@ def test_weights_count_as_jets():
 
 def test_few_jets_are_said_and_what_makes_no_sense_is_refused():
     mass, score = background(300)
-    assert mass_sculpting(mass, score).limit == "only 30 background jets pass the cut of the softdrop_mass spectrum"
+    assert mass_sculpting(mass, score).limit == "only 30 background objects pass the cut of the softdrop_mass spectrum"
     for arguments, message in [
-        ((mass[:0], score[:0]), "no background jets"),
+        ((mass[:0], score[:0]), "no background objects"),
         ((mass, np.ones(300)), "no cut on the score leaves at most 10%"),
         ((mass, np.where(score > 0, np.nan, score)), "a score that is not finite"),
         ((np.where(mass > 200, np.nan, mass), score), "a softdrop_mass that is not finite"),

@@ -90,11 +90,11 @@ def test_the_page_of_an_ablation_shows_its_tables_plots_and_making(ablation, tmp
     path = write_ablation_report(tmp_path)
     assert path == tmp_path / "report.html"
     html = path.read_text()
-    assert "<title>image and graph: ablation of inputs on top jets</title>" in html
+    assert "<title>image and graph: ablation of inputs on task top</title>" in html
     for auc in ("0.9100 ± 0.0012", "0.9300 ± 0.0012", "0.9700 ± 0.0012", "0.9877 ± 0.0012"):
         assert html.count(f">{auc}</td>") == 2
     assert html.count("<figure>") == 1
-    assert "graph: AUC</dt><dd>0.9877<small>± 0.0012; 100 training jets, 1 seed</small>" in html
+    assert "graph: AUC</dt><dd>0.9877<small>± 0.0012; 100 training objects, 1 seed</small>" in html
     text = text_of(html)
     assert "epochs: 3" in text
     assert "b" * 64 in text

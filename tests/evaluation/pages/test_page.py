@@ -51,7 +51,7 @@ def hostile_values():
             "figures": tables[0],
             "targets": [{"name": HOSTILE, "note": HOSTILE, "pictures": drawn, "tables": tables}],
         },
-        "jets.html.j2": {"words": [HOSTILE]},
+        "jets.html.j2": {"words": [HOSTILE], "object": HOSTILE},
     }
 
 

@@ -64,7 +64,7 @@ def test_the_page_of_a_regression_shows_figures_plots_and_bins_of_every_target(r
     assert page.run("return document.querySelectorAll('#regression figure').length") == 6
     captions = page.run("return [...document.querySelectorAll('#regression caption')].map((one) => one.textContent)")
     assert f"gen_mass in bins of true gen_mass [{UNIT}]" in captions
-    assert "gen_pt in bins of jet pT [GeV]" in captions
+    assert "gen_pt in bins of pT [GeV]" in captions
     assert page.run("return document.querySelectorAll('.jet-list button').length") == 24
     assert page.run("return document.querySelectorAll('b').length") == 0
     cards = page.run("return document.querySelector('.cards').textContent")

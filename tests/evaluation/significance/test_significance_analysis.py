@@ -127,11 +127,11 @@ def test_generated_events_weigh_cross_section_times_luminosity_over_their_number
 
 def test_what_cannot_be_scaled_or_should_not_be_trusted_is_said(manifest):
     one = analysis({"cross_section": 1.0}, {"cross_section": 1.0})
-    with pytest.raises(InputError, match="no jets of class 'top' with weight in split 'test'"):
+    with pytest.raises(InputError, match="no objects of class 'top' with weight in split 'test'"):
         yields_of(manifest[0], one, label=np.zeros(5))
-    with pytest.raises(InputError, match="no jets of class 'qcd'"):
+    with pytest.raises(InputError, match="no objects of class 'qcd'"):
         yields_of(manifest[0], one, weight=np.array([0, 0, 0, 1, 1]))
-    assert any("training jets" in limit for limit in yields_of(manifest[0], one, split="train")[1])
+    assert any("training objects" in limit for limit in yields_of(manifest[0], one, split="train")[1])
 
 
 def test_the_shipped_analysis_fits_the_shipped_task(data):
@@ -157,7 +157,7 @@ def test_the_shipped_analysis_fits_the_shipped_task(data):
         ),
         ({"background_uncertainty": -0.1}, "'background_uncertainty' is wrong"),
         ({"minimum_background_jets": 0}, "'minimum_background_jets' is wrong"),
-        ({"selection": "softdrop_mas > 1"}, "no jet quantity 'softdrop_mas'"),
+        ({"selection": "softdrop_mas > 1"}, "no object quantity 'softdrop_mas'"),
     ],
 )
 def test_analyses_that_make_no_sense_are_refused_before_a_jet_is_scored(run, tmp_path, changes, message):
@@ -193,7 +193,7 @@ def test_an_evaluation_with_an_analysis_writes_its_significance_and_one_without_
         assert f" {row['z_asimov']:.2f} |" in page
     assert f"{content['cuts']['ratio']:.3f} ± {content['cuts']['ratio_error']:.3f} times" in page
     assert "- numbers of a toy" in page
-    assert "- All jets are simulated" in page
+    assert "- All objects are simulated" in page
     assert imread(run / "significance.png")[..., :3].std() > 0.05
     assert (run / "significance.pdf").read_bytes().startswith(b"%PDF")
     evaluate(run, data, plots=False)
@@ -209,15 +209,15 @@ def test_the_page_says_that_jets_are_simulated_whatever_the_note_and_only_if_all
     result = significance(jets, silent, resamples=10)
     write_significance(result, silent, tmp_path, {}, np.array(runs), plots=False)
     page = (tmp_path / "significance.md").read_text()
-    assert ("\n- All jets are simulated" in page and "not CMS simulation" in page) == simulated
+    assert ("\n- All objects are simulated" in page and "not CMS simulation" in page) == simulated
     assert ("simulat" in page) == simulated
-    assert "\n- expected jets, each counted" in page
+    assert "\n- expected objects, each counted" in page
     assert not list(tmp_path.glob("*.p*"))
 
 
 def test_a_selection_that_is_no_number_for_some_jets_is_refused(run, tmp_path):
     selection = "tau32 / (n_pv - 10) / 0 * (n_pv - 10) > 2"
-    with pytest.raises(InputError, match=r"is no number for \d+ jets"):
+    with pytest.raises(InputError, match=r"is no number for \d+ objects"):
         evaluate(run, analysis=written(tmp_path, selection=selection))
 
 

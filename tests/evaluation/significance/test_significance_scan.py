@@ -40,7 +40,7 @@ def sample():
 
 @pytest.fixture(scope="module")
 def result(sample):
-    return significance(sample, ANALYSIS, resamples=100)
+    return significance(sample, ANALYSIS, resamples=100, counted="jets")
 
 
 def test_whole_events_are_called_events(sample, result):
@@ -186,7 +186,7 @@ def test_equal_scores_share_a_threshold_and_jets_without_weight_change_nothing(s
 
 def test_too_few_background_jets_are_never_an_infinite_significance():
     apart = jets(200, 9, shift=50.0)
-    with pytest.raises(InputError, match="fewer than 10 background jets"):
+    with pytest.raises(InputError, match="fewer than 10 background objects"):
         significance(apart, ANALYSIS)
     clear = significance(jets(200, 40, shift=50.0), ANALYSIS, resamples=50)
     assert math.isfinite(clear.optimum.z_asimov)
@@ -205,7 +205,7 @@ def test_cuts_without_signal_are_said_and_few_jets_too():
     assert blind.cuts.ratio is None
     assert blind.cuts.counting.z_asimov == 0
     assert any("the cuts 5 standard deviations: no signal is left" in limit for limit in blind.limits)
-    assert any("only 90 jets" in limit for limit in blind.limits)
+    assert any("only 90 objects" in limit for limit in blind.limits)
 
 
 @pytest.mark.parametrize(
@@ -215,8 +215,8 @@ def test_cuts_without_signal_are_said_and_few_jets_too():
         ({"yields": np.full(2400, np.nan)}, "negative or not finite"),
         ({"yields": np.zeros(2400)}, "all weights of signal or of background are zero"),
         ({"score": np.full(2400, np.nan)}, "2400 of 2400 scores are not finite"),
-        ({"is_signal": np.ones(2400, bool)}, "no background jets"),
-        ({"is_signal": np.zeros(2400, bool)}, "no signal jets"),
+        ({"is_signal": np.ones(2400, bool)}, "no background objects"),
+        ({"is_signal": np.zeros(2400, bool)}, "no signal objects"),
     ],
 )
 def test_jets_that_make_no_sense_are_refused(sample, change, message):

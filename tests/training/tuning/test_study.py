@@ -9,7 +9,7 @@ from e2egraph.errors import InputError
 from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.tuning import journal, ownership
 from e2egraph.training.tuning.space import read_space
-from e2egraph.training.tuning.study import ATTEMPTS, Search, Study
+from e2egraph.training.tuning.study import STARTS, Search, Study
 from tests.training.tuning.searches import SPACE
 
 
@@ -84,7 +84,7 @@ def test_the_trial_of_a_dead_process_is_taken_up_with_its_settings_and_of_a_livi
 
 def test_a_trial_that_kills_its_process_again_and_again_is_recorded_as_failed(search):
     study = Study(search)
-    for _ in range(ATTEMPTS):
+    for _ in range(STARTS):
         assert study.claim().number == 0
         kill_owner(search, 0)
     assert study.claim().number == 1

@@ -135,7 +135,7 @@ def test_a_search_whose_trials_all_fail_alike_ends_early(tune, tmp_path, capsys)
     words = ("--model", write_model(tmp_path, FailsWhenNarrow, "{width: 4}"), "--space", tmp_path / "narrow.yaml")
     assert tune(tmp_path / "search", *words, "--trials", 50) == 1
     message = capsys.readouterr().err.splitlines()[-1]
-    assert "the first 3 trials and all since failed alike (ArithmeticError: width 4 goes with nothing)" in message
+    assert "the first 3 trials and all since failed (ArithmeticError: width 4 goes with nothing)" in message
     assert len(table(tmp_path / "search")) == 3
 
 

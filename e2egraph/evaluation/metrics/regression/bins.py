@@ -61,13 +61,13 @@ def binned_regression(
     weight = np.ones(len(true)) if weight is None else np.asarray(weight, np.float64)
     bad = int((~np.isfinite(values)).sum())
     if bad:
-        raise InputError(f"{bad} of {len(values)} jets have no finite value to be binned by; choose another quantity.")
+        raise InputError(f"{bad} of {len(values)} objects have no finite value to bin by; choose another quantity.")
     edges = bin_edges(values) if edges is None else np.asarray(edges, np.float64)
     result = []
     for low, high in pairwise(edges):
         inside = (values >= low) & ((values <= high) if high == edges[-1] else (values < high))
         jets = int(inside.sum())
-        few = f"fewer than {ENOUGH_JETS} jets" if jets < ENOUGH_JETS else None
+        few = f"fewer than {ENOUGH_JETS} objects" if jets < ENOUGH_JETS else None
         limit = few or (None if weight[inside].sum() > 0 else "no weight")
         if limit:
             result.append(RegressionBin(float(low), float(high), jets, limit=limit))

@@ -65,14 +65,16 @@ def regression_metrics(
     above = jets - found.left_out
     limits = []
     if found.left_out:
-        limits.append(f"relative figures leave out {found.left_out} of {jets} jets: their true value is not above zero")
+        limits.append(
+            f"relative figures leave out {found.left_out} of {jets} objects: their true value is not above zero"
+        )
     figures: dict[str, float | None] = {}
     errors: dict[str, float | None] = {}
     for name, figure in residual_figures().items():
         value, samples = float(found.values[name][0]), found.samples[name][0]
         figures[name] = errors[name] = None
         if figure.relative and above < fewest:
-            limits.append(f"no {figure.title}: {above} jets have a true value above zero, fewer than {fewest}")
+            limits.append(f"no {figure.title}: {above} objects have a true value above zero, fewer than {fewest}")
         elif not np.isfinite(value):
             limits.append(f"no {figure.title}: {_why(figure)}")
         else:
@@ -117,13 +119,13 @@ def sampled_figures(
 def check(true: NDArray, predicted: NDArray, weight: NDArray) -> None:
     """InputError as in ``regression_metrics``."""
     if len(true) < FEWEST:
-        raise InputError("a regression needs at least two jets to be judged by; choose another split or data set.")
+        raise InputError("a regression needs at least two objects to be judged by; choose another split or data set.")
     for name, values in (("true value", true), ("prediction", predicted), ("weight", weight)):
         bad = int((~np.isfinite(values)).sum())
         if bad:
-            raise InputError(f"{bad} of {len(values)} jets have a {name} that is not finite; leave them out.")
+            raise InputError(f"{bad} of {len(values)} objects have a {name} that is not finite; leave them out.")
     if (weight < 0).any() or not weight.sum() > 0:
-        raise InputError("a jet weight is negative or all are zero; build the data set again with weights.")
+        raise InputError("an object weight is negative or all are zero; build the data set again with weights.")
 
 
 def _figures(figures: Mapping[str, ResidualFigure], rows: ResidualRows) -> dict[str, Floats]:
@@ -135,5 +137,5 @@ def _figures(figures: Mapping[str, ResidualFigure], rows: ResidualRows) -> dict[
 
 def _why(figure: ResidualFigure) -> str:
     if figure.relative:
-        return "the median of predicted/true is zero, or no jet with a true value above zero weighs anything"
+        return "the median of predicted/true is zero, or no object with a true value above zero weighs anything"
     return "it is not finite"

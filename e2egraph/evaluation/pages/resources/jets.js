@@ -22,6 +22,7 @@
   find("colour").closest("label").hidden = find("effects").parentElement.hidden = !explained;
   const hidden = new Set();
   let shown = 0;
+  const name = data.object;  // what one of them is called
   const jet = () => data.jets[shown];
   const channelOf = (nodes, i) => data.channels[nodes.channel[i]];
   const isHit = (channel) => !(channel in NAMES);
@@ -38,7 +39,7 @@
   // The list of jets, one group a line; arrow keys go from jet to jet.
   const buttons = [];
   for (const group of [...new Set(data.jets.map((one) => one.group))]) {
-    const line = html("div", undefined, { role: "group", "aria-label": `${group} jets` });
+    const line = html("div", undefined, { role: "group", "aria-label": `${group} ${name}s` });
     line.append(html("span", group, { class: "group" }));
     data.jets.forEach((one, place) => {
       if (one.group !== group) return;
@@ -124,10 +125,10 @@
         parts.push(node);
       }
     }
-    if (nodes.deta.length === 0) parts.push(element("text", { x: 20, y: 30 }, "This jet has no nodes."));
+    if (nodes.deta.length === 0) parts.push(element("text", { x: 20, y: 30 }, `This ${name} has no nodes.`));
     points.content.replaceChildren(...parts);
     points.drawAxes();
-    points.svg.setAttribute("aria-label", `Points of the jet: ${parts.length} nodes drawn in ${data.axes.join(" and ")}`);
+    points.svg.setAttribute("aria-label", `Points of the ${name}: ${parts.length} nodes drawn in ${data.axes.join(" and ")}`);
     const scale = (t) => between(DIVERGING, t);
     drawScale(find("points-scale"), byEffect ? scale : null, `−${most.toFixed(2)}`, `+${most.toFixed(2)}`, `${data.effect} (√ scale)`);
   }
@@ -163,9 +164,9 @@
     context.putImageData(pixels, 0, 0);
     drawnImage = element("image", { href: canvas.toDataURL(), preserveAspectRatio: "none", class: "pixels" });
     const share = (100 * values.length) / (size * size);
-    image.svg.setAttribute("aria-label", `Image of the jet, plane ${plane.title}: ${values.length} pixels not zero`);
+    image.svg.setAttribute("aria-label", `Image of the ${name}, plane ${plane.title}: ${values.length} pixels not zero`);
     find("image-note").textContent = values.length === 0
-      ? `${plane.title}: no pixel of this jet is filled.`
+      ? `${plane.title}: no pixel of this ${name} is filled.`
       : `${plane.title}: ${values.length} of ${size}×${size} pixels filled (${share.toFixed(1)}%).`;
     const shown = (value) => (value < 0 ? "−" : "") + Number(Math.abs(value).toPrecision(3));
     const scale = (t) => between(plane.signed ? DIVERGING : SEQUENTIAL, t);
@@ -205,7 +206,7 @@
     line("nodes", String(one.nodes.deta.length));
     for (const [name, text] of one.quantities) line(name, text === null ? "not in the data set" : text);
     line("run : lumi : event", ["run", "lumi", "event"].map((key) => one.identity[key]).join(" : "));
-    line("jet of the event", String(one.identity.jet));
+    if (name !== "event") line(`${name} of the event`, String(one.identity.jet));
     find("facts").tBodies[0].replaceChildren(...rows);
   }
 
@@ -242,7 +243,7 @@
     for (const channel of Object.keys(counts)) {
       counts[channel].textContent = one.nodes.channel.filter((number) => data.channels[number] === channel).length;
     }
-    find("status").textContent = `Jet ${place + 1} of ${data.jets.length} (${one.group}): `
+    find("status").textContent = `${name[0].toUpperCase()}${name.slice(1)} ${place + 1} of ${data.jets.length} (${one.group}): `
       + one.outputs.map(([name, text]) => `${name} ${text}`).join(", ");
     drawPoints();
     paint();

@@ -1,4 +1,4 @@
-"""Single jets as points and as images, with what the network owes to their parts; jets.js fills it."""
+"""Single objects as points and as images, with how much of the score comes from their parts; jets.js fills it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def jets(evaluated: Evaluated) -> Section | None:
     what = f"the log-odds of {shown.of}" if shown.is_class else shown.effect
     effect = (
         f"Effects are changes of {what} when nodes are left out: those of one channel, or those of a square of "
-        f"{CELL_CRYSTALS}×{CELL_CRYSTALS} crystals, which all nodes in it share. Above zero they speak for {shown.of} "
-        "(red), below against it (blue)."
+        f"{CELL_CRYSTALS}×{CELL_CRYSTALS} crystals, which all nodes in it share. Above zero they are evidence for "
+        f"{shown.of} (red), below against it (blue)."
     )
-    return Section("Jets", "jets.html.j2", {"words": [*shown.words, image, effect]})
+    name = evaluated.objects
+    content = {"words": [*shown.words, image, effect], "object": name.one}
+    return Section(name.many.capitalize(), "jets.html.j2", content)

@@ -19,7 +19,7 @@ def provenance(evaluated: Evaluated) -> Section:
         "evaluated on": f"data set {metrics['data_set']['digest']}, split {metrics['split']}",
         "trained on": "the same data set" if same else f"data set {metrics['trained_on']['digest']}",
         "task configuration": f"{metrics['task']}, SHA-256 {info.data.configuration_sha256}",
-        "training jets": _recorded(metrics["training_jets"]),
+        f"training {evaluated.objects.many}": _recorded(metrics["training_jets"]),
         "weights": f"{metrics['checkpoint']}, of epoch {_recorded(metrics['best_epoch'])}",
         f"validation {best.title}": _recorded(metrics[f"validation_{best.name}"]),
         "seed": str(metrics["seed"]),

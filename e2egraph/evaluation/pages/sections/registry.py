@@ -11,6 +11,7 @@ from e2egraph.evaluation.objectives.evaluation import ReportParts, ShownJets
 from e2egraph.evaluation.pages.elements import Section
 from e2egraph.evaluation.significance.analysis import Analysis
 from e2egraph.evaluation.significance.results import Significance
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 from e2egraph.training.runs.run_folder import RunInfo
 
 
@@ -20,7 +21,7 @@ class Evaluated:
 
     ``folder``: where its plots are; ``metrics``: the content of ``metrics.json``; ``own``: what the objective says of
     it; ``shown`` with their ``jets`` (as ``jet_data``): the jets displayed, None for none; ``expected``: the expected
-    significance with its analysis, None for none.
+    significance with its analysis, None for none; ``objects``: what these are called.
     """
 
     folder: Path
@@ -30,6 +31,7 @@ class Evaluated:
     shown: ShownJets | None = None
     jets: Mapping[str, Any] | None = None
     expected: tuple[Significance, Analysis] | None = None
+    objects: ObjectName = ANY_OBJECT
 
 
 # None: there is nothing to show.

@@ -10,7 +10,7 @@ from e2egraph.evaluation.pages.sections.registry import Evaluated, section
 
 @section("regression")
 def regression(evaluated: Evaluated) -> Section:
-    metrics = evaluated.metrics
+    metrics, objects = evaluated.metrics, evaluated.objects
     targets = []
     for number, (name, found) in enumerate(metrics["targets"].items()):
         response, matrix, bins = stems(name, first=number == 0)
@@ -30,7 +30,7 @@ def regression(evaluated: Evaluated) -> Section:
                 if outside > 5e-4
                 else "",
                 "pictures": pictures(evaluated.folder, plots),
-                "tables": bin_tables(name, found),
+                "tables": bin_tables(name, found, objects),
             }
         )
-    return Section("Regression", "regression.html.j2", {"figures": figures_table(metrics), "targets": targets})
+    return Section("Regression", "regression.html.j2", {"figures": figures_table(metrics, objects), "targets": targets})

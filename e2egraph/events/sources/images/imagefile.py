@@ -47,7 +47,7 @@ _Nodes = dict[str, NDArray]
 class ImageFile:
     """One file of jet images, opened. ``recognised``: jet quantity or plane → column; ``missing`` as for events.
 
-    Reading goes forward: ``read`` is cheap where the last one stopped, and starts the file anew elsewhere.
+    Reading goes forward: ``read`` is cheap where the last one stopped, and reads from the beginning elsewhere.
     """
 
     of_events = False

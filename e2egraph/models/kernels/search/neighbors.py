@@ -37,7 +37,7 @@ def nearest(coordinates: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
     and has none. With n nodes, min(k, n − 1) are found, nearest first; of equally distant nodes the lower index comes
     first. N < 2²⁰.
     Squared distances are sums of squared differences, not the expanded product: exact zeros for coincident nodes and
-    the same rounding for mirror-image pairs on a lattice, so that ties are ties in torch and in ONNX Runtime alike.
+    the same rounding for mirror-image pairs on a lattice, so that ties are ties in both torch and ONNX Runtime.
     """
     offset = torch.where(mask, COINCIDENT, float("inf")).to(coordinates.dtype).unsqueeze(1)  # [B, 1, N]
     if torch.compiler.is_exporting():

@@ -20,7 +20,7 @@ MOST_DIMENSIONS = 8
 
 LEAF = 24
 
-# Candidates besides the k neighbours and the node itself, and by what they grow for rows that are not certain.
+# Candidates in addition to the k neighbours and the node itself, and by what they grow for rows that are not certain.
 SPARE = 2
 GROWTH = 3
 ROUNDS = 3

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
-from e2egraph.models.layers.serialization import Blocks, order_code, serialize
+from e2egraph.models.layers.ordering.serialization import Blocks, order_code, serialize
 from tests.models.jets import jets
 
 PITCH = torch.tensor([ETA_PITCH, PHI_PITCH], dtype=torch.float32)

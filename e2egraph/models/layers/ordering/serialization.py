@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from e2egraph.detector.geometry import ECAL_COLUMNS, ETA_PITCH, PHI_PITCH
-from e2egraph.models.layers.rows import join_rows, split_rows
+from e2egraph.models.layers.ordering.rows import join_rows, split_rows
 
 Order = Literal["curve", "eta", "phi"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from e2egraph.models.layers.grid import region_pixels
+from e2egraph.models.layers.geometry.grid import region_pixels
 from e2egraph.tasks.region import JET_REGION, Region
 from tests.models.other_inputs import SMALL_REGION, WHOLE_DETECTOR
 

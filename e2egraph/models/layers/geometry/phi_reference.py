@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, ECAL_COLUMNS, PHI_STEPS
-from e2egraph.models.layers.places import QUARTER_TURN
-from e2egraph.models.layers.serialization import content_fraction
+from e2egraph.models.layers.geometry.places import QUARTER_TURN
+from e2egraph.models.layers.ordering.serialization import content_fraction
 from e2egraph.tasks.inputs import Inputs
 
 # As the exporter rounds constants.

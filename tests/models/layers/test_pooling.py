@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from e2egraph.models.layers.pooling import Energies, Pooling, masked_max, masked_mean, masked_sum
+from e2egraph.models.layers.readout.pooling import Energies, Pooling, masked_max, masked_mean, masked_sum
 from e2egraph.models.layers.standardize import RunningStandardize
 from e2egraph.tasks.inputs import Inputs
 from tests.all_inputs import INPUTS

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from e2egraph.models.layers.merging import Merge
-from e2egraph.models.layers.serialization import order_code, serialize
+from e2egraph.models.layers.ordering.merging import Merge
+from e2egraph.models.layers.ordering.serialization import order_code, serialize
 from tests.models.jets import jets
 from tests.models.zoo import build, graph_models
 

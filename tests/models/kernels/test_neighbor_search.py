@@ -12,7 +12,7 @@ from e2egraph.models.kernels.search import neighbors, tree
 from e2egraph.models.kernels.search.feature_neighbors import nearest_in_features
 from e2egraph.models.kernels.search.neighbors import nearest
 from e2egraph.models.kernels.search.smallest import columns_for, smallest
-from tests.models.test_neighbors import coordinates
+from tests.models.kernels.test_neighbors import coordinates
 
 N, K = 700, 9
 

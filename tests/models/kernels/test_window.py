@@ -11,7 +11,7 @@ from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
 from e2egraph.models.kernels.attention import AttentionKernel
 from e2egraph.models.kernels.window import Window, WindowKernel, WindowOptions
-from e2egraph.models.layers.serialization import Order
+from e2egraph.models.layers.ordering.serialization import Order
 from tests.all_inputs import INPUTS, TWO_CLASSES
 
 WIDTH, HEADS = 6, 2

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.models.kernels.near_attention import LARGEST, OFFSET_SCALE, NearAttentionKernel
-from e2egraph.models.layers.pooling import SMALLEST_ENERGY, TYPICAL_NODES
+from e2egraph.models.layers.readout.pooling import SMALLEST_ENERGY, TYPICAL_NODES
 from e2egraph.models.layers.standardize import EPSILON
 from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.models.tokens import cell_tokens, flow

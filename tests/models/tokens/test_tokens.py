@@ -11,8 +11,8 @@ from torch import Tensor
 from e2egraph.detector.channels import Channel
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
-from e2egraph.models.layers.places import place_of
-from e2egraph.models.layers.pooling import Energies
+from e2egraph.models.layers.geometry.places import place_of
+from e2egraph.models.layers.readout.pooling import Energies
 from e2egraph.models.network import clear_padding
 from e2egraph.models.registry import build_model, load_model_config, parameter_count
 from e2egraph.models.tokens.cell_tokens import CellGroup, CellTokens

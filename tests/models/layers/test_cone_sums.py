@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from e2egraph.errors import UsageError
-from e2egraph.models.layers.cone_sums import ConeSums
+from e2egraph.models.layers.geometry.cone_sums import ConeSums
 from e2egraph.tasks.task import load_task
 from tests.all_inputs import INPUTS
 from tests.flow_dataset import flow_task

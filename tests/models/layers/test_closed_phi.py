@@ -9,9 +9,9 @@ from torch import Tensor
 from e2egraph.detector.geometry import PHI_PITCH
 from e2egraph.models.kernels.edgeconv import EdgeConvKernel
 from e2egraph.models.kernels.hashing import PointEmbedding
-from e2egraph.models.layers.merging import Merge
-from e2egraph.models.layers.places import coordinates_of, place_of, wrapped
-from e2egraph.models.layers.serialization import order_code
+from e2egraph.models.layers.geometry.places import coordinates_of, place_of, wrapped
+from e2egraph.models.layers.ordering.merging import Merge
+from e2egraph.models.layers.ordering.serialization import order_code
 from e2egraph.models.layers.static_graph import static_neighbors
 from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.models.tokens.cells import CellGrid

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.errors import UsageError
-from e2egraph.models.layers.node_readout import NodeReadout
+from e2egraph.models.layers.readout.node_readout import NodeReadout
 from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Head, Outputs

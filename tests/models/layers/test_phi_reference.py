@@ -10,7 +10,7 @@ from torch import Tensor
 
 from e2egraph.detector.geometry import PHI_PITCH, PHI_STEPS, between_phi_steps
 from e2egraph.export.onnx import to_onnx
-from e2egraph.models.layers.phi_reference import REFERENCE, PhiReference
+from e2egraph.models.layers.geometry.phi_reference import REFERENCE, PhiReference
 from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.tasks.inputs import Inputs, resolve
 from tests.all_inputs import INPUTS, TWO_CLASSES

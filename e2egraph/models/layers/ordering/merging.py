@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.models.kernels.search.neighbors import gather_nodes
-from e2egraph.models.layers.places import wrapped
-from e2egraph.models.layers.serialization import order_code, serialize
+from e2egraph.models.layers.geometry.places import wrapped
+from e2egraph.models.layers.ordering.serialization import order_code, serialize
 
 
 class Merge(nn.Module):
