@@ -100,11 +100,15 @@ def save_titled(figure: Figure, axes: Axes, stem: Path, label: str) -> list[Path
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write ``stem.png`` and ``stem.pdf`` next to their names and rename; the same figure gives the same bytes."""
+    """Write ``stem.png`` and ``stem.pdf`` next to their names and rename; the same figure gives the same bytes.
+
+    The layout is found once, for the PNG, and serves the PDF.
+    """
     paths = []
     for suffix, metadata in ((".png", None), (".pdf", {"CreationDate": None})):
         path = stem.with_name(stem.name + suffix)
         with atomic_path(path) as partial:
             figure.savefig(partial, format=suffix[1:], dpi=100, metadata=metadata)
+        figure.set_layout_engine("none")
         paths.append(path)
     return paths

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import e2egraph as e2e
+from tests.made_once import simulated_once
 
 # A network for tests: one small block.
 SMALL = {"model.options": {"width": 8, "depth": 1, "neighbors": 4}}
@@ -18,7 +19,8 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ``ttbar.root`` and ``qcd.root``."""
     folder = tmp_path_factory.mktemp("events")
     for seed, process in enumerate(("ttbar", "qcd"), start=1):
-        e2e.simulate(process, 250, folder / f"{process}.root", seed=seed, images=False)
+        words = ("--process", process, "--events", "250", "--seed", str(seed), "--no-images")
+        shutil.copy(simulated_once(tmp_path_factory, *words), folder / f"{process}.root")
     return folder
 
 

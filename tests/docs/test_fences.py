@@ -16,6 +16,7 @@ import yaml
 from e2egraph.cli import cli, main
 from e2egraph.config import config_names, configs_folder, override, read_yaml, validate
 from tests.docs.fences import RECORDS, ROOT, RUNNABLE, Fence, commands, fences, pages
+from tests.made_once import simulated_once
 
 WRITTEN = [page for page in pages() if not page.startswith(RECORDS)]
 
@@ -41,7 +42,7 @@ e2egraph export runs/resnet15 --output exports/resnet15
 AFTER = {"docs/how-to/tasks.md": "docs/how-to/simulate.md"}
 
 # Commands whose result is taken again where a page gives them with the same words.
-KEPT = ("simulate", "build-graphs", "train", "export")
+KEPT = ("simulate", "build-graphs", "train", "evaluate", "export")
 
 # What takes long is made small; everything else runs to the letter.
 SMALLER = (
@@ -53,7 +54,7 @@ SMALLER = (
     (r"\bepochs=\d+", "epochs=1"),
     (r"--recipe short(?! --set training\.epochs)", "--recipe short --set training.epochs=1"),
     (r"--trials \d+", "--trials 2"),
-    # Drawing what scores owe to each part takes longest; the first tagger's reports are drawn in full.
+    # Drawing what scores owe to each part takes longest; the report of the first tagger's graph is drawn in full.
     (r"e2egraph evaluate ", "e2egraph evaluate --no-report "),
     (r"e2e\.evaluate\(run\)", "e2e.evaluate(run, report=False)"),
 )
@@ -71,7 +72,7 @@ class Reader:
                 continue
             text = fence.text if fence.file else smaller(fence.text)
             if page == FIRST:
-                text = text.replace(" --no-report", "")
+                text = text.replace(" --no-report runs/graph", " runs/graph")
             if fence.file:
                 Path(fence.file).write_text(text)
             if fence.language == "yaml":
@@ -95,21 +96,35 @@ class Reader:
         """Where the result of these words is kept, and where it belongs; None for words that are never left out."""
         if words[1] not in KEPT or any(word.endswith(".yaml") or word == "--triton" for word in words):
             return None
+        if "--output" not in words:
+            return self._name_evaluated(words)
         output = words.index("--output")
-        rest = " ".join([*words[1:output], *words[output + 2 :]])
-        return self._kept / hashlib.sha256(rest.encode()).hexdigest(), Path(words[output + 1])
+        return self._kept / kept_name([*words[1:output], *words[output + 2 :]]), Path(words[output + 1])
+
+    def _name_evaluated(self, words: list[str]) -> tuple[Path, Path] | None:
+        """The same of an evaluation into its run; one with a report serves those without."""
+        place = next(number for number, word in enumerate(words) if (Path(word) / "checkpoints").is_dir())
+        weights = hashlib.sha256((Path(words[place]) / "checkpoints" / "best.ckpt").read_bytes()).hexdigest()
+        rest = [word for word in (*words[1:place], *words[place + 1 :]) if word != "--no-report"]
+        return self._kept / kept_name([*rest, weights]), Path(words[place])
 
     def _taken(self, words: list[str]) -> bool:
         named = self._name(words)
         if named is None or not named[0].exists():
             return False
+        shutil.rmtree(named[1], ignore_errors=True)  # a run before its evaluation
         copy(*named)
         return True
 
     def _keep(self, words: list[str]) -> None:
         named = self._name(words)
-        if named is not None:
+        if named is not None and not named[0].exists():
             copy(named[1], named[0])
+
+
+def kept_name(words: list[str]) -> str:
+    """The name under which the result of these words is kept."""
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
 
 def copy(source: Path, target: Path) -> None:
@@ -158,8 +173,12 @@ def check_yaml(fence: Fence) -> None:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where results of commands are kept."""
-    return tmp_path_factory.mktemp("kept")
+    """Where results of commands are kept; two simulations are those of tests/api too."""
+    folder = tmp_path_factory.mktemp("kept")
+    for seed, process in enumerate(("ttbar", "qcd"), start=1):
+        words = ["--process", process, "--events", "250", "--seed", str(seed), "--no-images"]
+        copy(simulated_once(tmp_path_factory, *words), folder / kept_name(["simulate", *words]))
+    return folder
 
 
 @pytest.fixture(scope="module")

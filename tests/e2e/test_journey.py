@@ -1,5 +1,7 @@
 """From simulated ROOT files to scores of an exported model, through the command line, for both models."""
 
+import contextlib
+import io
 import json
 
 import numpy as np
@@ -38,6 +40,14 @@ def trained(request, data_set, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def evaluated(trained):
+    """What the evaluation said; its files lie in the run."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main(["evaluate", str(trained), "--no-report"]) == 0
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
 def bundle(trained, tmp_path_factory):
     output = tmp_path_factory.mktemp("exports") / trained.name
     assert main(["export", str(trained), "--output", str(output)]) == 0
@@ -62,12 +72,10 @@ def test_simulated_images_equal_the_rasterised_points_exactly(simulated, tmp_pat
             np.testing.assert_allclose(drawn[jet, CHANNELS.index(name)], image, rtol=2e-6, atol=scale, err_msg=name)
 
 
-def test_evaluation_writes_metrics_scores_and_plots(run, trained, data_set):
-    code, out, _ = run("evaluate", trained)
-    assert code == 0
+def test_evaluation_writes_metrics_scores_and_plots(trained, evaluated, data_set):
     metrics = json.loads((trained / "metrics.json").read_text())
     assert 0.0 <= metrics["auc"] <= 1.0
-    assert f"{metrics['auc']:.4f}" in out
+    assert f"{metrics['auc']:.4f}" in evaluated
     assert {"auc_error", "signal_efficiency_at_1pct_mistag", "jets", "parameters"} <= metrics.keys()
     scores = pq.read_table(trained / "scores.parquet")
     expected = sum(splits["test"] for splits in read_manifest(data_set).counts.values())
@@ -76,8 +84,8 @@ def test_evaluation_writes_metrics_scores_and_plots(run, trained, data_set):
         assert (trained / name).stat().st_size > 0
 
 
+@pytest.mark.usefixtures("evaluated")
 def test_the_exported_model_gives_the_scores_of_the_run(run, trained, bundle, data_set, tmp_path):
-    assert run("evaluate", trained)[0] == 0
     words = ("--data", data_set, "--split", "test", "--output", tmp_path / "scores.parquet")
     code, out, _ = run("predict", bundle, *words)
     assert code == 0
@@ -111,8 +119,8 @@ def test_the_bundle_runs_in_plain_onnx_runtime_on_channels_first_input(bundle, d
     np.testing.assert_allclose(softmax, exponential / exponential.sum(axis=1, keepdims=True), atol=1e-5)
 
 
+@pytest.mark.usefixtures("evaluated")
 def test_runs_are_compared_beside_the_baseline(run, trained, bundle, data_set, tmp_path):
-    assert run("evaluate", trained)[0] == 0
     code, out, _ = run("compare", trained, "--bundles", bundle.parent, "--output", tmp_path / "table.md")
     assert code == 0
     table = (tmp_path / "table.md").read_text()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.zoo_journey import journey
-from tests.models.zoo import MODELS, graph_models
+from tests.e2e.zoo_journey import JOURNEYS, journey
+from tests.models.zoo import graph_models
 from tests.toy_dataset import write_toy_dataset
 
 pytestmark = pytest.mark.journey
@@ -16,7 +16,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_toy_dataset(tmp_path_factory.mktemp("data") / "toy", 120)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name in graph_models()])
+@pytest.mark.parametrize("name", [name for name in JOURNEYS if name in graph_models()])
 def test_the_whole_way_from_shards_to_scores(name: str, toy: Path, tmp_path: Path) -> None:
     # One block on all nodes and one on merged ones.
     journey(name, toy, tmp_path, "model.options.merge=[1,3]")

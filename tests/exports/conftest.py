@@ -25,7 +25,8 @@ from e2egraph.tasks.variables import NodeVariable, Scale, Variable
 from tests.all_inputs import INPUTS
 from tests.export.bundles import CLASSES, JetLinear, export, two_layers
 from tests.exports.cmssw_program import PLUGINS, STANDINS
-from tests.exports.cpp_build import CPP, SANITIZERS, build_program, build_runner, fetch_dependencies, made_once
+from tests.exports.cpp_build import CPP, SANITIZERS, build_program, build_runner, fetch_dependencies
+from tests.made_once import made_once
 
 # Made-up jets: of any pT and anywhere in η, nearly to the image's edge.
 LOOSE = ("object.pt_min=0", "object.abs_eta_max=9", "object.edge_towers=1", "resampling=null")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.made_once import made_once
 
 ROOT = Path(__file__).parents[2]
 CPP = ROOT / "exports" / "cpp"
@@ -18,20 +18,6 @@ SCRIPT = ROOT / "scripts" / "cpp_dependencies.sh"
 
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
 SANITIZERS = ["-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-
-
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A file or folder that ``make`` fills, shared by the workers of a test session."""
-    base = factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cpp"
-    folder.mkdir(exist_ok=True)
-    with (folder / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        target, partial = folder / name, folder / f"{name}.partial"
-        if not target.exists():
-            make(partial)
-            partial.rename(target)
-    return target
 
 
 def fetch_dependencies(factory: pytest.TempPathFactory) -> Path:

@@ -20,8 +20,8 @@ from e2egraph.tasks.nodeselection import NodeSelection
 from e2egraph.tasks.task import make_task
 from tests.export.bundles import export
 from tests.exports.conftest import about, jet_linear_network
-from tests.exports.cpp_build import made_once
 from tests.exports.cpp_files import Inferred, assert_same_nodes, infer
+from tests.made_once import made_once
 from tests.models.zoo import build
 
 # Lower and wider than the task's own, so that few events give many jets; a cap that many of them exceed.

@@ -20,9 +20,10 @@ from e2egraph.inference.particles import bundle_particles
 from e2egraph.models.output_scale import scale_outputs
 from tests.export.bundles import export
 from tests.exports.conftest import about
-from tests.exports.cpp_build import CPP, build_program, made_once
+from tests.exports.cpp_build import CPP, build_program
 from tests.exports.cpp_files import read_nodes
 from tests.flow_dataset import flow_task, write_flow_dataset
+from tests.made_once import made_once
 
 COLUMNS = ("pt", "eta", "phi", "energy", "pileup", "probability")
 TASK = flow_task(inputs={"cap": 60})

@@ -21,10 +21,11 @@ from e2egraph.simulation.jets import seed_towers
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.export.bundles import CLASS_AND_MASS
 from tests.exports.conftest import bundle_for, made_up_task, variant
-from tests.exports.cpp_build import build_program, made_once
+from tests.exports.cpp_build import build_program
 from tests.exports.cpp_events import awkward_event, with_values, write_events
 from tests.exports.cpp_files import assert_same_nodes, infer
 from tests.exports.cpp_oracle import compare, python_jets
+from tests.made_once import made_once
 
 # Towers in the middle, at the φ seam and near the edges in η.
 SEEDS = np.array([[28, 36], [27, 0], [30, 71], [2, 1], [53, 70]])

@@ -3,7 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from tests.exports.cpp_build import SANITIZERS, build_program, made_once
+from tests.exports.cpp_build import SANITIZERS, build_program
+from tests.made_once import made_once
 
 
 def test_no_hit_of_the_region_is_overlooked_and_nodes_are_sorted_stably(tmp_path_factory):

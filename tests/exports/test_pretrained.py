@@ -25,9 +25,9 @@ from e2egraph.models.registry import ModelConfig, build_model, complete, paramet
 from e2egraph.tasks.task import load_task, make_task
 from e2egraph.training.recipe import Recipe
 from tests.all_inputs import INPUTS, TWO_CLASSES
-from tests.exports.cpp_build import made_once
 from tests.exports.cpp_files import infer
 from tests.exports.test_cpp_equality import Sample, make_sample
+from tests.made_once import made_once
 
 FOLDER = Path(__file__).parents[2] / "exports" / "pretrained"
 ALL = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())

@@ -14,9 +14,9 @@ from e2egraph.data.scores import read_scores
 from e2egraph.evaluation.metrics.roc import roc_curve
 from e2egraph.export.bundle import read_metadata
 from e2egraph.export.card import card
-from tests.exports.cpp_build import made_once
 from tests.exports.cpp_files import infer
 from tests.exports.test_pretrained import ALL, BUNDLES, FOLDER
+from tests.made_once import made_once
 
 ALONE = ("--set", "process.pile_up.mean=0")
 AK4 = ("--set", "detector.jets.radius=0.4", "--set", "detector.jets.min_pt=20")

@@ -109,7 +109,7 @@ def test_every_model_learns_32_jets_by_heart(name: str) -> None:
         optimizer.step()
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
         with torch.no_grad():  # running statistics are behind after so few steps
-            for _ in range(100):
+            for _ in range(40):
                 model(*inputs)
     assert (scores(model.eval(), inputs).argmax(1) == labels).all()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import nn
 
@@ -9,7 +11,7 @@ from e2egraph.config import config_names
 from e2egraph.export.onnx import to_onnx
 from e2egraph.export.parity import ParityReport, check_parity
 from e2egraph.models.graph_network import GraphNetwork
-from e2egraph.models.registry import build_model, load_model_config
+from e2egraph.models.registry import build_model, load_model_config, network_class
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs, class_outputs
 from tests.all_inputs import INPUTS, TWO_CLASSES
@@ -77,9 +79,10 @@ def small_settings(name: str, group: str = "options") -> list[str]:
     return [f"{group}.{key}={value}" for key, value in (SMALL | SMALL_OF.get(name, {})).items() if key in options]
 
 
-def graph_models() -> list[str]:
+@cache
+def graph_models() -> tuple[str, ...]:
     """Names of the models that are a graph network of one kernel."""
-    return [name for name in MODELS if isinstance(build(name), GraphNetwork)]
+    return tuple(name for name in MODELS if issubclass(network_class(load_model_config(name), name), GraphNetwork))
 
 
 def build_kernel(name: str, block: int, seed: int = 0) -> nn.Module:

@@ -16,7 +16,7 @@ from e2egraph.models.image.event_image import EVENT_CHANNELS, EventImage
 from e2egraph.models.registry import load_model_config, parameter_count
 from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import Inputs, jets
-from tests.models.zoo import classes, parity
+from tests.models.zoo import classes
 
 VALUE = INPUTS.index("value")
 ONE = classes(1)
@@ -164,9 +164,3 @@ def test_a_jet_window_is_drawn_with_open_edges() -> None:
 def test_wrong_options_are_refused_by_name(setting: str) -> None:
     with pytest.raises(UsageError, match=setting.removeprefix("options.").split("=")[0]):
         load_model_config("cnn-circular", [setting])
-
-
-def test_the_exported_network_scores_as_torch_does() -> None:
-    model = trained_a_little(CircularCNNOptions(**SMALL)).float()  # type: ignore[arg-type]
-    report = parity(model, 200, classes(3))
-    assert report.largest_difference < 1e-5

@@ -21,7 +21,7 @@ from tests import image_files
 from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
 from tests.models.other_inputs import CROP, HITS, SIX
-from tests.models.zoo import classes, parity
+from tests.models.zoo import classes
 
 VALUE, TIME, ECAL = (INPUTS.index(name) for name in ("value", "time", "is_ECAL"))
 
@@ -109,10 +109,3 @@ def test_a_crop_larger_than_the_region_or_of_what_the_task_lacks_is_refused() ->
     assert EGammaCNN(EGammaCNNOptions(channels=("ECAL",)), SIX, TWO_CLASSES).crop.channels == ("ECAL",)
     with pytest.raises(UsageError, match=r"ECAL cannot be drawn: the task has no channel ECAL; choose"):
         CrystalCrop(HITS)
-
-
-def test_the_exported_network_scores_as_torch_does() -> None:
-    torch.manual_seed(0)
-    model = EGammaCNN(EGammaCNNOptions(), INPUTS, TWO_CLASSES)
-    report = parity(model, 200)
-    assert report.largest_difference < 1e-5

@@ -131,7 +131,8 @@ def test_jets_and_clusters_and_events_without_nodes_are_left_alone() -> None:
     assert PhiReference(EVENT)(*nothing).shape == (2, 0, 2)
 
 
-@pytest.mark.parametrize("name", ["gnn-lsh", "tracks-and-cells", "window", "sage", "edgeconv"])
+# One of each that turns nodes to the reference; that kernels give in ONNX what they give in torch, tests/e2e proves.
+@pytest.mark.parametrize("name", ["gnn-lsh", "tracks-and-cells"])
 def test_the_exported_network_turns_with_the_event_too(name: str) -> None:
     model = network(name, EVENT, "options.depth=1")
     session = onnxruntime.InferenceSession(to_onnx(model, EVENT, TWO_CLASSES).SerializeToString())
