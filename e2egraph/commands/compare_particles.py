@@ -26,17 +26,27 @@ from e2egraph.commands.console import FolderOrFile, OutputFolder, command, done,
               help="Paired bootstrap resamples of the events.")  # fmt: skip
 @click.option("--calibrate", metavar="SPLIT", type=click.Choice(["train", "validation", "test"]),
               help="Split by whose jets those of each column are calibrated as well, in bins of pT.")  # fmt: skip
+@click.option("--reference", default="rules", show_default=True, metavar="NAME",
+              help="Column that the others are compared with.")  # fmt: skip
 @click.option("--display", type=click.IntRange(min=0), default=2, show_default=True,
               help="Events to draw, from the median to the worst by how their leading jet is measured.")  # fmt: skip
 def compare_particles(
-    data: Path, output: Path, files: tuple[str, ...], split: str, resamples: int, calibrate: str | None, display: int
+    data: Path,
+    output: Path,
+    files: tuple[str, ...],
+    split: str,
+    resamples: int,
+    calibrate: str | None,
+    reference: str,
+    display: int,
 ) -> None:
     """Jets, recoil, missing momentum and particles of the events of DATA, by rule-based particle flow, by the targets
-    that networks learn, by perfect association of deposits, and by networks.
+    that networks learn, by perfect association of deposits, and by networks; where there is pile-up, by the rules with
+    PUPPI weights as well.
 
-    No network is needed: without --candidates the first three are compared.
+    No network is needed: without --candidates the others are compared.
     """
-    from e2egraph.evaluation.particleflow.columns import RULES, read_events
+    from e2egraph.evaluation.particleflow.columns import read_events
     from e2egraph.evaluation.particleflow.compare import compare
     from e2egraph.evaluation.particleflow.report import JSON_NAME, TABLE_NAME, write_comparison
     from e2egraph.graphs.storage.manifest import read_manifest
@@ -53,7 +63,7 @@ def compare_particles(
         )
     events = read_events(data, None if split == "all" else split, named)
     calibrate_on = None if calibrate is None else read_events(data, calibrate, named)
-    comparison = compare(events, resamples, calibrate_on=calibrate_on)
+    comparison = compare(events, resamples, calibrate_on=calibrate_on, reference=reference)
     given = [word for text in files for word in ("--candidates", text)]
     given += [] if calibrate is None else ["--calibrate", calibrate]
     words = ("e2egraph", "compare-particles", data, "--output", output, "--split", split, *given)
@@ -63,11 +73,11 @@ def compare_particles(
         "resamples": resamples,
         "calibrated_on": calibrate,
     }
-    line = command(*words, "--resamples", resamples, "--display", display)
+    line = command(*words, "--resamples", resamples, "--reference", reference, "--display", display)
     page = write_comparison(output, comparison, events, line, about, display)
     for figure in comparison.figures:
         if (figure.part, figure.quantity) == ("jets", "resolution") and figure.number:
-            less = "" if figure.difference is None else f", {100 * figure.difference:+.1f}% of that of {RULES}"
+            less = "" if figure.difference is None else f", {100 * figure.difference:+.1f}% of that of {reference}"
             click.echo(
                 f"jets of {figure.bin}, {figure.column}: resolution {figure.value:.4f} ± {figure.error:.4f}{less}"
             )

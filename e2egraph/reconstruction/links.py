@@ -1,4 +1,4 @@
-"""Links between elements near one another: the nearest one of the same event within a distance, φ wrapped."""
+"""What lies near one another in the same event: the nearest one, and all within a distance; φ wrapped."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from e2egraph.detector.geometry import Floats, Integers
+from e2egraph.reconstruction.particles import ParticleColumns
 
 # Events stand further apart than any link reaches.
 APART = 100.0
@@ -23,6 +24,18 @@ def nearest(
     tree = KDTree(_points(of_event, of_eta, of_phi))
     _, found = tree.query(_points(event, eta, phi), distance_upper_bound=reach)
     return np.where(found < len(of_event), found, -1).astype(np.int64)
+
+
+def within(particles: ParticleColumns, others: ParticleColumns, reach: float) -> tuple[Integers, Integers, Floats]:
+    """Every pair of one of the ``particles`` and one of the ``others`` of its event within ``reach`` in (η, φ).
+
+    Returns [P] places among the ``particles``, places among the ``others``, and their distances (chords in φ).
+    """
+    if len(particles) == 0 or len(others) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+    trees = [KDTree(_points(part.event, part.eta, part.phi)) for part in (particles, others)]
+    pairs = trees[0].sparse_distance_matrix(trees[1], reach, output_type="ndarray")
+    return pairs["i"].astype(np.int64), pairs["j"].astype(np.int64), pairs["v"]
 
 
 def _points(event: Integers, eta: Floats, phi: Floats) -> Floats:

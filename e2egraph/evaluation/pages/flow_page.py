@@ -48,8 +48,6 @@ _NOTES = {
     "stands for the particle.",
 }
 
-_DIFFERENCES = "Second lines: difference to the rules, as a share of theirs."
-
 # Jets whose resolution is told in large figures.
 _CARD_BIN = "50-100 GeV"
 # What the first table tells: part, quantity, bin, and how it is called.
@@ -80,7 +78,7 @@ def write_flow_report(
     the picture; ``displays``: the same of single events.
     """
     sections = {"summary": _summary(comparison)}
-    differences = _DIFFERENCES if comparison.columns[1:] else ""
+    differences = _differences(comparison)
     for part, (name, title, bins) in _PARTS.items():
         if rows := rows_of(comparison, part):
             shown = pictures(folder, plots.get(part, {}))
@@ -117,14 +115,14 @@ def _summary(comparison: Comparison) -> Section:
         if figure is not None and np.isfinite(figure.value):
             less = difference_text(figure)
             note = f"± {100 * figure.error:.2f}%" if np.isfinite(figure.error) else ""
-            note += f"; {less} against rules" if less else ""
+            note += f"; {less} against {comparison.reference}" if less else ""
             cards[f"{column}: resolution of jets of {_CARD_BIN}"] = (f"{100 * figure.value:.2f}%", note)
     rows: list[list[Cell | str]] = []
     for part, quantity, where, title in _FIRST:
         row = {column: comparison.value(part, quantity, where, column) for column in measured}
         if any(row.values()):
             rows.append([title, *(_cell(row[column]) for column in measured)])
-    first = table("At a glance", ["figure", *measured], rows, _DIFFERENCES if measured[1:] else "")
+    first = table("At a glance", ["figure", *measured], rows, _differences(comparison) if measured[1:] else "")
     values = {"cards": cards, "note": NOTE, "limits": [], "tables": [first]}
     return Section("Summary", "summary.html.j2", values)
 
@@ -142,6 +140,10 @@ def _tables(comparison: Comparison, rows: Rows, bins: str) -> list[Table]:
         title = "jet pT" if quantity == "fake rate" and bins.endswith("pT") else bins
         found.append(table(f"{quantity[:1].upper()}{quantity[1:]}", [title, "n", *shown], content))
     return found
+
+
+def _differences(comparison: Comparison) -> str:
+    return f"Second lines: difference to {comparison.reference}, as a share of it." if comparison.columns[1:] else ""
 
 
 def _cell(figure: Figure | None) -> Cell:

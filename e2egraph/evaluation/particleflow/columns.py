@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +13,18 @@ from e2egraph.data.candidates import read_candidates
 from e2egraph.detector.channels import Channel
 from e2egraph.detector.geometry import Booleans, Floats, Integers
 from e2egraph.errors import InputError, UsageError
+from e2egraph.graphs.particleflow.classes import CHARGED_HADRON, ELECTRON, MUON
 from e2egraph.graphs.particleflow.record import is_visible
 from e2egraph.graphs.storage.columns import SIDE_TYPES, SPLITS
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
 from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.reconstruction.particles import ParticleColumns
+from e2egraph.reconstruction.puppi import puppi_weights
 from e2egraph.tasks.objectives.nodes import CLASSES
 
-RULES, TARGET, PERFECT = "rules", "target", "perfect association"
-OWN = (RULES, TARGET, PERFECT)
+RULES, PUPPI, TARGET, PERFECT = "rules", "rules with PUPPI", "target", "perfect association"
+OWN = (RULES, PUPPI, TARGET, PERFECT)
 
 # From this share of pile-up on an element's particle is pile-up.
 PILE_UP = 0.5
@@ -30,19 +32,24 @@ PILE_UP = 0.5
 
 @dataclass(frozen=True)
 class Particles(ParticleColumns):
-    """Particles of a comparison. ``pile_up``: probability or decision that it is one of pile-up; ``node`` of its event
-    that it comes from, −1 where it comes from none. ``probability`` that it is a particle at all, NaN where nothing
-    says so; ``share`` of pT and energy that is counted: of soft decoding that probability, else 1."""
+    """Particles of a comparison. ``pile_up``: probability or decision that it is one of pile-up; ``kept``: share of its
+    momentum that is taken for the hard collision's, of soft decoding and of PUPPI one minus that, else 0 or 1.
+    ``node`` of its event that it comes from, −1 where it comes from none. ``probability`` that it is a particle at all,
+    NaN where nothing says so; ``share`` of pT and energy that is counted: of soft decoding that probability, else 1."""
 
     pile_up: Floats
+    kept: Floats
     node: Integers
     probability: Floats
     share: Floats
 
     @property
     def hard(self) -> Particles:
-        """Those that are not taken for pile-up."""
-        return self.take(self.pile_up < PILE_UP)
+        """What is taken for the hard collision's: particles that are kept, with the share of momentum that is."""
+        some = self.take(self.kept > 0)
+        whole = np.ones(len(some))
+        pt, energy, share = (each * some.kept for each in (some.pt, some.energy, some.share))
+        return replace(some, pt=pt, energy=energy, share=share, kept=whole)
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ def read_events(data: Path, split: str | None = None, candidates: dict[str, Path
     if not manifest.configuration.get("elements"):
         raise InputError(f"{data}: task '{manifest.task}' has no elements; give a data set of a particle-flow task.")
     wanted = [
-        "run", "event", "split", "n_nodes", "deta", "dphi", "channel", "node_class", "node_target_pt",
+        "run", "event", "split", "n_pv", "n_nodes", "deta", "dphi", "channel", "node_class", "node_target_pt",
         "node_target_eta", "node_target_phi", "node_target_energy", "node_target_pileup", "node_particle", *SIDE_TYPES,
     ]  # fmt: skip
     parts = []
@@ -85,9 +92,11 @@ def read_events(data: Path, split: str | None = None, candidates: dict[str, Path
         raise InputError(f"{data}: no event in split '{split}'; choose another one.")
     row = np.flatnonzero(chosen)
     clouds = clouds.take(row)
-    own = {RULES: _side(clouds, "pf"), TARGET: _targets(clouds), PERFECT: _side(clouds, "perfect")}
+    rules = _side(clouds, "pf")
+    with_puppi = {PUPPI: _puppi(rules, clouds)} if (rules.pile_up >= PILE_UP).any() else {}
+    own = {RULES: rules, **with_puppi, TARGET: _targets(clouds), PERFECT: _side(clouds, "perfect")}
     for name, path in (candidates or {}).items():
-        if name in own:
+        if name in own or name in OWN:
             raise UsageError(f"--candidates {name}: there is a column of that name already; choose another.")
         own[name] = found_by_network(path, row, manifest.digest, split)
     gen = _side(clouds, "gen")
@@ -116,11 +125,13 @@ def found_by_network(path: Path, rows: Integers, data_sha256: str, split: str | 
     place[rows] = np.arange(len(rows))
     event = place[columns["row"]]
     probability = columns["probability"].astype(np.float64)
+    pile_up = columns["pileup"].astype(np.float64)
     soft = candidates.about.get("decoding") == "soft"
     found = Particles(
         event=event,
         kind=columns["class"],
-        pile_up=columns["pileup"].astype(np.float64),
+        pile_up=pile_up,
+        kept=1.0 - pile_up if soft else not_pile_up(pile_up),
         node=columns["node"].astype(np.int64),
         probability=probability,
         share=probability if soft else np.ones(len(event)),
@@ -132,6 +143,11 @@ def found_by_network(path: Path, rows: Integers, data_sha256: str, split: str | 
         )
     found = found.take(event >= 0)
     return found.take(np.argsort(found.event, kind="stable"))
+
+
+def not_pile_up(pile_up: Floats) -> Floats:
+    """1 of particles that are not taken for pile-up, 0 of those that are."""
+    return (pile_up < PILE_UP).astype(np.float64)
 
 
 def certain(size: int) -> dict[str, Floats]:
@@ -159,10 +175,19 @@ def _side(clouds: PointClouds, prefix: str) -> Particles:
         event=lists.owner,
         kind=kind,
         pile_up=pile_up,
+        kept=not_pile_up(pile_up),
         node=node.astype(np.int64),
         **certain(size),
         **_momenta(values, f"{prefix}_"),
     )
+
+
+def _puppi(rules: Particles, clouds: PointClouds) -> Particles:
+    """The rules' particles, where those without a track count as much as PUPPI says."""
+    charged = np.isin(rules.kind, (CHARGED_HADRON, ELECTRON, MUON))
+    vertices = clouds.jets["n_pv"].astype(np.int64)
+    weight = puppi_weights(rules, charged, rules.pile_up >= PILE_UP, vertices)
+    return replace(rules, pile_up=1.0 - weight, kept=weight)
 
 
 def _targets(clouds: PointClouds) -> Particles:
@@ -170,10 +195,12 @@ def _targets(clouds: PointClouds) -> Particles:
     there = np.flatnonzero(nodes["node_class"] > 0)
     event = clouds.jet_of_node[there]
     columns = {name: values[there] for name, values in nodes.items() if name.startswith("node_")}
+    pile_up = columns["node_target_pileup"].astype(np.float64)
     return Particles(
         event=event,
         kind=columns["node_class"],
-        pile_up=columns["node_target_pileup"].astype(np.float64),
+        pile_up=pile_up,
+        kept=not_pile_up(pile_up),
         node=there - clouds.offsets[:-1][event],
         **certain(len(there)),
         **_momenta(columns, "node_target_"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from e2egraph.errors import UsageError
 from e2egraph.evaluation.metrics.p_values import normal_p_value
 from e2egraph.evaluation.particleflow.calibration import Calibration, calibrate, calibrated_figures
 from e2egraph.evaluation.particleflow.columns import RULES, FlowEvents, Particles
@@ -40,8 +41,8 @@ LEAST_MISSING = 40.0
 @dataclass(frozen=True)
 class Figure:
     """One number of a comparison: ``part`` (jets, recoil, …), ``quantity``, ``bin`` in words, ``column``; ``value`` and
-    its ``error`` over resamples; ``number`` of members; of other columns than rules, the ``difference`` to these as a
-    share of theirs, its error and two-sided p-value."""
+    its ``error`` over resamples; ``number`` of members; of other columns than the reference, the ``difference`` to
+    it as a share of its value, the error of that and the two-sided p-value."""
 
     part: str
     quantity: str
@@ -58,17 +59,23 @@ class Figure:
 @dataclass
 class Comparison:
     """The figures of ``events`` events, by part, quantity and bin, for each of the ``columns``, and the calibration of
-    each column's jets where there is one."""
+    each column's jets where there is one. Differences are to the column ``reference``."""
 
     events: int
     columns: tuple[str, ...]
+    reference: str = RULES
     figures: list[Figure] = field(default_factory=list)
     calibrations: dict[str, Calibration] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values."""
         figures = [vars(each) for each in self.figures]
-        content = {"events": self.events, "columns": list(self.columns), "figures": figures}
+        content = {
+            "events": self.events,
+            "columns": list(self.columns),
+            "reference": self.reference,
+            "figures": figures,
+        }
         if self.calibrations:
             content["calibration"] = {name: one.as_json() for name, one in self.calibrations.items()}
         return content
@@ -86,14 +93,19 @@ def compare(
     resamples: int = RESAMPLES,
     pt_bins: Sequence[float] = PT_BINS,
     calibrate_on: FlowEvents | None = None,
+    reference: str = RULES,
 ) -> Comparison:
-    """All figures of all columns of ``events``.
+    """All figures of all columns of ``events``, with their differences to the column ``reference``.
 
     ``calibrate_on``: other events with the same columns, by whose jets those of ``events`` are calibrated as well.
-    InputError where these are too few.
+    InputError where these are too few; UsageError where there is no such column.
     """
+    if reference not in events.columns:
+        raise UsageError(
+            f"--reference {reference}: there is no such column; choose one of {', '.join(events.columns)}."
+        )
     draws = event_draws(events.size, resamples)
-    found = Comparison(events.size, tuple(events.columns))
+    found = Comparison(events.size, tuple(events.columns), reference)
     if calibrate_on is not None:
         found.calibrations = calibrate(calibrate_on, resamples, pt_bins)
     samples = _Samples(found)
@@ -107,7 +119,7 @@ def compare(
 
 
 class _Samples:
-    """Collects figures with their resamples, and differences to the rules once all are there."""
+    """Collects figures with their resamples, and differences to the reference once all are there."""
 
     def __init__(self, comparison: Comparison) -> None:
         self._comparison = comparison
@@ -121,11 +133,12 @@ class _Samples:
         self._found.setdefault((part, quantity, where), {})[column] = (values, number)
 
     def finish(self) -> None:
+        first = self._comparison.reference
         for (part, quantity, where), columns in self._found.items():
-            reference = columns.get(RULES)
+            reference = columns.get(first)
             for name, (values, number) in columns.items():
                 against = {}
-                if reference is not None and name != RULES and number and reference[1]:
+                if reference is not None and name != first and number and reference[1]:
                     with np.errstate(divide="ignore", invalid="ignore"):
                         difference = values / reference[0] - 1.0
                     width = error(difference)

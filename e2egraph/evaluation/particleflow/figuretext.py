@@ -15,9 +15,10 @@ NOTE = (
     "Parametric simulation, not CMS simulation. Jets: anti-kT 0.4 of each column's particles, within 0.2 of jets of "
     "the generator's visible ones, |η| < 1.5; resolution: half the central 68% of pT,reco/pT,gen over its median. "
     "Errors and differences by bootstrap over events, paired. Rules and perfect association: tracks of other vertices "
-    "taken out; target: particles with most of their energy from pile-up taken out. Particles: next to the targets; at "
-    "the rules' fake rate: with a cut on the network's probability, or all candidates where fewer are fakes. "
-    "Events count alike, whatever their weights."
+    "taken out; with PUPPI: what has no track by the weight of what is near it (arXiv:1407.6013); target: particles "
+    "with most of their energy from pile-up taken out; networks: those more probably of pile-up taken out, or, decoded "
+    "soft, each by one minus that probability. Particles: next to the targets; at the rules' fake rate: with a cut on "
+    "the network's probability, or all candidates where fewer are fakes. Events count alike, whatever their weights."
 )
 
 
@@ -46,7 +47,7 @@ def members(row: dict[str, Figure]) -> int:
 
 
 def figure_text(figure: Figure | None) -> str:
-    """Value ± error (difference to the rules); a dash for none."""
+    """Value ± error (difference to the reference); a dash for none."""
     text, less = value_text(figure), difference_text(figure)
     return f"{text} ({less})" if less else text
 
@@ -63,7 +64,7 @@ def value_text(figure: Figure | None) -> str:
 
 
 def difference_text(figure: Figure | None) -> str:
-    """The difference to the rules in per cent; nothing where there is none."""
+    """The difference to the reference in per cent; nothing where there is none."""
     if figure is None or figure.difference is None:
         return ""
     return f"{100 * figure.difference:+.1f} ± {100 * (figure.difference_error or 0):.1f}%"

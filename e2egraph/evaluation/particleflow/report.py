@@ -46,8 +46,8 @@ def write_comparison(
 
 
 def markdown(comparison: Comparison, command: str) -> str:
-    """The comparison as tables, a row for each quantity and bin, with each column's difference to the rules."""
-    lines = [f"`{command}`", "", f"{comparison.events} events. {NOTE}", ""]
+    """The comparison as tables, a row for each quantity and bin, with each column's difference to the reference."""
+    lines = [f"`{command}`", "", f"{comparison.events} events; differences to {comparison.reference}. {NOTE}", ""]
     for part in parts(comparison):
         rows = rows_of(comparison, part)
         shown = shown_columns(comparison, rows)

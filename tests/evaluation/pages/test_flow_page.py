@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from e2egraph.evaluation.particleflow.columns import RULES, TARGET, read_events
+from e2egraph.evaluation.particleflow.columns import PUPPI, RULES, TARGET, read_events
 from e2egraph.evaluation.particleflow.compare import compare
 from e2egraph.evaluation.particleflow.report import JSON_NAME, write_comparison
 from tests.evaluation.pages.png_alone import png_alone
@@ -61,7 +61,7 @@ def test_its_tables_hold_the_figures_of_the_json(page, folder):
     )
     assert [caption for caption, *_ in rows][:2] == ["Median response", "Resolution"]
     header, body = rows[1][1:]
-    assert header == ["generated jet pT", "n", RULES, TARGET, "perfect association", HACK]
+    assert header == ["generated jet pT", "n", RULES, PUPPI, TARGET, "perfect association", HACK]
     (row,) = [row for row in body if row[0] == "30-50 GeV"]
     for place, column in enumerate(content["columns"]):
         (figure,) = [each for each in content["figures"] if (each["part"], each["quantity"], each["bin"],

@@ -11,7 +11,7 @@ from e2egraph.cli import main
 from e2egraph.data.candidates import COLUMNS, Candidates, write_candidates
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.particleflow.calibration import AFTER, BEFORE, PART, Calibration, calibrate
-from e2egraph.evaluation.particleflow.columns import PERFECT, RULES, TARGET, read_events
+from e2egraph.evaluation.particleflow.columns import PERFECT, PUPPI, RULES, TARGET, read_events
 from e2egraph.evaluation.particleflow.compare import compare
 from e2egraph.evaluation.particleflow.jets import cluster_jets, match
 from e2egraph.evaluation.particleflow.resampling import event_draws, quantiles, relative_width, shares
@@ -88,6 +88,45 @@ def test_what_a_network_found_is_a_column_like_any_other(events, flow_data, tmp_
     assert found.value("pile-up", "AUC of the flag", "tracks", "network").value == 1.0
     assert found.value("particles", "efficiency", "photon", TARGET) is None
     assert found.value("particles", "efficiency", "photon", PERFECT).value > 0.3
+
+
+def test_soft_candidates_count_by_what_is_not_pile_up_and_hard_ones_whole_or_not_at_all(events, flow_data, tmp_path):
+    digest, target = read_manifest(flow_data).digest, events.columns[TARGET]
+    pile_up = np.random.default_rng(1).uniform(0, 1, len(target))
+    files = {
+        how: write_targets(tmp_path / f"{how}.parquet", events, digest, decoding=how, pileup=pile_up)
+        for how in ("hard", "soft")
+    }
+    found = read_events(flow_data, None, files).columns
+    stored = found["soft"].pile_up
+    np.testing.assert_allclose(found["soft"].hard.pt, (1 - stored) * target.pt, rtol=1e-6)
+    np.testing.assert_allclose(found["soft"].hard.energy, (1 - stored) * target.energy, rtol=1e-6)
+    np.testing.assert_allclose(found["hard"].hard.pt, target.pt[stored < 0.5], rtol=1e-6)
+
+
+def test_where_there_is_pile_up_the_rules_are_weighted_by_puppi_too(flow_data, events, monkeypatch):
+    rules, weighted = events.columns[RULES], events.columns[PUPPI]
+    charged = np.isin(rules.kind, (1, 4, 5))
+    np.testing.assert_array_equal(weighted.kept[charged], rules.kept[charged])
+    neutral = weighted.kept[~charged]
+    assert 0 < neutral.mean() < 1 and ((neutral >= 0) & (neutral <= 1)).all()
+    np.testing.assert_allclose(weighted.hard.pt.sum(), (weighted.kept * rules.pt).sum())
+    monkeypatch.setattr("e2egraph.evaluation.particleflow.columns.PILE_UP", 2.0)  # nothing is taken for pile-up
+    assert PUPPI not in read_events(flow_data).columns
+
+
+def test_differences_are_to_the_reference_that_was_chosen(events, flow_data, tmp_path, capsys):
+    found = compare(events, resamples=10, reference=TARGET)
+    value = {name: found.value("jets", "resolution", "30-50 GeV", name) for name in (RULES, TARGET)}
+    assert value[TARGET].difference is None
+    assert value[RULES].difference == pytest.approx(value[RULES].value / value[TARGET].value - 1)
+    assert found.as_json()["reference"] == TARGET
+    words = ["compare-particles", str(flow_data), "--output", str(tmp_path / "out"), "--split", "all"]
+    assert main([*words, "--reference", "none"]) == 2
+    assert (
+        "--reference none: there is no such column; choose one of rules, rules with PUPPI, target"
+        in capsys.readouterr().err
+    )
 
 
 def test_fakes_of_low_probability_are_cut_down_to_the_rate_of_the_rules(events, flow_data, tmp_path):
@@ -248,7 +287,7 @@ def test_the_command_writes_figures_tables_and_how_it_was_called(flow_data, tmp_
     arguments = ["compare-particles", str(flow_data), "--output", str(output), "--split", "all", "--resamples", "20"]
     assert main([*arguments, "--display", "1"]) == 0
     content = json.loads((output / "particle_flow.json").read_text())
-    assert content["columns"] == [RULES, TARGET, PERFECT] and content["events"] == 16
+    assert content["columns"] == [RULES, PUPPI, TARGET, PERFECT] and content["events"] == 16
     assert content["command"].startswith("e2egraph compare-particles")
     assert "Parametric simulation, not CMS simulation" in (output / "particle_flow.md").read_text()
     assert {path.name for path in output.glob("*.png")} == {
