@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,13 @@ import torch
 from e2egraph.cli import main
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, Stopped
+from e2egraph.models.registry import complete
 from e2egraph.training.runs.changes import changes_since
 from e2egraph.training.runs.checkpoint import write_checkpoint
 from e2egraph.training.runs.environment import describe_environment
 from e2egraph.training.runs.load import load_run
+from e2egraph.training.runs.resume import RunIdentity, other_setting
+from e2egraph.training.runs.run_folder import read_run
 from e2egraph.training.train import train
 from tests.toy_dataset import write_toy_dataset
 from tests.training.fragile_model import write_fragile_model
@@ -253,6 +257,18 @@ def test_an_unfinished_run_of_other_settings_is_refused_and_left_alone(data, mod
     with pytest.raises(InputError, match=rf"another {name}.*--restart"):
         train(model, data, run, **({"settings": SETTINGS, "seed": 5, "progress": False} | changes))
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == content
+
+
+def test_options_that_came_after_a_run_was_made_are_what_they_are_by_default(run):
+    info = read_run(run)
+    now = RunIdentity.of(info)
+    options = {name: value for name, value in info.model.options.items() if name != "width"}
+    older = replace(info, model=replace(info.model, options=options))
+    default = complete(older.model, "model").options["width"]
+    wider = replace(now, model=replace(now.model, options=now.model.options | {"width": default + 1}))
+    same = replace(now, model=replace(now.model, options=now.model.options | {"width": default}))
+    assert other_setting(older, same) == ""
+    assert other_setting(older, wider) == f"model.options.width ({default} there, {default + 1} now)"
 
 
 def test_a_data_set_changed_since_the_checkpoint_is_refused(model, run, tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from e2egraph.data import fit
 from e2egraph.data.table import JetTable
@@ -22,7 +21,7 @@ from e2egraph.tasks.objectives.description import difference
 from e2egraph.tasks.objectives.objective import stored
 from e2egraph.training.runs.history import VALIDATION
 from e2egraph.training.runs.reading import of_reading
-from e2egraph.training.runs.resume import RunIdentity, find_beginning
+from e2egraph.training.runs.resume import RunIdentity, find_beginning, other_setting
 from e2egraph.training.runs.run_folder import CONFIG, SUMMARY, DataIdentity, RunInfo, read_run
 from e2egraph.training.train import train
 
@@ -157,19 +156,11 @@ def _finished(output: Path, run: PlannedRun, test_digest: str) -> FinishedRun:
 
 
 def _refuse_another(folder: Path, info: RunInfo, wanted: RunIdentity) -> None:
-    there = RunIdentity(info.model, info.recipe, info.seed, info.data).settings
-    for name in dict.fromkeys((*there, *wanted.settings)):
-        was, now = there.get(name), wanted.settings.get(name)
-        if was != now:
-            raise InputError(
-                f"{folder}: holds a run with another {name} ({_short(was)} there, {_short(now)} now); give its "
-                "settings, choose another --output, or remove the folder."
-            )
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:24]}…"
+    if other := other_setting(info, wanted):
+        raise InputError(
+            f"{folder}: holds a run with another {other}; give its settings, choose another --output, or remove the "
+            "folder."
+        )
 
 
 def _failure(run: PlannedRun, reason: str) -> Failure:

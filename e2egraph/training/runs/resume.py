@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from e2egraph.config import as_dict, digest
 from e2egraph.errors import InputError
-from e2egraph.models.registry import ModelConfig
+from e2egraph.models.registry import ModelConfig, complete
 from e2egraph.training.recipe import Recipe, what_decides
 from e2egraph.training.runs.checkpoint import LAST, SUFFIX, read_latest
-from e2egraph.training.runs.run_folder import CHECKPOINTS, CONFIG, DataIdentity, holds_unfinished_run, read_run
+from e2egraph.training.runs.run_folder import CHECKPOINTS, CONFIG, DataIdentity, RunInfo, holds_unfinished_run, read_run
 
 _OTHERWISE = "give the run's own settings, choose another --output, or begin again with --restart"
 
@@ -24,6 +24,11 @@ class RunIdentity:
     recipe: Recipe
     seed: int
     data: DataIdentity
+
+    @classmethod
+    def of(cls, info: RunInfo) -> RunIdentity:
+        """What a run's own files say."""
+        return cls(info.model, info.recipe, info.seed, info.data)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -66,18 +71,12 @@ def find_beginning(folder: Path, identity: RunIdentity, restart: bool) -> Beginn
     if checkpoint is None:
         return Beginning(found=True)
     info = read_run(folder)
-    there = RunIdentity(info.model, info.recipe, info.seed, info.data).settings
-    now = identity.settings
-    for name in [*there, *(name for name in now if name not in there)]:
-        if there.get(name) != now.get(name):
-            raise InputError(
-                f"{folder}: holds an unfinished run with another {name} ({_short(there.get(name))} there, "
-                f"{_short(now.get(name))} now); {_OTHERWISE}."
-            )
+    if other := other_setting(info, identity):
+        raise InputError(f"{folder}: holds an unfinished run with another {other}; {_OTHERWISE}.")
     path = folder / CHECKPOINTS / f"{LAST}{SUFFIX}"
     if not isinstance(checkpoint.get("resume"), dict):
         raise InputError(f"{path}: made by a version that could not go on; begin again with --restart.")
-    if checkpoint.get("identity") != identity.digest:
+    if checkpoint.get("identity") != RunIdentity.of(info).digest:
         raise InputError(f"{path}: belongs to another run than {folder / CONFIG} says; begin again with --restart.")
     try:
         position = checkpoint["resume"]["position"]
@@ -86,6 +85,19 @@ def find_beginning(folder: Path, identity: RunIdentity, restart: bool) -> Beginn
         raise does_not_fit(folder) from error
     remarks += _other_rounding(info.recipe, identity.recipe)
     return Beginning(found=True, checkpoint=checkpoint, remarks=remarks)
+
+
+def other_setting(info: RunInfo, identity: RunIdentity) -> str:
+    """The first setting in which a run is another than ``identity``, in words; empty where there is none.
+
+    Options of networks that came after the run was made are taken to be what they are by default.
+    """
+    there = replace(RunIdentity.of(info), model=complete(info.model, f"model {info.model.name}")).settings
+    now = identity.settings
+    for name in dict.fromkeys((*there, *now)):
+        if there.get(name) != now.get(name):
+            return f"{name} ({_short(there.get(name))} there, {_short(now.get(name))} now)"
+    return ""
 
 
 def does_not_fit(folder: Path) -> InputError:
@@ -130,4 +142,4 @@ def _flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 def _short(value: Any) -> str:
     text = str(value)
-    return text if len(text) <= 40 else f"{text[:12]}…"
+    return text if len(text) <= 60 else f"{text[:24]}…"
