@@ -40,7 +40,8 @@ struct Candidate {
 };
 
 // hard: elements that are more probably a particle than none; soft: all of at least `least_probability`, with pT and
-// energy times the probability. Tracks may keep their own direction and pT.
+// energy times the probability; count these by 1 - pileup where there are other collisions. Tracks may keep their own
+// direction and pT.
 struct Decoding {
   bool soft = false;
   double least_probability = 0.01;
