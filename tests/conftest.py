@@ -18,7 +18,7 @@ LONGEST = (
     "e2e/test_zoo_kernels.py",
     "e2e/test_journey.py",
     "api/test_examples.py",
-    "models/test_phi_reference.py",
+    "models/layers/test_phi_reference.py",
     "e2e/test_ranks.py",
     "training/test_resume.py",
     "evaluation/ablation/test_ablate.py",

@@ -23,7 +23,7 @@ def test_the_table_of_inputs_holds_every_row_and_model_with_figures_published_on
         "published AUC": "0.955",
         "published efficiency at 1%": "0.396",
         "parameters": "90,194",
-        "MFLOPs/jet": "100",
+        "MFLOPs/object": "100",
         "training objects/s": "159",
         "ONNX ms/object": "1.5",
         "seeds": "1",
