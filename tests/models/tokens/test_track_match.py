@@ -1,10 +1,14 @@
 """Links compared with tracks: those of a track are explained by it whatever the vertex, others are not."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.models.tokens.track_match import NO_TRACK, unexplained
+from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
 from tests.models.zoo import build, parity
 
@@ -72,3 +76,16 @@ def test_a_network_that_compares_links_with_tracks_is_exported_and_is_blind_to_o
         build("tracks-and-cells-links", n_outputs=2)(points, features, mask, jet), scores, atol=1e-3
     )
     assert parity(network, 80).largest_difference < 1e-5
+
+
+def test_the_variant_for_taus_scores_jets_whatever_the_order_of_their_nodes():
+    path = Path(__file__).parents[3] / "configs" / "variants" / "tau-links.yaml"
+    torch.manual_seed(0)
+    model = build_model(load_model_config(str(path)), INPUTS, TWO_CLASSES).eval()
+    points, features, mask, jet = jets([60, 7, 0])
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        scores = model(points, features, mask, jet)
+        turned = model(points[:, order], features[:, order], mask[:, order], jet)
+    torch.testing.assert_close(turned, scores, atol=2e-5, rtol=0)
+    assert scores.shape == (3, 2) and scores.isfinite().all()
