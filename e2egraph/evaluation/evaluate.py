@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from e2egraph import __version__
 from e2egraph.config import as_dict
 from e2egraph.data.parts import PARTS, remove_parts
@@ -100,8 +98,7 @@ def evaluate(
             f"{folder}: no {objects.one} of split '{split}' has a node that {run} reads; give another data set."
         )
     numbers = table.jets_of(split)[scores.scored]
-    unknown = dict.fromkeys(judge.quantities, np.zeros(len(numbers)))
-    found = judge.measure(judged, unknown | {name: table.columns[name][numbers] for name in held})
+    found = judge.measure(judged, {name: table.columns[name][numbers] for name in held})
     found = _counted(found, len(scores) - len(judged), objects)
     expected = None if planned is None else planned_significance(planned, scores)
     parameters = parameter_count(network)

@@ -35,8 +35,8 @@ class MetricsReport:
 def metrics_report(
     scores: Scores, quantities: Mapping[str, NDArray], signal: str, bins: Mapping[str, Binning]
 ) -> MetricsReport:
-    """Of the jets of ``scores``, with their ``quantities`` ([J] each, of ``MASSES`` and those of ``bins``; 0 for all:
-    not known).
+    """Of the jets of ``scores``, with their ``quantities`` ([J] each, those of ``bins`` and of ``MASSES`` that their
+    kind of object has; 0 for all: not known).
 
     Effective numbers are those of jets of weight one that scatter like these (L. Kish, Survey Sampling, 1965, §11.7).
     What too few jets or unknown quantities forbid is None or absent, with the reason among ``limits``. InputError as
@@ -68,7 +68,7 @@ def metrics_report(
             limits.append(f"no bins of {name}: the same for all objects, or not finite")
 
     sculpting = {}
-    for name in MASSES:
+    for name in [name for name in MASSES if name in quantities]:
         background = quantities[name][~is_signal]
         if not background.any():
             limits.append(f"no sculpting of {name}: the data set holds none")

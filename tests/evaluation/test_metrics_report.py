@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from e2egraph.data.scores import Scores, output_columns
+from e2egraph.evaluation.metrics_report import MASSES
 from e2egraph.evaluation.metrics_report import metrics_report as report_in_bins
 from e2egraph.tasks.objects import event, jet
 from e2egraph.tasks.outputs import class_outputs
@@ -87,7 +88,16 @@ def test_whole_events_are_binned_in_their_own_quantities():
     scores, quantities = sample()
     rng = np.random.default_rng(3)
     of_events = {"ht": rng.uniform(1500, 3000, 1200), "n_jets": rng.integers(4, 14, 1200), "n_pv": quantities["n_pv"]}
-    of_events |= {"sum_fatjet_mass": rng.uniform(0, 1500, 1200), "softdrop_mass": np.zeros(1200)}
-    bins = metrics_report(scores, of_events | {"jet_mass": np.zeros(1200)}, "top", event.KIND.bins).content["bins"]
+    of_events |= {"sum_fatjet_mass": rng.uniform(0, 1500, 1200)}
+    content = metrics_report(scores, of_events, "top", event.KIND.bins).content
+    bins = content["bins"]
     assert set(bins) == {"ht", "n_jets", "sum_fatjet_mass", "n_pv"}
     assert sum(one["jets"] for one in bins["n_jets"]) == 1200 and bins["ht"][0]["auc"] > 0.8
+
+
+def test_objects_without_a_mass_have_nothing_said_of_one():
+    scores, quantities = sample()
+    of_clusters = {name: values for name, values in quantities.items() if name not in MASSES}
+    content = metrics_report(scores, of_clusters, "top").content
+    assert content["mass_sculpting"] == {}
+    assert not any("mass" in limit for limit in content["limits"])

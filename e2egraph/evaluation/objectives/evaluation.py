@@ -134,7 +134,7 @@ class Evaluation(ABC):
 
     @property
     def quantities(self) -> tuple[str, ...]:
-        """Plain columns of a data set that ``measure`` is given, 0 where the data set has them not."""
+        """Plain columns that ``measure`` is given of a data set whose kind of object has them."""
         return tuple(dict.fromkeys([*(of.column for of in self.bins.values()), *self.needs]))
 
     @property
@@ -154,8 +154,8 @@ class Evaluation(ABC):
 
     @abstractmethod
     def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
-        """All figures of ``scores`` with the ``quantities`` of their objects (each [J]); InputError when the objects
-        cannot be judged by."""
+        """All figures of ``scores`` with those of ``self.quantities`` that their kind of object has (each [J]);
+        InputError when the objects cannot be judged by."""
 
     @abstractmethod
     def plots(self, measured: Measured, scores: Scores, model: str, folder: Path, label: str) -> None:

@@ -67,7 +67,7 @@ class JointEvaluation(Evaluation):
         found = []
         for part in self.parts:
             own, members = self._own(part, scores)
-            found.append(part.measure(own, {name: quantities[name][members] for name in part.quantities}))
+            found.append(part.measure(own, {name: values[members] for name, values in quantities.items()}))
         content: dict[str, Any] = {}
         for one in reversed(found):
             content |= one.content
