@@ -27,7 +27,7 @@ from e2egraph.folders import check_folder, make_folder
 from e2egraph.graphs.storage.columns import TARGET_PREFIX
 from e2egraph.utf8 import use_utf8
 
-WORDS = ("The image is drawn from the same nodes, with the published planes.",)
+WORDS = ("The image is drawn from the same nodes, with the planes of published images.",)
 
 
 def chosen(table: JetTable, objects: int, most_nodes: int) -> NDArray[np.int64]:
@@ -46,6 +46,12 @@ def chosen(table: JetTable, objects: int, most_nodes: int) -> NDArray[np.int64]:
     return np.array(found, np.int64)
 
 
+def headline(table: JetTable, number: np.int64) -> str:
+    """What tells an object from the others of its class: its number of nodes and, where it has one, its pT."""
+    nodes, pt = f"{table.columns['n_nodes'][number]} nodes", table.columns.get("jet_pt")
+    return nodes if pt is None else f"{nodes}, {pt[number]:.0f} GeV"
+
+
 def page_of(table: JetTable, numbers: NDArray[np.int64], targets: list[str]) -> Page:
     """The page of the chosen objects."""
     manifest = table.manifest
@@ -54,15 +60,16 @@ def page_of(table: JetTable, numbers: NDArray[np.int64], targets: list[str]) -> 
     for place, number in enumerate(numbers):
         values = {name: float(table.columns[TARGET_PREFIX + name][number]) for name in targets}
         facts.append({"class": groups[place]} | {name: f"{value:.3g}" for name, value in values.items()})
-    headlines = [f"{table.columns['n_nodes'][number]} nodes" for number in numbers]
-    notes = [f"Task {manifest.task}. Typical objects by their number of nodes; no network has seen them."]
+    headlines = [headline(table, number) for number in numbers]
+    many = manifest.object_name.many
+    notes = [f"Typical {many}: their numbers of nodes are near the median of their class. No network is involved."]
     if all_simulated(table.columns["run"][numbers]):
         notes.append(SIMULATION_NOTE)
     data: dict[str, Any] = {"jets": plain_jet_data(table, numbers, groups, headlines, facts)}
     sections = {
         "jets": Section("Points and image", "jets.html.j2", {"words": WORDS, "object": manifest.object_name.one})
     }
-    return Page(f"Objects of task {manifest.task}", tuple(notes), sections, ("window.js", "jets.js"), data)
+    return Page(f"{many.capitalize()} of task {manifest.task}", tuple(notes), sections, ("window.js", "jets.js"), data)
 
 
 def main() -> None:
@@ -79,7 +86,8 @@ def main() -> None:
         plain = read_table(folder)
         columns = plain.manifest.object_columns
         targets = [name.removeprefix(TARGET_PREFIX) for name in columns if name.startswith(TARGET_PREFIX)]
-        table = read_table(folder, ("label", *(TARGET_PREFIX + name for name in targets)))
+        of_object = [name for name in ("jet_pt",) if name in columns]
+        table = read_table(folder, ("label", *of_object, *(TARGET_PREFIX + name for name in targets)))
         numbers = chosen(table, options.objects, options.most_nodes)
         print(write_page(page_of(table, numbers, targets), options.output / f"{table.manifest.task}.html"))
 

@@ -55,7 +55,10 @@ def compare(
     )
     first, *others = found.tables()
     click.echo(first)
-    click.echo("ONNX Runtime: median over objects one at a time, one thread.")
+    if bundles is None:
+        click.echo("ONNX Runtime is timed where exported bundles are given (--bundles).")
+    else:
+        click.echo("ONNX Runtime: median over objects one at a time, one thread.")
     if group:
         click.echo("± of a model: spread over its seeds; of the baseline: bootstrap.")
     if found.without_scores:
@@ -69,4 +72,8 @@ def compare(
         make_folder(json_file.parent)
         write_json(json_file, found.as_json())
     written = ", ".join(str(path) for path in (output, json_file) if path is not None)
-    done(f"compared {len(runs)} runs" + (f", wrote {written}" if written else ""), "e2egraph", "train", "--help")
+    what = f"compared {len(runs)} runs" + (f", wrote {written}" if written else "")
+    if bundles is None:
+        done(what, "e2egraph", "export", runs[0], "--output", f"exports/{runs[0].resolve().name}")
+    else:
+        done(what, "e2egraph", "ablate", "--help")

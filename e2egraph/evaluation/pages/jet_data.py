@@ -192,8 +192,10 @@ def _nodes(
     # A channel is its position among the names that the page is given.
     position = {number: place for place, number in enumerate(inputs.numbers.values())}
     columns["channel"] = [position[number] for number in clouds.nodes["channel"][nodes].tolist()]
-    for name in (name for name in ("value", "d0_sig", "dz_sig") if name in clouds.nodes):
-        columns[name] = [_number(one) for one in clouds.nodes[name][nodes]]
+    impacts = [name + ("_sig" if f"{name}_sig" in clouds.nodes else "") for name in ("d0", "dz")]
+    for name in ("value", *impacts):
+        if name in clouds.nodes:
+            columns[name] = [_number(one) for one in clouds.nodes[name][nodes]]
     columns["effect"] = [] if effect is None else [_number(one) for one in effect]
     return columns
 

@@ -94,6 +94,24 @@ def test_the_page_opens_without_an_error_and_asks_for_nothing(page, run):
     assert all(page.run("return document.querySelector(arguments[0]) !== null", link) for link in links)
 
 
+def test_a_task_without_significances_has_its_jets_drawn(browser, run, tmp_path):
+    html = (run / "report.html").read_text(encoding="utf-8")
+    start = html.index('id="report-data">') + len('id="report-data">')
+    end = html.index("</script>", start)
+    data = json.loads(html[start:end])
+    for jet in data["jets"]["jets"]:
+        jet["nodes"]["d0"] = jet["nodes"].pop("d0_sig")
+        del jet["nodes"]["dz_sig"]
+    changed = json.dumps(data).replace("<", "\\u003c")
+    (tmp_path / "report.html").write_text(html[:start] + changed + html[end:], encoding="utf-8")
+    page = browser.open(tmp_path / "report.html")
+    WebDriverWait(page.driver, 60).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, ".jet-list button"))
+    tracks = [text for text in drawn(page) if "<title>TRACK" in text]
+    assert tracks and all(" cm; " in text and "undefined" not in text for text in tracks)
+    assert part(page, "facts").text
+    assert page.messages() == []
+
+
 def test_no_name_from_outside_runs_as_code(page, browser, tmp_path):
     assert page.run("return window.hacked") is None
     assert "window.hacked" in page.run("return document.querySelector('#configuration').textContent")
@@ -226,9 +244,10 @@ def test_zoom_colours_and_planes_change_what_is_drawn(page):
     choose(page, "scale", "3")
     assert drawn(page) != first
     choose(page, "scale", "1")
-    choose(page, "plane", "3")
-    assert image(page) != plane
     assert "ECAL" in part(page, "image-note").text
+    choose(page, "plane", "0")
+    assert image(page) != plane
+    assert "track pT" in part(page, "image-note").text
     frame = "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
     axes = drawn(page, "[data-part=points] .axes text")
     part(page, "points").send_keys("+")

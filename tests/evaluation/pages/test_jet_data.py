@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from e2egraph.data.scores import Scores
 from e2egraph.data.table import read_table
 from e2egraph.evaluation.explain.chosen_jets import ChosenJet
 from e2egraph.evaluation.objectives.evaluation import ShownJets
-from e2egraph.evaluation.pages.jet_data import jet_data
+from e2egraph.evaluation.pages.jet_data import drawn, jet_data
 from e2egraph.models.image.planes import chosen as chosen_planes
 from e2egraph.models.image.rasterize import Rasterize
 from tests.toy_dataset import write_toy_dataset
@@ -145,3 +146,13 @@ def test_a_quantity_that_no_jet_has_is_null(tmp_path):
     assert dict(jets[0]["quantities"])["soft-drop mass"] is None
     assert jets[0]["nodes"]["effect"] == []
     assert jets[0]["image"][0] == [[], []]
+
+
+def test_impact_parameters_stand_as_a_task_stores_them(table, numbers, inputs):
+    _, clouds = read_jets(table, np.unique(table.group_of(numbers)), numbers, columns_for(inputs))
+    image = np.zeros((1, 2, 2), np.float32)
+    both = drawn(clouds, 0, image, inputs, None)["nodes"]
+    assert "d0_sig" in both and "d0" not in both
+    lengths = {name: column for name, column in clouds.nodes.items() if not name.endswith("_sig")}
+    alone = drawn(replace(clouds, nodes=lengths), 0, image, inputs, None)["nodes"]
+    assert len(alone["d0"]) == len(alone["dz"]) == len(alone["deta"]) and "d0_sig" not in alone

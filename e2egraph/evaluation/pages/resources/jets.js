@@ -78,6 +78,8 @@
     find("channels").append(label);
   }
   data.planes.forEach((plane, place) => find("plane").append(html("option", plane.title, { value: place })));
+  // Crystals fill more of an image than any other layer of single pixels: its first sight.
+  find("plane").value = String(Math.max(data.planes.findIndex((plane) => plane.name === "ECAL"), 0));
 
   function marker(channel, x, y, area, colour) {
     if (channel === "TRACK") {
@@ -103,9 +105,16 @@
   const effectColour = (effect, most) =>
     css(between(DIVERGING, most > 0 ? 0.5 + 0.5 * Math.sign(effect) * Math.sqrt(Math.abs(effect) / most) : 0.5));
 
+  // An impact parameter as the task's nodes have it: its significance, or itself, or neither.
+  function impactOf(nodes, i, name) {
+    const significance = nodes[`${name}_sig`], length = nodes[name];
+    if (significance) return `, ${name} ${significance[i]}σ`;
+    return length ? `, ${name} ${length[i]} cm` : "";
+  }
+
   function tooltip(nodes, i, channel) {
-    const unit = isHit(channel) ? "" : ` ${nodes.value[i]} GeV`;
-    const impact = channel === "TRACK" ? `, d0 ${nodes.d0_sig[i]}σ, dz ${nodes.dz_sig[i]}σ` : "";
+    const unit = isHit(channel) || !nodes.value ? "" : ` ${nodes.value[i]} GeV`;
+    const impact = channel === "TRACK" ? impactOf(nodes, i, "d0") + impactOf(nodes, i, "dz") : "";
     const place = `${data.axes[0]} ${nodes.deta[i]}, ${data.axes[1]} ${nodes.dphi[i]}`;
     return `${channel}${unit}${impact}; ${place}` + (explained ? `; effect ${signed(nodes.effect[i] || 0, 3)}` : "");
   }
@@ -118,7 +127,7 @@
       for (let i = 0; i < nodes.deta.length; i++) {
         if (channelOf(nodes, i) !== channel) continue;
         const colour = byEffect ? effectColour(nodes.effect[i] || 0, most) : COLOURS[channel];
-        const node = marker(channel, view.x(nodes.deta[i]), view.y(nodes.dphi[i]), areaOf(channel, nodes.value[i]), colour);
+        const node = marker(channel, view.x(nodes.deta[i]), view.y(nodes.dphi[i]), areaOf(channel, nodes.value && nodes.value[i]), colour);
         node.classList.add("node");
         node.dataset.channel = channel;
         node.append(element("title", {}, tooltip(nodes, i, channel)));
@@ -243,8 +252,10 @@
     for (const channel of Object.keys(counts)) {
       counts[channel].textContent = one.nodes.channel.filter((number) => data.channels[number] === channel).length;
     }
-    find("status").textContent = `${name[0].toUpperCase()}${name.slice(1)} ${place + 1} of ${data.jets.length} (${one.group}): `
-      + one.outputs.map(([name, text]) => `${name} ${text}`).join(", ");
+    // Where the group is the class, the class is not said again.
+    const outputs = one.outputs.filter(([, text]) => text !== one.group).map(([name, text]) => `${name} ${text}`);
+    find("status").textContent = `${name[0].toUpperCase()}${name.slice(1)} ${place + 1} of ${data.jets.length} (${one.group})`
+      + (outputs.length ? `: ${outputs.join(", ")}` : "");
     drawPoints();
     paint();
     drawImage();
