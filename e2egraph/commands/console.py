@@ -102,7 +102,12 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int, int], Non
 
 def command(*words: object) -> str:
     """A command line for people to copy: each word as a shell takes it, ``…`` for what is left to them."""
-    return " ".join(shlex.quote(word.removesuffix("…")) + "…" * word.endswith("…") for word in map(str, words))
+    return " ".join(_quoted(word.removesuffix("…")) + "…" * word.endswith("…") for word in map(str, words))
+
+
+def _quoted(word: str) -> str:
+    """As ``shlex.quote``, but in double quotes where single ones stand in the word, which people can read."""
+    return f'"{word}"' if "'" in word and not set('"$`\\!') & set(word) else shlex.quote(word)
 
 
 def done(what: str, *then: object) -> None:

@@ -132,3 +132,16 @@ def test_under_a_locale_that_is_not_utf8_everything_is_utf8_all_the_same(tmp_pat
     assert done.returncode == 0, done.stderr
     assert "--data 'ü/data'" in done.stdout
     assert [entry.path for entry in read_manifest(folder / "data").inputs] == ["ü/qcd.root", "ü/top.root"]
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("runs/a b", "'runs/a b'"),
+        ("print(p['x'])", "\"print(p['x'])\""),
+        ("it's $HOME", "'it'\"'\"'s $HOME'"),
+    ],
+)
+def test_the_next_command_is_what_a_shell_takes_and_people_read(word, shown):
+    assert command("python", word) == f"python {shown}"
+    assert shlex.split(command("python", word)) == ["python", word]

@@ -165,8 +165,8 @@ class ClassificationEvaluation(Evaluation):
             ],
             strong=[bool(label[place] == column) for place in places],
             words=(
-                f"Best: {self.objects.many} of signal and background whose scores are most clearly right; worst: those most "
-                "clearly wrong, or nearest to it; random: drawn with a fixed seed.",
+                f"Best: {self.objects.many} of signal and background whose scores are most clearly right; worst: those "
+                "most clearly wrong, or nearest to it; random: drawn with a fixed seed.",
             ),
         )
 
