@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.errors import InputError
-from e2egraph.events.sources.registry import open_source
+from e2egraph.events.sources.registry import opened
 from e2egraph.events.sources.rhtree import RHTreeFile
 from e2egraph.files import check_file
 from e2egraph.simulation.antikt import cluster_plain
@@ -55,10 +55,10 @@ def main() -> None:
 
 def figures(path: Path, generated: bool) -> list[Record]:
     """All figures of a file; InputError when it is not of such a simulation."""
-    source = open_source(path)
-    if not isinstance(source, RHTreeFile) or source.production is None:
-        raise InputError(f"{path}: no weights in pb; give a file of simulate, of a process with a cross_section.")
-    events = source.read(0, source.n_events, COLLECTIONS)
+    with opened(path) as source:
+        if not isinstance(source, RHTreeFile) or source.production is None:
+            raise InputError(f"{path}: no weights in pb; give a file of simulate, of a process with a cross_section.")
+        events = source.read(0, source.n_events, COLLECTIONS)
     size, weight = len(events), np.asarray(events.gen_weight)
     chosen = selections(events)
     records = [Record(path.stem, size, "cross section after the filter", float(weight.sum()), "pb", "")]

@@ -16,7 +16,7 @@ from e2egraph.benchmark.versions import THIS, ratio_records, run_version, versio
 from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.samples import Sample
-from e2egraph.events.sources.registry import SourceOptions, open_source
+from e2egraph.events.sources.registry import SourceOptions, opened
 from e2egraph.graphs.building.build import BuildSummary, build, plan
 from e2egraph.graphs.making.chunk import build_shard, entries
 from e2egraph.graphs.storage.manifest import InputFile
@@ -124,7 +124,8 @@ def peak_memory(task: TaskConfig, sample: Sample, path: str, folder: Path) -> in
 
 def _build_file(task: TaskConfig, sample: Sample, path: str, folder: Path) -> int:
     options = SourceOptions()
-    entry = InputFile(sample.name, sample.of_class, path, _size(path), "", entries(open_source(path, options)))
+    with opened(path, options) as source:
+        entry = InputFile(sample.name, sample.of_class, path, _size(path), "", entries(source))
     for chunk in plan([entry], task, options):
         build_shard(chunk, task, {}, folder)
         (folder / chunk.shard).unlink()

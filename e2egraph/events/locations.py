@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from e2egraph import transient
 from e2egraph.errors import InputError
@@ -80,6 +80,22 @@ def size_and_sha256(location: str) -> tuple[int, str]:
         except Exception as error:
             raise unreadable(location, error) from error
     return size, digest.hexdigest()
+
+
+class Closable(Protocol):
+    """What has a file open."""
+
+    def close(self) -> object: ...
+
+
+@contextmanager
+def closed_on_error(file: Closable) -> Iterator[None]:
+    """Close ``file`` when the body fails: it would stay open for as long as anything holds the error."""
+    try:
+        yield
+    except BaseException:
+        file.close()
+        raise
 
 
 @contextmanager

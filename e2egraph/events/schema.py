@@ -94,6 +94,10 @@ class EventSource(Protocol):
     kinds: dict[str, str]
     production: Production | None
 
+    def close(self) -> None:
+        """Close the file; nothing is read from it afterwards."""
+        ...
+
     def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:
         """Events ``start:stop`` as a record array with the named collections of ``COLLECTIONS``.
 
@@ -141,6 +145,10 @@ class PointSource(Protocol):
 
     @property
     def n_jets(self) -> int: ...
+
+    def close(self) -> None:
+        """Close the file; nothing is read from it afterwards."""
+        ...
 
     def weights(self, start: int, stop: int) -> NDArray[np.float64]:
         """Weights of jets ``start:stop`` that the file gives them, 1 where it gives none."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from e2egraph.errors import InputError
 from e2egraph.events.schema import EventSource, PointSource
-from e2egraph.events.sources.registry import SourceOptions, open_source
+from e2egraph.events.sources.registry import SourceOptions, opened
 from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.making.chunk import EVENTS_PER_STEP
 from e2egraph.graphs.making.imagepoints import image_clouds, image_cuts, image_objects
@@ -42,12 +42,12 @@ def read_objects(path: str, task: TaskConfig, options: SourceOptions) -> Iterato
             f"{path}: elements are not made of files when these are scored; build a data set of task '{task.name}' and "
             "give that."
         )
-    source = open_source(path, options, task.inputs.radii)
-    check_source(source, task, _ANY)
-    try:
-        yield from (_of_images(source, task) if isinstance(source, PointSource) else _of_events(source, task))
-    except InputError as error:
-        raise error if str(error).startswith(path) else InputError(f"{path}: {error}") from error
+    with opened(path, options, task.inputs.radii) as source:
+        check_source(source, task, _ANY)
+        try:
+            yield from (_of_images(source, task) if isinstance(source, PointSource) else _of_events(source, task))
+        except InputError as error:
+            raise error if str(error).startswith(path) else InputError(f"{path}: {error}") from error
 
 
 def _of_events(source: EventSource, task: TaskConfig) -> Iterator[PointClouds]:

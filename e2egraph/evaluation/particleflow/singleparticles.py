@@ -12,7 +12,7 @@ from e2egraph.detector.channels import Channel
 from e2egraph.detector.geometry import Floats, Integers, wrap_phi
 from e2egraph.errors import InputError
 from e2egraph.events.schema import PointSource
-from e2egraph.events.sources.registry import open_source
+from e2egraph.events.sources.registry import opened
 from e2egraph.graphs.particleflow.classes import CHARGED_HADRON, NEUTRAL_HADRON, PHOTON
 from e2egraph.graphs.particleflow.record import COLLECTIONS, FlowRecord, read_record
 from e2egraph.reconstruction.calibrationfit import SingleParticles, in_bins
@@ -65,10 +65,10 @@ class GateRow:
 
 def read_gun(path: Path, config: ElementsConfig | None = None, field: float = 3.8) -> GunEvents:
     """All events of a file of ``simulate --particle-flow``; InputError when it is none."""
-    source = open_source(str(path))
-    if isinstance(source, PointSource):
-        raise InputError(f"{path}: holds images of jets; give a file of simulate --particle-flow.")
-    record = read_record(source.read(0, source.n_events, ["id", "pv", *COLLECTIONS]), CHARGED_DZ)
+    with opened(str(path)) as source:
+        if isinstance(source, PointSource):
+            raise InputError(f"{path}: holds images of jets; give a file of simulate --particle-flow.")
+        record = read_record(source.read(0, source.n_events, ["id", "pv", *COLLECTIONS]), CHARGED_DZ)
     elements = make_elements(record.measured, config or ElementsConfig(), field)
     return GunEvents(record, elements, np.asarray(record.sim.columns["fate"]))
 

@@ -77,6 +77,7 @@ class DelphesFile:
         self.path = str(path)
         if tree is None:
             tree = roottree.find_tree(self.path, (roottree.DELPHES_TREE,), "a file of Delphes")
+        self._tree = tree
         self._branches, missing = _find({branch.name: branch for branch in tree.itervalues(recursive=True)})
         branches = list(self._branches.values())
         self.n_events = roottree.check_entries(self.path, tree, branches)
@@ -86,6 +87,10 @@ class DelphesFile:
         kinds = {"tracks": "objects", "ecal": "towers of Delphes", "hcal": "towers of Delphes"}
         self.kinds = {name: kind for name, kind in kinds.items() if name not in missing}
         self.production: Production | None = None
+
+    def close(self) -> None:
+        """Close the file; nothing is read from it afterwards."""
+        self._tree.file.close()
 
     def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:
         """Events ``start:stop`` with the named collections; InputError when the file cannot fill one of them."""

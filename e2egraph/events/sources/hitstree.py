@@ -99,6 +99,7 @@ class HitsTreeFile:
         self.path = str(path)
         if tree is None:
             tree = roottree.find_tree(self.path, (roottree.HITS_TREE,), "a file of Open Data record 12220")
+        self._tree = tree
         self._branches, missing = _find(list(tree.branches))
         branches = list(self._branches.values())
         self.n_events = roottree.check_entries(self.path, tree, branches)
@@ -108,6 +109,10 @@ class HitsTreeFile:
         self.kinds = {name: "objects" for name in ("tracks", "hits") if name not in missing}
         self.production: Production | None = None
         self._last: tuple[tuple[int, int], _Tracking] | None = None
+
+    def close(self) -> None:
+        """Close the file; nothing is read from it afterwards."""
+        self._tree.file.close()
 
     def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:
         """Events ``start:stop`` with the named collections; InputError when the file cannot fill one of them."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from e2egraph.config import configuration
@@ -66,6 +67,18 @@ def open_source(
     from e2egraph.events.sources.images.imagefile import ImageFile
 
     return ImageFile(location, layout, kind)
+
+
+@contextmanager
+def opened(
+    path: str | Path, options: SourceOptions | None = None, radii: Mapping[str, float] = AS_KNOWN
+) -> Iterator[Source]:
+    """The reader of ``open_source`` for a ``with`` block, at whose end the file is closed."""
+    source = open_source(path, options, radii)
+    try:
+        yield source
+    finally:
+        source.close()
 
 
 def node_form(source: Source, channels: Collection[Channel]) -> dict[str, str]:

@@ -63,6 +63,10 @@ class RHTreeFile:
             self.recognised["id.gen_weight"] = f"{WEIGHT} of {WEIGHTS}"
         self.kinds = {name: self._kind(name) for name in ("tracks", "hits", "ecal", "hcal") if name not in self.missing}
 
+    def close(self) -> None:
+        """Close the file; nothing is read from it afterwards."""
+        self._tree.file.close()
+
     def read(self, start: int, stop: int, collections: Collection[str]) -> ak.Array:
         """Events ``start:stop`` with the named collections; InputError when the file cannot fill one of them."""
         fields: dict[str, ak.Array | NDArray] = {}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.events import locations
-from e2egraph.events.locations import damage_named
+from e2egraph.events.locations import closed_on_error, damage_named
 from e2egraph.events.schema import EventSource
 from e2egraph.events.sources.remote import RemoteSource
 from e2egraph.events.whole import entry_of
@@ -37,26 +37,28 @@ def open_tree(location: str, radii: Mapping[str, float]) -> EventSource:
     from e2egraph.events.sources.rhtree_branches import TREES
 
     tree = find_tree(location, (*TREES, HITS_TREE, DELPHES_TREE), "an MLAnalyzer ntuple")
-    if tree.name == HITS_TREE:
-        return HitsTreeFile(location, tree)
-    return DelphesFile(location, tree) if tree.name == DELPHES_TREE else RHTreeFile(location, tree, radii)
+    with closed_on_error(tree.file):
+        if tree.name == HITS_TREE:
+            return HitsTreeFile(location, tree)
+        return DelphesFile(location, tree) if tree.name == DELPHES_TREE else RHTreeFile(location, tree, radii)
 
 
 def find_tree(location: str, names: Sequence[str], kind: str) -> uproot.TTree:
     """The first tree of ``names`` in a file, its numbers of entries checked; InputError naming what is there."""
     file = _open(location)
-    with damage_named(location, NOT_READABLE):
-        keys = file.keys(cycle=False)
-    found = next((name for name in names if name in keys), None)
-    if found is None:
-        there = ", ".join(keys[:6]) or "nothing"
-        raise InputError(f"{location}: no tree {names[0]} (found {there}); give {kind}.")
-    with damage_named(location, f"tree {found} cannot be read"):
-        tree = file[found]
-        if not isinstance(tree, uproot.behaviors.TTree.TTree):
-            raise InputError(f"{location}: {found} is a {tree.classname} and no tree; give {kind}.")
-        tree.keys()
-    return tree
+    with closed_on_error(file):
+        with damage_named(location, NOT_READABLE):
+            keys = file.keys(cycle=False)
+        found = next((name for name in names if name in keys), None)
+        if found is None:
+            there = ", ".join(keys[:6]) or "nothing"
+            raise InputError(f"{location}: no tree {names[0]} (found {there}); give {kind}.")
+        with damage_named(location, f"tree {found} cannot be read"):
+            tree = file[found]
+            if not isinstance(tree, uproot.behaviors.TTree.TTree):
+                raise InputError(f"{location}: {found} is a {tree.classname} and no tree; give {kind}.")
+            tree.keys()
+        return tree
 
 
 def check_entries(location: str, tree: uproot.TTree, branches: Sequence[uproot.TBranch]) -> int:

@@ -15,7 +15,7 @@ from e2egraph.events import locations
 from e2egraph.events.samples import Sample
 from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.production import WEIGHTS, Production, shares
-from e2egraph.events.sources.registry import SourceOptions, node_form, open_source
+from e2egraph.events.sources.registry import SourceOptions, node_form, opened
 from e2egraph.events.sources.registry import check_alike as check_forms
 from e2egraph.graphs.building.caught import Failure, caught, known_file
 from e2egraph.graphs.building.checks import check_source
@@ -76,26 +76,26 @@ class _Given:
 def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identified:
     sample, path = given.sample, given.path
     import_extensions(task.extensions, f"task {task.name}")
-    source = open_source(path, options)
-    check_source(source, task, sample.of_class)
-    size, sha256 = locations.size_and_sha256(path)
-    truth = truth_source(task.truth, sample.of_class, source)
-    if isinstance(source, PointSource):
-        events = EventKeys(np.empty(0), float(source.weights(0, source.n_jets).sum()))
-    else:
-        events = event_keys(source)
-    made_of = ", ".join(f"{name} from {how}" for name, how in source.kinds.items())
-    return Identified(
-        given.number,
-        truth,
-        InputFile(sample.name, sample.of_class, path, size, sha256, entries(source)),
-        f"{type(source).__name__} with {made_of}, truth from {truth.replace('_', ' ')}",
-        dict(source.missing.branches),
-        node_form(source, [channels()[name] for name in task.inputs.channels]),
-        events.keys,
-        events.weights,
-        None if isinstance(source, PointSource) else source.production,
-    )
+    with opened(path, options) as source:
+        check_source(source, task, sample.of_class)
+        size, sha256 = locations.size_and_sha256(path)
+        truth = truth_source(task.truth, sample.of_class, source)
+        if isinstance(source, PointSource):
+            events = EventKeys(np.empty(0), float(source.weights(0, source.n_jets).sum()))
+        else:
+            events = event_keys(source)
+        made_of = ", ".join(f"{name} from {how}" for name, how in source.kinds.items())
+        return Identified(
+            given.number,
+            truth,
+            InputFile(sample.name, sample.of_class, path, size, sha256, entries(source)),
+            f"{type(source).__name__} with {made_of}, truth from {truth.replace('_', ' ')}",
+            dict(source.missing.branches),
+            node_form(source, [channels()[name] for name in task.inputs.channels]),
+            events.keys,
+            events.weights,
+            None if isinstance(source, PointSource) else source.production,
+        )
 
 
 def check_classes(samples: Sequence[Sample], found: Sequence[Identified], skipped: Sequence[SkippedFile]) -> None:
@@ -242,7 +242,8 @@ def _check_same_content(found: Sequence[Identified]) -> None:
 
 
 def _identity(path: str, entry: int, options: SourceOptions) -> tuple[int, ...]:
-    with known_file(path):
-        source = open_source(path, options)
+    with known_file(path), opened(path, options) as source:
         # Images give no keys, so that none of them is ever looked up here.
-        return () if isinstance(source, PointSource) else tuple(int(x[0]) for x in identities(source, entry, entry + 1))
+        if isinstance(source, PointSource):
+            return ()
+        return tuple(int(x[0]) for x in identities(source, entry, entry + 1))

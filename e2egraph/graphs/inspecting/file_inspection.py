@@ -10,7 +10,7 @@ from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.schema import PointSource
 from e2egraph.events.sources import roottree
-from e2egraph.events.sources.registry import SourceOptions, open_source
+from e2egraph.events.sources.registry import SourceOptions, opened
 from e2egraph.events.sources.rhtree_branches import TREES
 from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.making.chunk import entries
@@ -48,31 +48,31 @@ def inspect_file(
     """Open a file as a build would; ``tasks``: the shipped ones by default. InputError when it cannot be read."""
     options = options or SourceOptions()
     tasks = [load_task(name) for name in config_names("tasks")] if tasks is None else tasks
-    source = open_source(path, options)
-    tree, contents = _contents(path)
-    verdicts = {}
-    for task in tasks:
-        for name in task.classes:
-            try:
-                check_source(source, task, None if task.truth.class_by == "particle" else name)
-                verdicts[task.name, name] = ""
-            except InputError as error:
-                verdicts[task.name, name] = str(error).removeprefix(f"{path}: ")
-    reader = type(source).__name__
-    if isinstance(source, PointSource):
-        of = "images of whole events" if source.of_events else "images of single objects"
-        reader += f", {of} of {', '.join(channel.name for channel in sorted(source.channels))}"
-    return FileInspection(
-        path=path,
-        reader=reader,
-        entries=entries(source),
-        tree=tree,
-        contents=contents,
-        recognised=dict(source.recognised),
-        kinds=dict(source.kinds),
-        missing=dict(source.missing.branches),
-        verdicts=verdicts,
-    )
+    with opened(path, options) as source:
+        tree, contents = _contents(path)
+        verdicts = {}
+        for task in tasks:
+            for name in task.classes:
+                try:
+                    check_source(source, task, None if task.truth.class_by == "particle" else name)
+                    verdicts[task.name, name] = ""
+                except InputError as error:
+                    verdicts[task.name, name] = str(error).removeprefix(f"{path}: ")
+        reader = type(source).__name__
+        if isinstance(source, PointSource):
+            of = "images of whole events" if source.of_events else "images of single objects"
+            reader += f", {of} of {', '.join(channel.name for channel in sorted(source.channels))}"
+        return FileInspection(
+            path=path,
+            reader=reader,
+            entries=entries(source),
+            tree=tree,
+            contents=contents,
+            recognised=dict(source.recognised),
+            kinds=dict(source.kinds),
+            missing=dict(source.missing.branches),
+            verdicts=verdicts,
+        )
 
 
 def describe_file(inspection: FileInspection) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from e2egraph.config import config_names
 from e2egraph.errors import InputError
 from e2egraph.events.schema import PointSource
-from e2egraph.events.sources.registry import SourceOptions, open_source
+from e2egraph.events.sources.registry import SourceOptions, opened
 from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.making.chunk import Chunk, entries, scan
 from e2egraph.graphs.storage.manifest import InputFile
@@ -29,28 +29,28 @@ def likely_build(path: str, options: SourceOptions | None = None) -> list[str] |
     stands as ``…``. None: no task.
     """
     options = options or SourceOptions()
-    source = open_source(path, options)
-    stem = Path(path).stem.lower()
-    candidates = []
-    for task in (load_task(name) for name in config_names("tasks")):
-        for name in task.classes:
-            # Any file serves a task of whole events, so that there its name counts for the signal alone.
-            meant = task.object.kind != EVENT or name == signal_name(stored(task.objective))
-            named, decay = meant and name.lower() in stem, task.truth.decays.get(name)
-            if named or decay is not None:
-                candidates.append((not named, -_depth(decay), task, name))
-    for _, _, task, name in sorted(candidates, key=lambda found: found[:2]):
-        by_particle = task.truth.class_by == "particle"
-        of_class = None if by_particle else name
-        try:
-            check_source(source, task, of_class)
-            entry = InputFile(name, of_class, path, size=0, sha256="", events=entries(source))
-            found = scan(Chunk("", entry, 0, min(EVENTS, entry.events), options), task).selected
-        except InputError:
-            continue
-        if found[name]:
-            return _words(task, name, path, shared=isinstance(source, PointSource), by_particle=by_particle)
-    return None
+    with opened(path, options) as source:
+        stem = Path(path).stem.lower()
+        candidates = []
+        for task in (load_task(name) for name in config_names("tasks")):
+            for name in task.classes:
+                # Any file serves a task of whole events, so that there its name counts for the signal alone.
+                meant = task.object.kind != EVENT or name == signal_name(stored(task.objective))
+                named, decay = meant and name.lower() in stem, task.truth.decays.get(name)
+                if named or decay is not None:
+                    candidates.append((not named, -_depth(decay), task, name))
+        for _, _, task, name in sorted(candidates, key=lambda found: found[:2]):
+            by_particle = task.truth.class_by == "particle"
+            of_class = None if by_particle else name
+            try:
+                check_source(source, task, of_class)
+                entry = InputFile(name, of_class, path, size=0, sha256="", events=entries(source))
+                found = scan(Chunk("", entry, 0, min(EVENTS, entry.events), options), task).selected
+            except InputError:
+                continue
+            if found[name]:
+                return _words(task, name, path, shared=isinstance(source, PointSource), by_particle=by_particle)
+        return None
 
 
 def _words(task: TaskConfig, name: str, path: str, *, shared: bool, by_particle: bool) -> list[str]:

@@ -15,7 +15,7 @@ from e2egraph import __version__
 from e2egraph.config import as_dict, digest
 from e2egraph.errors import InputError
 from e2egraph.events.schema import PointSource
-from e2egraph.events.sources.registry import Source, SourceOptions, open_source
+from e2egraph.events.sources.registry import Source, SourceOptions, opened
 from e2egraph.events.whole import not_whole
 from e2egraph.graphs.building import cutflow
 from e2egraph.graphs.building.cutflow import Cutflow
@@ -162,23 +162,23 @@ def _selected(
     The objects have their ``label``, ``gen_weight`` and the particle behind them. Without ``deposits`` to read, nothing
     can make nodes.
     """
-    source = open_source(chunk.input.path, chunk.options, task.inputs.radii)
-    truth = truth_source(task.truth, chunk.input.of_class, source)
-    axis = task.object_kind.axis
-    for events, objects, cuts, make in _steps(source, chunk, task, truth, deposits):
-        flow.enter(len(events), len(objects))
-        left = np.ones(len(objects), bool)
-        for name, cut in cuts.items():
-            left = flow.cut(name, left, cut)
-        objects = objects.take(left)
-        try:
-            found = labelled(objects, events, task.truth, task.classes, chunk.input.of_class, truth, axis)
-        except InputError as error:
-            raise InputError(f"{source.path}: {error}") from error
-        known = {name: values for name, values in found.columns.items() if name not in objects.columns}
-        objects = objects.with_columns({**known, "label": found.label})
-        true = found.label != NO_CLASS
-        yield objects.take(flow.cut("truth", np.ones(len(objects), bool), true)), make
+    with opened(chunk.input.path, chunk.options, task.inputs.radii) as source:
+        truth = truth_source(task.truth, chunk.input.of_class, source)
+        axis = task.object_kind.axis
+        for events, objects, cuts, make in _steps(source, chunk, task, truth, deposits):
+            flow.enter(len(events), len(objects))
+            left = np.ones(len(objects), bool)
+            for name, cut in cuts.items():
+                left = flow.cut(name, left, cut)
+            objects = objects.take(left)
+            try:
+                found = labelled(objects, events, task.truth, task.classes, chunk.input.of_class, truth, axis)
+            except InputError as error:
+                raise InputError(f"{source.path}: {error}") from error
+            known = {name: values for name, values in found.columns.items() if name not in objects.columns}
+            objects = objects.with_columns({**known, "label": found.label})
+            true = found.label != NO_CLASS
+            yield objects.take(flow.cut("truth", np.ones(len(objects), bool), true)), make
 
 
 _Step = tuple[ak.Array, Objects, dict[str, NDArray[np.bool_]], NodeMaker]

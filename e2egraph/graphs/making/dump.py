@@ -15,7 +15,7 @@ from e2egraph.events import locations
 from e2egraph.events.eventfile import COLLECTIONS, EventFileWriter
 from e2egraph.events.samples import Sample
 from e2egraph.events.schema import PointSource
-from e2egraph.events.sources.registry import open_source
+from e2egraph.events.sources.registry import opened
 from e2egraph.files import check_not_read
 from e2egraph.graphs.building.checks import check_samples, check_source
 from e2egraph.graphs.making.chunk import EVENTS_PER_STEP
@@ -96,33 +96,33 @@ class _Step:
 
 def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str, int | None]) -> Iterator[_Step]:
     """Steps of a file with their selected jets, ``most`` of each class in all (None: any number)."""
-    source = open_source(path)
-    check_source(source, task, of_class)
-    if isinstance(source, PointSource):
-        raise InputError(f"{path}: holds images and no deposits; give a file of events.")
-    truth = truth_source(task.truth, of_class, source)
-    kind = task.object_kind
-    read = ["id", "pv", *kind.collections, *(name for name in _DEPOSITS if name not in source.missing)]
-    read += ["gen"] if truth == "generator" else []
-    for start in range(0, source.n_events, EVENTS_PER_STEP):
-        events = source.read(start, min(start + EVENTS_PER_STEP, source.n_events), read)
-        jets = kind.find(events, task.object)
-        cuts = kind.cuts(jets, task.object).values()
-        jets = jets.take(np.logical_and.reduce([np.ones(len(jets), bool), *cuts]))
-        try:
-            found = labelled(jets, events, task.truth, task.classes, of_class, truth, kind.axis)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-        keep = found.label != NO_CLASS
-        for label, name in enumerate(task.classes):
-            members = found.label == label
-            left = most.get(name)
-            if left is not None:
-                keep &= ~members | (np.cumsum(members) <= left)
-                most[name] = left - int((keep & members).sum())
-        yield _Step(events, jets.with_columns({"label": found.label}).take(keep))
-        if all(number is not None and number <= 0 for number in most.values()):
-            return
+    with opened(path) as source:
+        check_source(source, task, of_class)
+        if isinstance(source, PointSource):
+            raise InputError(f"{path}: holds images and no deposits; give a file of events.")
+        truth = truth_source(task.truth, of_class, source)
+        kind = task.object_kind
+        read = ["id", "pv", *kind.collections, *(name for name in _DEPOSITS if name not in source.missing)]
+        read += ["gen"] if truth == "generator" else []
+        for start in range(0, source.n_events, EVENTS_PER_STEP):
+            events = source.read(start, min(start + EVENTS_PER_STEP, source.n_events), read)
+            jets = kind.find(events, task.object)
+            cuts = kind.cuts(jets, task.object).values()
+            jets = jets.take(np.logical_and.reduce([np.ones(len(jets), bool), *cuts]))
+            try:
+                found = labelled(jets, events, task.truth, task.classes, of_class, truth, kind.axis)
+            except InputError as error:
+                raise InputError(f"{path}: {error}") from error
+            keep = found.label != NO_CLASS
+            for label, name in enumerate(task.classes):
+                members = found.label == label
+                left = most.get(name)
+                if left is not None:
+                    keep &= ~members | (np.cumsum(members) <= left)
+                    most[name] = left - int((keep & members).sum())
+            yield _Step(events, jets.with_columns({"label": found.label}).take(keep))
+            if all(number is not None and number <= 0 for number in most.values()):
+                return
 
 
 def _write(file: EventFileWriter, step: _Step, kind: str, seeds: bool) -> None:

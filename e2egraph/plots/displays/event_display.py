@@ -15,7 +15,7 @@ from e2egraph.detector import geometry
 from e2egraph.detector.geometry import ECAL_RADIUS, HCAL_RADIUS
 from e2egraph.errors import InputError
 from e2egraph.events.schema import PointSource
-from e2egraph.events.sources.registry import SourceOptions, open_source
+from e2egraph.events.sources.registry import SourceOptions, opened
 from e2egraph.plots.displays.jet_display import COLOURS
 from e2egraph.plots.style import figure_style, label_of, save
 
@@ -33,13 +33,13 @@ BARREL_ETA = 1.479  # CMS ECAL TDR (CERN/LHCC 97-33), §1.5: the barrel's edge
 
 def draw_event(path: str, stem: Path, *, entry: int = 0, options: SourceOptions | None = None) -> list[Path]:
     """Draw event number ``entry`` of a file into ``stem.png`` and ``stem.pdf``. InputError: no such entry."""
-    source = open_source(path, options)
-    if isinstance(source, PointSource):
-        raise InputError(f"{path}: holds images and no events; build a data set from it and plot a jet of that.")
-    if not 0 <= entry < source.n_events:
-        raise InputError(f"{path}: no entry {entry}; give a number from 0 to {source.n_events - 1}.")
-    collections = [name for name in ("tracks", "hits", "ecal", "hcal", "jets") if name not in source.missing]
-    event = source.read(entry, entry + 1, ["id", *collections])[0]
+    with opened(path, options) as source:
+        if isinstance(source, PointSource):
+            raise InputError(f"{path}: holds images and no events; build a data set from it and plot a jet of that.")
+        if not 0 <= entry < source.n_events:
+            raise InputError(f"{path}: no entry {entry}; give a number from 0 to {source.n_events - 1}.")
+        collections = [name for name in ("tracks", "hits", "ecal", "hcal", "jets") if name not in source.missing]
+        event = source.read(entry, entry + 1, ["id", *collections])[0]
     with figure_style(16):
         figure = Figure(figsize=(17, 8.5), layout="constrained")
         left, right = figure.subplots(1, 2)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.events import locations
-from e2egraph.events.locations import damage_named
+from e2egraph.events.locations import closed_on_error, damage_named
 
 # Names of the image column in the files of the field (ntuples.md §3).
 IMAGE_COLUMNS = ("X_jets", "X_jet", "X", "all_jet")
@@ -30,6 +30,10 @@ class Container(Protocol):
 
     @property
     def n_jets(self) -> int: ...
+
+    def close(self) -> None:
+        """Close the file; nothing is read from it afterwards."""
+        ...
 
     def column(self, name: str) -> NDArray:
         """A plain column, [N]; InputError when it is none."""
@@ -59,6 +63,7 @@ def open_container(location: str, kind: str) -> tuple[Container, str]:
         container = TFRecordContainer(location)
     name = next((name for name in IMAGE_COLUMNS if name in container.names), None)
     if name is None:
+        container.close()
         there = ", ".join(sorted(container.names)[:8]) or "nothing"
         raise InputError(
             f"{location}: no image column {', '.join(IMAGE_COLUMNS)} (found {there}); give a file of jet images."
@@ -75,11 +80,12 @@ class ParquetContainer:
             source = locations.open_binary(location) if locations.is_remote(location) else _plain_file(location)
             # Files written with page checksums (few are) have them verified.
             self._file = pq.ParquetFile(source, page_checksum_verification=True)
-            self.names = frozenset(self._file.schema_arrow.names)
-            metadata = self._file.metadata
-            rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-            if sum(rows) != metadata.num_rows or min(rows, default=0) < 0:
-                raise InputError(f"{location}: its row groups do not add up; the file is damaged: copy it again.")
+            with closed_on_error(self):
+                self.names = frozenset(self._file.schema_arrow.names)
+                metadata = self._file.metadata
+                rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+                if sum(rows) != metadata.num_rows or min(rows, default=0) < 0:
+                    raise InputError(f"{location}: its row groups do not add up; the file is damaged: copy it again.")
         self._ends = np.cumsum(rows, dtype=np.int64)
         self._image = next((name for name in IMAGE_COLUMNS if name in self.names), "")
         self._columns: dict[str, NDArray] = {}
@@ -87,6 +93,9 @@ class ParquetContainer:
     @property
     def n_jets(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
+
+    def close(self) -> None:
+        self._file.close(force=True)
 
     def column(self, name: str) -> NDArray:
         if name not in self._columns:

@@ -8,12 +8,14 @@ one. ``SC_ieta`` (0–169) and ``SC_iphi`` (0–359) are row and column of the s
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
+from e2egraph.events.locations import closed_on_error
 from e2egraph.events.sources import roottree
 from e2egraph.events.sources.images.containers import check_plain
 from e2egraph.events.sources.rhtree_branches import TREES
@@ -31,7 +33,8 @@ _STEP = 64
 def holds_crops(location: str) -> bool:
     """Whether a ROOT file is of this vintage; InputError when it holds no known tree."""
     tree = roottree.find_tree(location, (*TREES, roottree.HITS_TREE, roottree.DELPHES_TREE), "an MLAnalyzer ntuple")
-    return ENERGY in tree.keys(recursive=False)
+    with closing(tree.file):
+        return ENERGY in tree.keys(recursive=False)
 
 
 class CropTree:
@@ -40,6 +43,11 @@ class CropTree:
     def __init__(self, location: str) -> None:
         self._location = location
         self._tree = roottree.find_tree(location, TREES, "an MLAnalyzer ntuple")
+        with closed_on_error(self._tree.file):
+            self._recognise()
+
+    def _recognise(self) -> None:
+        location = self._location
         there = frozenset(self._tree.keys(recursive=False))
         if SEED not in there:
             raise InputError(
@@ -55,6 +63,9 @@ class CropTree:
     @property
     def n_jets(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
+
+    def close(self) -> None:
+        self._tree.file.close()
 
     def column(self, name: str) -> NDArray:
         if name == NUMBER:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from e2egraph.detector.channels import Channel, channels, hit_channels
 from e2egraph.errors import InputError
+from e2egraph.events.locations import closed_on_error
 from e2egraph.events.schema import ImagePoints, Missing
 from e2egraph.events.sources.images.hdf5 import Hdf5Container
 from e2egraph.events.sources.images.layout import IGNORED, ImageLayout, planes
@@ -47,7 +48,11 @@ class EventImageFile:
         self.path, self.layout = str(path), layout
         self.channels = layout.channels
         self._container = Hdf5Container(self.path, GROUP, IMAGES)
-        names = self._container.names
+        with closed_on_error(self._container):
+            self._recognise()
+
+    def _recognise(self) -> None:
+        layout, names = self.layout, self._container.names
         if IMAGES[0] not in names:
             there = ", ".join(sorted(names)[:8]) or "nothing"
             raise InputError(f"{self.path}: no {GROUP}/{IMAGES[0]} (found {there}); give a file of images of events.")
@@ -62,6 +67,10 @@ class EventImageFile:
         self.recognised |= of_planes
         self.kinds = {"images": f"{', '.join(layout.planes)} of {self.size}×{self.size} pixels"}
         self.missing = Missing(dict(self._lacking()))
+
+    def close(self) -> None:
+        """Close the file; nothing is read from it afterwards."""
+        self._container.close()
 
     @property
     def n_jets(self) -> int:

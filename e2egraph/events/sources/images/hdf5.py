@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.events import locations
-from e2egraph.events.locations import damage_named
+from e2egraph.events.locations import closed_on_error, damage_named
 from e2egraph.events.sources.images.containers import IMAGE_COLUMNS, JETS_PER_STEP, check_plain
 
 
@@ -21,8 +21,9 @@ class Hdf5Container:
 
     def __init__(self, location: str, group: str | None = None, images: Sequence[str] = IMAGE_COLUMNS) -> None:
         self._location = location
-        with damage_named(location, "not a readable HDF5 file"):
-            self._root: Any = h5py.File(locations.open_binary(location), "r")
+        self._raw = locations.open_binary(location)
+        with closed_on_error(self._raw), damage_named(location, "not a readable HDF5 file"):
+            self._root: Any = h5py.File(self._raw, "r")
             if group is not None:
                 self._root = self._group(group)
             found = {name: self._dataset(name) for name in self._root}
@@ -33,6 +34,10 @@ class Hdf5Container:
     @property
     def n_jets(self) -> int:
         return int(self._images.shape[0]) if self._images is not None and self._images.shape else 0
+
+    def close(self) -> None:
+        self._root.file.close()
+        self._raw.close()
 
     def column(self, name: str) -> NDArray:
         data = self._data[name]

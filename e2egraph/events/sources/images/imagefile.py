@@ -19,6 +19,7 @@ from e2egraph.detector import geometry
 from e2egraph.detector.channels import Channel, channels, hit_channels
 from e2egraph.detector.geometry import CRYSTALS_PER_TOWER, WINDOW_SIZE
 from e2egraph.errors import InputError
+from e2egraph.events.locations import closed_on_error
 from e2egraph.events.schema import COLLECTIONS, ImagePoints, Missing
 from e2egraph.events.sources.dense import MOST_HITS, not_counts
 from e2egraph.events.sources.images.containers import open_container
@@ -57,6 +58,12 @@ class ImageFile:
         self.layout = layout
         self.channels = layout.channels
         self._container, self._image = open_container(self.path, kind)
+        with closed_on_error(self._container):
+            self._recognise()
+        self._cursor: tuple[int, Iterator[NDArray], NDArray] | None = None
+
+    def _recognise(self) -> None:
+        layout = self.layout
         self._quantities = {
             quantity: name
             for quantity in JET_COLUMNS
@@ -71,7 +78,11 @@ class ImageFile:
         self.recognised |= {name: f"{self._image}[{i}]" for i, name in enumerate(layout.planes) if name != IGNORED}
         self.kinds = {"images": ", ".join(layout.planes)}
         self.missing = Missing(dict(self._lacking()))
-        self._cursor: tuple[int, Iterator[NDArray], NDArray] | None = None
+
+    def close(self) -> None:
+        """Close the file; nothing is read from it afterwards."""
+        self._cursor = None
+        self._container.close()
 
     @property
     def n_jets(self) -> int:

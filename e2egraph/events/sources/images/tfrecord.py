@@ -47,6 +47,9 @@ class TFRecordContainer:
     def n_jets(self) -> int:
         return self._scanned[0]
 
+    def close(self) -> None:
+        """Nothing: each pass over the file closes it."""
+
     def column(self, name: str) -> NDArray:
         count, columns = self._scanned
         return check_plain(self._location, name, columns[name], count)
