@@ -69,12 +69,12 @@ def figures(case: str, events: GunEvents, pions: GunEvents, rules: RulesConfig) 
     nothing = np.zeros(len(visible))
     event = side["gen_pt"].owner
     gen = Particles(
-        event, nothing.astype(np.uint8), **columns, pile_up=nothing, node=event, **certain(len(event))
+        event, nothing.astype(np.uint8), **columns, pile_up=nothing, kept=nothing + 1, node=event, **certain(len(event))
     ).take(visible)
     found = gun_candidates(events, rules)
     made = Particles(
-        found.event, found.kind, found.pt, found.eta, found.phi, found.energy, np.zeros(len(found)), found.element,
-        **certain(len(found)),
+        found.event, found.kind, found.pt, found.eta, found.phi, found.energy,
+        pile_up=np.zeros(len(found)), kept=np.ones(len(found)), node=found.element, **certain(len(found)),
     )  # fmt: skip
     jets, measured = cluster_jets(gen, size, LEAST_GEN), cluster_jets(made, size, LEAST_MEASURED)
     to, draws = match(jets, measured), event_draws(size, RESAMPLES)
