@@ -76,17 +76,20 @@ def test_an_ntuple_is_closed_when_reading_it_stops_half_way(flow_file):
     assert handles(flow_file) == 0
 
 
-def test_files_that_are_refused_are_closed(tmp_path, flow_file):
+def test_files_that_are_refused_are_closed(tmp_path):
     other = tmp_path / "other.root"
     with uproot.recreate(other) as file:
         file["something"] = {"x": [1.0, 2.0]}
     nameless = image_file("hdf5", tmp_path, columns=False)
-    for path, options in ((other, None), (nameless, IMAGES), (flow_file, IMAGES), (flow_file, None)):
-        refused = None
-        try:
-            with opened(path, options) as source:
-                source.read(0, source.n_events, ["id", "nothing"])
-        except (InputError, KeyError, AttributeError) as error:
-            refused = error
-        assert refused is not None
-        assert handles(path) == 0, path
+    for path, options in ((other, None), (nameless, IMAGES)):
+        # The error is held, and with it what it passed through.
+        with pytest.raises(InputError) as refused, opened(path, options):
+            raise AssertionError("was opened")
+        assert handles(path) == 0, refused.value
+
+
+def test_a_file_is_closed_when_what_is_done_with_it_fails(flow_file):
+    with pytest.raises(ArithmeticError) as failed, opened(flow_file) as source:
+        source.read(0, 1, ["id"])
+        raise ArithmeticError
+    assert handles(flow_file) == 0, failed.value
