@@ -7,6 +7,7 @@ from torch import Tensor
 from e2egraph.models.kernels import bin_graph
 from e2egraph.models.kernels.bin_graph import mix, mix_plain
 from e2egraph.models.kernels.lsh import LshKernel
+from tests.models.kept import kept_for_gradient
 
 LEAST = 0.3
 
@@ -51,9 +52,7 @@ def test_lengths_held_at_the_least_have_no_gradient_in_float32_either() -> None:
 def test_nothing_of_all_pairs_is_kept_for_the_gradient() -> None:
     n, size, width = 512, 64, 8
     kernel = LshKernel(width, 4, size, rounds=2, max_bins=16, normalize=True, unit=1.0)
-    kept: list[int] = []
     x = torch.randn(1, n, width, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
+    with kept_for_gradient() as kept:
         kernel(x, torch.randn(1, n, 2), torch.ones(1, n, dtype=torch.bool)).sum().backward()
-    assert kept
     assert max(kept) < n * size

@@ -10,6 +10,7 @@ from e2egraph.errors import UsageError
 from e2egraph.models.kernels.edgeconv import COINCIDENT_FEATURES, COINCIDENT_POINTS, EdgeConvKernel, EdgeConvOptions
 from e2egraph.models.kernels.search import feature_neighbors
 from e2egraph.models.kernels.search.feature_neighbors import nearest_in_features
+from tests.models.kept import kept_for_gradient
 
 
 def kernel_of(*, dynamic: bool, fading: bool, layers: int = 2, neighbors: int = 5) -> EdgeConvKernel:
@@ -125,16 +126,9 @@ def test_distances_are_computed_in_full_precision_under_autocast() -> None:
 def test_every_parameter_is_reached_and_nothing_quadratic_is_kept() -> None:
     N, k, width = 400, 4, 8
     kernel = EdgeConvKernel(width, 8, 2, k, dynamic=True)
-    kept: list[int] = []
-
-    def note(tensor: Tensor) -> Tensor:
-        kept.append(tensor.numel())
-        return tensor
-
     x = torch.randn(1, N, width, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with kept_for_gradient() as kept:
         kernel(x, torch.randn(1, N, 2), torch.ones(1, N, dtype=torch.bool)).square().sum().backward()
-    assert kept
     assert max(kept) <= N * k * width
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in kernel.parameters())
 

@@ -10,6 +10,7 @@ from e2egraph.models.kernels import potential
 from e2egraph.models.kernels.gravnet import GravNetKernel
 from e2egraph.models.kernels.potential import gather, gather_plain
 from e2egraph.models.kernels.search.neighbors import nearest
+from tests.models.kept import kept_for_gradient
 
 
 def loop(kernel: GravNetKernel, x: Tensor, mask: Tensor) -> Tensor:
@@ -85,16 +86,9 @@ def test_the_fast_form_agrees_with_the_definition_in_value_and_gradient() -> Non
 def test_nothing_quadratic_in_the_nodes_is_kept_for_the_gradient() -> None:
     N, k, width = 600, 8, 16
     kernel = GravNetKernel(width=width, space=3, propagated=8, neighbors=k)
-    kept: list[int] = []
-
-    def note(tensor: Tensor) -> Tensor:
-        kept.append(tensor.numel())
-        return tensor
-
     x = torch.randn(1, N, width, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with kept_for_gradient() as kept:
         kernel(x, torch.zeros(1, N, 2), torch.ones(1, N, dtype=torch.bool)).sum().backward()
-    assert kept
     assert max(kept) <= N * max(k + 1, width)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.models.jets import jets
+from tests.models.kept import kept_for_gradient
 from tests.models.zoo import SMALL, build_kernel, graph_models
 
 WIDTH = SMALL["width"]
@@ -140,17 +141,11 @@ def test_reduced_precision_stays_finite(name: str, block: int, dtype: torch.dtyp
 
 def kept_for_backward(kernel: Callable[..., Tensor], n: int) -> int:
     """Numbers in the largest tensor kept for the gradient, for one jet of ``n`` nodes."""
-    sizes: list[int] = []
-
-    def note(tensor: Tensor) -> Tensor:
-        sizes.append(tensor.numel())
-        return tensor
-
     x, points, mask = inputs([n])
     x.requires_grad_()
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with kept_for_gradient() as kept:
         kernel(x, points, mask).sum().backward()
-    return max(sizes)
+    return max(kept)
 
 
 @pytest.mark.parametrize(("name", "block"), LINEAR_KERNELS)

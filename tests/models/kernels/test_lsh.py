@@ -12,6 +12,7 @@ from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
 from e2egraph.models.kernels.lsh import LshKernel, LshOptions
 from tests.all_inputs import INPUTS
 from tests.models.jets import jets
+from tests.models.kept import kept_for_gradient
 
 UNIT = INPUTS.region.half_eta
 
@@ -211,16 +212,9 @@ def test_coincident_nodes_have_finite_gradients() -> None:
 def test_nothing_quadratic_in_the_nodes_is_kept_for_the_gradient() -> None:
     N, bin_size, rounds = 700, 8, 2
     kernel = kernel_of(bin_size=bin_size, rounds=rounds, width=8)
-    kept: list[int] = []
-
-    def note(tensor: Tensor) -> Tensor:
-        kept.append(tensor.numel())
-        return tensor
-
     x, points, mask = nodes([N], width=8)
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with kept_for_gradient() as kept:
         kernel(x.requires_grad_(), points, mask).sum().backward()
-    assert kept
     assert max(kept) <= rounds * (N + bin_size) * 8
 
 

@@ -16,6 +16,7 @@ from e2egraph.models.kernels.performer import (
     random_features,
     unit,
 )
+from tests.models.kept import kept_for_gradient
 
 DRAWS, SIZE, FEATURES = 20_000, 16, 16
 
@@ -142,16 +143,9 @@ def test_the_kernel_is_its_formula_and_padding_is_no_key() -> None:
 def test_nothing_quadratic_in_the_nodes_is_kept_for_the_gradient() -> None:
     N, features, heads = 600, 16, 2
     kernel = PerformerKernel(width=8, heads=heads, features=features, redraw=0)
-    kept: list[int] = []
-
-    def note(tensor: Tensor) -> Tensor:
-        kept.append(tensor.numel())
-        return tensor
-
     x = torch.randn(1, N, 8, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with kept_for_gradient() as kept:
         kernel(x, torch.zeros(1, N, 2), torch.ones(1, N, dtype=torch.bool)).sum().backward()
-    assert kept
     assert max(kept) <= N * heads * features
 
 

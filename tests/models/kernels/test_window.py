@@ -13,6 +13,7 @@ from e2egraph.models.kernels.attention import AttentionKernel
 from e2egraph.models.kernels.window import Window, WindowKernel, WindowOptions
 from e2egraph.models.layers.ordering.serialization import Order
 from tests.all_inputs import INPUTS, TWO_CLASSES
+from tests.models.kept import kept_for_gradient
 
 WIDTH, HEADS = 6, 2
 SIZES = (29, 12, 1, 0)
@@ -135,16 +136,9 @@ def test_without_wrap_the_seam_in_phi_is_felt(sliding: bool) -> None:
 def test_what_is_kept_for_the_gradient_grows_with_the_window_not_with_the_square_of_nodes(sliding: bool) -> None:
     N, window = 600, 16
     kernel = WindowKernel(WIDTH, HEADS, window, sliding=sliding)
-    kept: list[int] = []
-
-    def note(tensor: Tensor) -> Tensor:
-        kept.append(tensor.numel())
-        return tensor
-
     x = torch.randn(1, N, WIDTH, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with kept_for_gradient() as kept:
         kernel(x, torch.randn(1, N, 2), torch.ones(1, N, dtype=torch.bool)).sum().backward()
-    assert kept
     assert max(kept) <= (N + window) * 3 * max(window * HEADS, WIDTH)
 
 
