@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector.channels import Channel
+from e2egraph.errors import InputError
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -74,6 +75,14 @@ class Missing:
 
     def __contains__(self, name: object) -> bool:
         return name in self.branches
+
+    def refuse(self, name: str, path: str) -> None:
+        """InputError when the collection ``name`` is among what the file at ``path`` lacks."""
+        if name in self:
+            raise InputError(
+                f"{path}: no branch for {name} (looked for {self.branches[name]}); give a file that has it, or a task "
+                "that does not need it."
+            )
 
 
 @runtime_checkable

@@ -118,11 +118,8 @@ class HitsTreeFile:
         """Events ``start:stop`` with the named collections; InputError when the file cannot fill one of them."""
         fields: dict[str, ak.Array] = {}
         for name in collections:
-            if name in self.missing and name != "pv":
-                raise InputError(
-                    f"{self.path}: no branch for {name} (looked for {self.missing.branches[name]}); "
-                    "give a file that has it, or a task that does not need it."
-                )
+            if name != "pv":
+                self.missing.refuse(name, self.path)
             if name == "id":
                 fields |= self._read_id(start, stop)
             elif name == "pv":

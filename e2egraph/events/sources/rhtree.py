@@ -71,11 +71,7 @@ class RHTreeFile:
         """Events ``start:stop`` with the named collections; InputError when the file cannot fill one of them."""
         fields: dict[str, ak.Array | NDArray] = {}
         for name in collections:
-            if name in self.missing:
-                raise InputError(
-                    f"{self.path}: no branch for {name} (looked for {self.missing.branches[name]}); "
-                    "give a file that has it, or a task that does not need it."
-                )
+            self.missing.refuse(name, self.path)
             if name == "id":
                 fields |= self._read_id(start, stop)
                 fields["gen_weight"] = self._gen_weight(start, stop)
