@@ -1,11 +1,12 @@
-"""A run → a bundle: the work of ``Run.export`` and ``e2egraph export``."""
+"""A trained network → a bundle: the work of ``Run.export`` and ``e2egraph export``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2egraph.api.run import Run
+from torch import nn
+
 from e2egraph.api.run_description import describe_run
 from e2egraph.data.candidates import Method
 from e2egraph.data.padding import pad
@@ -15,6 +16,7 @@ from e2egraph.export.export import export_model, refuse_other_content
 from e2egraph.export.triton import check_repository, lay_out
 from e2egraph.graphs.making.nodeselection import select_nodes
 from e2egraph.graphs.storage.shards import first_jets
+from e2egraph.training.runs.run_folder import RunInfo
 
 # Real jets of each class that the parity gate compares.
 JETS_OF_THE_PARITY_GATE = 32
@@ -34,8 +36,9 @@ class Exported:
     triton: Path | None
 
 
-def export_run(
-    run: Run,
+def write_bundle(
+    model: nn.Module,
+    about: RunInfo,
     output: str | Path,
     *,
     data: str | Path | None = None,
@@ -46,18 +49,17 @@ def export_run(
     triton: str | Path | None = None,
     layout: str | None = None,
 ) -> Exported:
-    """Write a run's network as a bundle, if ONNX Runtime agrees with torch.
+    """Write the network of a run as a bundle, if ONNX Runtime agrees with torch.
 
-    ``data``: data set whose jets the export checks on, the run's own by default. ``fp16``, ``int8``: add these
-    variants, measured on jets of the test split. ``track_direction``, ``seed_depth``: how the training files were read
-    (``BundleInfo``). ``triton``: model repository to lay it out in too. ``layout``: ``cmssw`` adds the network in the
-    form of CMSSW's MLPFProducer, ``cmssw-soft`` with soft decoding in it. Errors as ``export_model``; UsageError for
-    another layout.
+    ``model``: with its trained weights, in evaluation mode, on the CPU. ``about``: what the run's files say. ``data``:
+    data set whose jets the export checks on, the run's own by default. ``fp16``, ``int8``: add these variants, measured
+    on jets of the test split. ``track_direction``, ``seed_depth``: how the training files were read (``BundleInfo``).
+    ``triton``: model repository to lay it out in too. ``layout``: ``cmssw`` adds the network in the form of CMSSW's
+    MLPFProducer, ``cmssw-soft`` with soft decoding in it. Errors as ``export_model``; UsageError for another layout.
     """
     if layout is not None and layout not in LAYOUTS:
         raise UsageError(f"unknown layout '{layout}'; choose one of {', '.join(LAYOUTS)}, or none.")
     output = Path(output)
-    model, about = run.network, run.info
     refuse_other_content(output)
     repository = None if triton is None else Path(triton)
     if repository is not None:

@@ -131,7 +131,7 @@ class Run:
 
         Args:
             output: Folder of the bundle to make.
-            **options: Of ``export.export_run``: ``data`` (folder of the data set to check on), ``fp16`` and ``int8``
+            **options: Of ``export.write_bundle``: ``data`` (folder of the data set to check on), ``fp16`` and ``int8``
                 (add these variants), ``track_direction``, ``seed_depth``, ``triton`` (a Triton model repository).
 
         Returns:
@@ -145,8 +145,8 @@ class Run:
             >>> e2e.load("runs/g").export("exports/g").classes
             ('qcd', 'top')
         """
-        from e2egraph.api.export import export_run
+        from e2egraph.api.export import write_bundle
         from e2egraph.api.tagger import Tagger
 
-        export_run(self, output, **options)
+        write_bundle(self.network, self.info, output, **options)
         return Tagger(output)

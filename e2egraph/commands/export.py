@@ -57,11 +57,13 @@ def export(
     How the training files were read goes into the bundle, and CMSSW's producer reads events the same way: known of
     files by e2egraph simulate, to be said of others.
     """
-    from e2egraph.api.export import export_run
+    from e2egraph.api.export import write_bundle
     from e2egraph.api.run import Run
 
-    exported = export_run(
-        Run(run),
+    trained = Run(run)
+    exported = write_bundle(
+        trained.network,
+        trained.info,
         output,
         data=data,
         fp16=fp16,

@@ -122,7 +122,7 @@ def test_all_formats_give_the_same_jets_and_event_numbers(tmp_path, pixels, colu
 
 @pytest.mark.parametrize("write", ["parquet", "tfrecord"])
 def test_reading_in_any_parts_gives_the_same_points(tmp_path, pixels, columns, write, monkeypatch):
-    monkeypatch.setattr("e2egraph.events.sources.images.containers.JETS_PER_STEP", 2)
+    monkeypatch.setattr("e2egraph.events.sources.images.parquet.JETS_PER_STEP", 2)
     monkeypatch.setattr("e2egraph.events.sources.images.tfrecord.JETS_PER_STEP", 2)
     if write == "parquet":
         path = image_files.write_parquet(tmp_path / "a.parquet", pixels, columns, flat=True, row_group_size=4)

@@ -49,10 +49,9 @@ def open_source(
     kind = _format(location)
     if kind == "ROOT":
         from e2egraph.events.sources.images.croptree import holds_crops
-        from e2egraph.events.sources.roottree import open_tree
 
         if layout is None or not holds_crops(location):
-            return open_tree(location, radii)
+            return _tree_reader(location, radii)
     if layout is None:
         raise InputError(
             f"{location}: holds images, and only you know what their planes are; add --image-channels NAME,NAME,… or "
@@ -109,6 +108,21 @@ def check_alike(forms: Sequence[tuple[str, dict[str, str]]]) -> None:
                 f"{other} and {path} hold different things ({what}); build a data set from files of one kind, or make "
                 "them again alike."
             )
+
+
+def _tree_reader(location: str, radii: Mapping[str, float]) -> EventSource:
+    """The reader for the tree that a ROOT file holds; InputError when it holds none of the known ones."""
+    from e2egraph.events.sources.delphes import DelphesFile
+    from e2egraph.events.sources.hitstree import HitsTreeFile
+    from e2egraph.events.sources.rhtree import RHTreeFile
+    from e2egraph.events.sources.rhtree_branches import TREES
+    from e2egraph.events.sources.roottree import DELPHES_TREE, HITS_TREE, find_tree
+
+    tree = find_tree(location, (*TREES, HITS_TREE, DELPHES_TREE), "an MLAnalyzer ntuple")
+    with locations.closed_on_error(tree.file):
+        if tree.name == HITS_TREE:
+            return HitsTreeFile(location, tree)
+        return DelphesFile(location, tree) if tree.name == DELPHES_TREE else RHTreeFile(location, tree, radii)
 
 
 def _format(location: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import awkward as ak
 import numpy as np
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.locations import closed_on_error, damage_named
-from e2egraph.events.schema import EventSource
 from e2egraph.events.sources.remote import RemoteSource
 from e2egraph.events.whole import entry_of
 
@@ -27,20 +26,6 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 # TFile header (ROOT, TFile class reference): "root", version, fBEGIN, fEND; 64-bit fEND from this version on.
 _LARGE_FILE_VERSION = 1_000_000
-
-
-def open_tree(location: str, radii: Mapping[str, float]) -> EventSource:
-    """The reader for the tree that a ROOT file holds; InputError when it holds none of the known ones."""
-    from e2egraph.events.sources.delphes import DelphesFile
-    from e2egraph.events.sources.hitstree import HitsTreeFile
-    from e2egraph.events.sources.rhtree import RHTreeFile
-    from e2egraph.events.sources.rhtree_branches import TREES
-
-    tree = find_tree(location, (*TREES, HITS_TREE, DELPHES_TREE), "an MLAnalyzer ntuple")
-    with closed_on_error(tree.file):
-        if tree.name == HITS_TREE:
-            return HitsTreeFile(location, tree)
-        return DelphesFile(location, tree) if tree.name == DELPHES_TREE else RHTreeFile(location, tree, radii)
 
 
 def find_tree(location: str, names: Sequence[str], kind: str) -> uproot.TTree:

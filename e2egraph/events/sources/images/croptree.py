@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from e2egraph.errors import InputError
 from e2egraph.events.locations import closed_on_error
 from e2egraph.events.sources import roottree
-from e2egraph.events.sources.images.containers import check_plain
+from e2egraph.events.sources.images.container import check_plain
 from e2egraph.events.sources.rhtree_branches import TREES
 
 SIDE = 32

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.locations import closed_on_error, damage_named
-from e2egraph.events.sources.images.containers import IMAGE_COLUMNS, JETS_PER_STEP, check_plain
+from e2egraph.events.sources.images.container import IMAGE_COLUMNS, JETS_PER_STEP, check_plain
 
 
 class Hdf5Container:

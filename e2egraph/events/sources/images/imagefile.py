@@ -22,7 +22,7 @@ from e2egraph.errors import InputError
 from e2egraph.events.locations import closed_on_error
 from e2egraph.events.schema import COLLECTIONS, ImagePoints, Missing
 from e2egraph.events.sources.dense import MOST_HITS, not_counts
-from e2egraph.events.sources.images.containers import open_container
+from e2egraph.events.sources.images.formats import open_container
 from e2egraph.events.sources.images.layout import IGNORED, JET_COLUMNS, ImageLayout
 from e2egraph.events.sources.images.layout import planes as known_planes
 from e2egraph.events.sources.images.seedcheck import check_seeds, middle_is_seed

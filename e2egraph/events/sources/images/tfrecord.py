@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.locations import damage_named
-from e2egraph.events.sources.images.containers import IMAGE_COLUMNS, JETS_PER_STEP, check_plain
+from e2egraph.events.sources.images.container import IMAGE_COLUMNS, JETS_PER_STEP, check_plain
 
 _GZIP_MAGIC = b"\x1f\x8b"
 # Far above any jet image (13 planes of 125×125 in float64 are 1.6 MB); a longer record is a damaged length.

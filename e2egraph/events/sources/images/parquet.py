@@ -1,11 +1,10 @@
-"""The files that images come in: Parquet, HDF5, TFRecord and crops in ROOT behind one interface of columns and
-batches."""
+"""Images in Parquet, as flat or nested lists."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,60 +14,7 @@ from numpy.typing import NDArray
 from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.locations import closed_on_error, damage_named
-
-# Names of the image column in the files of the field (ntuples.md §3).
-IMAGE_COLUMNS = ("X_jets", "X_jet", "X", "all_jet")
-
-# Images read at once: 32 of 13 planes in double precision are 52 MB.
-JETS_PER_STEP = 32
-
-
-class Container(Protocol):
-    """A file of N jets. ``names``: its columns, the images' own among them."""
-
-    names: frozenset[str]
-
-    @property
-    def n_jets(self) -> int: ...
-
-    def close(self) -> None:
-        """Close the file; nothing is read from it afterwards."""
-        ...
-
-    def column(self, name: str) -> NDArray:
-        """A plain column, [N]; InputError when it is none."""
-        ...
-
-    def batches(self, start: int) -> Iterator[NDArray]:
-        """Pixels of the jets from ``start`` on, at most ``JETS_PER_STEP`` at once, each [b, …] of any float type."""
-        ...
-
-
-def open_container(location: str, kind: str) -> tuple[Container, str]:
-    """The container at a location and the name of its image column; ``kind``: Parquet, HDF5, ROOT or TFRecord."""
-    container: Container
-    if kind == "Parquet":
-        container = ParquetContainer(location)
-    elif kind == "HDF5":
-        from e2egraph.events.sources.images.hdf5 import Hdf5Container
-
-        container = Hdf5Container(location)
-    elif kind == "ROOT":
-        from e2egraph.events.sources.images.croptree import CropTree
-
-        container = CropTree(location)
-    else:
-        from e2egraph.events.sources.images.tfrecord import TFRecordContainer
-
-        container = TFRecordContainer(location)
-    name = next((name for name in IMAGE_COLUMNS if name in container.names), None)
-    if name is None:
-        container.close()
-        there = ", ".join(sorted(container.names)[:8]) or "nothing"
-        raise InputError(
-            f"{location}: no image column {', '.join(IMAGE_COLUMNS)} (found {there}); give a file of jet images."
-        )
-    return container, name
+from e2egraph.events.sources.images.container import IMAGE_COLUMNS, JETS_PER_STEP, check_plain
 
 
 class ParquetContainer:
@@ -117,21 +63,6 @@ class ParquetContainer:
                     continue
                 yield _leaf(table.column(0)[skip:], self._location, self._image)
                 skip = 0
-
-
-def check_plain(location: str, name: str, array: NDArray, n_jets: int) -> NDArray:
-    """``array`` as [N] if it is a column of one number a jet, finite; InputError otherwise."""
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.shape != (n_jets,) or array.dtype.kind not in "fiub":
-        raise InputError(
-            f"{location}: column {name} holds {array.dtype} of shape {array.shape}, expected one number for each of "
-            f"{n_jets} jets; make the file again."
-        )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        jet = int(np.argmax(~np.isfinite(array)))
-        raise InputError(f"{location}: {name} of jet {jet} is NaN or infinite; make the file again.")
-    return array
 
 
 def _plain_file(location: str) -> Any:
