@@ -15,7 +15,7 @@ from e2egraph.evaluation.compare.joined import equal_as_none
 from e2egraph.evaluation.metrics.bins import binned_metrics
 from e2egraph.evaluation.metrics.calibration import accuracy, calibration
 from e2egraph.evaluation.metrics.multiclass import one_vs_rest, pairwise
-from e2egraph.evaluation.metrics.roc import effective_number
+from e2egraph.evaluation.metrics.roc.curve import effective_number
 from e2egraph.evaluation.metrics.sculpting import MassSculpting, mass_sculpting
 from e2egraph.evaluation.metrics.tagging import TaggingMetrics, tagging_metrics
 from e2egraph.tasks.objects.objects import Binning

@@ -16,7 +16,7 @@ from e2egraph.api.run_description import SIMULATED_DEPTH, SIMULATED_DIRECTION
 from e2egraph.cli import main
 from e2egraph.config import as_dict, digest, validate
 from e2egraph.data.scores import read_scores
-from e2egraph.evaluation.metrics.roc import roc_curve
+from e2egraph.evaluation.metrics.roc.curve import roc_curve
 from e2egraph.export.bundle import read_metadata
 from e2egraph.export.card import card
 from e2egraph.export.made_jets import made_jets

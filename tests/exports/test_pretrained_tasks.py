@@ -11,7 +11,7 @@ import pytest
 
 from e2egraph.cli import main
 from e2egraph.data.scores import read_scores
-from e2egraph.evaluation.metrics.roc import roc_curve
+from e2egraph.evaluation.metrics.roc.curve import roc_curve
 from e2egraph.export.bundle import read_metadata
 from e2egraph.export.card import card
 from tests.exports.cpp_files import infer

@@ -18,7 +18,8 @@ from e2egraph.evaluation.markdown import aligned, with_error
 from e2egraph.evaluation.metrics.bins import quantile_edges
 from e2egraph.evaluation.metrics.bootstrap import SEED
 from e2egraph.evaluation.metrics.enough import ENOUGH_JETS
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, rejection_name
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, rejection_name
+from e2egraph.evaluation.metrics.registry import FIGURES
 
 SHOWN = (AUC, EFFICIENCY, rejection_name(0.7))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from e2egraph.data.scores import Scores
 from e2egraph.errors import InputError
-from e2egraph.evaluation.metrics.roc import check
+from e2egraph.evaluation.metrics.roc.curve import check
 from e2egraph.graphs.storage.columns import TARGET_PREFIX
 
 # What says which jet it is (DESIGN §4): unique in a data set.

@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import JoinedScores
 from e2egraph.evaluation.metrics.bootstrap import SEED, resample
-from e2egraph.evaluation.metrics.delong import delong, p_value_of
 from e2egraph.evaluation.metrics.enough import ENOUGH_JETS, enough_pass, too_few
-from e2egraph.evaluation.metrics.figures import AUC, FIGURES
+from e2egraph.evaluation.metrics.figures import AUC
 from e2egraph.evaluation.metrics.p_values import PValue, student_p_value
-from e2egraph.evaluation.metrics.roc import effective_number, roc_curve
+from e2egraph.evaluation.metrics.registry import FIGURES
+from e2egraph.evaluation.metrics.roc.curve import effective_number, roc_curve
+from e2egraph.evaluation.metrics.roc.delong import delong, p_value_of
 
 Floats = NDArray[np.float64]
 

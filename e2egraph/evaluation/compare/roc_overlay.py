@@ -13,8 +13,8 @@ from e2egraph.evaluation.compare.joined import JoinedScores
 from e2egraph.evaluation.compare.paired import Contender
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED
 from e2egraph.evaluation.metrics.enough import enough_pass
-from e2egraph.evaluation.metrics.roc import effective_number, roc_curve
-from e2egraph.evaluation.metrics.roc_band import interval, mistag_samples
+from e2egraph.evaluation.metrics.roc.band import interval, mistag_samples
+from e2egraph.evaluation.metrics.roc.curve import effective_number, roc_curve
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
-from e2egraph.evaluation.metrics.roc import check
+from e2egraph.evaluation.metrics.roc.curve import check
 from e2egraph.evaluation.metrics.tagging import TaggingMetrics, tagging_metrics
 from e2egraph.tasks.objectives.classification import Classification
 

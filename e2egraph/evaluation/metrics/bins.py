@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from e2egraph.evaluation.metrics.enough import ENOUGH_JETS, enough_pass
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY
-from e2egraph.evaluation.metrics.roc import WORKING_POINT, check, weighted_share
+from e2egraph.evaluation.metrics.roc.curve import WORKING_POINT, check, weighted_share
 from e2egraph.evaluation.metrics.tagging import tagging_metrics
 
 BINS = 4

@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.evaluation.metrics.roc import WORKING_POINT, check
-from e2egraph.evaluation.metrics.roc_rows import areas, efficiencies_at
+from e2egraph.evaluation.metrics.roc.curve import WORKING_POINT, check
+from e2egraph.evaluation.metrics.roc.rows import areas, efficiencies_at
 
 Floats = NDArray[np.float64]
 RowFunction = Callable[[Floats, Floats], Floats]

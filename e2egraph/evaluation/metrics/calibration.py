@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED, draws
-from e2egraph.evaluation.metrics.roc import check, weighted_share
+from e2egraph.evaluation.metrics.roc.curve import check, weighted_share
 
 BINS = 15
 

@@ -2,91 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, cast
+from collections.abc import Mapping
+from typing import cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from e2egraph.evaluation.metrics.roc import RocCurve
-
-if TYPE_CHECKING:
-    from e2egraph.evaluation.metrics.regression.residuals import ResidualRows
-
-Floats = NDArray[np.float64]
-
-CLASSIFICATION, REGRESSION = "classification", "regression"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """A figure of merit, whose key in ``metrics.json`` is ``name`` and whose error is ``NAME_error``.
-
-    ``title`` and ``digits`` (after the point): for tables; ``highest``: whether higher is better, None where neither is
-    (a bias); ``ratio``: whether a ratio of two values says something; ``place``: tables are in its order.
-    """
-
-    objective: str
-    name: str
-    title: str
-    digits: int
-    highest: bool | None
-    place: int
-    ratio: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class RocFigure(Figure):
-    """Of a ROC curve. ``of_curve``: for one sample; ``of_rows``: for the curves of many resamples, rows of (mistag,
-    signal efficiency), each [R, K] → [R]. ``mistag``: background efficiency of the cut it depends on, None for none.
-    """
-
-    objective: str = CLASSIFICATION
-    of_curve: Callable[[RocCurve], float]
-    of_rows: Callable[[Floats, Floats], Floats]
-    mistag: Callable[[RocCurve], float] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResidualFigure(Figure):
-    """Of true and predicted values. ``of_rows``: for one sample or many resamples, rows of weights → [R].
-
-    ``has_unit``: it has the target's unit, and its ``digits`` are the target's own. ``relative``: it divides by the
-    true value, so that objects whose true value is zero or negative do not take part.
-    """
-
-    objective: str = REGRESSION
-    digits: int = 4
-    of_rows: Callable[[ResidualRows], Floats]
-    has_unit: bool = False
-    relative: bool = False
-
-
-FigureT = TypeVar("FigureT", bound=Figure)
-
-_FIGURES: dict[str, dict[str, Figure]] = {CLASSIFICATION: {}, REGRESSION: {}}
-
-
-def register(figure: FigureT) -> FigureT:
-    """Make ``figure`` known, and return it. ValueError when its objective has another one of its name."""
-    known = _FIGURES.setdefault(figure.objective, {})
-    if known.get(figure.name, figure) != figure:
-        raise ValueError(f"figure of merit {figure.name} exists already; choose another name")
-    both: dict[str, Figure] = {**known, figure.name: figure}
-    found = sorted(both.values(), key=lambda one: one.place)
-    # In place: others hold this dictionary.
-    known.clear()
-    known.update({one.name: one for one in found})
-    return figure
+import e2egraph.evaluation.metrics.figures  # noqa: F401  (figures register themselves when their files are imported)
+from e2egraph.evaluation.metrics.figure import CLASSIFICATION, REGISTERED, REGRESSION, Figure, ResidualFigure, RocFigure
 
 
 def figures_of(objective: str) -> Mapping[str, Figure]:
     """Name → figure of merit of a kind of objective, in the order of tables; empty for an unknown kind."""
-    # Figures register themselves when their files are imported.
-    import e2egraph.evaluation.metrics.figures  # noqa: F401
-
-    return _FIGURES.get(objective, {})
+    return REGISTERED.get(objective, {})
 
 
 def roc_figures() -> Mapping[str, RocFigure]:
@@ -97,3 +22,7 @@ def roc_figures() -> Mapping[str, RocFigure]:
 def residual_figures() -> Mapping[str, ResidualFigure]:
     """Those of a regression."""
     return cast(Mapping[str, ResidualFigure], figures_of(REGRESSION))
+
+
+# Those of a classification, by name; figures that are registered later are among them.
+FIGURES = roc_figures()

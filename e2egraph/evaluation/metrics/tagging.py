@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from e2egraph.evaluation.compare.joined import equal_as_none
 from e2egraph.evaluation.metrics.bootstrap import resample
-from e2egraph.evaluation.metrics.delong import delong
 from e2egraph.evaluation.metrics.enough import ENOUGH_JETS, enough_pass, too_few
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, LOW_MISTAG
 from e2egraph.evaluation.metrics.registry import roc_figures
-from e2egraph.evaluation.metrics.roc import WORKING_POINT, effective_number, roc_curve
+from e2egraph.evaluation.metrics.roc.curve import WORKING_POINT, effective_number, roc_curve
+from e2egraph.evaluation.metrics.roc.delong import delong
 
 
 @dataclass(frozen=True)

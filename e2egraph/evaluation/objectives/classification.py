@@ -15,9 +15,10 @@ from e2egraph.evaluation.compare.paired import Contender, PairedResult, paired
 from e2egraph.evaluation.compare.roc_overlay import overlay_bands
 from e2egraph.evaluation.explain.chosen_jets import choose_jets
 from e2egraph.evaluation.metrics import baseline as jet_baseline
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY
-from e2egraph.evaluation.metrics.roc import WORKING_POINT
-from e2egraph.evaluation.metrics.roc_band import roc_band
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, LOW_EFFICIENCY
+from e2egraph.evaluation.metrics.registry import FIGURES
+from e2egraph.evaluation.metrics.roc.band import roc_band
+from e2egraph.evaluation.metrics.roc.curve import WORKING_POINT
 from e2egraph.evaluation.metrics_report import MASSES, MetricsReport, metrics_report
 from e2egraph.evaluation.objectives.evaluation import (
     Baseline,

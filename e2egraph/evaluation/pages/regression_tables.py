@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from e2egraph.evaluation.metrics.registry import ResidualFigure, residual_figures
+from e2egraph.evaluation.metrics.figure import ResidualFigure
+from e2egraph.evaluation.metrics.registry import residual_figures
 from e2egraph.evaluation.pages.elements import ABSENT, Cards, Cell, Table, count_cell, figure_cell, table
 from e2egraph.tasks.objects.naming import ObjectName
 from e2egraph.tasks.objects.registry import bin_title

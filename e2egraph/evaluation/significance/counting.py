@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.evaluation.metrics.roc import check
+from e2egraph.evaluation.metrics.roc.curve import check
 
 Floats = NDArray[np.float64]
 

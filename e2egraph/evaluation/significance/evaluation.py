@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from e2egraph.data.scores import Scores
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
-from e2egraph.evaluation.metrics.roc import effective_number
+from e2egraph.evaluation.metrics.roc.curve import effective_number
 from e2egraph.evaluation.significance.analysis import Analysis, expected_jets, load_analysis
 from e2egraph.evaluation.significance.counting import Jets
 from e2egraph.evaluation.significance.results import Significance

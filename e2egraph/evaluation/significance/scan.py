@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED
 from e2egraph.evaluation.metrics.enough import ENOUGH_JETS
-from e2egraph.evaluation.metrics.roc import roc_curve
+from e2egraph.evaluation.metrics.roc.curve import roc_curve
 from e2egraph.evaluation.significance.analysis import Analysis
 from e2egraph.evaluation.significance.counting import Jets, Yields, thresholds, yields_above, yields_of
 from e2egraph.evaluation.significance.discovery import discovery_scale

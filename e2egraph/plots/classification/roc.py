@@ -10,7 +10,7 @@ import numpy as np
 from e2egraph.plots.style import save_titled, with_ratio
 
 if TYPE_CHECKING:
-    from e2egraph.evaluation.metrics.roc_band import RocBand
+    from e2egraph.evaluation.metrics.roc.band import RocBand
 
 
 def plot_roc(band: RocBand, name: str, stem: Path, label: str, *, marked: float) -> list[Path]:

@@ -14,7 +14,8 @@ from e2egraph.evaluation.ablation.results import (
     RunEntry,
 )
 from e2egraph.evaluation.ablation.rows import load_rows
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY
+from e2egraph.evaluation.metrics.registry import FIGURES
 from e2egraph.evaluation.objectives.evaluation import ComparedFigure
 
 MODELS = ("image", "graph_50%")

@@ -10,7 +10,7 @@ from e2egraph.cli import main
 from e2egraph.data.scores import IDENTITY, read_scores, write_scores
 from e2egraph.data.table import read_table
 from e2egraph.evaluation.evaluate import METRICS_NAME, SCORES_NAME
-from e2egraph.evaluation.metrics.delong import delong
+from e2egraph.evaluation.metrics.roc.delong import delong
 from e2egraph.evaluation.metrics.tagging import tagging_metrics
 from tests.toy_dataset import write_toy_dataset
 

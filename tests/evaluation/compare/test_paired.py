@@ -8,9 +8,10 @@ from e2egraph.evaluation.compare.joined import JoinedScores, join
 from e2egraph.evaluation.compare.paired import Contender, paired
 from e2egraph.evaluation.compare.paired_runs import as_json, paired_note
 from e2egraph.evaluation.metrics.bootstrap import bootstrap
-from e2egraph.evaluation.metrics.delong import delong
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES, LOW_EFFICIENCY
-from e2egraph.evaluation.metrics.roc import roc_curve
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, LOW_EFFICIENCY
+from e2egraph.evaluation.metrics.registry import FIGURES
+from e2egraph.evaluation.metrics.roc.curve import roc_curve
+from e2egraph.evaluation.metrics.roc.delong import delong
 from e2egraph.tasks.outputs import class_outputs
 
 JETS = 3000

@@ -6,7 +6,7 @@ from e2egraph.evaluation.compare.joined import JoinedScores
 from e2egraph.evaluation.compare.paired import Contender
 from e2egraph.evaluation.compare.roc_overlay import overlay_bands
 from e2egraph.evaluation.metrics.enough import enough_pass
-from e2egraph.evaluation.metrics.roc import effective_number, roc_curve
+from e2egraph.evaluation.metrics.roc.curve import effective_number, roc_curve
 from e2egraph.plots.classification.roc_overlay import plot_roc_overlay
 
 JETS = 4000

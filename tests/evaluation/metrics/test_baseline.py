@@ -6,7 +6,7 @@ import pytest
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.baseline import KNOTS, baseline
-from e2egraph.evaluation.metrics.roc import roc_curve
+from e2egraph.evaluation.metrics.roc.curve import roc_curve
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.graphs.storage.verification import sha256_of
 from tests.changed_dataset import rewrite

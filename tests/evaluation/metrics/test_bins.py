@@ -4,7 +4,7 @@ from sklearn.metrics import roc_auc_score
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bins import binned_metrics, cut_at, quantile_edges
-from e2egraph.evaluation.metrics.roc import roc_curve
+from e2egraph.evaluation.metrics.roc.curve import roc_curve
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from sklearn.metrics import roc_auc_score
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bootstrap import bootstrap
-from e2egraph.evaluation.metrics.delong import delong
 from e2egraph.evaluation.metrics.p_values import SMALLEST, PValue, normal_p_value, student_p_value
+from e2egraph.evaluation.metrics.roc.delong import delong
 
 
 @pytest.fixture

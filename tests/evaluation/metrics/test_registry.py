@@ -8,21 +8,22 @@ import pytest
 
 from e2egraph.evaluation.compare.joined import JoinedScores
 from e2egraph.evaluation.compare.paired import Contender, paired
-from e2egraph.evaluation.metrics import figures, registry
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, FIGURES
+from e2egraph.evaluation.metrics import figure, figures
+from e2egraph.evaluation.metrics.figure import ResidualFigure, register
+from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY
 from e2egraph.evaluation.metrics.figures.signal_efficiency import efficiency_figure
-from e2egraph.evaluation.metrics.registry import ResidualFigure, figures_of, register
+from e2egraph.evaluation.metrics.registry import FIGURES, figures_of
 from e2egraph.evaluation.metrics.regression.summary import regression_metrics
-from e2egraph.evaluation.metrics.roc import roc_curve
+from e2egraph.evaluation.metrics.roc.curve import roc_curve
 from e2egraph.evaluation.metrics.tagging import tagging_metrics
 
 
 @pytest.fixture
 def registered():
     """Figures that a test registers do not stay."""
-    kept = {kind: dict(of_kind) for kind, of_kind in registry._FIGURES.items()}
+    kept = {kind: dict(of_kind) for kind, of_kind in figure.REGISTERED.items()}
     yield
-    for kind, of_kind in registry._FIGURES.items():
+    for kind, of_kind in figure.REGISTERED.items():
         of_kind.clear()
         of_kind.update(kept[kind])
 

@@ -4,8 +4,9 @@ from sklearn.metrics import roc_auc_score
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bootstrap import bootstrap, draws, resample
-from e2egraph.evaluation.metrics.figures import EFFICIENCY, FIGURES, LOW_EFFICIENCY, rejection_name
-from e2egraph.evaluation.metrics.roc import RocCurve, roc_curve
+from e2egraph.evaluation.metrics.figures import EFFICIENCY, LOW_EFFICIENCY, rejection_name
+from e2egraph.evaluation.metrics.registry import FIGURES
+from e2egraph.evaluation.metrics.roc.curve import RocCurve, roc_curve
 from e2egraph.evaluation.metrics.tagging import tagging_metrics
 
 

@@ -5,8 +5,8 @@ from sklearn.metrics import roc_curve as sklearn_curve
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bootstrap import draws
-from e2egraph.evaluation.metrics.roc import roc_curve
-from e2egraph.evaluation.metrics.roc_band import interval, mistag_samples, roc_band
+from e2egraph.evaluation.metrics.roc.band import interval, mistag_samples, roc_band
+from e2egraph.evaluation.metrics.roc.curve import roc_curve
 
 EFFICIENCIES = np.array([0.1, 0.5, 0.9, 1.0])
 

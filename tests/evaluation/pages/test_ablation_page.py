@@ -14,7 +14,7 @@ from e2egraph.evaluation.ablation.results import (
     RunEntry,
     write_ablation,
 )
-from e2egraph.evaluation.metrics.figures import FIGURES
+from e2egraph.evaluation.metrics.registry import FIGURES
 from e2egraph.evaluation.pages.ablation_page import number_cell, write_ablation_report
 from tests.evaluation.ablation.made import FIGURES_SHOWN
 

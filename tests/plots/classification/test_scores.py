@@ -6,7 +6,7 @@ from matplotlib.image import imread
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bins import binned_metrics
-from e2egraph.evaluation.metrics.roc_band import roc_band
+from e2egraph.evaluation.metrics.roc.band import roc_band
 from e2egraph.plots.classification.bins import plot_bins
 from e2egraph.plots.classification.roc import plot_roc
 from e2egraph.plots.classification.scores import plot_scores

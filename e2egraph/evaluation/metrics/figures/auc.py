@@ -1,7 +1,7 @@
 """The area under the ROC curve."""
 
-from e2egraph.evaluation.metrics.registry import RocFigure, register
-from e2egraph.evaluation.metrics.roc_rows import areas
+from e2egraph.evaluation.metrics.figure import RocFigure, register
+from e2egraph.evaluation.metrics.roc.rows import areas
 
 AUC = "auc"
 

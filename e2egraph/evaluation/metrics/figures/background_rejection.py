@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from e2egraph.evaluation.metrics.registry import RocFigure, register
-from e2egraph.evaluation.metrics.roc_rows import rejections_at
+from e2egraph.evaluation.metrics.figure import RocFigure, register
+from e2egraph.evaluation.metrics.roc.rows import rejections_at
 
 SIGNAL_EFFICIENCIES = (0.3, 0.5, 0.7)
 

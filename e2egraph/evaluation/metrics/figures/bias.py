@@ -1,6 +1,6 @@
 """The bias: the mean of predicted − true."""
 
-from e2egraph.evaluation.metrics.registry import ResidualFigure, register
+from e2egraph.evaluation.metrics.figure import ResidualFigure, register
 
 register(
     ResidualFigure(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from e2egraph.evaluation.metrics.registry import ResidualFigure, register
+from e2egraph.evaluation.metrics.figure import ResidualFigure, register
 
 register(
     ResidualFigure(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from e2egraph.evaluation.metrics.registry import Floats, ResidualFigure, register
+from e2egraph.evaluation.metrics.figure import Floats, ResidualFigure, register
 from e2egraph.evaluation.metrics.regression.residuals import ResidualRows
 
 # Quantiles that hold the central 68.27% of a normal distribution.

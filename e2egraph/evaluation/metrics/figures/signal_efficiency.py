@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from e2egraph.evaluation.metrics.registry import RocFigure, register
-from e2egraph.evaluation.metrics.roc import WORKING_POINT
-from e2egraph.evaluation.metrics.roc_rows import efficiencies_at
+from e2egraph.evaluation.metrics.figure import RocFigure, register
+from e2egraph.evaluation.metrics.roc.curve import WORKING_POINT
+from e2egraph.evaluation.metrics.roc.rows import efficiencies_at
 
 LOW_MISTAG = 0.001
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED, draws
-from e2egraph.evaluation.metrics.registry import ResidualFigure, residual_figures
+from e2egraph.evaluation.metrics.figure import ResidualFigure
+from e2egraph.evaluation.metrics.registry import residual_figures
 from e2egraph.evaluation.metrics.regression.residuals import ResidualRows, Residuals
 
 Floats = NDArray[np.float64]

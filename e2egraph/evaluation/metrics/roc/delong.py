@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.p_values import PValue, normal_p_value
-from e2egraph.evaluation.metrics.roc import check
+from e2egraph.evaluation.metrics.roc.curve import check
 
 Floats = NDArray[np.float64]
 

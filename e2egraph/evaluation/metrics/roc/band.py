@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED, resample
 from e2egraph.evaluation.metrics.enough import enough_pass
-from e2egraph.evaluation.metrics.roc import effective_number, roc_curve
+from e2egraph.evaluation.metrics.roc.curve import effective_number, roc_curve
 
 Floats = NDArray[np.float64]
 
