@@ -45,7 +45,9 @@ class Compared:
         """The Markdown tables: figures, then differences, then bins."""
         found = [markdown_table(self.table)]
         if self.paired is not None:
-            found.append(f"{paired_table(self.paired, self.table.figures)}\n\n{paired_note(self.paired)}")
+            found.append(
+                f"{paired_table(self.paired, self.table.figures)}\n\n{paired_note(self.paired, self.table.objects)}"
+            )
         if self.bins:
             found.append(binned_table(self.bins))
         return tuple(found)
@@ -114,7 +116,7 @@ def compare(
     contenders = len({run.model for run in evaluated}) if group else len(evaluated)
     result = None
     if (contenders > 1 or reference is not None) and (paired or not without):
-        result, _ = compare_paired(folders, reference, group=group, resamples=resamples)
+        result, _ = compare_paired(folders, reference, group=group, resamples=resamples, objects=table.objects)
     return Compared(
         runs=tuple(
             {"folder": str(run.folder), "model": run.model, "seed": run.report.get("seed")} for run in evaluated

@@ -124,7 +124,7 @@ def plot_learning_curve(ablation: Ablation, figures: Mapping[str, str], stem: Pa
                     yerr=[figure_of.error or 0.0 for _, figure_of in known],
                     fmt=_marker(number) + "-", color=f"C{number}", markersize=9, label=model, capsize=3,
                 )  # fmt: skip
-            axes.set(xscale="log", xlabel="Training objects", ylabel=_upper(title))
+            axes.set(xscale="log", xlabel=f"Training {ablation.objects.many}", ylabel=_upper(title))
             sizes = sorted({cell.jets_learnt for cells in curves.values() for cell in cells})
             axes.set_xticks(sizes, [f"{jets:,}" for jets in sizes], fontsize="x-small")
             axes.xaxis.set_minor_locator(NullLocator())

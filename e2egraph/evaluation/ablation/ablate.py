@@ -134,6 +134,7 @@ def ablate(
         failures=tuple(replace(failure, reason=without_paths(failure.reason)) for failure in failures),
         limits=(*found.limits, *_limits(costs, failures)),
         machine=costs.machine,
+        object=test.manifest.object_name.one,
     )
     written = [
         write_ablation(output, ablation),

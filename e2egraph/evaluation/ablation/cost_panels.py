@@ -20,7 +20,8 @@ def cost_panels(ablation: Ablation, figure: ComparedFigure) -> list[CostPanel]:
     timed = [(cost.onnx_ms_per_jet, cell, mean) for cell, cost, mean in known if cost.onnx_ms_per_jet]
     counted = [(cost.flops / 1e6, cell, mean) for cell, cost, mean in known]
     panels = []
-    for title, points in (("ONNX Runtime, one thread [ms/object]", timed), ("Forward pass [MFLOPs/object]", counted)):
+    one = ablation.objects.one
+    for title, points in ((f"ONNX Runtime, one thread [ms/{one}]", timed), (f"Forward pass [MFLOPs/{one}]", counted)):
         if points:
             values = [(cost, mean) for cost, _, mean in points]
             front = tuple(values[place] for place in pareto_front(values, highest=figure.highest))

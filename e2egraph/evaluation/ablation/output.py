@@ -9,7 +9,7 @@ from e2egraph.data.table import JetTable
 from e2egraph.evaluation.ablation.cost_panels import cost_panels
 from e2egraph.evaluation.ablation.results import Ablation, TrainingJets
 from e2egraph.evaluation.ablation.runs import SPLIT, FinishedRun
-from e2egraph.evaluation.ablation.tables import tables
+from e2egraph.evaluation.ablation.tables import tables, training_jets
 from e2egraph.evaluation.compare.paired import Contender
 from e2egraph.evaluation.objectives.evaluation import ComparedFigure, Evaluation, Overlay
 from e2egraph.files import remove, write_text
@@ -24,15 +24,15 @@ INPUTS_STEM, CURVE_STEM = "inputs", "learning_curve"
 def write_tables(output: Path, ablation: Ablation) -> list[Path]:
     """``ablation.md`` and ``ablation.tex``."""
     made = tables(ablation)
-    test = f"{ablation.test_data.jets:,} objects"
+    test = f"{ablation.test_data.jets:,} {ablation.objects.many}"
     if ablation.signal is not None:
         signal = f"{ablation.signal_jets:,} signal ({ablation.signal})"
-        test = f"{signal} and {ablation.background_jets:,} background objects"
+        test = f"{signal} and {ablation.background_jets:,} background {ablation.objects.many}"
     if ablation.simulation:
         test += ", parametric simulation, not CMS simulation"
     data = (
         f"Task {ablation.task}, {ablation.objective}, recipe {ablation.recipe}; trained on "
-        f"{ablation.training_data.name} ({ablation.training_data.jets:,} training objects), tested on "
+        f"{ablation.training_data.name} ({ablation.training_data.jets:,} training {ablation.objects.many}), tested on "
         f"{ablation.test_data.name} ({test})."
     )
     limits = "\n".join(f"- {limit}" for limit in ablation.limits)
@@ -80,7 +80,7 @@ def _overlay_of_models(
     jets = ablation.best_full_size()
     models = (ablation.reference, *(name for name in ablation.models if name != ablation.reference))
     groups = [(model, _runs_of(runs, row.name, model, jets)) for model in models]
-    panel = _panel(f"{row.title} inputs, {_jets(jets)}", groups)
+    panel = _panel(f"{row.title} inputs, {training_jets(ablation, jets)}", groups)
     return None if panel is None else judge.plot_overlays([panel], stem, label)
 
 
@@ -93,7 +93,7 @@ def _overlay_by_inputs(
     panels = []
     for model in ablation.models:
         groups = [(row.title, _runs_of(runs, row.name, model, ablation.training_jets)) for row in rows]
-        panels.append(_panel(f"{model}, {_jets(ablation.training_jets)}", groups))
+        panels.append(_panel(f"{model}, {training_jets(ablation, ablation.training_jets)}", groups))
     drawn = [panel for panel in panels if panel is not None and len(panel.contenders) > 1]
     return judge.plot_overlays(drawn, stem, label) if drawn else None
 
@@ -115,7 +115,3 @@ def _panel(title: str, groups: Sequence[tuple[str, Sequence[FinishedRun]]]) -> O
 
 def _runs_of(runs: Sequence[FinishedRun], row: str, model: str, jets: TrainingJets) -> list[FinishedRun]:
     return [run for run in runs if (run.plan.row.name, run.plan.name, run.plan.training_jets) == (row, model, jets)]
-
-
-def _jets(jets: TrainingJets) -> str:
-    return f"{'all' if jets is None else f'{jets:,}'} training objects"

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from e2egraph.errors import InputError
 from e2egraph.evaluation.objectives.evaluation import ComparedFigure
 from e2egraph.files import write_text
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 ABLATION_NAME = "ablation.json"
 SCHEMA_VERSION = 2
@@ -193,7 +194,7 @@ class Ablation:
     the row of all inputs may have been trained with other numbers too (the learning curve).
     ``model_differences``: models in the same row and with as many training jets; ``layer_differences``: what inputs
     add, one model in two rows. ``simulation``: whether all test jets are simulated by ``e2egraph simulate``.
-    ``machine``: where costs were measured.
+    ``machine``: where costs were measured. ``object``: what one of the objects is called.
     """
 
     schema_version: int
@@ -227,6 +228,12 @@ class Ablation:
     failures: tuple[Failure, ...]
     limits: tuple[str, ...]
     machine: dict[str, Any]
+    object: str = ANY_OBJECT.one
+
+    @property
+    def objects(self) -> ObjectName:
+        """What the objects are called."""
+        return ObjectName(self.object)
 
     @property
     def full_row(self) -> InputRow | None:

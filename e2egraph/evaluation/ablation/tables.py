@@ -26,7 +26,8 @@ def inputs_table(ablation: Ablation) -> Table | None:
     header = ["inputs", "model", *(figure.head for figure in ablation.figures)]
     published = any(row.published is not None for row in ablation.rows)
     header += [f"published {figure.title}" for figure in ablation.figures] if published else []
-    header += ["parameters", "MFLOPs/object", "training objects/s", "ONNX ms/object", "seeds"]
+    one, many = ablation.objects.one, ablation.objects.many
+    header += ["parameters", f"MFLOPs/{one}", f"training {many}/s", f"ONNX ms/{one}", "seeds"]
     lines: list[tuple[str, ...]] = []
     rules = []
     for row in ablation.rows:
@@ -39,7 +40,7 @@ def inputs_table(ablation: Ablation) -> Table | None:
         return None
     return Table(
         "inputs",
-        f"Inputs by model, {_jets(ablation.training_jets)}",
+        f"Inputs by model, {training_jets(ablation, ablation.training_jets)}",
         tuple(header),
         tuple(lines),
         " ".join([_errors_note(ablation), _published_note(ablation.rows), _costs_note(ablation)]).strip(),
@@ -57,9 +58,10 @@ def curve_table(ablation: Ablation) -> Table | None:
         (cell.model, f"{cell.jets_learnt:,}", *_figures(cell, ablation.figures), str(len(cell.seeds))) for cell in cells
     ]
     models = [cell.model for cell in cells]
-    header = ("model", "training objects", *(figure.head for figure in ablation.figures), "seeds")
+    many = ablation.objects.many
+    header = ("model", f"training {many}", *(figure.head for figure in ablation.figures), "seeds")
     rules = tuple(models.index(model) for model in dict.fromkeys(models))
-    return Table("curve", "All inputs by number of training objects", header, tuple(lines), rules=rules)
+    return Table("curve", f"All inputs by number of training {many}", header, tuple(lines), rules=rules)
 
 
 def models_table(ablation: Ablation) -> Table | None:
@@ -71,7 +73,7 @@ def models_table(ablation: Ablation) -> Table | None:
     ]
     if not lines:
         return None
-    header = ("inputs", "model", "training objects", *_contrast_heads(ablation.figures))
+    header = ("inputs", "model", f"training {ablation.objects.many}", *_contrast_heads(ablation))
     return Table("models", f"Minus {ablation.reference}", header, tuple(lines), _paired_note(ablation), names=2)
 
 
@@ -91,8 +93,8 @@ def layers_table(ablation: Ablation) -> Table | None:
     models = [line[0] for line in lines]
     return Table(
         "layers",
-        f"What further inputs add, {_jets(ablation.training_jets)}",
-        ("model", "inputs", *_contrast_heads(ablation.figures)),
+        f"What further inputs add, {training_jets(ablation, ablation.training_jets)}",
+        ("model", "inputs", *_contrast_heads(ablation)),
         tuple(lines),
         _paired_note(ablation),
         names=2,
@@ -133,11 +135,11 @@ def _published(row: InputRow, shown: Sequence[ComparedFigure]) -> list[str]:
     return [ABSENT if value is None else f"{value:g}" for value in values]
 
 
-def _contrast_heads(shown: Sequence[ComparedFigure]) -> list[str]:
+def _contrast_heads(ablation: Ablation) -> list[str]:
     """Of a pair of cells, as ``_contrasts`` fills them."""
     heads = []
-    for figure in shown:
-        heads += [f"Δ {figure.head}", "p", "p objects"] + ["ratio"] * figure.ratio
+    for figure in ablation.figures:
+        heads += [f"Δ {figure.head}", "p", f"p {ablation.objects.many}"] + ["ratio"] * figure.ratio
     return heads
 
 
@@ -164,13 +166,15 @@ def _p(value: float | None, log10: float | None) -> str:
     return ABSENT if value is None or log10 is None else str(PValue(value, log10))
 
 
-def _jets(training_jets: TrainingJets) -> str:
-    return "all training objects" if training_jets is None else f"{training_jets:,} training objects"
+def training_jets(ablation: Ablation, jets: TrainingJets) -> str:
+    """A number of training jets in words: "all training jets", "4,000 training clusters"."""
+    return f"{'all' if jets is None else f'{jets:,}'} training {ablation.objects.many}"
 
 
 def _errors_note(ablation: Ablation) -> str:
     return (
-        f"{ablation.test_data.jets:,} test objects. ± of one seed: bootstrap over the test objects; "
+        f"{ablation.test_data.jets:,} test {ablation.objects.many}. ± of one seed: bootstrap over the test "
+        f"{ablation.objects.many}; "
         "of several: that and the spread over seeds."
     )
 
@@ -189,9 +193,10 @@ def _costs_note(ablation: Ablation) -> str:
     jets = {cell.cost.jets for cell in ablation.cells if cell.cost is not None}
     if not jets:
         return ""
+    one, many = ablation.objects.one, ablation.objects.many
     return (
-        f"ONNX Runtime: median over {max(jets)} test objects one at a time, one thread; FLOPs: forward pass of the "
-        "object of median number of nodes; training objects/s: as trained, whatever else the machine did."
+        f"ONNX Runtime: median over {max(jets)} test {many} one at a time, one thread; FLOPs: forward pass of the "
+        f"{one} with the median number of nodes; training {many}/s: as trained, whatever else the machine did."
     )
 
 
@@ -202,8 +207,9 @@ def _paired_note(ablation: Ablation) -> str:
         for one in ablation.figures
         if methods.get(one.name, "bootstrap") != "bootstrap"
     ]
+    many = ablation.objects.many
     return (
-        f"Paired on the same test objects: {''.join(special)}{ablation.resamples} paired resamples"
-        f"{' for all else' if special else ''}. Errors and p: objects and, with several seeds on both sides, seeds "
-        "(Student’s t); p objects: from the objects alone, which holds for these networks only."
+        f"Paired on the same test {many}: {''.join(special)}{ablation.resamples} paired resamples"
+        f"{' for all else' if special else ''}. Errors and p: {many} and, with several seeds on both sides, seeds "
+        f"(Student’s t); p {many}: from the {many} alone, which holds for these networks only."
     )

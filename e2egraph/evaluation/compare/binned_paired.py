@@ -20,6 +20,7 @@ from e2egraph.evaluation.metrics.bootstrap import SEED
 from e2egraph.evaluation.metrics.enough import ENOUGH_JETS
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, rejection_name
 from e2egraph.evaluation.metrics.registry import FIGURES
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 SHOWN = (AUC, EFFICIENCY, rejection_name(0.7))
 
@@ -60,6 +61,7 @@ def binned_paired(
     edges: NDArray | None = None,
     resamples: int = RESAMPLES,
     seed: int = SEED,
+    objects: ObjectName = ANY_OBJECT,
 ) -> list[PairedBin]:
     """``paired`` in bins of ``values`` [J], quartiles if no ``edges`` are given; jets beyond given edges are in no bin.
 
@@ -80,10 +82,10 @@ def binned_paired(
         signal, background = int(part.is_signal.sum()), int((~part.is_signal).sum())
         limit = None
         if len(part.is_signal) < ENOUGH_JETS:
-            limit = f"fewer than {ENOUGH_JETS} objects"
+            limit = f"fewer than {objects.count(ENOUGH_JETS)}"
         elif min(_weighty(part, True), _weighty(part, False)) < 2:
-            limit = "fewer than two signal or background objects"
-        result = None if limit else paired(part, contenders, reference, resamples=resamples, seed=seed)
+            limit = f"fewer than two signal or background {objects.many}"
+        result = None if limit else paired(part, contenders, reference, resamples=resamples, seed=seed, objects=objects)
         median = float(np.median(values[inside])) if inside.any() else float(low + high) / 2
         head = (float(low), float(high), median, signal + background, signal, background)
         bins.append(PairedBin(*head, result, limit))

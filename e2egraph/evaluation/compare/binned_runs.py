@@ -61,7 +61,8 @@ def compare_binned(
     contenders, chosen = choose(evaluated, reference, group=group)
     report = evaluated[0].report
     folder = Path(report["data_set"]["folder"]) if data is None else data
-    known = read_table(folder).manifest.object_columns
+    manifest = read_table(folder).manifest
+    known = manifest.object_columns
     names = [binning.quantity for binning in binnings]
     for binning in binnings:
         if names.count(binning.quantity) > 1:
@@ -80,6 +81,7 @@ def compare_binned(
             chosen,
             edges=np.array(binning.edges),
             resamples=resamples,
+            objects=manifest.object_name,
         )
         for binning in binnings
     }

@@ -14,6 +14,7 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.evaluated_run import by_model, read_evaluated
 from e2egraph.evaluation.markdown import aligned, with_error
 from e2egraph.evaluation.objectives.evaluation import ComparedFigure, evaluation_of
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 TOO_FEW = "too few"
 
@@ -38,10 +39,11 @@ class ComparisonRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``rows`` of a comparison and the ``figures`` that they show."""
+    """``rows`` of a comparison and the ``figures`` that they show; ``objects``: what tables call the jets."""
 
     figures: tuple[ComparedFigure, ...]
     rows: tuple[ComparisonRow, ...]
+    objects: ObjectName = ANY_OBJECT
 
 
 def compare(
@@ -69,24 +71,28 @@ def compare(
     ]
     if group:
         rows = [_mean([rows[number] for number in members]) for members in by_model(evaluated).values()]
+    objects = ANY_OBJECT
     if with_baseline:
         report = evaluated[0].report
         folder = Path(report["data_set"]["folder"]) if data is None else data
-        if read_table(folder).manifest.digest != report["data_set"]["digest"]:
+        manifest = read_table(folder).manifest
+        objects = manifest.object_name
+        if manifest.digest != report["data_set"]["digest"]:
             raise InputError(
                 f"{folder}: not the data set that the runs were evaluated on; give that one, or evaluate again."
             )
         found = judge.baseline(folder, report["split"])
         if found is not None:
             rows.append(_row(judge.figures, found.name, {**found.figures, "parameters": found.parameters}, None, None))
-    return Comparison(judge.figures, tuple(rows))
+    return Comparison(judge.figures, tuple(rows), objects)
 
 
 def markdown_table(comparison: Comparison) -> str:
     """The rows as a Markdown table with aligned columns; – where a figure does not apply."""
     grouped = any(row.seeds is not None for row in comparison.rows)
     header = ["model", *(figure.head for figure in comparison.figures)]
-    header += ["parameters", "training objects/s", "ONNX Runtime ms/object"] + ["seeds"] * grouped
+    name = comparison.objects
+    header += ["parameters", f"training {name.many}/s", f"ONNX Runtime ms/{name.one}"] + ["seeds"] * grouped
     return aligned([header, *(_cells(row, comparison.figures, grouped) for row in comparison.rows)])
 
 

@@ -28,6 +28,7 @@ from e2egraph.evaluation.metrics.p_values import PValue, student_p_value
 from e2egraph.evaluation.metrics.registry import FIGURES
 from e2egraph.evaluation.metrics.roc.curve import effective_number, roc_curve
 from e2egraph.evaluation.metrics.roc.delong import delong, p_value_of
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 Floats = NDArray[np.float64]
 
@@ -146,18 +147,21 @@ def paired(
     *,
     resamples: int = RESAMPLES,
     seed: int = SEED,
+    objects: ObjectName = ANY_OBJECT,
 ) -> PairedResult:
     """Every figure of ``figures.FIGURES`` for each contender, and its difference to contender number ``reference``.
 
-    InputError as ``metrics.check``, or with fewer than two jets of a class.
+    ``objects``: what limits call the jets. InputError as ``metrics.check``, or with fewer than two jets of a class.
     """
     signal, background = int(jets.is_signal.sum()), int((~jets.is_signal).sum())
     if min(signal, background) < 2:
-        raise InputError("errors need at least two signal and two background objects; evaluate on more objects.")
-    measured = _measure(jets, resamples, seed)
+        raise InputError(
+            f"errors need at least two signal and two background {objects.many}; evaluate on more {objects.many}."
+        )
+    measured = _measure(jets, resamples, seed, objects)
     result = paired_figures(
         measured, contenders, reference, jets=signal + background, weighted=jets.weight is not None,
-        resamples=resamples, seed=seed,
+        resamples=resamples, seed=seed, objects=objects,
     )  # fmt: skip
     return replace(result, signal_jets=signal, background_jets=background)
 
@@ -171,18 +175,21 @@ def paired_figures(
     weighted: bool,
     resamples: int,
     seed: int,
+    objects: ObjectName = ANY_OBJECT,
 ) -> PairedResult:
     """Every one of ``figures``, of ``jets`` common jets, for each contender, and its difference to the reference's."""
     limits = []
     enough = jets >= ENOUGH_JETS
     if not enough:
-        limits.append(f"only {jets} objects: no p-values below {ENOUGH_JETS} objects, and errors are rough")
+        limits.append(
+            f"only {objects.count(jets)}: no p-values below {objects.count(ENOUGH_JETS)}, and errors are rough"
+        )
     for contender in contenders:
         seeds = (len(contender.rows), len(contenders[reference].rows))
         if contender is not contenders[reference] and min(seeds) == 1 < max(seeds):
             limits.append(
-                f"{contender.name} against {contenders[reference].name}: errors and p-values of the objects alone, "
-                "since one of them has a single seed"
+                f"{contender.name} against {contenders[reference].name}: errors and p-values of the {objects.many} "
+                "alone, since one of them has a single seed"
             )
     standings: dict[tuple[int, str], Standing] = {}
     differences: dict[tuple[int, str], Difference] = {}
@@ -214,7 +221,7 @@ def paired_figures(
     )
 
 
-def _measure(jets: JoinedScores, resamples: int, seed: int) -> list[Measured]:
+def _measure(jets: JoinedScores, resamples: int, seed: int, objects: ObjectName) -> list[Measured]:
     curves = [roc_curve(jets.is_signal, score, jets.weight) for score in jets.scores]
     functions = {figure.name: figure.of_rows for figure in FIGURES.values()}
     samples = resample(jets.is_signal, jets.scores, jets.weight, functions, resamples=resamples, seed=seed)
@@ -229,7 +236,7 @@ def _measure(jets: JoinedScores, resamples: int, seed: int) -> list[Measured]:
             passing=None
             if figure.mistag is None
             else np.array([figure.mistag(curve) * background for curve in curves]),
-            too_few=partial(too_few, figure.title),
+            too_few=partial(too_few, figure.title, objects=objects),
             covariance=covariance if name == AUC else None,
             method="DeLong" if name == AUC and covariance is not None else "bootstrap",
             has_ratio=figure.ratio,

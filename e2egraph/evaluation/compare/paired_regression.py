@@ -13,6 +13,7 @@ from e2egraph.evaluation.compare.paired import RESAMPLES, Contender, Measured, P
 from e2egraph.evaluation.metrics.bootstrap import SEED
 from e2egraph.evaluation.metrics.registry import residual_figures
 from e2egraph.evaluation.metrics.regression.summary import sampled_figures
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,14 @@ def paired_regression(
     *,
     resamples: int = RESAMPLES,
     seed: int = SEED,
+    objects: ObjectName = ANY_OBJECT,
 ) -> PairedResult:
     """Every figure of ``registry.residual_figures`` of each target for each contender, and its difference to contender
     number ``reference``; every prediction of every target sees the same draws of the jets.
 
     A contender's ``rows`` are those of ``predicted``. Figures that some prediction has not (relative ones without jets
-    of a true value above zero) are left out, with a limit. InputError as ``regression_metrics``, or for targets of
-    different jets.
+    of a true value above zero) are left out, with a limit. ``objects``: what limits call the jets. InputError as
+    ``regression_metrics``, or for targets of different jets.
     """
     lengths = {np.shape(target.predicted)[1] for target in targets} | {len(target.true) for target in targets}
     if len(lengths) != 1:
@@ -56,8 +58,8 @@ def paired_regression(
         found = sampled_figures(target.true, target.predicted, weight, resamples=resamples, seed=seed)
         if found.left_out:
             limits.append(
-                f"relative figures{of} leave out {found.left_out} of {len(target.true)} objects: their true value is "
-                "not above zero"
+                f"relative figures{of} leave out {found.left_out} of {objects.count(len(target.true))}: their true "
+                "value is not above zero"
             )
         for name, figure in figures.items():
             values = found.values[name]
@@ -73,5 +75,6 @@ def paired_regression(
         weighted=weight is not None,
         resamples=resamples,
         seed=seed,
+        objects=objects,
     )
     return replace(result, limits=(*result.limits, *limits))

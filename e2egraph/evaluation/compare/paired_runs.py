@@ -13,21 +13,27 @@ from e2egraph.evaluation.compare.evaluated_run import EvaluatedRun, by_model, la
 from e2egraph.evaluation.compare.paired import RESAMPLES, Contender, Difference, PairedResult
 from e2egraph.evaluation.markdown import aligned, with_error
 from e2egraph.evaluation.objectives.evaluation import ComparedFigure, evaluation_of
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 
 def compare_paired(
-    runs: Sequence[Path], reference: str | None = None, *, group: bool = False, resamples: int = RESAMPLES
+    runs: Sequence[Path],
+    reference: str | None = None,
+    *,
+    group: bool = False,
+    resamples: int = RESAMPLES,
+    objects: ObjectName = ANY_OBJECT,
 ) -> tuple[PairedResult, tuple[ComparedFigure, ...]]:
     """Each run against the reference, on the same jets: ``metrics.json`` says which, ``scores.parquet`` the scores.
     Also the figures to show of it.
 
     ``reference``: a run's path or folder name, or a model's name; the first run by default. ``group``: contenders are
-    models, each the mean over its runs. InputError as ``read_evaluated``, ``by_model`` and ``join``, or with a single
-    contender; UsageError: the reference is none of the runs, or several.
+    models, each the mean over its runs. ``objects``: what limits call the jets. InputError as ``read_evaluated``,
+    ``by_model`` and ``join``, or with a single contender; UsageError: the reference is none of the runs, or several.
     """
     evaluated = read_evaluated(runs)
     contenders, chosen = choose(evaluated, reference, group=group)
-    judge = evaluation_of(evaluated[0].objective)
+    judge = evaluation_of(evaluated[0].objective, objects=objects)
     scores, where = [run.scores() for run in evaluated], [str(run.folder) for run in evaluated]
     return judge.paired(scores, where, contenders, chosen, resamples=resamples), judge.figures
 
@@ -59,17 +65,19 @@ def paired_table(result: PairedResult, figures: Sequence[ComparedFigure]) -> str
     return aligned([header, *rows])
 
 
-def paired_note(result: PairedResult) -> str:
-    """What the table's errors are, and what could not be said."""
+def paired_note(result: PairedResult, objects: ObjectName = ANY_OBJECT) -> str:
+    """What the table's errors are, and what could not be said of ``objects``."""
     analytic = sorted({d.method for d in result.differences if d.method != "bootstrap"})
     by_seeds = any(difference.error_seeds is not None for difference in result.differences)
     approximation = (
-        "Student’s t, errors of objects and seeds" if by_seeds else "normal approximation, errors of the objects"
+        f"Student’s t, errors of {objects.many} and seeds"
+        if by_seeds
+        else f"normal approximation, errors of the {objects.many}"
     )
     errors = f"{result.resamples} paired resamples"
     if analytic:
         errors = f"{', '.join(analytic)} for ΔAUC, {errors} for all else"
-    note = f"{result.jets} common objects; errors: {errors}; two-sided p-values: {approximation}."
+    note = f"{result.jets} common {objects.many}; errors: {errors}; two-sided p-values: {approximation}."
     return "\n".join([note, *(f"Limit: {limit}." for limit in result.limits)])
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
+
 # With fewer background jets than this beyond a cut, what is measured there is one fluctuation: an efficiency at 0.1%
 # mistag or a background rejection is then not quoted.
 ENOUGH_PASSING = 10
@@ -18,8 +20,8 @@ def enough_pass(background: float) -> bool:
     return math.isinf(background) or round(background) >= ENOUGH_PASSING
 
 
-def too_few(title: str, passing: Mapping[str, float]) -> str:
+def too_few(title: str, passing: Mapping[str, float], objects: ObjectName = ANY_OBJECT) -> str:
     """The limit to state of the figure ``title`` where ``enough_pass`` says no; ``passing``: tagger (empty for the only
     one) → jets."""
     counts = ", ".join(f"{name} {number:.1f}".strip() for name, number in passing.items())
-    return f"fewer than {ENOUGH_PASSING} background objects pass for the {title} ({counts})"
+    return f"fewer than {ENOUGH_PASSING} background {objects.many} pass for the {title} ({counts})"

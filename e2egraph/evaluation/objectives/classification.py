@@ -113,7 +113,8 @@ class ClassificationEvaluation(Evaluation):
         *,
         resamples: int,
     ) -> PairedResult:
-        return paired(join(scores, names, self.objective.signal), contenders, reference, resamples=resamples)
+        joined = join(scores, names, self.objective.signal)
+        return paired(joined, contenders, reference, resamples=resamples, objects=self.objects)
 
     def report(self, metrics: Mapping[str, Any]) -> ReportParts:
         from e2egraph.evaluation.pages import metrics_tables as tables

@@ -154,7 +154,7 @@ class RegressionEvaluation(Evaluation):
             for target in self.objective.targets
         ]
         weight = equal_as_none(first.jets["weight"])
-        return paired_regression(targets, weight, contenders, reference, resamples=resamples)
+        return paired_regression(targets, weight, contenders, reference, resamples=resamples, objects=self.objects)
 
     def report(self, metrics: Mapping[str, Any]) -> ReportParts:
         from e2egraph.evaluation.pages import regression_tables as tables

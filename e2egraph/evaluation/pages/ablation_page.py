@@ -38,10 +38,11 @@ def write_ablation_report(folder: Path) -> Path:
     models = " and ".join(
         [", ".join(ablation.models[:-1]), ablation.models[-1]] if ablation.models[1:] else ablation.models
     )
+    many = ablation.objects.many
     notes = [
         f"{ablation.objective.capitalize()}"
-        f"{'' if ablation.signal is None else f', signal {ablation.signal}'}; {ablation.split} objects of data set "
-        f"{ablation.test_data.digest[:12]}; differences to {ablation.reference} on the same objects."
+        f"{'' if ablation.signal is None else f', signal {ablation.signal}'}; {ablation.split} {many} of data set "
+        f"{ablation.test_data.digest[:12]}; differences to {ablation.reference} on the same {many}."
     ]
     if ablation.simulation:
         notes.append(SIMULATION_NOTE)
@@ -80,9 +81,9 @@ def _plots(ablation: Ablation) -> dict[str, tuple[str, str]]:
         INPUTS_STEM: ("Figures by inputs", f"{both} of each model, one line for each inputs"),
         costs_stem(ablation.figures[0]): (
             f"{main} against cost",
-            f"{main} of each model against milliseconds and operations an object",
+            f"{main} of each model against milliseconds and operations per {ablation.objects.one}",
         ),
-        CURVE_STEM: ("Learning curve", f"{both} against the number of training objects"),
+        CURVE_STEM: ("Learning curve", f"{both} against the number of training {ablation.objects.many}"),
     }
 
 
@@ -92,7 +93,7 @@ def _summary(ablation: Ablation) -> Section:
         numbers = (count_cell(number).text for number in (ablation.signal_jets, ablation.background_jets))
         classes = "{} signal, {} background".format(*numbers)
     shown = _full_figures(ablation) | {
-        "Test objects": (count_cell(ablation.test_data.jets).text, classes),
+        f"Test {ablation.objects.many}": (count_cell(ablation.test_data.jets).text, classes),
         "Runs": (str(len(ablation.runs)), f"{len(ablation.rows)} inputs, {len(ablation.models)} models"),
     }
     values = {
@@ -120,7 +121,7 @@ def _full_figures(ablation: Ablation) -> Cards:
                 continue
             error = "" if found.error is None else f"± {found.error:.{figure.digits}f}; "
             seeds = f"{len(cell.seeds)} seed{'s' if cell.seeds[1:] else ''}"
-            note = f"{error}{count_cell(cell.jets_learnt).text} training objects, {seeds}"
+            note = f"{error}{count_cell(cell.jets_learnt).text} training {ablation.objects.many}, {seeds}"
             value = f"{found.mean:.{figure.digits}f} {figure.unit}".strip()
             shown[f"{name}: {figure.title}"] = (value, note)
     return shown
@@ -138,8 +139,15 @@ def number_cell(text: str) -> Cell:
 
 
 def _runs(ablation: Ablation) -> PageTable:
-    header = ["inputs", "model", "training objects", "seed", *(figure.head for figure in ablation.figures)]
-    header += ["parameters", "best epoch", f"validation {ablation.best}", "training objects/s"]
+    many = ablation.objects.many
+    header = [
+        "inputs",
+        "model",
+        f"training {many}",
+        "seed",
+        *(figure.head for figure in ablation.figures),
+    ]
+    header += ["parameters", "best epoch", f"validation {ablation.best}", f"training {many}/s"]
     rows: list[list[Cell | str]] = [
         [
             run.row,
@@ -157,7 +165,7 @@ def _runs(ablation: Ablation) -> PageTable:
         ]
         for run in ablation.runs
     ]
-    return table("Every run; errors by bootstrap of the test objects", header, rows)
+    return table(f"Every run; errors by bootstrap of the test {ablation.objects.many}", header, rows)
 
 
 def _configuration(ablation: Ablation) -> Section:
@@ -181,9 +189,9 @@ def _provenance(ablation: Ablation) -> Section:
         "command": command_line(ablation.command),
         "e2egraph": ablation.e2egraph,
         "trained on": f"{ablation.training_data.name}, digest {ablation.training_data.digest}, "
-        f"{count_cell(ablation.training_data.jets).text} objects",
+        f"{count_cell(ablation.training_data.jets).text} {ablation.objects.many}",
         "evaluated on": f"{ablation.test_data.name}, digest {ablation.test_data.digest}, split {ablation.split}, "
-        f"{count_cell(ablation.test_data.jets).text} objects",
+        f"{count_cell(ablation.test_data.jets).text} {ablation.objects.many}",
         "paired resamples": str(ablation.resamples),
     }
     values = {

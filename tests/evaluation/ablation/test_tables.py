@@ -35,6 +35,15 @@ def test_the_table_of_inputs_holds_every_row_and_model_with_figures_published_on
     assert "another sample" in table.note
 
 
+def test_tables_call_the_objects_what_they_are():
+    words = " ".join(
+        f"{' '.join(table.header)} {table.title} {table.note}" for table in tables(made_ablation(object="cluster"))
+    )
+    assert "object" not in words
+    for expected in ("MFLOPs/cluster", "training clusters/s", "p clusters", "10,000 training clusters"):
+        assert expected in words
+
+
 def test_differences_and_the_learning_curve_have_tables_of_their_own():
     _, curve, models, layers = tables(made_ablation())
     assert [row[1] for row in curve.rows[:3]] == ["2,500", "10,000", "40,000"]

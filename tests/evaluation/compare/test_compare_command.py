@@ -79,6 +79,8 @@ def test_a_second_table_gives_differences_to_the_reference_and_json_all_of_them(
     assert written.count("\n|--") == 2
     assert "| minus image (image2)" in out
     assert "| graph " in written
+    assert all(words in out for words in ("training jets/s", "ms/jet", "common jets", "errors of the jets"))
+    assert "object" not in out
     content = json.loads((tmp_path / "all.json").read_text())
     assert [row["model"] for row in content["rows"][:4]] == ["image", "image", "graph", "other"]
     assert [(run["model"], run["seed"]) for run in content["runs"]] == [
