@@ -6,6 +6,7 @@ The classes themselves live next to what they configure; this file reads, overri
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
@@ -18,6 +19,10 @@ from e2egraph.errors import UsageError
 T = TypeVar("T")
 
 _SINGULAR = {"analyses": "analysis"}
+
+
+class RefusedError(ValueError):
+    """What a validator refuses in a whole sentence, which ``validate`` passes on as it is."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -46,12 +51,24 @@ def find_config(kind: str, name: str) -> Path:
     if own.suffix in {".yaml", ".yml"}:
         if own.is_file():
             return own
-        raise UsageError(f"{own}: no such configuration file; give an existing YAML file or one of {_listed(kind)}.")
+        raise UsageError(
+            f"{own}: no such configuration file{did_you_mean(own.stem, config_names(kind))}; give an existing YAML "
+            f"file or one of {_listed(kind)}."
+        )
     shipped = configs_folder() / kind / f"{name}.yaml"
     if not shipped.is_file():
         one = _SINGULAR.get(kind, kind.removesuffix("es" if kind.endswith("sses") else "s"))
-        raise UsageError(f"unknown {one} '{name}'; choose one of {_listed(kind)}, or give a YAML file.")
+        raise UsageError(
+            f"unknown {one} '{name}'{did_you_mean(name, config_names(kind))}; choose one of {_listed(kind)}, or give a "
+            "YAML file."
+        )
     return shipped
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'gravnet'?)``: the one of ``known`` that is spelt most like ``name``; empty where none is."""
+    close = get_close_matches(name, list(known), n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -65,7 +82,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def override(content: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
     """A copy of ``content`` with ``a.b.c=value`` settings applied; values are read as YAML.
 
-    A key that stands nowhere in a configuration is refused later, by its class, with the names that exist.
+    A key that no configuration has is refused later, by its class, with the names that exist.
     """
     result: dict[str, Any] = json.loads(json.dumps(content))
     for setting in settings:
@@ -88,9 +105,15 @@ def validate(cls: type[T], content: Mapping[str, Any], origin: str) -> T:
         return TypeAdapter(cls).validate_python(dict(content))
     except ValidationError as error:
         first = error.errors()[0]
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, RefusedError):
+            raise UsageError(f"{origin}: {cause}") from error
         key = ".".join(str(part) for part in first["loc"]) or "configuration"
         if first["type"] == "unexpected_keyword_argument":
-            raise UsageError(f"{origin}: unknown key '{key}'; remove it or correct its spelling.") from error
+            raise UsageError(
+                f"{origin}: unknown key '{key}'; remove it or correct its spelling ('e2egraph config show' lists the "
+                "keys of each kind of configuration)."
+            ) from error
         reason = first["msg"].removeprefix("Value error, ")
         raise UsageError(
             f"{origin}: '{key}' is wrong ({reason[:1].lower()}{reason[1:]}); correct the value."

@@ -1,4 +1,4 @@
-"""The user's cache folder (``XDG_CACHE_HOME``, else ``~/.cache``): what can be made again, kept to save time.
+"""The user's cache folder (``XDG_CACHE_HOME``, else ``~/.cache``): what can be recomputed, kept to save time.
 
 Nothing in it is needed: what cannot be written is not kept, and what cannot be read counts as absent. Several machines
 may share the folder. A file is written next to its name and renamed, so that nobody reads a part of one.

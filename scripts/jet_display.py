@@ -2,9 +2,9 @@
 
     python scripts/jet_display.py data/top data/tau --output docs/_static/jets [--objects 2] [--most-nodes 4000]
 
-Objects whose numbers of nodes are nearest to the median of their class, so many of each class; no network is asked.
-Writes OUTPUT/TASK.html, named after the data set's task. The documentation shows them, with the commands that made the
-data sets (docs/explanation/jets.md).
+Objects whose numbers of nodes are nearest to the median of their class, the same number of each class; no network is
+used. Writes OUTPUT/TASK.html, named after the data set's task. The documentation shows them, with the commands that
+made the data sets (docs/explanation/jets.md).
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import pytest
 
 from e2egraph import config
 from e2egraph.errors import UsageError
+from e2egraph.tasks.task import make_task
 
 
 @config.configuration
@@ -48,6 +49,19 @@ def test_a_wrong_configuration_is_refused_in_one_sentence_naming_file_and_key(co
     message = str(caught.value)
     assert all(name in message for name in names)
     assert "\n" not in message
+
+
+def test_a_misspelt_name_is_refused_with_the_one_that_is_spelt_most_like_it():
+    for name in ("gravnett", "gravnett.yaml"):
+        with pytest.raises(UsageError, match=r"gravnett.* \(did you mean 'gravnet'\?\); .*resnet15"):
+            config.find_config("models", name)
+    with pytest.raises(UsageError, match="unknown model 'zzz'; choose one of"):
+        config.find_config("models", "zzz")
+
+
+def test_a_refusal_of_a_validator_that_is_a_sentence_is_passed_on_as_it_is():
+    with pytest.raises(UsageError, match=r"^mine\.yaml: object: unknown key 'ptmin'; remove it or correct [^;]*\.$"):
+        make_task(config.read_yaml(config.find_config("tasks", "top")) | {"object": {"ptmin": 3}}, "mine.yaml")
 
 
 @pytest.mark.parametrize("setting", ["wheels", "=4", "wheels.front=2", "wheels=[1"])

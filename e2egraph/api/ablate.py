@@ -40,7 +40,7 @@ def ablate(
 ) -> AblationSummary:
     """Train models on combinations of inputs and compare them all on the same jets.
 
-    Runs that are there are kept; one that was stopped goes on when the same call is made again.
+    Runs that are there are kept; one that was stopped goes on when the same call is repeated.
 
     Args:
         models: Names in ``configs/models``, or YAML files.

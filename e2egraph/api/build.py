@@ -47,7 +47,7 @@ def build(
         workers: Processes.
         dask: Address of a Dask scheduler (or of its scheduler file) to use instead.
         skip_bad_files: Leave damaged or unsuitable files out, and list them in the manifest.
-        allow_duplicate_events: Take events that stand more than once in a sample.
+        allow_duplicate_events: Take events that occur more than once in a sample.
         trust_sample_names: Label every object by its sample, without truth matching.
         image_channels: Planes of image files, in the files' order, such as ``"track_pt,ECAL"``.
         image_preset: The same as a name in ``configs/images`` or a YAML file.

@@ -7,6 +7,7 @@ from pathlib import Path
 from e2egraph.events.sources.registry import image_options
 from e2egraph.graphs.inspecting.file_inspection import FileInspection, inspect_file
 from e2egraph.graphs.inspecting.inspection import Inspection, inspect_data_set
+from e2egraph.graphs.storage.manifest import MANIFEST_NAME
 
 
 def inspect(
@@ -48,6 +49,8 @@ def inspect(
 
 
 def is_event_file(data: str | Path) -> bool:
-    """Whether ``data`` is meant as an event file; a folder, or a missing path without a suffix, is a data set."""
+    """Whether ``data`` is meant as an event file; a folder, a file of a data set, or a missing path without a suffix,
+    is a data set."""
     path = Path(data)
-    return not path.is_dir() and not (path.suffix == "" and not path.exists())
+    in_data_set = path.suffix in (".parquet", ".json") and path.is_file() and (path.parent / MANIFEST_NAME).is_file()
+    return not path.is_dir() and not in_data_set and not (path.suffix == "" and not path.exists())

@@ -35,7 +35,7 @@ def train(
 ) -> Run:
     """Train a network on a data set.
 
-    A run that was stopped goes on when the same call is made again, and ends as if it had not been stopped. The weights
+    A run that was stopped goes on when the same call is repeated, and ends as if it had not been stopped. The weights
     of the best epoch by the validation figure of the task are kept.
 
     Args:

@@ -47,7 +47,7 @@ def tune(
         workers: Trials at a time.
         recipe: Name in ``configs/recipes``, or a YAML file.
         pruner: What ends poor trials early: ``median``, ``hyperband`` or ``none``.
-        timeout: Begin no trial after so many minutes.
+        timeout: Begin no trial after this many minutes.
         storage: URL of a database of the study; by default a journal file in ``output``.
         seed: Random seed of the search and of its trainings.
         settings: Other settings by their dotted names, such as ``{"model.options.width": 32}``.

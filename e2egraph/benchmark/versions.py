@@ -1,4 +1,4 @@
-"""This version of e2egraph and another in turns, each in a fresh process: what a change of the code is worth."""
+"""This version of e2egraph and another in turns, each in a fresh process: what a change of the code gains."""
 
 from __future__ import annotations
 

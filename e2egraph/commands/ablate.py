@@ -36,12 +36,12 @@ from e2egraph.errors import InputError, UsageError
     "--learning-curve",
     multiple=True,
     metavar="N|all,…[:SEED,…]",
-    help="Train the row of all inputs with so many objects, too; may repeat.",
+    help="Train the row of all inputs with this many objects as well; may repeat.",
 )
 @click.option(
     "--report-only", is_flag=True, help="Train and evaluate nothing; write tables and plots of what is there."
 )
-@click.option("--time-again", is_flag=True, help="Measure what inference costs once more, all networks in turns.")
+@click.option("--time-again", is_flag=True, help="Measure the cost of inference again, of all networks.")
 @click.option(
     "--resamples", type=click.IntRange(min=100), default=1000, show_default=True, help="Paired bootstrap resamples."
 )

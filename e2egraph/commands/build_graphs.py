@@ -25,7 +25,7 @@ from e2egraph.errors import UsageError
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Processes.")
 @click.option("--dask", metavar="ADDRESS", help="Work on this Dask scheduler (or that of a scheduler file).")
 @click.option("--skip-bad-files", is_flag=True, help="Leave damaged or unsuitable files out, and list them.")
-@click.option("--allow-duplicate-events", is_flag=True, help="Take events that stand more than once in a sample.")
+@click.option("--allow-duplicate-events", is_flag=True, help="Take events that occur more than once in a sample.")
 @click.option("--trust-sample-names", is_flag=True, help="Label every object by its sample, without truth matching.")
 @click.option("--image-channels", metavar="NAME,…", help="Planes of image files, in the files' order.")
 @click.option("--image-preset", metavar="NAME", help="Planes of image files: a name in configs/images, or a YAML file.")

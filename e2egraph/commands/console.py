@@ -17,6 +17,7 @@ from e2egraph.folders import check_folder
 
 FolderOrFile = click.Path(path_type=Path)
 PLOT_SUFFIXES = (".png", ".pdf")
+OTHER_PICTURES = (".jpg", ".jpeg", ".svg", ".eps", ".ps", ".gif", ".tif", ".tiff", ".webp")
 settings_option = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
 
 
@@ -61,6 +62,8 @@ class OutputPlot(_Output):
 
     def checked(self, path: Path, option: str) -> Path:
         check_file(path, option)
+        if path.suffix.lower() in OTHER_PICTURES:
+            raise UsageError(f"{option} {path}: plots are written as PNG and PDF; give a name that ends in .png.")
         stem = path.with_suffix("") if path.suffix in PLOT_SUFFIXES else path
         for suffix in PLOT_SUFFIXES:
             check_file(stem.with_name(stem.name + suffix), option)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from e2egraph.commands.console import OutputPlot, done, example
 from e2egraph.folders import make_folder
@@ -48,9 +49,9 @@ def inspect(
     """Check a data set and tell what it holds; or tell what is recognised in an input file."""
     from e2egraph.api.inspect import is_event_file
 
-    if is_event_file(data):
-        if verify:
-            raise click.UsageError("--verify: only a data set has hashes; leave it out.")
+    of_file = is_event_file(data)
+    _check_options(of_file, plot)
+    if of_file:
         _inspect_file(data, plot, entry, image_channels, image_preset)
         return
     from e2egraph.graphs.inspecting.inspection import describe, inspect_data_set
@@ -73,6 +74,25 @@ def inspect(
         drawn += plot_masses(folder, masses)
     what = f"wrote {', '.join(map(str, drawn))}" if drawn else "nothing written"
     done(what, "e2egraph", "train", "--model", "gravnet", "--data", data, "--output", "runs/gravnet")
+
+
+# Options that say something of one kind of input alone, and those that change a plot.
+OF_DATA_SET = ("view", "jet", "masses", "verify")
+OF_FILE = ("entry", "image_channels", "image_preset")
+OF_PLOT = ("view", "jet", "entry")
+
+
+def _check_options(of_file: bool, plot: Path | None) -> None:
+    """UsageError for an option that would be ignored."""
+    source = click.get_current_context().get_parameter_source
+    given = [name for name in (*OF_DATA_SET, *OF_FILE) if source(name) is ParameterSource.COMMANDLINE]
+    for name in given:
+        option = f"--{name.replace('_', '-')}"
+        if name in (OF_DATA_SET if of_file else OF_FILE):
+            kinds = ("a data set", "an input file") if of_file else ("an input file", "a data set")
+            raise click.UsageError(f"{option}: is for {kinds[0]}, and this is {kinds[1]}; leave it out.")
+        if name in OF_PLOT and plot is None:
+            raise click.UsageError(f"{option}: says what to draw; add --plot FILE.png.")
 
 
 def _draw_one(folder: Path, plot: Path, number: int | None) -> list[Path]:

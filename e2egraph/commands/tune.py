@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     type=click.Choice(["median", "hyperband", "none"]),
     help="What ends poor trials early.",
 )
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="MINUTES", help="Begin no trial after so long.")
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="MINUTES", help="Begin no trial after this time.")
 @click.option("--storage", metavar="URL", help="Database of the study; a journal file in OUTPUT by default.")
 @click.option(
     "--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Of the search and its trainings."

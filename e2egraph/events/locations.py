@@ -122,7 +122,7 @@ def unreadable(location: str, error: Exception) -> InputError:
     if _refused(error):
         return UnreachableError(f"{location}: the server does not give it (HTTP 401 or 403); renew your credentials.")
     if isinstance(error, FileNotFoundError):
-        return UnreachableError(f"{location}: no such file; check the path given with --sample.")
+        return UnreachableError(f"{location}: no such file; check its path and spelling.")
     if isinstance(error, PermissionError):
         return UnreachableError(f"{location}: may not be read; give yourself read permission (chmod u+r).")
     if isinstance(error, IsADirectoryError):

@@ -17,7 +17,7 @@ from e2egraph.export.made_jets import made_jets, on_phi_steps
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 
-# As of the gate: outputs may differ by so much, and sums of pT by this share.
+# As of the gate: outputs may differ by this much, and sums of pT by this share.
 TOLERANCE = 1e-4
 
 # Nodes of the event that is looked at.

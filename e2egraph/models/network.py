@@ -20,7 +20,7 @@ class Network(nn.Module, ABC):
     A subclass is made as ``Class(options, inputs, outputs)`` with ``options`` an instance of its ``Options``, a
     configuration class, and finds its features by name in ``inputs``. ``uses_jet`` says whether ``jet`` is read: only
     then does the exported model ask for it.
-    ``least_nodes``: the exported model appends so many padded nodes, so that N is never less.
+    ``least_nodes``: the exported model appends this many padded nodes, so that N is never less.
     """
 
     Options: ClassVar[type[Any]]

@@ -104,7 +104,7 @@ def cluster(
     row, column = row[order].astype(np.int64), column[order].astype(np.int64)
     place = (event[order].astype(np.int64) * rows + row) * columns + column
     if len(place) and np.any(np.diff(place) == 0):
-        raise InputError("a calorimeter cell stands twice in one event; make the file again.")
+        raise InputError("a calorimeter cell occurs twice in one event; make the file again.")
     where = np.full(events * rows * columns, -1, dtype=np.int32)
     where[place] = np.arange(len(place))
     look = _Neighbours(where, rows, columns, row, column, place)

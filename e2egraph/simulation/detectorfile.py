@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from e2egraph.config import configs_folder, read_yaml
+from e2egraph.config import configs_folder, did_you_mean, read_yaml
 from e2egraph.errors import UsageError
 
 
@@ -35,5 +35,8 @@ def detector_path(detector: str) -> Path:
     shipped = configs_folder() / f"{detector}.yaml"
     if shipped.is_file():
         return shipped
-    known = ", ".join(path.stem for path in sorted(configs_folder().glob("detector*.yaml")))
-    raise UsageError(f"unknown detector '{detector}'; use one of {known}, or give a YAML file.")
+    known = [path.stem for path in sorted(configs_folder().glob("detector*.yaml"))]
+    raise UsageError(
+        f"unknown detector '{detector}'{did_you_mean(detector, known)}; choose one of {', '.join(known)}, or give a "
+        "YAML file."
+    )

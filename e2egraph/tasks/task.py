@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from e2egraph.config import configuration, find_config, override, read_yaml, validate
+from e2egraph.config import RefusedError, configuration, find_config, override, read_yaml, validate
 from e2egraph.detector.geometry import SOLENOID_FIELD
 from e2egraph.errors import UsageError
 from e2egraph.tasks.elements import ELEMENT_VARIABLES, TaskElements
@@ -139,7 +139,7 @@ class TaskConfig:
     @field_validator("objective")
     @classmethod
     def _known_objective(cls, content: Any) -> Any:
-        return _raised(lambda: make_objective(content, "task"))
+        return _raised(lambda: make_objective(content, "objective"))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -244,4 +244,4 @@ def _raised(make: Any) -> Any:
     try:
         return make()
     except UsageError as error:
-        raise ValueError(str(error).rstrip(".")) from error
+        raise RefusedError(str(error)) from error

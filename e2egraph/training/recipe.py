@@ -38,13 +38,13 @@ class TrainingOptions:
     ``warmup_epochs`` before it the rate rises linearly. ``weight_decay`` leaves out biases and norms.
     ``gradient_clip``: largest norm of the gradient. ``ema_decay``: validate, keep and export an exponential moving
     average of the weights.
-    ``patience``: stop after so many epochs without a better validation figure (``Objective.best``).
+    ``patience``: stop after this many epochs without a better validation figure (``Objective.best``).
     ``label_smoothing``: of class labels, where an objective has them. ``reflect_eta``, ``reflect_phi``: mirror each jet
     with probability ½. ``rotate_phi``: turn each whole event around the beam by a random number of towers; the graph
     networks here turn events to a direction of their own, so that it is for others. ``class_weights``: ``balanced``
-    gives every class the same sum of weights. ``accumulate``: pass each batch through the network in so many parts, for
-    less memory. ``deterministic``: the same seed gives the same weights, bit for bit on a CPU. ``devices``: GPUs (or
-    CPU processes) of each of ``nodes`` machines.
+    gives every class the same sum of weights. ``accumulate``: pass each batch through the network in this many parts,
+    for less memory. ``deterministic``: the same seed gives the same weights, bit for bit on a CPU. ``devices``: GPUs
+    (or CPU processes) of each of ``nodes`` machines.
     ``checkpoint_steps``: steps between checkpoints, in addition to those at the end of each epoch. ``loggers``: in
     addition to ``metrics.csv``.
 
@@ -112,11 +112,14 @@ def split_settings(settings: Sequence[str]) -> tuple[list[str], list[str]]:
     """``--set`` values for the model (without their ``model.``) and for the recipe; UsageError for any other group."""
     for_model, for_recipe = [], []
     for setting in settings:
-        group, _, rest = setting.partition(".")
+        group, _, rest = setting.partition("=")[0].partition(".")
         if group not in GROUPS or not rest:
-            raise UsageError(f"--set {setting}: unknown group '{group}'; begin with one of {', '.join(GROUPS)}.")
+            raise UsageError(
+                f"--set {setting}: unknown group '{group}'; write GROUP.KEY=VALUE with a group of {', '.join(GROUPS)}, "
+                "such as training.epochs=5."
+            )
         if group == "model":
-            for_model.append(rest)
+            for_model.append(setting.removeprefix("model."))
         else:
             for_recipe.append(setting)
     return for_model, for_recipe

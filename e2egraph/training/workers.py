@@ -47,7 +47,7 @@ def same_command() -> list[str]:
 
 
 def _watch(workers: Sequence[subprocess.Popen[bytes]]) -> None:
-    """End this process when another failed and it does not notice: it may wait for it on a GPU for ever."""
+    """End this process when another failed and it does not notice: it may wait for it on a GPU forever."""
     while not any(codes := [worker.poll() for worker in workers]):
         if all(code == 0 for code in codes):
             return

@@ -76,7 +76,7 @@ def other_kind(path, good):
         (without_hcal, "no branch for hcal"),
         (short_image, "HBHE_energy of entry 0 holds 4031 values, expected 4032"),
         (infinite, "ecal_energy of entry 11 holds NaN or infinite values"),
-        (same_events, "(run:lumi:event) stands in it and in"),
+        (same_events, "(run:lumi:event) occurs in it and in"),
         (other_kind, "made otherwise than"),
     ],
 )

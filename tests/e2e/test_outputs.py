@@ -11,6 +11,7 @@ import pytest
 
 from e2egraph.cli import cli, main
 from e2egraph.commands.console import OutputFile, OutputFolder, OutputPlot, command
+from e2egraph.errors import UsageError
 from e2egraph.graphs.inspecting.likely_build import likely_build
 from e2egraph.graphs.storage.manifest import read_manifest
 from tests.graphs.builds import SETTINGS, ntuple, parton_ntuple
@@ -83,6 +84,8 @@ def test_a_plot_keeps_the_name_it_is_given(tmp_path):
     convert = OutputPlot().convert
     assert convert(str(tmp_path / "a.v2"), None, None) == tmp_path / "a.v2"
     assert convert(str(tmp_path / "a.v2.pdf"), None, None) == tmp_path / "a.v2"
+    with pytest.raises(UsageError, match=r"a\.jpg: plots are written as PNG and PDF"):
+        convert(str(tmp_path / "a.jpg"), None, None)
 
 
 def test_the_next_command_is_quoted_as_a_shell_takes_it():

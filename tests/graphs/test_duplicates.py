@@ -1,4 +1,4 @@
-"""Finding events that stand more than once, against a count in plain Python."""
+"""Finding events that occur more than once, against a count in plain Python."""
 
 import numpy as np
 from hypothesis import given

@@ -81,7 +81,8 @@ def test_what_a_file_lacks_is_told_for_each_class(tmp_path):
     assert found.kinds["tracks"] == "images"
     text = describe_file(found)
     assert "| tracks.pt | ECAL_tracksPt_atECALfixIP |" in text
-    assert "task top, class top: no: no truth" in text
+    assert "not usable for\n  task top, class top: no truth" in text
+    assert "usable for\n  task top, class qcd\n" in text
 
 
 def test_branches_that_nothing_reads_are_listed_with_their_type(tmp_path):
@@ -103,6 +104,33 @@ def test_a_file_and_one_of_its_events_are_shown_on_the_command_line(tmp_path, ca
     assert main(["inspect", str(path), "--plot", str(tmp_path / "none.png"), "--entry", "3"]) == 1
     assert "no entry 3; give a number from 0 to 2" in capsys.readouterr().err
     assert not (tmp_path / "none.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("of_file", "options", "message"),
+    [
+        (False, ["--view", "spectra"], "--view: says what to draw; add --plot"),
+        (False, ["--jet", "3"], "--jet: says what to draw; add --plot"),
+        (False, ["--plot", "a.png", "--entry", "1"], "--entry: is for an input file, and this is a data set"),
+        (True, ["--plot", "a.png", "--view", "jet"], "--view: is for a data set, and this is an input file"),
+        (True, ["--masses", "m.png"], "--masses: is for a data set, and this is an input file"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(data_set, tmp_path, monkeypatch, capsys, of_file, options, message):
+    monkeypatch.chdir(tmp_path)
+    path = ntuple(tmp_path / "a.root", 1, 3) if of_file else data_set.output
+    assert main(["inspect", str(path), *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_path_next_to_a_data_set_is_told_from_it(data_set, capsys):
+    folder = data_set.output
+    assert main(["inspect", str(folder.parent)]) == 1
+    assert f"not a complete data set (manifest.json is missing); give one of those in it, such as {folder}." in (
+        capsys.readouterr().err
+    )
+    assert main(["inspect", str(next(folder.glob("part-*.parquet")))]) == 1
+    assert f"is a file, and a data set is a folder; give {folder}." in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_readable_or_not_there_is_an_input_error(tmp_path, capsys):

@@ -118,7 +118,7 @@ def test_duplicate_events_across_files_are_refused_naming_both(files, tmp_path):
     overlap = ntuple(tmp_path / "overlap.root", 2, events=5, first_event=8)
     given = samples_of([files["qcd"]], [files["top"], overlap])
     with pytest.raises(
-        InputError, match=r"overlap\.root: event 1:2:8 \(run:lumi:event\) stands in it and in .*top\.root"
+        InputError, match=r"overlap\.root: event 1:2:8 \(run:lumi:event\) occurs in it and in .*top\.root"
     ):
         build(task(), given, tmp_path / "data")
     allowed = build(task(), given, tmp_path / "data", options=BuildOptions(allow_duplicates=True))
@@ -129,7 +129,7 @@ def test_an_event_twice_in_one_file_is_refused(files, tmp_path):
     deposits = rhtree_files.random_deposits(4, 5)
     deposits.branches["eventId"][3] = deposits.branches["eventId"][1]
     twice = rhtree_files.write(tmp_path / "twice.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
-    with pytest.raises(InputError, match=r"twice\.root: event 1:5:2 .* stands in it twice"):
+    with pytest.raises(InputError, match=r"twice\.root: event 1:5:2 .* occurs in it twice"):
         build(task(), samples_of([files["qcd"]], [twice]), tmp_path / "data")
 
 

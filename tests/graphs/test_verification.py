@@ -270,7 +270,7 @@ def test_inspect_verify_always_hashes_and_finds_what_no_time_tells(data, hashed,
 def test_verify_of_a_file_is_wrong_usage(tmp_path, capsys):
     (tmp_path / "a.root").write_bytes(b"root")
     assert main(["inspect", str(tmp_path / "a.root"), "--verify"]) == 2
-    assert "--verify: only a data set has hashes" in capsys.readouterr().err
+    assert "--verify: is for a data set, and this is an input file" in capsys.readouterr().err
 
 
 def _read_and_count(folder, counts, start):

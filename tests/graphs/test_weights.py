@@ -203,5 +203,5 @@ def test_productions_number_their_events_alike_but_one_production_does_not_hold_
     assert build(task("resampling=null"), given, tmp_path / "data").manifest.duplicates == 0
     (tmp_path / "twice").mkdir()
     given = in_one_production(tmp_path / "twice", files, b={"seed": 11, "events": 19, "production": "soft"})
-    with pytest.raises(InputError, match=r"b\.root: event 1:11:1 \(run:lumi:event\) stands in it and in .*a\.root"):
+    with pytest.raises(InputError, match=r"b\.root: event 1:11:1 \(run:lumi:event\) occurs in it and in .*a\.root"):
         build(task("resampling=null"), given, tmp_path / "again")

@@ -130,5 +130,5 @@ def test_no_cells_give_no_clusters_and_a_cell_given_twice_is_refused():
     soft, _ = cluster(np.zeros(1, int), np.zeros(1, int), np.zeros(1, int), np.array([0.1]), HCAL, HCAL_CLUSTERING)
     assert len(soft) == 0
     twice = np.array([3, 3])
-    with pytest.raises(InputError, match="stands twice in one event"):
+    with pytest.raises(InputError, match="occurs twice in one event"):
         cluster(np.zeros(2, int), twice, twice, np.ones(2), HCAL, HCAL_CLUSTERING)

@@ -181,7 +181,7 @@ def test_progress_goes_to_standard_error_one_line_an_epoch(data, model, tmp_path
     [
         ({"settings": ("training.epoch=5",)}, UsageError, "unknown key 'training.epoch'"),
         ({"settings": ("training.epochs=0",)}, UsageError, "training.epochs"),
-        ({"settings": ("epochs=5",)}, UsageError, "unknown group 'epochs=5'"),
+        ({"settings": ("epochs=5",)}, UsageError, "unknown group 'epochs'; write GROUP.KEY=VALUE"),
         ({"settings": ("objective.signal=qcd",)}, UsageError, "objective.signal cannot be set in training"),
         ({"settings": ("optimiser.lr=5",)}, UsageError, "unknown group 'optimiser'"),
         ({"settings": ("model.options.depth=5",)}, UsageError, "unknown key 'depth'"),

@@ -25,7 +25,7 @@ def one_core() -> Iterator[None]:
 
 @contextmanager
 def torch_threads(number: int | None) -> Iterator[int]:
-    """torch with so many threads (None: as it is); yields how many."""
+    """torch with this many threads (None: as it is); yields how many."""
     before = torch.get_num_threads()
     torch.set_num_threads(number or before)
     try:

@@ -73,7 +73,7 @@ def training_plan(
     """Every jet of ``numbers`` (sorted) once, shuffled; only the epoch's last batch may be smaller than the others.
 
     ``batch_nodes``: batches of more nodes, padding included, are split, down to one jet per process.
-    ``pool_jets``: jets of a pool, to within one row group; the first ones are smaller. ``bucket_batches``: so many
+    ``pool_jets``: jets of a pool, to within one row group; the first ones are smaller. ``bucket_batches``: this many
     batches of jets are sorted by their number of nodes together; 1 does not sort at all, more pads less and mixes sizes
     less inside a batch. ``drop_remainder`` leaves the smaller last batch out, unless it is the only one. ``sizes``:
     nodes of every jet of the data set, where a selection leaves fewer than are stored. A last batch with fewer jets

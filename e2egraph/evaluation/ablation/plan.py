@@ -23,7 +23,7 @@ _OWN = ("data.nodes.channels", "data.training_jets", "model.options.channels", "
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """So many training jets for the row of all inputs, with these seeds (none: those of every row)."""
+    """This many training jets for the row of all inputs, with these seeds (none: those of every row)."""
 
     training_jets: TrainingJets
     seeds: tuple[int, ...] = ()
@@ -185,7 +185,7 @@ def _settings_of(model: str | None, settings: Sequence[str]) -> list[str]:
 
 
 def parse_seeds(text: str, option: str) -> tuple[int, ...]:
-    """``1,2,3``; UsageError where it is not whole numbers from 0, or one stands there twice."""
+    """``1,2,3``; UsageError where it is not whole numbers from 0, or one occurs twice."""
     try:
         seeds = tuple(int(part) for part in text.split(","))
     except ValueError as error:

@@ -115,7 +115,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Cell:
-    """All seeds of a model with the inputs of a row and so many training jets.
+    """All seeds of a model with the inputs of a row and this many training jets.
 
     ``figures``: by name. ``training_jets_per_second``: mean over seeds; ``cost``: None where
     costs were not measured.

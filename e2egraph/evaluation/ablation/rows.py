@@ -54,7 +54,7 @@ class RowConfig:
     @classmethod
     def _different(cls, names: Names | None) -> Names | None:
         if names is not None and len(set(names)) < len(names):
-            raise ValueError("a name stands there twice")
+            raise ValueError("a name occurs twice")
         return names
 
     @model_validator(mode="after")

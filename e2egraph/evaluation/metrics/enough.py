@@ -16,7 +16,7 @@ ENOUGH_JETS = 100
 
 
 def enough_pass(background: float) -> bool:
-    """Whether so many (effective) background jets beyond a cut allow a figure that depends on it."""
+    """Whether this many (effective) background jets beyond a cut allow a figure that depends on it."""
     return math.isinf(background) or round(background) >= ENOUGH_PASSING
 
 

@@ -13,7 +13,7 @@ from e2egraph.tasks.objects.registry import bin_title
 
 
 def summary_cards(metrics: Mapping[str, Any], objects: ObjectName) -> Cards:
-    """The figures that are looked at first."""
+    """The figures that are shown first."""
     shown: Cards = {}
     for name in (AUC, EFFICIENCY, LOW_EFFICIENCY, rejection_name(0.5)):
         figure, value = FIGURES[name], metrics[name]

@@ -11,12 +11,12 @@ from e2egraph.evaluation.pages.elements import ABSENT, Cards, Cell, Table, count
 from e2egraph.tasks.objects.naming import ObjectName
 from e2egraph.tasks.objects.registry import bin_title
 
-# Figures that are looked at first.
+# Figures that are shown first.
 _CARDS = ("mae", "resolution")
 
 
 def summary_cards(metrics: Mapping[str, Any], objects: ObjectName) -> Cards:
-    """The figures that are looked at first, of every target."""
+    """The figures that are shown first, of every target."""
     shown: Cards = {}
     for name, found in metrics["targets"].items():
         for figure in (residual_figures()[key] for key in _CARDS):

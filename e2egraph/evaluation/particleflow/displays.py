@@ -43,7 +43,7 @@ class Shown:
 
 
 def choose_events(events: FlowEvents, number: int) -> list[Shown]:
-    """``number`` events (fewer where there are not so many), from the one whose leading generated jet is measured as in
+    """``number`` events (fewer where there are fewer), from the one whose leading generated jet is measured as in
     the median to the one where it is measured worst, in even steps.
 
     Measured: |ln(pT,reco/pT,gen)| on average over rules and networks. Events count whose leading generated jet is

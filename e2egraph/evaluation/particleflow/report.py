@@ -26,7 +26,7 @@ def write_comparison(
     about: Mapping[str, Any],
     display: int = 0,
 ) -> Path:
-    """Write JSON, table, figures, displays of so many events and the page with all of them to ``folder``; the page's
+    """Write JSON, table, figures, displays of this many events and the page with all of them to ``folder``; the page's
     path.
 
     ``about``: ``data_set`` (digest), ``split``, ``resamples`` and ``calibrated_on`` (a split, or None). InputError when

@@ -1,4 +1,4 @@
-"""Events that stand more than once in a sample: found before any work, by hashes of (run, lumi, event)."""
+"""Events that occur more than once in a sample: found before any work, by hashes of (run, lumi, event)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from e2egraph.events.schema import EventSource
 from e2egraph.graphs.building.hashing import hash_unit
 
-# Identities are read in steps of so many events: three plain branches, a few MB.
+# Identities are read in steps of this many events: three plain branches, a few MB.
 EVENTS_PER_STEP = 1 << 17
 
 

@@ -202,7 +202,7 @@ def check_alike(found: Sequence[Identified]) -> None:
 
 
 def check_duplicates(found: Sequence[Identified], options: SourceOptions, *, allow: bool) -> int:
-    """Number of events that stand more than once within a sample; InputError, naming the files, unless ``allow``.
+    """Number of events that occur more than once within a sample; InputError, naming the files, unless ``allow``.
 
     Samples, and productions within one, are not compared with each other: productions of simulated events all number
     them from 1. Only files of the same content are refused anywhere in a class.
@@ -226,7 +226,7 @@ def check_duplicates(found: Sequence[Identified], options: SourceOptions, *, all
                 continue
             where = f"and in {first.path}" if first is not second else "twice"
             raise InputError(
-                f"{second.path}: event {':'.join(map(str, event))} (run:lumi:event) stands in it {where}; leave one "
+                f"{second.path}: event {':'.join(map(str, event))} (run:lumi:event) occurs in it {where}; leave one "
                 "out, list different productions as samples of their own with --samples, or add "
                 "--allow-duplicate-events."
             )

@@ -16,7 +16,7 @@ from e2egraph.tasks.task import TaskConfig
 class BuildOptions:
     """How to build, apart from what. ``workers``: processes; ``dask``: scheduler to use instead; ``source``: what files
     cannot say of themselves; ``skip_bad_files``: leave unreadable and damaged inputs out, and list them;
-    ``allow_duplicates``: take events that stand more than once."""
+    ``allow_duplicates``: take events that occur more than once."""
 
     workers: int = 1
     dask: str | None = None

@@ -89,9 +89,15 @@ def describe_file(inspection: FileInspection) -> str:
     if found.unrecognised:
         lines += ["", f"{len(found.unrecognised)} branches that are not read"]
         lines += [f"  {name}: {found.contents[name]}" for name in found.unrecognised]
-    lines += ["", "usable for"]
+    usable: dict[str, list[str]] = {}
     for (task, name), reason in found.verdicts.items():
-        lines.append(f"  task {task}, class {name}: {f'no: {reason}' if reason else 'yes'}")
+        if not reason:
+            usable.setdefault(task, []).append(name)
+    lines += ["", "usable for" if usable else "usable for no task"]
+    lines += [f"  task {task}, class {' and '.join(names)}" for task, names in usable.items()]
+    refused = {place: reason for place, reason in found.verdicts.items() if reason}
+    lines += ["", "not usable for"] if refused else []
+    lines += [f"  task {task}, class {name}: {reason}" for (task, name), reason in refused.items()]
     return "\n".join(lines)
 
 

@@ -134,7 +134,7 @@ def describe(inspection: Inspection) -> str:
             f"{name}, deposits in windows: " + ", ".join(f"{k.replace('_', ' ')} {n}" for k, n in outcomes.items())
         )
     if manifest.duplicates:
-        lines.append(f"{manifest.duplicates} events stand more than once (allowed by --allow-duplicate-events)")
+        lines.append(f"{manifest.duplicates} events occur more than once (allowed by --allow-duplicate-events)")
     lines += [f"skipped {entry.path}: {entry.reason}" for entry in manifest.skipped]
     lines += ["", "spectra: median (5th, 95th percentile)", "| | " + " | ".join(manifest.classes) + " |"]
     lines.append("|---|" + "---:|" * len(manifest.classes))

@@ -68,7 +68,7 @@ class Manifest:
     ``cutflow``: sample → step → objects left after it; ``removed``: sample → cut → objects it removed; ``counts``:
     class → split → objects; ``nodes``: sample → ``nodes.node_outcomes`` → deposits in the regions of its objects;
     ``particles``: sample → what became of true particles, in number and in GeV (particle flow alone);
-    ``skipped``: inputs left out; ``duplicates``: events that stand more than once, where that was allowed;
+    ``skipped``: inputs left out; ``duplicates``: events that occur more than once, where that was allowed;
     ``missing``: what inputs could not fill (such columns hold 0); ``source``: how inputs were read (``SourceOptions``).
     """
 
@@ -147,10 +147,16 @@ def read_manifest(folder: Path, *, rehash: bool = False) -> Manifest:
     A shard is hashed once on a machine, as long as the file does not change (``verification``); ``rehash``: always.
     """
     path = folder / MANIFEST_NAME
+    if folder.is_file():
+        shard = (folder.parent / MANIFEST_NAME).is_file()
+        instead = str(folder.parent) if shard else "one that 'e2egraph build-graphs' made"
+        raise InputError(f"{folder}: is a file, and a data set is a folder; give {instead}.")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such data set; make it with 'e2egraph build-graphs --output {folder}'.")
     if not path.is_file():
-        raise InputError(f"{folder}: not a complete data set ({MANIFEST_NAME} is missing); run build-graphs again.")
+        inside = sorted(str(found.parent) for found in folder.glob(f"*/{MANIFEST_NAME}"))
+        instead = f"give one of those in it, such as {inside[0]}" if inside else "finish it with build-graphs"
+        raise InputError(f"{folder}: not a complete data set ({MANIFEST_NAME} is missing); {instead}.")
     try:
         written = path.read_bytes()
         content = json.loads(written.decode("utf-8"))

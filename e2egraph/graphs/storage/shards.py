@@ -34,7 +34,7 @@ from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
 from e2egraph.graphs.storage.ragged import Ragged
 
-# A block of objects is what is read at once: so many, or fewer where these have many nodes.
+# A block of objects is what is read at once: this many, or fewer where these have many nodes.
 OBJECTS_PER_BLOCK, NODES_PER_BLOCK = 512, 1 << 20
 FOOTER_KEY = b"e2egraph"
 

@@ -92,7 +92,7 @@ def fault(name: str, inputs: Inputs) -> str | None:
 def chosen(names: Sequence[str] | None, inputs: Inputs) -> tuple[str, ...]:
     """The planes that a network draws: ``names``, or where there are none the published ones that can be drawn.
 
-    UsageError naming a plane that cannot be drawn, and why; ValueError for no names or one that stands twice.
+    UsageError naming a plane that cannot be drawn, and why; ValueError for no names or one that occurs twice.
     """
     if names is None:
         drawn = tuple(name for name in PUBLISHED_CHANNELS if fault(name, inputs) is None)

@@ -2,7 +2,7 @@
 (Y. Wang et al., ACM TOG 38 (2019) 146, arXiv:1801.07829, §3.1).
 
 Each node is joined to its nearest neighbours, a perceptron works on every edge, and the node takes the mean. In the
-first block neighbours are near in (Δη, Δφ), in later ones in the learned vectors, so that the graph is made again.
+first block neighbours are near in (Δη, Δφ), in later ones in the learned vectors, so that the graph is rebuilt.
 """
 
 from __future__ import annotations

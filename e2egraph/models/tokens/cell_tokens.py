@@ -45,8 +45,8 @@ class CellGroup:
     """``channels``: whose nodes are pooled (tracks aside, all where not given); ``size``: side of a cell in crystals;
     ``keep``: cells at most, those with most energy; where there is none, with most nodes.
 
-    ``octaves``: sines and cosines of a cell's place at so many scales, each half of the one before, so that cells next
-    to each other differ: of a plain place, networks learn slowly what changes fast (B. Mildenhall et al.,
+    ``octaves``: sines and cosines of a cell's place at this many scales, each half of the one before, so that cells
+    next to each other differ: of a plain place, networks learn slowly what changes fast (B. Mildenhall et al.,
     arXiv:2003.08934, §5.1). ``convolutions``: layers that mix each kept cell with those next to it
     (``neighbor_convolution``).
     """

@@ -51,7 +51,7 @@ class LinkGroup:
     layer at most, those nearest to the middle of the region; ``candidates``: nearest hits in the first and the third
     layer whose pairs are tried; ``choices``: best pairs of each hit that become links, between which the
     network then chooses; ``most_chi2``: of a pair that is a link, and of a hit further out; ``keep``: links at
-    most, those of highest pT; ``tracks``: so many tracks of highest pT are compared with, and each link says how far
+    most, those of highest pT; ``tracks``: this many tracks of highest pT are compared with, and each link says how far
     it is from them (``track_match``)."""
 
     layers: Annotated[tuple[str, ...], Field(min_length=3)]

@@ -33,7 +33,7 @@ WHOLE_ETA, AROUND = 2.5, 0.6
 # Marker area [pt²] for each GeV, in whole events and around a direction; no marker is smaller or larger than these.
 WHOLE_AREA, AROUND_AREA = 6.0, 18.0
 SMALLEST, LARGEST = 9.0, 1200.0
-# Circles as of anti-kT jets of radius 0.4, of which so many are labelled with their pT.
+# Circles as of anti-kT jets of radius 0.4, of which this many are labelled with their pT.
 JET_RADIUS, LABELLED = 0.4, 6
 ACROSS, PANEL_INCHES = 4, 6.0
 

@@ -40,7 +40,7 @@ class Choices:
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         if len(set(self.labels)) != len(self.labels):
-            raise ValueError("a choice stands twice")
+            raise ValueError("a choice occurs twice")
         return self
 
     @property

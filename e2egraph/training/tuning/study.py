@@ -17,7 +17,7 @@ from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.tuning import journal, ownership
 from e2egraph.training.tuning.space import Choices, Space
 
-# How often a trial is begun before it is given up: one that kills its process would do so for ever.
+# How often a trial is begun before it is given up: one that kills its process would do so forever.
 STARTS = 3
 
 # Every trial's sampler has a seed of its own (a large odd stride keeps those of neighbouring studies apart).

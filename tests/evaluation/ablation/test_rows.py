@@ -134,7 +134,7 @@ def test_files_of_rows_that_cannot_be_meant_are_refused(tmp_path):
         ([good | {"nodes": ["MUON"]}], "nodes has no 'MUON'; known are TRACK"),
         ([good | {"image": ["track_eta"]}], "image has no 'track_eta'"),
         ([good | {"hide": ["pt"]}], "hide has no 'pt'"),
-        ([good | {"nodes": ["TRACK", "TRACK"]}], "stands there twice"),
+        ([good | {"nodes": ["TRACK", "TRACK"]}], "occurs twice"),
         ([{"name": "a", "title": "A", "hide": ["d0"]}], "it hides variables but names no nodes"),
         ([good | {"published": {"auc": 0.9}}], "published figures need their source"),
         ([good | {"published": {"auc": 90}}], "less than or equal to 1"),

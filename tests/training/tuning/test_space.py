@@ -69,7 +69,7 @@ def test_every_shipped_space_fits_the_model_of_its_name(name):
         ("training.learning_rate: {low: 0, high: 1, log: true}", "must begin above 0"),
         ("training.learning_rate: {low: 0.1, high: 1, log: true, step: 0.1}", "exclude each other"),
         ("training.optimizer: {choices: [adam]}", "'choices' is wrong"),
-        ("training.optimizer: {choices: [adam, adam]}", "a choice stands twice"),
+        ("training.optimizer: {choices: [adam, adam]}", "a choice occurs twice"),
         ("{}", "names no setting"),
     ],
 )

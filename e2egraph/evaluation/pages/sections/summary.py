@@ -1,4 +1,4 @@
-"""The figures that are looked at first, what could not be said, and all figures."""
+"""The figures that are shown first, what could not be said, and all figures."""
 
 from __future__ import annotations
 

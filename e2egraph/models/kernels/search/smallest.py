@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-# Below so many columns torch's own selection is as quick.
+# Below this many columns torch's own selection is as quick.
 FEWEST_COLUMNS = 256
 
 

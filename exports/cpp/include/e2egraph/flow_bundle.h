@@ -73,7 +73,7 @@ private:
                        "with e2e_infer.");
   }
 
-  // Elements come as the task made them; a run that took some of them alone is not made again here.
+  // Elements come as the task made them; a run that took some of them alone is not repeated here.
   void check_selection(const JsonValue& selection) const {
     for (const auto& [name, value] : selection.items())
       if (name != "cap" && selection.is_set(name) && !(name == "thresholds" || name == "caps"))

@@ -104,7 +104,7 @@ private:
     compare(outputs, outputs_, "outputs are not those of metadata.json");
   }
 
-  // Second dimension of a float32 tensor of so many dimensions; 0 where it is no such tensor.
+  // Second dimension of a float32 tensor of this many dimensions; 0 where it is no such tensor.
   static std::size_t rows(const Ort::TypeInfo& type, std::size_t dimensions) {
     if (type.GetONNXType() != ONNX_TYPE_TENSOR)
       return 0;

@@ -1,4 +1,4 @@
-// What a job met that is worth a sentence at its end.
+// What a job reports in one sentence at its end.
 #ifndef E2EGraph_Tagger_JobCounts_h
 #define E2EGraph_Tagger_JobCounts_h
 

@@ -31,7 +31,7 @@ process.e2eGraphJetTags.bundle = options.bundle
 process.e2eGraphTagInfos.bundle = options.bundle
 process.pfE2EGraphJetTags = e2e_graph_boosted_jet_tags(options.bundle.rsplit("/", 1)[0])
 
-# RECO holds the tracker's clusters but not its hits, which are made again on demand.
+# RECO holds the tracker's clusters but not its hits, which are recomputed on demand.
 process.tags = cms.Path(
     process.e2eGraphJetTags + process.e2eGraphTagInfos + process.pfE2EGraphJetTags,
     cms.Task(process.siPixelRecHits, process.siStripMatchedRecHits),
