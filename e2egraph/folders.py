@@ -19,6 +19,17 @@ from e2egraph.files import PARTIAL, check_room, flush, is_partial
 _NEW = "new"
 
 
+def user_path(path: str | Path) -> Path:
+    """A path as a user writes it; ``~`` in front is a home folder, unless something there is called so."""
+    given = Path(path)
+    first = given.parts[0] if given.parts else ""
+    if not first.startswith("~") or os.path.lexists(first):
+        return given
+    with suppress(RuntimeError):  # no such user
+        return given.expanduser()
+    return given
+
+
 def check_folder(path: Path, option: str = "--output") -> None:
     """InputError unless ``path`` is a folder, or can be made one, that can be written; nothing is changed.
 

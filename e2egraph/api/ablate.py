@@ -13,6 +13,7 @@ from e2egraph.evaluation.ablation.ablate import ablate as run
 from e2egraph.evaluation.ablation.plan import CurvePoint, Request
 from e2egraph.evaluation.ablation.rows import load_rows
 from e2egraph.evaluation.compare.paired import RESAMPLES
+from e2egraph.folders import user_path
 
 # A number of training jets (None: all), alone or with its seeds.
 Point = int | None | tuple[int | None, Sequence[int]]
@@ -96,9 +97,9 @@ def ablate(
     )
     return run(
         request,
-        Path(data),
-        Path(output),
-        test_data=None if test_data is None else Path(test_data),
+        user_path(data),
+        user_path(output),
+        test_data=None if test_data is None else user_path(test_data),
         report_only=report_only,
         time_again=time_again,
         resamples=resamples,

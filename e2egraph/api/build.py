@@ -8,14 +8,19 @@ from typing import Any
 
 from e2egraph.api.settings import Settings, as_texts
 from e2egraph.config import override
+from e2egraph.errors import UsageError
 from e2egraph.events.samples import Sample, parse_samples, read_samples
 from e2egraph.events.sources.registry import SourceOptions, image_options
+from e2egraph.folders import user_path
 from e2egraph.graphs.building.build import BuildOptions, BuildSummary
 from e2egraph.graphs.building.build import build as run
 from e2egraph.graphs.building.working import Progress
 from e2egraph.tasks.task import TaskConfig, load_task, make_task
 
 Files = str | Path | Sequence[str | Path]
+
+# What names files of events, where a YAML file of samples is expected.
+EVENT_FILES = (".root", ".parquet", ".h5", ".hdf5", ".tfrecord")
 
 
 def build(
@@ -80,7 +85,7 @@ def build(
     return run(
         made,
         _samples(made, samples, options.source),
-        Path(output),
+        user_path(output),
         options=options,
         progress=progress,
         say=say,
@@ -94,7 +99,9 @@ def _samples(
     # A file of labelled images may serve several classes; whether it is labelled is seen when it is opened.
     may_share = source.image is not None and not by_particle
     if isinstance(samples, str | Path):
-        return read_samples(Path(samples), task.classes, may_share=may_share, by_particle=by_particle)
+        if Path(samples).suffix in EVENT_FILES:
+            raise UsageError(f"samples {samples}: give {{class: files}}, NAME=FILES texts in a list, or a YAML file.")
+        return read_samples(user_path(samples), task.classes, may_share=may_share, by_particle=by_particle)
     if isinstance(samples, Mapping):
         given = {name: [files] if isinstance(files, str | Path) else files for name, files in samples.items()}
         samples = [f"{name}={file}" for name, files in given.items() for file in files]

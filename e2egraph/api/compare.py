@@ -15,6 +15,7 @@ from e2egraph.evaluation.compare.comparison import compare as rows_of
 from e2egraph.evaluation.compare.evaluated_run import read_evaluated
 from e2egraph.evaluation.compare.paired import RESAMPLES, PairedResult
 from e2egraph.evaluation.compare.paired_runs import as_json, compare_paired, paired_note, paired_table
+from e2egraph.folders import user_path
 from e2egraph.graphs.storage.shards import first_jets
 from e2egraph.inference.latency import latency
 from e2egraph.training.runs.run_folder import read_run
@@ -67,7 +68,7 @@ class Compared:
 
 
 def compare(
-    runs: Iterable[Run | str | Path],
+    runs: Iterable[Run | str | Path] | Run | str | Path,
     data: str | Path | None = None,
     *,
     bundles: str | Path | None = None,
@@ -80,7 +81,7 @@ def compare(
     """Compare evaluated runs on the same objects: figures, then paired differences with errors and p-values.
 
     Args:
-        runs: Evaluated runs, or their folders.
+        runs: Evaluated runs, or their folders; a single one is compared with the baseline of its task.
         data: Folder of the data set they were evaluated on; taken from the runs by default.
         bundles: Folder with a bundle NAME for each run NAME, to be timed in ONNX Runtime on one thread.
         reference: Run or model that differences are taken to; the first one by default.
@@ -102,14 +103,15 @@ def compare(
         >>> [row.model for row in e2e.compare(["runs/g"]).rows]
         ['gravnet', 'soft-drop mass + τ32 (logistic regression)']
     """
-    folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
-    folder = None if data is None else Path(data)
+    runs = [runs] if isinstance(runs, Run | str | Path) else runs
+    folders = [run.folder if isinstance(run, Run) else user_path(run) for run in runs]
+    folder = None if data is None else user_path(data)
     wanted = (
         [parse_binning(f"{quantity}={','.join(map(str, edges))}") for quantity, edges in bins.items()]
         if isinstance(bins, Mapping)
         else [parse_binning(text) for text in bins]
     )
-    times = {} if bundles is None else _latencies(folders, Path(bundles), folder)
+    times = {} if bundles is None else _latencies(folders, user_path(bundles), folder)
     table = rows_of(folders, folder, times, group=group)
     evaluated = read_evaluated(folders)
     without = tuple(str(run.folder) for run in evaluated if not run.has_scores)

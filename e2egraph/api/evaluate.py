@@ -8,6 +8,7 @@ from e2egraph.api.run import Run
 from e2egraph.api.settings import Settings, as_texts
 from e2egraph.evaluation.evaluate import EvaluationSummary
 from e2egraph.evaluation.evaluate import evaluate as run_evaluation
+from e2egraph.folders import user_path
 from e2egraph.models.given import lent
 
 
@@ -50,12 +51,12 @@ def evaluate(
         >>> 0.0 <= e2e.evaluate("runs/g").metrics["auc"] <= 1.0
         True
     """
-    run = run if isinstance(run, Run) else Run(Path(run))
+    run = run if isinstance(run, Run) else Run(user_path(run))
     with lent(run.given):
         summary = run_evaluation(
             run.folder,
-            None if data is None else Path(data),
-            None if output is None else Path(output),
+            None if data is None else user_path(data),
+            None if output is None else user_path(output),
             split=split,
             plots=plots,
             report=report,

@@ -14,6 +14,7 @@ from e2egraph.errors import UsageError
 from e2egraph.export.bundle import Metadata
 from e2egraph.export.export import export_model, refuse_other_content
 from e2egraph.export.triton import check_repository, lay_out
+from e2egraph.folders import user_path
 from e2egraph.graphs.making.nodeselection import select_nodes
 from e2egraph.graphs.storage.shards import first_jets
 from e2egraph.training.runs.run_folder import RunInfo
@@ -59,12 +60,12 @@ def write_bundle(
     """
     if layout is not None and layout not in LAYOUTS:
         raise UsageError(f"unknown layout '{layout}'; choose one of {', '.join(LAYOUTS)}, or none.")
-    output = Path(output)
+    output = user_path(output)
     refuse_other_content(output)
-    repository = None if triton is None else Path(triton)
+    repository = None if triton is None else user_path(triton)
     if repository is not None:
         check_repository(repository, about.model.name)
-    folder = Path(about.data.folder if data is None else data)
+    folder = user_path(about.data.folder if data is None else data)
     selection = about.recipe.data.nodes
     jets = first_jets(folder, JETS_OF_THE_PARITY_GATE)
     variants = [name for name, wanted in (("fp16", fp16), ("int8", int8)) if wanted]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from e2egraph.events.sources.registry import image_options
+from e2egraph.folders import user_path
 from e2egraph.graphs.inspecting.file_inspection import FileInspection, inspect_file
 from e2egraph.graphs.inspecting.inspection import Inspection, inspect_data_set
 from e2egraph.graphs.storage.manifest import MANIFEST_NAME
@@ -44,13 +45,13 @@ def inspect(
     """
     if is_event_file(data):
         options = image_options(image_channels, None if image_preset is None else str(image_preset))
-        return inspect_file(str(data), options)
-    return inspect_data_set(Path(data), verify=verify)
+        return inspect_file(str(user_path(data)), options)
+    return inspect_data_set(user_path(data), verify=verify)
 
 
 def is_event_file(data: str | Path) -> bool:
     """Whether ``data`` is meant as an event file; a folder, a file of a data set, or a missing path without a suffix,
     is a data set."""
-    path = Path(data)
+    path = user_path(data)
     in_data_set = path.suffix in (".parquet", ".json") and path.is_file() and (path.parent / MANIFEST_NAME).is_file()
     return not path.is_dir() and not in_data_set and not (path.suffix == "" and not path.exists())

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from e2egraph.errors import InputError, UsageError
+from e2egraph.folders import user_path
 from e2egraph.tasks.outputs import Level
 
 if TYPE_CHECKING:
@@ -60,10 +61,14 @@ def load(
         >>> e2e.load("runs/g").predict("data/top", split="test").columns
         ('score_qcd', 'score_top')
     """
-    folder = Path(folder)
+    folder = user_path(folder)
     if not is_run(folder):
         from e2egraph.api.tagger import Tagger
+        from e2egraph.export.bundle import METADATA_FILE
 
+        if not (folder / METADATA_FILE).is_file():
+            missing = "is neither a run nor a bundle" if folder.exists() else "no such run or bundle"
+            raise InputError(f"{folder}: {missing}; give a folder made by 'e2egraph train' or 'e2egraph export'.")
         if network is not None:
             raise UsageError(f"{folder}: not a run, so that no network object belongs to it; leave network out.")
         return Tagger(folder, threads=threads, variant=variant)

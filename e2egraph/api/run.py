@@ -14,6 +14,7 @@ from e2egraph.api.settings import Settings, as_texts
 from e2egraph.data.candidates import Candidates, Decoding
 from e2egraph.data.scores import Scores
 from e2egraph.evaluation.predictions import predict_run
+from e2egraph.folders import user_path
 from e2egraph.models.given import lent
 from e2egraph.training.runs.load import load_run
 from e2egraph.training.runs.run_folder import RunInfo, read_run
@@ -86,9 +87,9 @@ class Run:
             >>> scores["score_top"].shape == scores["label"].shape == (len(scores),)
             True
         """
-        path = None if output is None else Path(output)
+        path = None if output is None else user_path(output)
         with lent(self.given):
-            scores = predict_run(self.folder, Path(data), path, split, settings=as_texts(settings))
+            scores = predict_run(self.folder, user_path(data), path, split, settings=as_texts(settings))
         assert scores is not None  # as no other process shares the jets
         return scores
 
@@ -122,9 +123,9 @@ class Run:
         """
         from e2egraph.evaluation.particles import find_particles
 
-        path, how = None if output is None else Path(output), Decoding(method="soft" if soft else "hard")
+        path, how = None if output is None else user_path(output), Decoding(method="soft" if soft else "hard")
         with lent(self.given):
-            return find_particles(self.folder, Path(data), path, split, decoding=how, settings=as_texts(settings))
+            return find_particles(self.folder, user_path(data), path, split, decoding=how, settings=as_texts(settings))
 
     def export(self, output: str | Path, **options: Any) -> Tagger:
         """Write the network as a bundle, a folder with ONNX and all that C++ needs, if ONNX Runtime agrees with torch.

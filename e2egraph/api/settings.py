@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from e2egraph import yamlfile
+from e2egraph.config import did_you_mean
 from e2egraph.errors import UsageError
 
 Settings = Mapping[str, Any] | Iterable[str]
@@ -36,8 +37,11 @@ def keywords_as_settings(keywords: Mapping[str, Any], groups: Mapping[str, type]
     for key, value in keywords.items():
         homes = [f"{group}.{key}" for group, members in names.items() if key in members]
         if not homes:
-            known = ", ".join(sorted(set().union(*names.values())))
-            raise UsageError(f"unknown setting '{key}'; give one of {known}, or others as settings={{'GROUP.KEY': …}}.")
+            known = sorted(set().union(*names.values()))
+            raise UsageError(
+                f"unknown setting '{key}'{did_you_mean(key, known)}; give one of {', '.join(known)}, or others as "
+                "settings={'GROUP.KEY': …}."
+            )
         if len(homes) > 1:
             raise UsageError(f"'{key}' may be {' or '.join(homes)}; give settings={{'{homes[0]}': …}}.")
         found[homes[0]] = value

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2egraph.api.settings import Settings, as_texts
+from e2egraph.folders import user_path
 from e2egraph.simulation.simulate import SimulationSummary
 from e2egraph.simulation.simulate import simulate as run
 
@@ -54,7 +55,7 @@ def simulate(
         str(process),
         events,
         seed,
-        Path(output),
+        user_path(output),
         images=images,
         particle_flow=particle_flow,
         settings=as_texts(settings),

@@ -10,6 +10,7 @@ from e2egraph.data.scores import Scores
 from e2egraph.events.patterns import expand
 from e2egraph.events.sources.registry import image_options
 from e2egraph.export.bundle import Metadata
+from e2egraph.folders import user_path
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.score import score_files
 from e2egraph.inference.session import Bundle
@@ -34,7 +35,7 @@ class Tagger:
     """
 
     def __init__(self, bundle: str | Path, *, threads: int = 0, variant: str | None = None) -> None:
-        self._bundle = Bundle.open(Path(bundle), threads, variant)
+        self._bundle = Bundle.open(user_path(bundle), threads, variant)
 
     def __repr__(self) -> str:
         return f"Tagger({str(self.folder)!r})"
@@ -130,8 +131,8 @@ class Tagger:
         """
         from e2egraph.inference.particles import bundle_particles
 
-        path, how = None if output is None else Path(output), Decoding(method="soft" if soft else "hard")
-        return bundle_particles(self._bundle, Path(data), path, split=split, batch_size=batch_size, decoding=how)
+        path, how = None if output is None else user_path(output), Decoding(method="soft" if soft else "hard")
+        return bundle_particles(self._bundle, user_path(data), path, split=split, batch_size=batch_size, decoding=how)
 
     def predict(
         self,
@@ -162,7 +163,9 @@ class Tagger:
             >>> e2e.Tagger("exports/g").predict("data/top", split="test").classes
             ('qcd', 'top')
         """
-        path = None if output is None else Path(output)
-        summary = predict_dataset(self._bundle, Path(data), path, split=split, batch_size=batch_size, progress=progress)
+        path = None if output is None else user_path(output)
+        summary = predict_dataset(
+            self._bundle, user_path(data), path, split=split, batch_size=batch_size, progress=progress
+        )
         assert summary is not None  # as no other process shares the jets
         return summary.scores

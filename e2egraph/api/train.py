@@ -11,6 +11,7 @@ from torch import nn
 from e2egraph.api.run import Run
 from e2egraph.api.settings import Settings, as_texts, keywords_as_settings
 from e2egraph.data.options import DataOptions
+from e2egraph.folders import user_path
 from e2egraph.models.given import lent, model_of
 from e2egraph.training.recipe import TrainingOptions
 from e2egraph.training.runs.history import EpochRow
@@ -75,8 +76,8 @@ def train(
     with lent(given):
         run(
             model,
-            Path(data),
-            Path(output),
+            user_path(data),
+            user_path(output),
             settings=texts,
             seed=seed,
             recipe=str(recipe),
@@ -84,4 +85,4 @@ def train(
             progress=progress,
             on_epoch=on_epoch,
         )
-    return Run(Path(output), given)
+    return Run(user_path(output), given)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from e2egraph.api.settings import Settings, as_texts, keywords_as_settings
 from e2egraph.api.train import GROUPS
 from e2egraph.errors import UsageError
+from e2egraph.folders import user_path
 
 if TYPE_CHECKING:
     from e2egraph.training.tuning.search import TuneSummary
@@ -77,8 +78,8 @@ def tune(
 
     summary = run(
         str(model),
-        Path(data),
-        Path(output),
+        user_path(data),
+        user_path(output),
         space=str(model if space is None else space),
         trials=trials,
         recipe=str(recipe),
@@ -92,7 +93,7 @@ def tune(
         progress=progress,
     )
     if summary.importances:
-        plot_search(summary.importances, summary.values, summary.figure, Path(output) / "importance")
+        plot_search(summary.importances, summary.values, summary.figure, user_path(output) / "importance")
     else:
         say("no importance plot: it needs two finished trials of different validation figures")
     return summary

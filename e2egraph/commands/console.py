@@ -13,7 +13,7 @@ import click
 
 from e2egraph.errors import UsageError
 from e2egraph.files import check_file
-from e2egraph.folders import check_folder
+from e2egraph.folders import check_folder, user_path
 
 FolderOrFile = click.Path(path_type=Path)
 PLOT_SUFFIXES = (".png", ".pdf")
@@ -27,7 +27,7 @@ class _Output(click.ParamType, ABC):
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Path:
-        return self.checked(Path(value), param.opts[0] if param is not None else "--output")
+        return self.checked(user_path(value), param.opts[0] if param is not None else "--output")
 
     @abstractmethod
     def checked(self, path: Path, option: str) -> Path:

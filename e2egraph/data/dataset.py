@@ -19,6 +19,7 @@ from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import node_features, object_features, targets_of
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import read_table
+from e2egraph.folders import user_path
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.inputs import POINT_NAMES, Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
@@ -59,7 +60,7 @@ class JetDataset(Dataset):
         cached_jets: int = 16384,
     ) -> None:
         super().__init__()
-        self.table = read_table(Path(folder))
+        self.table = read_table(user_path(folder))
         self.numbers = self.table.jets_of(split)
         self.inputs = self.table.inputs
         self.targets = self.table.manifest.targets

@@ -120,7 +120,7 @@ def test_a_network_that_does_not_fit_is_refused_before_anything_is_written(data:
         with pytest.raises(e2e.UsageError, match=reason):
             e2e.train(network, data, tmp_path / "run", epochs=1)
     for options, reason in (
-        ({"epoch": 3}, "unknown setting 'epoch'; give one of .*epochs"),
+        ({"epoch": 3}, r"unknown setting 'epoch' \(did you mean 'epochs'\?\); give one of .*epochs"),
         ({"nodes": 2}, r"'nodes' may be training\.nodes or data\.nodes"),
         ({"epochs": "many"}, "'training.epochs' is wrong"),
         ({"settings": {"training.epochs": object()}}, "is of type object"),
