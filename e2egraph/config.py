@@ -111,8 +111,8 @@ def validate(cls: type[T], content: Mapping[str, Any], origin: str) -> T:
         key = ".".join(str(part) for part in first["loc"]) or "configuration"
         if first["type"] == "unexpected_keyword_argument":
             raise UsageError(
-                f"{origin}: unknown key '{key}'; remove it or correct its spelling ('e2egraph config show' lists the "
-                "keys of each kind of configuration)."
+                f"{origin}: unknown key '{key}'; remove it or correct its spelling ('e2egraph config show KIND' "
+                "lists the keys of a kind of configuration)."
             ) from error
         reason = first["msg"].removeprefix("Value error, ")
         raise UsageError(

@@ -102,7 +102,7 @@ def test_equal_configurations_have_equal_digests_and_others_not():
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(UsageError, match=r"unknown task 'topp'; choose one of .*top"):
+    with pytest.raises(UsageError, match=r"unknown task 'topp' \(did you mean 'top'\?\); choose one of .*top"):
         config.find_config("tasks", "topp")
 
 

@@ -24,6 +24,15 @@ def is_run(folder: Path) -> bool:
     return (folder / _OF_RUNS).is_file()
 
 
+def check_network(folder: Path) -> None:
+    """InputError where a folder is neither a run nor a bundle."""
+    from e2egraph.export.bundle import METADATA_FILE
+
+    if not is_run(folder) and not (folder / METADATA_FILE).is_file():
+        fault = "neither a run nor a bundle" if folder.exists() else "no such run or bundle"
+        raise InputError(f"{folder}: {fault}; give a folder made by 'e2egraph train' or 'e2egraph export'.")
+
+
 def level_of(folder: Path) -> Level:
     """What the network of a run or a bundle gives rows of: objects or their nodes; objects of a folder that is neither,
     which whoever opens it refuses."""
@@ -64,11 +73,8 @@ def load(
     folder = user_path(folder)
     if not is_run(folder):
         from e2egraph.api.tagger import Tagger
-        from e2egraph.export.bundle import METADATA_FILE
 
-        if not (folder / METADATA_FILE).is_file():
-            missing = "is neither a run nor a bundle" if folder.exists() else "no such run or bundle"
-            raise InputError(f"{folder}: {missing}; give a folder made by 'e2egraph train' or 'e2egraph export'.")
+        check_network(folder)
         if network is not None:
             raise UsageError(f"{folder}: not a run, so that no network object belongs to it; leave network out.")
         return Tagger(folder, threads=threads, variant=variant)

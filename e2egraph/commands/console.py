@@ -17,6 +17,7 @@ from e2egraph.folders import check_folder, user_path
 
 FolderOrFile = click.Path(path_type=Path)
 PLOT_SUFFIXES = (".png", ".pdf")
+FORMATS = (".csv", ".json", ".root", ".parquet", ".h5", ".hdf5", ".npy", ".npz", ".txt", ".xlsx")
 OTHER_PICTURES = (".jpg", ".jpeg", ".svg", ".eps", ".ps", ".gif", ".tif", ".tiff", ".webp")
 settings_option = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
 
@@ -43,13 +44,18 @@ class OutputFolder(_Output):
 
 
 class OutputFile(_Output):
-    """A file to write, which can be written, and so can those of the same stem with ``suffixes`` next to it."""
+    """A file to write, which can be written, and so can those of the same stem with ``suffixes`` next to it.
 
-    def __init__(self, *suffixes: str) -> None:
-        self._suffixes = suffixes
+    ``kind``: the suffix of its format; a name that ends like a file of another format is refused.
+    """
+
+    def __init__(self, *suffixes: str, kind: str = "") -> None:
+        self._suffixes, self._kind = suffixes, kind
 
     def checked(self, path: Path, option: str) -> Path:
         check_file(path, option)
+        if self._kind and path.suffix != self._kind and path.suffix.lower() in FORMATS:
+            raise UsageError(f"{option} {path}: the file is written as {self._kind}; give a name that ends so.")
         if path.suffix in self._suffixes:
             raise UsageError(f"{option} {path}: another file of that name is written next to it; give another name.")
         for suffix in self._suffixes:

@@ -16,7 +16,7 @@ from e2egraph.commands.console import FolderOrFile, OutputFile, done, example, p
 @click.command()
 @click.argument("model", metavar="BUNDLE|RUN", type=FolderOrFile)
 @click.option("--data", required=True, type=FolderOrFile, help="Data set folder.")
-@click.option("--output", required=True, type=OutputFile(), help="Parquet file of scores to write.")
+@click.option("--output", required=True, type=OutputFile(kind=".parquet"), help="Parquet file of scores to write.")
 @click.option("--split", help="train, validation or test; all objects by default.")
 @click.option(
     "--batch-size", type=click.IntRange(min=1), help="Objects per batch.  [default: 64; the recipe's, of a run]"
@@ -53,10 +53,11 @@ def predict(
     Several processes (torchrun, or RANK and WORLD_SIZE set for each) share the objects: each writes its part next to
     the output, and the one that finishes last joins them. Where one was killed, the same command ends the work.
     """
-    from e2egraph.api.load import is_run, level_of
+    from e2egraph.api.load import check_network, is_run, level_of
     from e2egraph.data.share import environment_share
     from e2egraph.graphs.storage.manifest import read_manifest
 
+    check_network(model)
     share = environment_share()
     if level_of(model) == "node":
         if share.world > 1:

@@ -18,6 +18,7 @@ from e2egraph.evaluation.metrics.multiclass import one_vs_rest, pairwise
 from e2egraph.evaluation.metrics.roc.curve import effective_number
 from e2egraph.evaluation.metrics.sculpting import MassSculpting, mass_sculpting
 from e2egraph.evaluation.metrics.tagging import TaggingMetrics, tagging_metrics
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 from e2egraph.tasks.objects.objects import Binning
 
 MASSES = ("softdrop_mass", "jet_mass")
@@ -33,10 +34,14 @@ class MetricsReport:
 
 
 def metrics_report(
-    scores: Scores, quantities: Mapping[str, NDArray], signal: str, bins: Mapping[str, Binning]
+    scores: Scores,
+    quantities: Mapping[str, NDArray],
+    signal: str,
+    bins: Mapping[str, Binning],
+    objects: ObjectName = ANY_OBJECT,
 ) -> MetricsReport:
     """Of the jets of ``scores``, with their ``quantities`` ([J] each, those of ``bins`` and of ``MASSES`` that their
-    kind of object has; 0 for all: not known).
+    kind of object has; 0 for all: not known). ``objects``: what limits call the jets.
 
     Effective numbers are those of jets of weight one that scatter like these (L. Kish, Survey Sampling, 1965, §11.7).
     What too few jets or unknown quantities forbid is None or absent, with the reason among ``limits``. InputError as
@@ -46,7 +51,7 @@ def metrics_report(
     label = scores.jets["label"].astype(np.int64)
     is_signal, score = label == number, scores.probabilities[:, number]
     weight = scores.jets["weight"].astype(np.float64)
-    tagging = tagging_metrics(is_signal, score, weight)
+    tagging = tagging_metrics(is_signal, score, weight, objects)
     limits = list(tagging.limits)
     share, error = accuracy(label, scores.probabilities, weight)
     content: dict[str, Any] = {
@@ -63,9 +68,10 @@ def metrics_report(
     for name, of in bins.items():
         values = np.abs(quantities[of.column]) if of.absolute else quantities[of.column]
         if np.isfinite(values).all() and (values != values[0]).any():
-            content["bins"][name] = [asdict(one) for one in binned_metrics(is_signal, score, values, weight)]
+            binned = binned_metrics(is_signal, score, values, weight, objects=objects)
+            content["bins"][name] = [asdict(one) for one in binned]
         else:
-            limits.append(f"no bins of {name}: the same for all objects, or not finite")
+            limits.append(f"no bins of {name}: the same for all {objects.many}, or not finite")
 
     sculpting = {}
     for name in [name for name in MASSES if name in quantities]:
@@ -74,7 +80,9 @@ def metrics_report(
             limits.append(f"no sculpting of {name}: the data set holds none")
             continue
         try:
-            sculpting[name] = mass_sculpting(background, score[~is_signal], weight[~is_signal], variable=name)
+            sculpting[name] = mass_sculpting(
+                background, score[~is_signal], weight[~is_signal], variable=name, objects=objects
+            )
         except InputError as fault:
             limits.append(f"no sculpting of {name}: {str(fault).removesuffix('.')}")
     limits += [one.limit for one in sculpting.values() if one.limit is not None]

@@ -31,7 +31,7 @@ def test_data_sets_and_bundles_in_the_home_folder_are_found(made: Path, monkeypa
 def test_what_is_neither_run_nor_bundle_is_said_to_be_neither(made: Path, tmp_path: Path) -> None:
     with pytest.raises(e2e.InputError, match="nothing: no such run or bundle; give a folder made by 'e2egraph train'"):
         e2e.load(tmp_path / "nothing")
-    with pytest.raises(e2e.InputError, match="top: is neither a run nor a bundle"):
+    with pytest.raises(e2e.InputError, match="top: neither a run nor a bundle"):
         e2e.load(made / "data/top")
 
 

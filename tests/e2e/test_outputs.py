@@ -88,6 +88,14 @@ def test_a_plot_keeps_the_name_it_is_given(tmp_path):
         convert(str(tmp_path / "a.jpg"), None, None)
 
 
+def test_a_name_of_another_format_than_is_written_is_refused(tmp_path):
+    convert = OutputFile(kind=".parquet").convert
+    with pytest.raises(UsageError, match=r"scores\.csv: the file is written as \.parquet; give a name that ends so"):
+        convert(str(tmp_path / "scores.csv"), None, None)
+    for name in ("scores.parquet", "scores", "scores.v2"):
+        assert convert(str(tmp_path / name), None, None) == tmp_path / name
+
+
 def test_the_next_command_is_quoted_as_a_shell_takes_it():
     line = command("e2egraph", "train", "--data", Path("my data/it's"), "--sample", "top=a b.root", "--sample", "qcd=…")
     assert shlex.split(line) == [

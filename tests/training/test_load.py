@@ -32,8 +32,11 @@ def test_a_loaded_network_is_in_evaluation_mode_and_trains_no_further_by_acciden
 
 
 def test_folders_that_are_no_runs_are_refused(run, tmp_path):
-    with pytest.raises(InputError, match="not a run"):
+    with pytest.raises(InputError, match="absent: no such run; give a folder"):
         load_run(tmp_path / "absent")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: not a run \(config\.yaml is missing\)"):
+        load_run(tmp_path / "empty")
     (run / "config.yaml").write_text("model: [")
     with pytest.raises(InputError, match=r"config\.yaml: damaged"):
         load_run(run)

@@ -133,6 +133,8 @@ def _in_words(run: EvaluatedRun) -> str:
 
 def _read_report(run: Path) -> dict[str, Any]:
     path = run / METRICS_NAME
+    if not run.exists():
+        raise InputError(f"{run}: no such run; give a folder made by 'e2egraph train' and evaluated.")
     if not path.is_file():
         raise InputError(f"{path}: not there; run 'e2egraph evaluate {run}' first.")
     try:

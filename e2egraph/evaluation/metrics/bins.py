@@ -12,6 +12,7 @@ from e2egraph.evaluation.metrics.enough import ENOUGH_JETS, enough_pass
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY
 from e2egraph.evaluation.metrics.roc.curve import WORKING_POINT, check, weighted_share
 from e2egraph.evaluation.metrics.tagging import tagging_metrics
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 BINS = 4
 
@@ -48,11 +49,16 @@ def quantile_edges(values: NDArray, bins: int = BINS) -> NDArray[np.float64]:
 
 
 def binned_metrics(
-    is_signal: NDArray, score: NDArray, values: NDArray, weight: NDArray | None = None, edges: NDArray | None = None
+    is_signal: NDArray,
+    score: NDArray,
+    values: NDArray,
+    weight: NDArray | None = None,
+    edges: NDArray | None = None,
+    objects: ObjectName = ANY_OBJECT,
 ) -> list[BinMetrics]:
     """Metrics of ``score`` [J] in bins of ``values`` [J], quartiles if no ``edges`` are given.
 
-    InputError as ``metrics.check`` for all jets; a bin with fewer than ``ENOUGH_JETS`` jets or without weight in a
+    ``objects``: what limits call the jets. InputError as ``metrics.check`` for all jets; a bin with fewer than ``ENOUGH_JETS`` jets or without weight in a
     class has no figures.
     """
     is_signal, score = np.asarray(is_signal, bool), np.asarray(score)
@@ -66,7 +72,9 @@ def binned_metrics(
         signal, background = inside & is_signal, inside & ~is_signal
         head = (float(low), float(high), int(inside.sum()), int(signal.sum()), int(background.sum()))
         if head[2] < ENOUGH_JETS or not weight[signal].sum() > 0 or not weight[background].sum() > 0:
-            few = f"fewer than {ENOUGH_JETS} objects" if head[2] < ENOUGH_JETS else "signal or background missing"
+            few = (
+                f"fewer than {objects.count(ENOUGH_JETS)}" if head[2] < ENOUGH_JETS else "signal or background missing"
+            )
             result.append(BinMetrics(*head, limit=few))
             continue
         own = tagging_metrics(is_signal[inside], score[inside], weight[inside])
@@ -81,7 +89,7 @@ def binned_metrics(
                 own.errors[EFFICIENCY] if quoted else None,
                 *efficiency,
                 *mistag,
-                None if quoted else f"{own.background_passing:.1f} background objects pass 1% mistag, too few",
+                None if quoted else f"{own.background_passing:.1f} background {objects.many} pass 1% mistag, too few",
             )
         )
     return result

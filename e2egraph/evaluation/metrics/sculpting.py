@@ -11,6 +11,7 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bins import cut_at
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED, draws
 from e2egraph.evaluation.metrics.enough import ENOUGH_JETS
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 Floats = NDArray[np.float64]
 
@@ -57,8 +58,10 @@ def mass_sculpting(
     efficiency: float = BACKGROUND_EFFICIENCY,
     resamples: int = RESAMPLES,
     seed: int = SEED,
+    objects: ObjectName = ANY_OBJECT,
 ) -> MassSculpting:
     """Sculpting of the masses [J] of background jets with ``score`` [J]; at most a share ``efficiency`` passes.
+    ``objects``: what a limit calls the jets.
 
     InputError: no jets, a mass, score or weight that is not finite, a negative weight, no weight, or more than
     ``efficiency`` of the jets sharing the highest score.
@@ -94,7 +97,9 @@ def mass_sculpting(
         jensen_shannon_bits_error=None if resampled is None else float(resampled.std(ddof=1)),
         jensen_shannon_bits_unsculpted=float(unsculpted.mean()),
         jensen_shannon_bits_unsculpted_spread=float(unsculpted.std(ddof=1)),
-        limit=None if few >= ENOUGH_JETS else f"only {few} background objects pass the cut of the {variable} spectrum",
+        limit=None
+        if few >= ENOUGH_JETS
+        else f"only {few} background {objects.many} pass the cut of the {variable} spectrum",
     )
 
 

@@ -15,6 +15,7 @@ from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, LOW_MISTAG
 from e2egraph.evaluation.metrics.registry import roc_figures
 from e2egraph.evaluation.metrics.roc.curve import WORKING_POINT, effective_number, roc_curve
 from e2egraph.evaluation.metrics.roc.delong import delong
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,12 @@ class TaggingMetrics:
         return flat | rest
 
 
-def tagging_metrics(is_signal: NDArray, score: NDArray, weight: NDArray | None = None) -> TaggingMetrics:
-    """Metrics of ``score`` [J]; weights that are all equal change nothing. InputError as ``metrics.roc_curve``."""
+def tagging_metrics(
+    is_signal: NDArray, score: NDArray, weight: NDArray | None = None, objects: ObjectName = ANY_OBJECT
+) -> TaggingMetrics:
+    """Metrics of ``score`` [J]; weights that are all equal change nothing. ``objects``: what limits call the jets.
+
+    InputError as ``metrics.roc_curve``."""
     is_signal = np.asarray(is_signal, bool)
     curve = roc_curve(is_signal, score, weight)
     weight = None if weight is None else equal_as_none(weight)
@@ -59,14 +64,15 @@ def tagging_metrics(is_signal: NDArray, score: NDArray, weight: NDArray | None =
     samples = resample(is_signal, np.asarray(score)[None], weight, functions)
     jets, signal = len(is_signal), int(is_signal.sum())
     background = float(jets - signal) if weight is None else effective_number(weight[~is_signal])
-    limits = [] if jets >= ENOUGH_JETS else [f"only {jets} objects: with fewer than {ENOUGH_JETS}, errors are rough"]
+    few = f"only {objects.count(jets)}: with fewer than {ENOUGH_JETS}, errors are rough"
+    limits = [] if jets >= ENOUGH_JETS else [few]
     figures: dict[str, float | None] = {}
     errors: dict[str, float | None] = {}
     for name, figure in roc_figures().items():
         passing = float("inf") if figure.mistag is None else figure.mistag(curve) * background
         quoted = enough_pass(passing)
         if not quoted:
-            limits.append(too_few(figure.title, {"": passing}))
+            limits.append(too_few(figure.title, {"": passing}, objects))
         figures[name] = errors[name] = None
         if quoted or name == EFFICIENCY:
             figures[name] = figure.of_curve(curve)

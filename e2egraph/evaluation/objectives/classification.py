@@ -74,7 +74,7 @@ class ClassificationEvaluation(Evaluation):
         return None
 
     def measure(self, scores: Scores, quantities: Mapping[str, NDArray]) -> Measured:
-        found = metrics_report(scores, quantities, self.objective.signal, self.bins)
+        found = metrics_report(scores, quantities, self.objective.signal, self.bins, self.objects)
         value, error = found.tagging.figures, found.tagging.errors
         line = (
             f"AUC {value[AUC]:.4f} ± {error[AUC]:.4f}, signal efficiency at 1% mistag "

@@ -42,7 +42,7 @@ def figures_table(metrics: Mapping[str, Any], objects: ObjectName) -> Table:
     rows += [
         ["Accuracy", figure_cell(metrics["accuracy"]), figure_cell(metrics["accuracy_error"])],
         ["Expected calibration error", figure_cell(calibration[error]), figure_cell(calibration[f"{error}_error"])],
-        ["The same if calibrated", figure_cell(calibration[f"{error}_if_calibrated"]), Cell(ABSENT)],
+        ["Expected calibration error if calibrated", figure_cell(calibration[f"{error}_if_calibrated"]), Cell(ABSENT)],
     ]
     for name, one in metrics["mass_sculpting"].items():
         title = f"Jensen–Shannon divergence of background {name} [bits]"

@@ -161,6 +161,8 @@ def read_run(folder: Path) -> RunInfo:
     The modules that the task names as its extensions are imported; UsageError when one cannot be.
     """
     path = folder / CONFIG
+    if not folder.exists():
+        raise InputError(f"{folder}: no such run; give a folder made by 'e2egraph train'.")
     if not path.is_file():
         raise InputError(f"{folder}: not a run ({CONFIG} is missing); give a folder made by 'e2egraph train'.")
     try:

@@ -78,12 +78,12 @@ def tune(
     or no trial that could be finished.
     """
     how = _check_usage(recipe, settings, workers)
+    for_model, _ = split_settings(settings)
+    base_model = load_model_config(model, for_model)
     chosen = read_space(space)
     taken = sorted({setting.partition("=")[0] for setting in settings} & set(chosen.dimensions))
     if taken:
         raise UsageError(f"--set {taken[0]}: {chosen.origin} searches this setting; leave one of the two out.")
-    for_model, _ = split_settings(settings)
-    base_model = load_model_config(model, for_model)
 
     def load(values: list[str]) -> None:
         model_values, recipe_values = split_settings([*settings, *values])

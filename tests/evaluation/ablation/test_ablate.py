@@ -216,7 +216,7 @@ def test_a_model_that_fails_is_named_and_the_others_are_reported(data, models, t
     assert (output / "ablation.md").is_file()
     assert "tiny (all): not timed, its operator is not in ONNX" in ablation.limits
     # The reference has no run, yet figures that cannot be quoted have their reason.
-    reasons = [limit for limit in ablation.limits if "fewer than 10 background objects pass" in limit]
+    reasons = [limit for limit in ablation.limits if "fewer than 10 background jets pass" in limit]
     for cell in ("all, all objects", "all, 60 objects"):
         assert any(reason.startswith(f"{cell}: ") and "(tiny (all) " in reason for reason in reasons)
     assert ablation.cells[0].cost.onnx_ms_per_jet is None
