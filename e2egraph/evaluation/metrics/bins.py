@@ -58,8 +58,8 @@ def binned_metrics(
 ) -> list[BinMetrics]:
     """Metrics of ``score`` [J] in bins of ``values`` [J], quartiles if no ``edges`` are given.
 
-    ``objects``: what limits call the jets. InputError as ``metrics.check`` for all jets; a bin with fewer than ``ENOUGH_JETS`` jets or without weight in a
-    class has no figures.
+    ``objects``: what limits call the jets. InputError as ``metrics.check`` for all jets; a bin with fewer than
+    ``ENOUGH_JETS`` jets or without weight in a class has no figures.
     """
     is_signal, score = np.asarray(is_signal, bool), np.asarray(score)
     check(is_signal, score, weight)
