@@ -67,7 +67,7 @@ def find_config(kind: str, name: str) -> Path:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'gravnet'?)``: the one of ``known`` that is spelt most like ``name``; empty where none is."""
-    close = get_close_matches(name, list(known), n=1)
+    close = get_close_matches(name, list(known), n=1, cutoff=0.7)
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 

@@ -129,7 +129,7 @@ def _value(figure: dict[str, float]) -> tuple[float, float]:
 def table(lines: list[Line]) -> str:
     """The lines in Markdown, with what holds for all of them."""
     return (
-        aligned([["task", "inputs", "figure", "image", "graph", "graph minus image", "seeds"], *_cells(lines)])
+        aligned([["task", "inputs", "figure", "image", "graph", "graph minus image", "seeds"], *_cells(lines)], words=3)
         + "\n\nParametric simulation, not CMS simulation. Each line: the same test objects; ± of these and, where "
         "there are several, of the seeds.\n"
     )

@@ -164,7 +164,7 @@ def test_analyses_that_make_no_sense_are_refused_before_a_jet_is_scored(run, tmp
     before = sorted(path.name for path in run.iterdir())
     with pytest.raises(UsageError, match=message):
         evaluate(run, analysis=written(tmp_path, **changes))
-    with pytest.raises(UsageError, match="unknown analysis 'bottom'.*; choose one of rpv, top"):
+    with pytest.raises(UsageError, match="unknown analysis 'bottom'; choose one of rpv, top"):
         evaluate(run, analysis="bottom")
     assert sorted(path.name for path in run.iterdir()) == before
 
