@@ -148,14 +148,14 @@ def read_manifest(folder: Path, *, rehash: bool = False) -> Manifest:
     """
     path = folder / MANIFEST_NAME
     if folder.is_file():
-        shard = (folder.parent / MANIFEST_NAME).is_file()
-        instead = str(folder.parent) if shard else "one that 'e2egraph build-graphs' made"
+        inside = (folder.parent / MANIFEST_NAME).is_file()
+        instead = str(folder.parent) if inside else "one that 'e2egraph build-graphs' made"
         raise InputError(f"{folder}: is a file, and a data set is a folder; give {instead}.")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such data set; make it with 'e2egraph build-graphs --output {folder}'.")
     if not path.is_file():
-        inside = sorted(str(found.parent) for found in folder.glob(f"*/{MANIFEST_NAME}"))
-        instead = f"give one of those in it, such as {inside[0]}" if inside else "finish it with build-graphs"
+        others = sorted(str(found.parent) for found in folder.glob(f"*/{MANIFEST_NAME}"))
+        instead = f"give one of those in it, such as {others[0]}" if others else "finish it with build-graphs"
         raise InputError(f"{folder}: not a complete data set ({MANIFEST_NAME} is missing); {instead}.")
     try:
         written = path.read_bytes()

@@ -85,6 +85,12 @@ def _draw_transverse(axes: Axes, event: ak.Record) -> None:
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="x [cm]", ylabel="y [cm]", aspect="equal")
 
 
+def _in_sight(phi: float) -> list[float]:
+    """Where a jet is drawn, lowest first: once, or at both ends of φ where its circle reaches across ±π."""
+    turns = (phi - 2 * np.pi, phi, phi + 2 * np.pi)
+    return [turn for turn in turns if abs(turn) < np.pi + CONE]
+
+
 def _draw_unrolled(axes: Axes, event: ak.Record) -> None:
     """Everything at its η and φ, the area of a marker as its energy; jets as circles."""
     if "hcal" in event.fields:
@@ -100,8 +106,10 @@ def _draw_unrolled(axes: Axes, event: ak.Record) -> None:
         _scatter(axes, ak.to_numpy(tracks.eta), ak.to_numpy(tracks.phi), tracks.pt, "tracks", "x")
     if "jets" in event.fields:
         for jet in event.jets:
-            axes.add_patch(Ellipse((jet.eta, jet.phi), 2 * CONE, 2 * CONE, fill=False, linewidth=1.5))
-            axes.annotate(rf"$p_\mathrm{{T}}$ = {jet.pt:.0f} GeV", (jet.eta, jet.phi + CONE), ha="center", fontsize=11)
+            for phi in _in_sight(jet.phi):
+                axes.add_patch(Ellipse((jet.eta, phi), 2 * CONE, 2 * CONE, fill=False, linewidth=1.5))
+            text, top = rf"$p_\mathrm{{T}}$ = {jet.pt:.0f} GeV", _in_sight(jet.phi)[0] + CONE
+            axes.annotate(text, (jet.eta, top), ha="center", fontsize=11)
     for edge in (-BARREL_ETA, BARREL_ETA):
         axes.axvline(edge, color="0.85", linewidth=1)
     axes.set(xlim=(-2.5, 2.5), ylim=(-np.pi, np.pi), xlabel=r"$\eta$", ylabel=r"$\varphi$")
