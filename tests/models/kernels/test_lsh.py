@@ -241,10 +241,10 @@ def test_an_exported_hash_computes_the_columns_that_its_nodes_can_use_and_no_mor
             Hash(), example, dynamic_shapes=(nodes_vary, nodes_vary), dynamo=True, verbose=False, opset_version=18
         )
     assert program is not None
-    graph = program.model_proto.graph
-    scores = next(node.output[0] for node in graph.node if node.op_type == "Abs")
-    graph.output.append(onnx.helper.make_tensor_value_info(scores, onnx.TensorProto.DOUBLE, None))
-    session = one_thread_session(program.model_proto.SerializeToString())
+    proto = program.model_proto
+    scores = next(node.output[0] for node in proto.graph.node if node.op_type == "Abs")
+    proto.graph.output.append(onnx.helper.make_tensor_value_info(scores, onnx.TensorProto.DOUBLE, None))
+    session = one_thread_session(proto.SerializeToString())
     names = [tensor.name for tensor in session.get_inputs()]
     for n, columns in ((1, 1), (8, 1), (9, 2), (16, 2), (17, 3), (24, 3), (60, 3)):
         p, mask = torch.randn(2, n, 5, dtype=torch.float64), torch.arange(n).expand(2, n) < max(1, n - 1)
