@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from e2egraph.commands.console import FolderOrFile, OutputFolder, done, example, progress, settings_option
+from e2egraph.commands.console import (
+    FolderOrFile,
+    OutputFolder,
+    done,
+    example,
+    first_training,
+    progress,
+    settings_option,
+)
 from e2egraph.errors import UsageError
 
 
@@ -46,7 +54,7 @@ def build_graphs(
 ) -> None:
     """Turn ntuples into a data set of point clouds, one per object."""
     from e2egraph.api.build import build
-    from e2egraph.graphs.building.cutflow import in_words
+    from e2egraph.graphs.building.cutflow import in_words, particles_in_words
 
     if (sample_file is None) == (not sample_options):
         raise UsageError("give the files either by --sample NAME=GLOB (which may repeat) or by --samples FILE.yaml.")
@@ -69,6 +77,12 @@ def build_graphs(
     manifest = summary.manifest
     for sample, flow in manifest.cutflow.items():
         click.echo(f"{sample}: {in_words(flow, manifest.object_name)}")
+        outcomes = manifest.nodes[sample]
+        if outcomes["over_cap"]:
+            nodes = outcomes["over_cap"] + outcomes["kept"]
+            click.echo(f"{sample}: {outcomes['over_cap']} of {nodes} nodes are over the caps of inputs and left out")
+        if sample in manifest.particles:
+            click.echo(f"{sample}: {particles_in_words(manifest.particles[sample])}")
     jets, name = sum(shard.jets for shard in manifest.shards), manifest.object_name
     size = sum(shard.size for shard in manifest.shards)
     nodes = sum(shard.nodes for shard in manifest.shards)
@@ -79,5 +93,5 @@ def build_graphs(
         f"{'found complete' if summary.already_complete else 'wrote'}: {name.count(jets)} in "
         f"{len(manifest.shards)} shards, {nodes / jets:.0f} nodes and {size / jets / 1000:.1f} kB per {name.one}, to "
         f"{output}{skipped}",
-        *("e2egraph", "train", "--model", "gravnet", "--data", output, "--output", "runs/gravnet"),
+        *first_training(manifest.configuration["objective"]["kind"], output),
     )

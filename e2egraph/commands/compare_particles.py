@@ -48,6 +48,7 @@ def compare_particles(
     """
     from e2egraph.evaluation.particleflow.columns import read_events
     from e2egraph.evaluation.particleflow.compare import compare
+    from e2egraph.evaluation.particleflow.figuretext import value_text
     from e2egraph.evaluation.particleflow.report import JSON_NAME, TABLE_NAME, write_comparison
     from e2egraph.graphs.storage.manifest import read_manifest
 
@@ -56,6 +57,10 @@ def compare_particles(
         name, found, path = text.partition("=")
         if not (name and found and path):
             raise click.UsageError(f"--candidates {text}: give NAME=FILE.")
+        if name in named:
+            raise click.UsageError(
+                f"--candidates {text}: there is a column {name} already; give each a name of its own."
+            )
         named[name] = Path(path)
     if calibrate is not None and split in (calibrate, "all"):
         raise click.UsageError(
@@ -78,8 +83,6 @@ def compare_particles(
     for figure in comparison.figures:
         if (figure.part, figure.quantity) == ("jets", "resolution") and figure.number:
             less = "" if figure.difference is None else f", {100 * figure.difference:+.1f}% of that of {reference}"
-            click.echo(
-                f"jets of {figure.bin}, {figure.column}: resolution {figure.value:.4f} ± {figure.error:.4f}{less}"
-            )
+            click.echo(f"jets of {figure.bin}, {figure.column}: resolution {value_text(figure)}{less}")
     done(f"wrote {page.name}, {JSON_NAME}, {TABLE_NAME} and figures of {comparison.events} events to {output}", "cat",
          output / TABLE_NAME)  # fmt: skip

@@ -119,6 +119,14 @@ def _quoted(word: str) -> str:
     return f'"{word}"' if "'" in word and not set('"$`\\!') & set(word) else shlex.quote(word)
 
 
+def first_training(objective: str, data: Path | str) -> tuple[Path | str, ...]:
+    """The command that trains a first network on a data set whose objective is of this kind."""
+    model, output, recipe = ("gnn-lsh", "runs/flow", ("--recipe", "particle-flow")) if objective == "nodes" else (
+        "gravnet", "runs/gravnet", ()
+    )  # fmt: skip
+    return ("e2egraph", "train", "--model", model, "--data", data, *recipe, "--output", output)
+
+
 def done(what: str, *then: object) -> None:
     """The closing line: what was done and where it is, and the words of the next command to try."""
     click.echo(f"{what}; next: {command(*then)}")

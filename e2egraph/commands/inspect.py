@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from e2egraph.commands.console import OutputPlot, done, example
+from e2egraph.commands.console import OutputPlot, done, example, first_training
 from e2egraph.folders import make_folder
 
 
@@ -59,7 +59,8 @@ def inspect(
     folder = Path(data)
     for stem in filter(None, (plot, masses)):
         make_folder(stem.parent)
-    click.echo(describe(inspect_data_set(folder, verify=verify)))
+    found = inspect_data_set(folder, verify=verify)
+    click.echo(describe(found))
     drawn = []
     if plot is not None:
         if view == "jet":
@@ -73,7 +74,7 @@ def inspect(
 
         drawn += plot_masses(folder, masses)
     what = f"wrote {', '.join(map(str, drawn))}" if drawn else "nothing written"
-    done(what, "e2egraph", "train", "--model", "gravnet", "--data", data, "--output", "runs/gravnet")
+    done(what, *first_training(found.manifest.configuration["objective"]["kind"], data))
 
 
 # Options that say something of one kind of input alone, and those that change a plot.

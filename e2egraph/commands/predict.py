@@ -79,8 +79,8 @@ def predict(
             settings = (*settings, f"data.evaluation_batch_size={batch_size}")
         scores = predict_run(model, data, output, split, share, settings=settings)
         if scores is not None:
-            unseen = _unseen(int((~scores.scored).sum()))
-            scored = f"{read_manifest(data).object_name.count(len(scores))}{unseen}"
+            others = _cut(scores.about["jets_cut"]) + _unseen(int((~scores.scored).sum()))
+            scored = f"{read_manifest(data).object_name.count(len(scores))}{others}"
             done(f"wrote scores of {scored} to {output}", *next_command)
         return
     if settings:
@@ -101,10 +101,8 @@ def predict(
         )
     if summary is None:
         return
-    cut = f", {summary.jets_cut} of them cut to the model's nodes" if summary.jets_cut else ""
-    cut += _unseen(summary.jets_without_nodes)
     objects = read_manifest(data).object_name
-    scored = f"{objects.count(summary.jets)}{cut}"
+    scored = f"{objects.count(summary.jets)}{_cut(summary.jets_cut)}{_unseen(summary.jets_without_nodes)}"
     rate = f"{summary.jets_per_second:.0f} {objects.many}/s"
     done(f"wrote scores of {scored} to {output} ({rate})", *next_command)
 
@@ -153,6 +151,11 @@ def _particles(
         words += f", {found.about['events_cut']} of them cut to the model's elements"
     named, where = f"{model.resolve().name}={output}", ("--split", split or "all", "--output", "compared")
     done(f"{words} to {output}", "e2egraph", "compare-particles", data, "--candidates", named, *where)
+
+
+def _cut(jets: int) -> str:
+    """What is said of objects of more nodes than the model reads."""
+    return f", {jets} of them cut to the model's nodes" if jets else ""
 
 
 def _unseen(jets: int) -> str:

@@ -7,7 +7,7 @@ keeps as well (``exports/cpp/include/e2egraph/candidates.h``).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -56,6 +56,20 @@ COLUMNS: dict[str, str] = {
 
 # NaN in files that were written before there was such a column.
 LATER = ("probability",)
+
+# Column → the smallest and the largest value that it can have; of ``class`` the largest is the last class.
+LIMITS: dict[str, tuple[float, float]] = {
+    "row": (0, np.inf),
+    "node": (0, np.inf),
+    "class": (1, np.inf),
+    "charge": (-1, 1),
+    "pt": (0, np.inf),
+    "eta": (-np.inf, np.inf),
+    "phi": (-np.inf, np.inf),
+    "energy": (0, np.inf),
+    "pileup": (0, 1),
+    "probability": (0, 1),
+}
 
 ABOUT_KEY = b"e2egraph.candidates"
 
@@ -174,15 +188,9 @@ def joined(parts: Sequence[Mapping[str, NDArray]]) -> dict[str, NDArray]:
 
 
 def write_candidates(path: Path, candidates: Candidates) -> Path:
-    """Write a Parquet file next to ``path`` and rename: whole or not at all; InputError when it cannot be written or a
-    momentum is not finite."""
-    for name in ("pt", "eta", "phi", "energy", "pileup", "probability"):
-        bad = np.flatnonzero(~np.isfinite(candidates[name]))
-        if len(bad):
-            raise InputError(
-                f"{path}: {name} of {len(bad)} candidates is not finite, first in event {candidates['row'][bad[0]]} of "
-                "the data set; check this event and the model, then predict again."
-            )
+    """Write a Parquet file next to ``path`` and rename: whole or not at all; InputError when it cannot be written or
+    holds values that no candidate can have (``LIMITS``)."""
+    _check_values(path, candidates)
     about = {"classes": list(candidates.classes), **candidates.about}
     schema = pa.schema([pa.field(name, pa.from_numpy_dtype(np.dtype(kind))) for name, kind in COLUMNS.items()])
     footer = {ABOUT_KEY: json.dumps(about, sort_keys=True).encode()}
@@ -199,19 +207,63 @@ def write_candidates(path: Path, candidates: Candidates) -> Path:
 
 
 def read_candidates(path: Path) -> Candidates:
-    """Read a file of ``write_candidates``; InputError when it is missing, damaged or something else."""
+    """Read a file of ``write_candidates``; InputError when it is missing, damaged or something else, lacks a column, or
+    holds values that no candidate can have (``LIMITS``) or two candidates of one element."""
+    advice = "make it with 'e2egraph predict' and a run or bundle of a task with objective nodes."
     try:
         table = pq.read_table(path)
         about = json.loads((table.schema.metadata or {})[ABOUT_KEY])
-        for name in set(LATER) - set(table.column_names):
-            table = table.append_column(name, pa.array(np.full(len(table), np.nan, COLUMNS[name])))
-        columns = {name: table[name].to_numpy().astype(kind) for name, kind in COLUMNS.items()}
-        return Candidates(columns, tuple(about["classes"]), about)
-    except (OSError, pa.ArrowInvalid, KeyError, json.JSONDecodeError) as error:
+        classes = tuple(str(name) for name in about["classes"])
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: no readable file of candidates; {advice}") from error
+    absent = [name for name in COLUMNS if name not in (*table.column_names, *LATER)]
+    if absent:
+        raise InputError(f"{path}: has no column {', '.join(absent)}, which candidates need; {advice}")
+    columns, later = {}, set(LATER) - set(table.column_names)
+    for name, kind in COLUMNS.items():
+        if name in later:
+            columns[name] = np.full(len(table), np.nan, kind)
+            continue
+        try:
+            column = table[name].cast(pa.from_numpy_dtype(np.dtype(kind)))
+        except pa.ArrowException as error:
+            raise InputError(f"{path}: {name} is {table[name].type}, not {kind}; {advice}") from error
+        if column.null_count:
+            raise InputError(f"{path}: {name} of {column.null_count} candidates has no value; {advice}")
+        columns[name] = column.to_numpy()
+    candidates = Candidates(columns, classes, about)
+    _check_values(path, candidates, later)
+    return candidates
+
+
+def _check_values(path: Path, candidates: Candidates, absent: Collection[str] = ()) -> None:
+    """InputError when a value is not finite or not within ``LIMITS``, or when an element has two candidates.
+
+    ``absent``: columns that are not looked at.
+    """
+    for name, (low, high) in LIMITS.items():
+        if name in absent:
+            continue
+        values, high = candidates[name], len(candidates.classes) - 1 if name == "class" else high
+        bad = np.flatnonzero(~(np.isfinite(values) & (values >= low) & (values <= high)))
+        if len(bad):
+            limits = {f"at least {low:g}": low, f"at most {high:g}": high}
+            wanted = ", ".join(["finite", *(words for words, limit in limits.items() if np.isfinite(limit))])
+            row, node = candidates["row"][bad[0]], candidates["node"][bad[0]]
+            raise InputError(
+                f"{path}: {name} of {len(bad)} candidates is not {wanted}, first of element {node} in event {row} of "
+                "the data set; check this event and the model, then predict again."
+            )
+    row, node = candidates["row"], candidates["node"]
+    if np.all((np.diff(row) > 0) | ((np.diff(row) == 0) & (np.diff(node) > 0))):
+        return
+    order = np.lexsort((node, row))
+    twice = order[1:][(np.diff(row[order]) == 0) & (np.diff(node[order]) == 0)]
+    if len(twice):
         raise InputError(
-            f"{path}: no readable file of candidates; make it with 'e2egraph predict' and a run or bundle of a task "
-            "with objective nodes."
-        ) from error
+            f"{path}: {len(twice)} candidates are of an element that has one already, first of element "
+            f"{node[twice[0]]} in event {row[twice[0]]} of the data set; predict again."
+        )
 
 
 def _possible(

@@ -100,6 +100,13 @@ class JetTable:
             self._counts[key] = self._count(selection)
         return self._counts[key]
 
+    def cut_counts(self, selection: NodeSelection) -> Integers:
+        """Nodes of each jet that the caps of ``selection``, or of the task that is read, leave out, [J]."""
+        if selection == selection.uncapped and self.task_nodes == self.task_nodes.uncapped:
+            return np.zeros(len(self), np.int64)
+        uncapped = replace(self, task_nodes=self.task_nodes.uncapped)
+        return uncapped.node_counts(selection.uncapped) - self.node_counts(selection)
+
     def _count(self, selection: NodeSelection) -> Integers:
         columns = self.deciding(selection)
         if not columns:

@@ -36,8 +36,9 @@ def find_particles(
     """The particles of a data set's events (of one ``split``), by a run's best weights; written to ``output`` where it
     is given.
 
-    ``settings``: see ``reading.read_with``. Events without elements have none. InputError: not a run, or one of another
-    objective than ``nodes``; a data set that is missing, damaged or lacks what the network reads; an empty split.
+    ``settings``: see ``reading.read_with``. Events without elements have none; of others the first elements up to the
+    run's cap are read. ``about`` of the result counts both. InputError: not a run, or one of another objective than
+    ``nodes``; a data set that is missing, damaged or lacks what the network reads; an empty split.
     """
     network, info = load_run(run)
     check_particle_flow(info.outputs, run)
@@ -65,6 +66,7 @@ def find_particles(
         "split": split,
         "events": events,
         "events_without_elements": without,
+        "events_cut": int((table.cut_counts(info.recipe.data.nodes)[table.jets_of(split)] > 0).sum()),
         "decoding": how.method,
     }
     classes = next(head.columns for head in info.outputs.heads if head.name == CLASS)

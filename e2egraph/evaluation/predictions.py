@@ -121,7 +121,8 @@ def predict_run(
 ) -> Scores | None:
     """Score a data set, or one split of it, with a run's best weights; written to ``output`` where it is given.
 
-    ``settings``: see ``reading.read_with``. Of several processes the one that finishes last writes the file, the others
+    ``settings``: see ``reading.read_with``. ``about`` of the result counts jets of more nodes than the network reads
+    (``jets_cut``). Of several processes the one that finishes last writes the file, the others
     return None. InputError: not a run, data set missing, damaged or one that the network cannot read (``read_for``),
     other classes, an empty split.
     """
@@ -137,7 +138,13 @@ def predict_run(
     scores = predict_all(network, info, table, output, split, share)
     if scores is None:
         return None
-    about = {"model": info.model.name, "run": run.resolve().name, "data_sha256": table.manifest.digest, "split": split}
+    about = {
+        "model": info.model.name,
+        "run": run.resolve().name,
+        "data_sha256": table.manifest.digest,
+        "split": split,
+        "jets_cut": int((table.cut_counts(info.recipe.data.nodes)[table.jets_of(split)] > 0).sum()),
+    }
     scores = replace(scores, about=about)
     if output is not None:
         write_scores(output, scores.jets, scores.values, scores.columns, about)

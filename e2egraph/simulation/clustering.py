@@ -27,8 +27,18 @@ class Constituents:
 
 
 def clustered(parts: Constituents, algorithm: int, radius: float) -> Any:
-    """FastJet's clustering of the particles of each row (an event or a jet) of ``parts``, all rows in one call."""
+    """FastJet's clustering of the particles of each row (an event or a jet) of ``parts``, all rows in one call.
+
+    InputError when a momentum is not finite: FastJet would end the process.
+    """
     fastjet = library()
+    bad = np.flatnonzero(~np.isfinite(parts.momenta).all(axis=0))
+    if len(bad):
+        row = int(np.searchsorted(np.cumsum(parts.counts), bad[0], side="right"))
+        raise InputError(
+            f"momenta of {len(bad)} particles are not finite, first in row {row} of {len(parts.counts)} that jets are "
+            "made of; make the file of these particles again."
+        )
     names = ("px", "py", "pz", "E")
     record = ak.contents.RecordArray([ak.contents.NumpyArray(row) for row in parts.momenta], names)
     offsets = ak.index.Index64(np.concatenate([[0], np.cumsum(parts.counts)]))

@@ -57,6 +57,11 @@ class NodeSelection:
         return replace(self, channels=channels, thresholds=thresholds, caps=caps)
 
     @property
+    def uncapped(self) -> NodeSelection:
+        """The selection with as many nodes as pass everything else."""
+        return replace(self, caps={}, cap=None)
+
+    @property
     def narrows(self) -> bool:
         """Whether it asks for nodes near the region's centre alone."""
         return self.half_window is not None or self.radius is not None

@@ -282,8 +282,8 @@ def test_every_command_is_in_the_table_and_most_run_on_some_page() -> None:
     assert [name for name in cli.commands if f"[`{name}`]" not in table] == []
     run = [fence for page in (FIRST, *READ) for fence in fences(page) if fence.language == "bash" and not fence.reason]
     shown = {words[1] for fence in run for words in commands(fence.text) if words[0] == "e2egraph"}
-    # Benchmarks take long, and particle flow needs samples of its own; tests of their own run these.
-    assert set(cli.commands) - shown <= {"benchmark", "compare-particles", "dump-elements"}
+    # Benchmarks take long; tests of their own run these.
+    assert set(cli.commands) - shown <= {"benchmark"}
 
 
 def test_every_shipped_task_and_model_is_in_its_table() -> None:

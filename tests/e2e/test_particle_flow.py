@@ -129,9 +129,10 @@ def test_events_without_elements_have_no_candidates_and_never_reach_onnx_runtime
     assert len(find_particles(folder / "run", empty)) == 0
 
 
-def test_elements_beyond_the_cap_are_left_out_and_counted(folder, tmp_path, capsys):
+@pytest.mark.parametrize("model", ["run", "bundle"])
+def test_elements_beyond_the_cap_are_left_out_and_counted(folder, tmp_path, capsys, model):
     large = write_flow_dataset(tmp_path / "data", 6, particles=(80, 90), inputs={"cap": 20480})
-    words = ["predict", folder / "bundle", "--data", large, "--output", tmp_path / "c.parquet"]
+    words = ["predict", folder / model, "--data", large, "--output", tmp_path / "c.parquet"]
     assert main([str(word) for word in words]) == 0
     assert "of 6 events, 6 of them cut to the model's elements" in capsys.readouterr().out
     assert read_candidates(tmp_path / "c.parquet")["node"].max() < CAP

@@ -20,7 +20,7 @@ from e2egraph.evaluation.particleflow.jets import (
     cluster_jets,
     match,
 )
-from e2egraph.evaluation.particleflow.resampling import SEED, Add, error, event_draws, quantiles, relative_width
+from e2egraph.evaluation.particleflow.resampling import SEED, Add, error, event_draws, finite, quantiles, relative_width
 
 PART = "calibration of jets"
 BEFORE, AFTER = "before", "after"
@@ -57,9 +57,9 @@ class Calibration:
         return [
             {
                 "generated_pt": self.edges[place].tolist(),
-                "measured_pt": float(self.measured[0, place]),
-                "median_response": float(self.response[0, place]),
-                "median_response_error": error(self.response[:, place]),
+                "measured_pt": finite(float(self.measured[0, place])),
+                "median_response": finite(float(self.response[0, place])),
+                "median_response_error": finite(error(self.response[:, place])),
                 "jets": int(self.jets[place]),
             }
             for place in range(len(self.jets))

@@ -87,6 +87,7 @@ def read_events(data: Path, split: str | None = None, candidates: dict[str, Path
         with open_shard(data / shard.name) as file:
             parts.append(file.read(wanted))
     clouds = concatenate(parts)
+    elements = clouds.counts
     chosen = np.ones(len(clouds), bool) if split is None else clouds.jets["split"] == split
     if not chosen.any():
         raise InputError(f"{data}: no event in split '{split}'; choose another one.")
@@ -98,18 +99,19 @@ def read_events(data: Path, split: str | None = None, candidates: dict[str, Path
     for name, path in (candidates or {}).items():
         if name in own or name in OWN:
             raise UsageError(f"--candidates {name}: there is a column of that name already; choose another.")
-        own[name] = found_by_network(path, row, manifest.digest, split)
+        own[name] = found_by_network(path, row, elements, manifest.digest, split)
     gen = _side(clouds, "gen")
     visible = is_visible(clouds.side["gen_pdg"].values)
     true = _side(clouds, "sim")
     return FlowEvents(own, gen.take(visible), gen.take(~visible), true, clouds)
 
 
-def found_by_network(path: Path, rows: Integers, data_sha256: str, split: str | None) -> Particles:
+def found_by_network(path: Path, rows: Integers, elements: Integers, data_sha256: str, split: str | None) -> Particles:
     """The particles in a file of candidates, of the events at ``rows`` [E] of the data set.
 
-    InputError: unreadable, of other classes, or found in another data set than that of ``data_sha256`` or in another
-    split than ``split``.
+    ``elements``: number of elements of every event of the data set. InputError: unreadable, of other classes, found in
+    another data set than that of ``data_sha256`` or in another split than ``split``, of an element or event that the
+    data set does not have, or without any candidate of these events.
     """
     candidates = read_candidates(path)
     if candidates.classes != CLASSES:
@@ -121,9 +123,22 @@ def found_by_network(path: Path, rows: Integers, data_sha256: str, split: str | 
             f"{path}: candidates of split '{alone}' alone; compare that one with --split, or predict all events."
         )
     columns = candidates.columns
-    place = np.full(max(int(columns["row"].max(initial=-1)), int(rows.max(initial=-1))) + 1, -1)
+    row, node = columns["row"], columns["node"]
+    strange = np.flatnonzero((row >= len(elements)) | (node >= elements[np.minimum(row, len(elements) - 1)]))
+    if len(strange):
+        at = strange[0]
+        raise InputError(
+            f"{path}: {len(strange)} candidates are of events or elements that the data set does not have, first of "
+            f"element {node[at]} in event {row[at]}; predict it again."
+        )
+    place = np.full(len(elements), -1)
     place[rows] = np.arange(len(rows))
-    event = place[columns["row"]]
+    event = place[row]
+    if not (event >= 0).any():
+        raise InputError(
+            f"{path}: holds no candidate of the {len(rows)} events that are compared; choose another split, or train "
+            "the model further."
+        )
     probability = columns["probability"].astype(np.float64)
     pile_up = columns["pileup"].astype(np.float64)
     soft = candidates.about.get("decoding") == "soft"
@@ -132,15 +147,11 @@ def found_by_network(path: Path, rows: Integers, data_sha256: str, split: str | 
         kind=columns["class"],
         pile_up=pile_up,
         kept=1.0 - pile_up if soft else not_pile_up(pile_up),
-        node=columns["node"].astype(np.int64),
+        node=node.astype(np.int64),
         probability=probability,
         share=probability if soft else np.ones(len(event)),
         **_momenta(columns),
     )
-    if not (event >= 0).any():
-        raise InputError(
-            f"{path}: has no candidates of the events that are compared; predict these, or choose a split."
-        )
     found = found.take(event >= 0)
     return found.take(np.argsort(found.event, kind="stable"))
 

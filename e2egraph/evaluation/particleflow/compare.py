@@ -24,6 +24,7 @@ from e2egraph.evaluation.particleflow.particles import particle_figures, pile_up
 from e2egraph.evaluation.particleflow.resampling import (
     error,
     event_draws,
+    finite,
     half_width,
     quantiles,
     relative_width,
@@ -68,8 +69,8 @@ class Comparison:
     calibrations: dict[str, Calibration] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        figures = [vars(each) for each in self.figures]
+        """JSON-ready values; what is not defined, such as an error without resamples, is null."""
+        figures = [{name: finite(value) for name, value in vars(each).items()} for each in self.figures]
         content = {
             "events": self.events,
             "columns": list(self.columns),

@@ -4,6 +4,7 @@ paired."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,3 +69,8 @@ def error(samples: Floats) -> float:
     """Spread over the resamples of a figure [1 + R]; NaN with fewer than two."""
     drawn = samples[1:][np.isfinite(samples[1:])]
     return float(drawn.std(ddof=1)) if len(drawn) > 1 else float("nan")
+
+
+def finite(value: Any) -> Any:
+    """``value``, or None where it is a number that is not finite, which JSON does not have."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value

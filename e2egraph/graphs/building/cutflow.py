@@ -57,6 +57,23 @@ def in_words(flow: Mapping[str, int], objects: ObjectName) -> str:
     return " → ".join(f"{step} {number}" for step, number in steps.items())
 
 
+def particles_in_words(books: Mapping[str, float]) -> str:
+    """What became of the true particles of events with elements, on one line, with shares of their energy.
+
+    ``books``: numbers and energies (``particleflow.targets.Targets.books``).
+    """
+    parts = []
+    for name, words in (
+        ("visible", "have an element"),
+        ("merged", "of these merged into that of another particle"),
+        ("split", "split over several tracks"),
+        ("invisible", "have none"),
+    ):
+        share = books[f"{name}_gev"] / books["particles_gev"] if books["particles_gev"] > 0 else 0.0
+        parts.append(f"{books[name]:.0f} {words} ({100 * share:.1f}% of the energy)")
+    return f"true particles {books['particles']:.0f}: {', '.join(parts)}"
+
+
 def check(where: str, left: Mapping[str, int], removed: Mapping[str, int], jets: int) -> None:
     """InputError unless jets in = jets out + the jets of every cut, and ``jets`` is what is left."""
     if left["jets"] != jets + sum(removed.values()) or list(left.values())[-1] != jets:

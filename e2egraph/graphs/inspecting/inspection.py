@@ -9,6 +9,7 @@ import numpy as np
 
 from e2egraph.detector.channels import LARGEST_NUMBER
 from e2egraph.graphs.building.cutflow import in_words as cutflow_in_words
+from e2egraph.graphs.building.cutflow import particles_in_words
 from e2egraph.graphs.making.nodeselection import built_with
 from e2egraph.graphs.storage.columns import TARGET_PREFIX
 from e2egraph.graphs.storage.manifest import Manifest, read_manifest
@@ -133,6 +134,7 @@ def describe(inspection: Inspection) -> str:
         lines.append(
             f"{name}, deposits in windows: " + ", ".join(f"{k.replace('_', ' ')} {n}" for k, n in outcomes.items())
         )
+    lines += [f"{name}: {particles_in_words(books)}" for name, books in manifest.particles.items()]
     if manifest.duplicates:
         lines.append(f"{manifest.duplicates} events occur more than once (allowed by --allow-duplicate-events)")
     lines += [f"skipped {entry.path}: {entry.reason}" for entry in manifest.skipped]

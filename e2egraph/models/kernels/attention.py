@@ -14,7 +14,8 @@ from e2egraph.models.graph_network import GraphNetwork
 from e2egraph.models.kernels.pairwise import PairwiseBias
 from e2egraph.models.kernels.projection import AttentionOptions, HeadProjection
 
-# In exported models, in place of −∞ for keys that are masked: its exponential next to that of any other logit is zero.
+# In exported models, in place of −∞ for keys that are masked: its exponential next to that of any other logit is zero,
+# and in float32 any logit added to it is lost.
 MASKED = -1e30
 
 
@@ -33,22 +34,26 @@ class AttentionKernel(nn.Module):
 
     def forward(self, x: Tensor, points: Tensor, mask: Tensor) -> Tensor:
         q, k, v = self.projection.split(x)
-        exporting = torch.compiler.is_exporting()
-        keys = (mask if exporting else attended(mask))[:, None, None, :]
+        bias, keys = None, mask[:, None, None, :]
         if self.bias is not None:
             bias = self.bias(x, points.masked_fill(~mask.unsqueeze(-1), 0.0)).to(q.dtype)
-            keys = bias.masked_fill(~keys, MASKED if exporting else float("-inf"))
-        return self.projection.join(_attention(q, k, v, keys))
+        return self.projection.join(attention(q, k, v, keys, bias))
 
 
-def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """softmax(q kᵀ / √C + mask) v; ``mask`` bool, or float and added."""
+def attention(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, bias: Tensor | None = None) -> Tensor:
+    """softmax(q kᵀ / √C + ``bias``) v over the keys that each query sees: [..., Q, C].
+
+    ``q`` [..., Q, C], ``k``, ``v`` [..., K, C], ``keys`` bool and ``bias`` float, both to be broadcast to [..., Q, K].
+    What comes out for a query that sees no key is finite and does not matter.
+    """
     if not torch.compiler.is_exporting():
+        seen = attended(keys)
+        mask = seen if bias is None else bias.masked_fill(~seen, float("-inf"))
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    # The same, without the guards against rows that are masked as a whole: their softmax is over equal numbers.
-    scores = torch.matmul(q * q.shape[-1] ** -0.5, k.transpose(-1, -2))
-    scores = scores.masked_fill(~mask, MASKED) if mask.dtype == torch.bool else scores + mask
-    return torch.matmul(torch.softmax(scores, dim=-1), v)
+    # The same, without the guards against queries that see no key: their softmax is over equal numbers. A sum, as ONNX
+    # Runtime takes three times as long to choose between two tensors.
+    scores = torch.matmul(q * q.shape[-1] ** -0.5, k.transpose(-1, -2)) + torch.where(keys, 0.0, MASKED).to(q.dtype)
+    return torch.matmul(torch.softmax(scores if bias is None else scores + bias, dim=-1), v)
 
 
 def attended(mask: Tensor) -> Tensor:

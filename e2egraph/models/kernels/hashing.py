@@ -63,9 +63,8 @@ def bin_numbers(p: Tensor, rotations: Tensor, mask: Tensor, bin_size: int) -> Te
     [B, rounds, N] int64: 2 j for column j, 2 j + 1 for its opposite.
     """
     rounds, space, n_columns = rotations.shape
-    if not torch.compiler.is_exporting():
-        # What no jet of this many places can use need not be computed; a graph of symbolic sizes cannot tell.
-        n_columns = max(1, min(n_columns, math.ceil(p.shape[1] / (2 * bin_size))))
+    # What no jet of this many places can use need not be computed; an exported graph finds out how many when it runs.
+    n_columns = torch.sym_max(1, torch.sym_min(n_columns, (p.shape[1] + 2 * bin_size - 1) // (2 * bin_size)))
     count = mask.sum(1, keepdim=True)
     p = p.masked_fill(~mask.unsqueeze(-1), 0.0)
     p = p - (p.sum(1) / count.clamp(min=1).to(p.dtype)).unsqueeze(1)

@@ -11,13 +11,12 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from e2egraph.config import configuration
 from e2egraph.models.graph_network import GraphNetwork
-from e2egraph.models.kernels.attention import attended
+from e2egraph.models.kernels.attention import attention
 from e2egraph.models.kernels.projection import AttentionOptions, HeadProjection
 from e2egraph.models.layers.ordering.serialization import Blocks, Order, order_code, serialize
 
@@ -60,8 +59,7 @@ class WindowKernel(nn.Module):
         blocks = serialize(code, x, mask, self.window, shift=self.shift, wrap=self.wrap)
         rows = blocks.split(x)
         q, k, v = self.projection.split(rows.flatten(0, 1))
-        keys = attended(blocks.mask).flatten(0, 1)[:, None, None, :]
-        values = self.projection.join(F.scaled_dot_product_attention(q, k, v, attn_mask=keys))
+        values = self.projection.join(attention(q, k, v, blocks.mask.flatten(0, 1)[:, None, None, :]))
         return blocks.join(values.view_as(rows))
 
     def _slide(self, x: Tensor, blocks: Blocks, mask: Tensor) -> Tensor:
@@ -77,8 +75,7 @@ class WindowKernel(nn.Module):
             h.transpose(1, 2).flatten(0, 1).index_select(0, index).unflatten(0, (n_jets * n_blocks, 3 * window))
             for h in (k, v)
         )
-        keys = attended(seen).flatten(0, 1).unsqueeze(1)
-        values = F.scaled_dot_product_attention(q, k.transpose(1, 2), v.transpose(1, 2), attn_mask=keys)
+        values = attention(q, k.transpose(1, 2), v.transpose(1, 2), seen.flatten(0, 1).unsqueeze(1))
         return blocks.join(self.projection.join(values).view_as(rows))
 
 

@@ -4,11 +4,12 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from e2egraph.cli import main
-from e2egraph.data.candidates import COLUMNS, Candidates, write_candidates
+from e2egraph.data.candidates import ABOUT_KEY, COLUMNS, Candidates, write_candidates
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.particleflow.calibration import AFTER, BEFORE, PART, Calibration, calibrate
 from e2egraph.evaluation.particleflow.columns import PERFECT, PUPPI, RULES, TARGET, read_events
@@ -245,16 +246,85 @@ def test_files_of_candidates_that_do_not_fit_are_refused(events, flow_data, tmp_
     assert message.count("\n") == 1
     with pytest.raises(InputError, match="candidates of split 'test' alone"):
         read(write_targets(tmp_path / "c.parquet", events, digest, "test"))
-    with pytest.raises(InputError, match="candidates of classes none, x, not none, charged_hadron"):
-        read(write_targets(tmp_path / "d.parquet", events, digest, classes=("none", "x")))
-    with pytest.raises(InputError, match="has no candidates of the events"):
-        read(write_targets(tmp_path / "e.parquet", events, digest, row=np.full(len(events.columns[TARGET]), 10**6)))
+    with pytest.raises(InputError, match="candidates of classes none, v, w, x, y, z, not none, charged_hadron"):
+        read(write_targets(tmp_path / "d.parquet", events, digest, classes=("none", *"vwxyz")))
+    none = {TARGET: events.columns[TARGET].take(np.zeros(0, int))}
+    nothing = write_targets(tmp_path / "e.parquet", replace(events, columns=none), digest)
+    with pytest.raises(InputError, match=f"holds no candidate of the {events.size} events that are compared; choose"):
+        read(nothing)
     with pytest.raises(InputError, match="no readable file of candidates"):
         read(flow_data / "part-00000.parquet")
     with pytest.raises(UsageError, match="there is a column of that name already"):
         read(tmp_path / "a.parquet", name=RULES)
     with pytest.raises(UsageError, match="unknown split 'none'"):
         read_events(flow_data, "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("row", 10**6, "1 candidates are of events or elements that the data set does not have, first of element"),
+        ("node", 10**6, "that the data set does not have, first of element 1000000 in event"),
+        ("row", -1, "row of 1 candidates is not finite, at least 0, first of element"),
+        ("pt", float("nan"), "pt of 1 candidates is not finite, at least 0, first of element"),
+        ("energy", -2.0, "energy of 1 candidates is not finite, at least 0"),
+        ("eta", float("inf"), "eta of 1 candidates is not finite, first"),
+        ("class", 6, "class of 1 candidates is not finite, at least 1, at most 5"),
+        ("pileup", 1.5, "pileup of 1 candidates is not finite, at least 0, at most 1"),
+        ("probability", float("nan"), "probability of 1 candidates is not finite, at least 0, at most 1"),
+        ("phi", None, "phi of 1 candidates has no value"),
+        ("eta", "north", "eta is string, not float32"),
+        ("energy", "absent", "has no column energy, which candidates need"),
+        ("node", "twice", "2 candidates are of an element that has one already, first of element"),
+    ],
+)
+def test_values_that_no_candidate_can_have_are_refused(events, flow_data, tmp_path, name, value, message):
+    path = write_targets(tmp_path / "whole.parquet", events, read_manifest(flow_data).digest)
+    table = pq.read_table(path)
+    values = table[name].to_pylist()
+    if value == "absent":
+        table = table.drop_columns([name])
+    elif value == "twice":
+        table = pa.concat_tables([table, table.slice(3, 2)])
+    else:
+        kind = pa.string() if isinstance(value, str) else table.schema.field(name).type
+        changed = pa.array([value, *values[1:]] if not isinstance(value, str) else [value] * len(values), kind)
+        table = table.set_column(table.column_names.index(name), name, changed)
+    pq.write_table(table, path)
+    with pytest.raises(InputError, match=message):
+        read_events(flow_data, None, {"network": path})
+
+
+@pytest.mark.parametrize("about", [b"[1]", b"\xff", b'{"classes": 5}', b"{}"])
+def test_a_file_that_does_not_say_its_classes_is_no_file_of_candidates(events, flow_data, tmp_path, about):
+    path = write_targets(tmp_path / "whole.parquet", events, read_manifest(flow_data).digest)
+    pq.write_table(pq.read_table(path).replace_schema_metadata({ABOUT_KEY: about}), path)
+    with pytest.raises(InputError, match="no readable file of candidates; make it with 'e2egraph predict'"):
+        read_events(flow_data, None, {"network": path})
+
+
+def test_two_files_of_one_name_are_refused(flow_data, tmp_path, capsys):
+    words = ["compare-particles", str(flow_data), "--output", str(tmp_path / "out"), "--candidates", "a=b.parquet"]
+    assert main([*words, "--candidates", "a=c.parquet"]) == 2
+    assert "--candidates a=c.parquet: there is a column a already; give each a name of its own." in (
+        capsys.readouterr().err
+    )
+
+
+def test_without_resamples_no_errors_are_told(flow_data, tmp_path, capsys):
+    words = ["compare-particles", flow_data, "--output", tmp_path, "--split", "all", "--resamples", "0"]
+    assert main([str(word) for word in [*words, "--display", "0"]]) == 0
+    said = capsys.readouterr().out
+    assert "jets of 30-50 GeV, rules: resolution 0." in said
+    assert "nan" not in said + (tmp_path / "particle_flow.md").read_text()
+    json.loads((tmp_path / "particle_flow.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_jets_of_momenta_that_are_not_finite_are_refused(events):
+    gen = events.gen
+    pt = np.where(np.arange(len(gen)) == len(gen) - 1, np.nan, gen.pt)
+    with pytest.raises(InputError, match=f"1 particles are not finite, first in row {gen.event[-1]} of {events.size}"):
+        cluster_jets(replace(gen, pt=pt), events.size, 20.0)
 
 
 def test_quantiles_over_resamples_are_those_of_the_drawn_values():

@@ -11,6 +11,7 @@ from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
 from e2egraph.events.sources.rhtree import RHTreeFile
 from e2egraph.graphs.building.build import build
+from e2egraph.graphs.inspecting.inspection import describe, inspect_data_set
 from e2egraph.graphs.storage.columns import SIDE_TYPES
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.pointclouds import concatenate
@@ -140,7 +141,7 @@ def test_one_process_and_two_write_the_same_bytes(flow_file, flow_data, tmp_path
         assert one == two
 
 
-def test_elements_beyond_the_cap_are_counted_and_their_energy_is_not_lost(flow_file, flow_data, tmp_path):
+def test_elements_beyond_the_cap_are_counted_and_their_energy_is_not_lost(flow_file, flow_data, tmp_path, capsys):
     capped = read_manifest(build_flow(flow_file, tmp_path / "capped", settings=["inputs.cap=40"]))
     (nodes,), (books,) = capped.nodes.values(), capped.particles.values()
     assert nodes["over_cap"] == nodes["in_windows"] - nodes["kept"] > 0 and nodes["kept"] == 40 * EVENTS
@@ -148,6 +149,17 @@ def test_elements_beyond_the_cap_are_counted_and_their_energy_is_not_lost(flow_f
     (whole,) = read_manifest(flow_data).particles.values()
     assert books["particles_gev"] == pytest.approx(whole["particles_gev"], rel=1e-12)
     assert books["visible_gev"] < whole["visible_gev"]
+    said = describe(inspect_data_set(tmp_path / "capped"))
+    share = 100 * books["visible_gev"] / books["particles_gev"]
+    assert f"true particles {books['particles']:.0f}: {books['visible']:.0f} have an element ({share:.1f}% of" in said
+    words = ["build-graphs", "--task", "particle-flow", "--sample", f"event={flow_file}", "--set", "inputs.cap=40"]
+    assert main([*words, "--output", str(tmp_path / "capped")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (
+        f"event: {nodes['over_cap']} of {nodes['in_windows']} nodes are over the caps of inputs and left out" in lines
+    )
+    assert said.split("true particles ")[1].splitlines()[0] in "\n".join(lines)
+    assert lines[-1].startswith("found complete") and "--recipe particle-flow" in lines[-1]
 
 
 def test_events_without_elements_are_rows_without_nodes(flow_file, tmp_path):

@@ -1,12 +1,16 @@
 """The LSH kernel against its dense form and a loop over bins, and its hash: many bins in use, neighbours together."""
 
+import warnings
+
+import onnx
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from e2egraph.config import validate
 from e2egraph.detector.geometry import ETA_PITCH, PHI_PITCH
 from e2egraph.errors import UsageError
+from e2egraph.export.one_thread import one_thread_session
 from e2egraph.models.kernels import bin_graph, hashing
 from e2egraph.models.kernels.hashing import PointEmbedding, bin_numbers
 from e2egraph.models.kernels.lsh import LshKernel, LshOptions
@@ -221,3 +225,29 @@ def test_nothing_quadratic_in_the_nodes_is_kept_for_the_gradient() -> None:
 def test_more_bin_numbers_than_the_sorting_keys_resolve_are_refused() -> None:
     with pytest.raises(UsageError, match="max_bins"):
         validate(LshOptions, {"max_bins": 4096}, "gnn-lsh.yaml")
+
+
+def test_an_exported_hash_computes_the_columns_that_its_nodes_can_use_and_no_more() -> None:
+    class Hash(nn.Module):
+        def forward(self, p: Tensor, mask: Tensor) -> Tensor:
+            return bin_numbers(p, rotations, mask, 4)
+
+    torch.manual_seed(0)
+    rotations, nodes_vary = torch.randn(2, 5, 3), {1: torch.export.Dim.DYNAMIC}
+    example = torch.randn(2, 10, 5, dtype=torch.float64), torch.ones(2, 10, dtype=torch.bool)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            Hash(), example, dynamic_shapes=(nodes_vary, nodes_vary), dynamo=True, verbose=False, opset_version=18
+        )
+    assert program is not None
+    proto = program.model_proto
+    scores = next(node.output[0] for node in proto.graph.node if node.op_type == "Abs")
+    proto.graph.output.append(onnx.helper.make_tensor_value_info(scores, onnx.TensorProto.DOUBLE, None))
+    session = one_thread_session(proto.SerializeToString())
+    names = [tensor.name for tensor in session.get_inputs()]
+    for n, columns in ((1, 1), (8, 1), (9, 2), (16, 2), (17, 3), (24, 3), (60, 3)):
+        p, mask = torch.randn(2, n, 5, dtype=torch.float64), torch.arange(n).expand(2, n) < max(1, n - 1)
+        found, computed = session.run(None, dict(zip(names, (p.numpy(), mask.numpy()), strict=True)))
+        assert torch.equal(torch.from_numpy(found), bin_numbers(p, rotations, mask, 4))
+        assert computed.shape[-1] == columns
