@@ -92,7 +92,7 @@ def interact(particles: Particles, field: float, config: MaterialConfig, rng: np
     # How much of the material lies inside of where each was born, as a share.
     passed = edges[np.searchsorted(config.radius, np.hypot(young.x, young.y), side="right")]
     begin = 0
-    while len(young):
+    while len(young) or not pieces:  # once also where there is nothing: particles of a batch may all be neutrinos
         stopped, daughters, passed = _electromagnetic(young, passed, edges, field, config, rng)
         pieces.append(stopped)
         end = begin + len(young)
