@@ -85,7 +85,9 @@ def check_source(source: Source, task: TaskConfig, of_class: str | None) -> None
     for name in task.target_names:
         _check_column(source, task, name, [each for each in task.objective.classes_with(name) if each in here], truth)
     for name in task.resampling.edges if task.resampling else ():
-        _check_column(source, task, name, here, truth)
+        # Objects whose target is drawn have none of their own, and stand in one bin of it.
+        drawn = task.objective.drawn.get(name, {})
+        _check_column(source, task, name, [each for each in here if each not in drawn], truth)
 
 
 def _check_events(source: EventSource, task: TaskConfig) -> None:
