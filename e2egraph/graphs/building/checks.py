@@ -8,6 +8,7 @@ from e2egraph.errors import InputError, UsageError
 from e2egraph.events.samples import Sample
 from e2egraph.events.schema import COLLECTIONS, EventSource, PointSource
 from e2egraph.events.sources.registry import Source
+from e2egraph.graphs.building.layers import check_layers
 from e2egraph.graphs.making.imagepoints import check_image_source
 from e2egraph.graphs.making.nodes import COLLECTIONS_OF_NODES, collections_needed
 from e2egraph.tasks.objectives.nodes import CLASSES
@@ -108,6 +109,7 @@ def _check_events(source: EventSource, task: TaskConfig) -> None:
                 f"{source.path}: no branch for {name} (looked for {source.missing.branches[name]}), which {option} of "
                 f"task '{task.name}' needs; give a file that has it, or do without {option}."
             )
+    check_layers(source, task)
 
 
 def _check_column(source: Source, task: TaskConfig, name: str, classes: Sequence[str], truth: TruthSource) -> None:
