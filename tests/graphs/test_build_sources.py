@@ -6,6 +6,7 @@ import pytest
 from e2egraph.cli import main
 from e2egraph.errors import InputError
 from e2egraph.events.sources.registry import opened
+from e2egraph.graphs.building import layers
 from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.shards import open_shard
@@ -63,8 +64,9 @@ def test_hits_trees_become_data_sets_of_tracks_and_hits(tmp_path, capsys):
     assert sum(len(part) for part in clouds) > 10
 
 
-def test_a_layer_that_the_detector_of_a_file_lacks_is_refused(tmp_path):
+def test_a_layer_that_the_detector_of_a_file_lacks_is_refused(tmp_path, monkeypatch):
     """Ntuples list hits of all layers together: a fourth layer of pixels would be empty in silence."""
+    monkeypatch.setattr(layers, "ENOUGH_HITS", 1000)
     deposits = rhtree_files.random_deposits(16, 1, truth=False)
     path = rhtree_files.write(tmp_path / "a.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
     few = rhtree_files.write(

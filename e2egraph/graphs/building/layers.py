@@ -16,8 +16,9 @@ from e2egraph.errors import InputError
 from e2egraph.events.schema import EventSource
 from e2egraph.tasks.task import TaskConfig
 
-# Events that are looked through, and the hits that these must have in all layers for an empty one to mean anything.
-EVENTS, ENOUGH_HITS = 64, 1000
+# Events that are looked through, and the hits that these must have in all layers for an empty one to mean anything: a
+# few pp collisions' worth.
+EVENTS, ENOUGH_HITS = 64, 10_000
 
 _counted: WeakKeyDictionary[EventSource, NDArray[np.int64]] = WeakKeyDictionary()
 
