@@ -20,6 +20,13 @@ T = TypeVar("T")
 _SINGULAR = {"analyses": "analysis"}
 
 
+class InnerError(ValueError):
+    """Raised while a configuration is validated for a group of it that was refused, with that ``error``'s sentence."""
+
+    def __init__(self, error: UsageError) -> None:
+        super().__init__(str(error))
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def configuration(cls: type[T]) -> type[T]:
     """Class decorator: a frozen, keyword-only dataclass that refuses unknown keys, wrong types and numbers that are not
@@ -88,6 +95,9 @@ def validate(cls: type[T], content: Mapping[str, Any], origin: str) -> T:
         return TypeAdapter(cls).validate_python(dict(content))
     except ValidationError as error:
         first = error.errors()[0]
+        inside = first.get("ctx", {}).get("error")
+        if isinstance(inside, InnerError):
+            raise UsageError(f"{origin}: {inside}") from error
         key = ".".join(str(part) for part in first["loc"]) or "configuration"
         if first["type"] == "unexpected_keyword_argument":
             raise UsageError(f"{origin}: unknown key '{key}'; remove it or correct its spelling.") from error

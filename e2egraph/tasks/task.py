@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from e2egraph.config import configuration, find_config, override, read_yaml, validate
+from e2egraph.config import InnerError, configuration, find_config, override, read_yaml, validate
 from e2egraph.detector.geometry import SOLENOID_FIELD
 from e2egraph.errors import UsageError
 from e2egraph.tasks.elements import ELEMENT_VARIABLES, TaskElements
@@ -244,4 +244,4 @@ def _raised(make: Any) -> Any:
     try:
         return make()
     except UsageError as error:
-        raise ValueError(str(error).rstrip(".")) from error
+        raise InnerError(error) from error
