@@ -52,7 +52,8 @@ def read_objects(path: str, task: TaskConfig, options: SourceOptions) -> Iterato
 
 def _of_events(source: EventSource, task: TaskConfig) -> Iterator[PointClouds]:
     kind = task.object_kind
-    collections = list(dict.fromkeys(["id", "pv", *kind.collections, *collections_needed(task)]))
+    found_in = kind.collections_of(task.object, source.missing)
+    collections = list(dict.fromkeys([*found_in, *collections_needed(task)]))
     # Few calls to read, as their cost hardly depends on how much is read: several whole steps, where memory allows.
     at_once = EVENTS_PER_STEP * max(1, source.events_at_once // EVENTS_PER_STEP)
     for start in range(0, source.n_events, at_once):

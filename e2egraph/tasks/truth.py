@@ -108,15 +108,18 @@ def truth_source(truth: Truth, name: str | None, source: EventSource | PointSour
         return "generator"
     if truth.source in ("auto", "jet_label") and has_label:
         return "jet_label"
-    looked_for = {"generator": "gen_mother", "jet_label": "jet_truthLabel"}.get(
-        truth.source, "gen_mother or jet_truthLabel"
-    )
+    if isinstance(source, PointSource):
+        looked_for = f"column {source.missing.branches.get('jets.truth_label', 'of labels')}"
+    else:
+        looked_for = "branch " + {"generator": "gen_mother", "jet_label": "jet_truthLabel"}.get(
+            truth.source, "gen_mother or jet_truthLabel"
+        )
     advice = (
         "add --trust-sample-names to label every object by its sample."
         if truth.class_by == "sample"
         else "give a file that has it."
     )
-    raise InputError(f"{source.path}: no truth for class '{name}' (no branch {looked_for}); {advice}")
+    raise InputError(f"{source.path}: no truth for class '{name}' (no {looked_for}); {advice}")
 
 
 def given_columns(truth: Truth, name: str, source: TruthSource) -> tuple[str, ...]:

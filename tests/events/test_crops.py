@@ -13,6 +13,7 @@ from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.images.croptree import CropTree
 from e2egraph.events.sources.registry import image_options, open_source
 from e2egraph.graphs.building.build import BuildOptions, build
+from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.models.image.crystal_crop import CrystalCrop
 from e2egraph.tasks.task import load_task
@@ -52,12 +53,13 @@ def tree(path, pixels, *, change=lambda branches: None, extra=None):
     return path
 
 
-def drawn(data):
+def drawn(data, planes=PLANES):
     """Crops of all objects of a data set, in its order, and their columns."""
     shard = open_shard(data.output / data.manifest.shards[0].name)
     clouds = shard.read()
     batch = JetBatch.from_arrays(pad(clouds, data.manifest.network_inputs))
-    return CrystalCrop(data.manifest.network_inputs)(batch.points, batch.features, batch.mask).numpy(), clouds.jets
+    crop = CrystalCrop(data.manifest.network_inputs, channels=planes)
+    return crop(batch.points, batch.features, batch.mask).numpy(), clouds.jets
 
 
 def built(path, preset, output):
@@ -159,6 +161,51 @@ def test_photons_of_an_ntuple_are_built_with_the_cuts_of_clusters(tmp_path):
     images, jets = drawn(data)
     np.testing.assert_array_equal(images, pixels[inside & (et > 40)])
     np.testing.assert_array_equal(jets["seed_row"], row[inside & (et > 40)] + 55)
+
+
+def test_energies_across_and_along_the_beams_are_those_of_the_ntuples_crystals(tmp_path):
+    """What the image network of the mass regressions draws: E / cosh η and E · |tanh η| of each crystal."""
+    pixels = crops(sum(COUNTS))
+    paths = [
+        tree(
+            tmp_path / f"{n}.root", pixels, change=lambda branches, n=n: branches.update(lumiId=branches["lumiId"] + n)
+        )
+        for n in range(2)
+    ]
+    settings = ["inputs.channels=[ECAL]", "truth.source=sample_name", "resampling=null", "object.et_min=0"]
+    samples = [Sample(name, name, (path,)) for name, path in zip(("a", "photon"), paths, strict=True)]
+    options = BuildOptions(source=image_options(None, "supercluster"))
+    data = build(load_task("diphoton-mass", settings), samples, tmp_path / "data", options=options)
+    images, jets = drawn(data, ("ECAL_t", "ECAL_z"))
+    row = jets["seed_row"].astype(int)[:, None] + np.arange(-15, 17) - 55
+    eta = (row - 84.5)[:, :, None] * 0.0174
+    energy = pixels[: len(jets["seed_row"]), 0].astype(np.float64)
+    assert len(images) == sum(COUNTS)
+    np.testing.assert_allclose(images[:, 0], energy / np.cosh(eta), rtol=1e-6)
+    np.testing.assert_allclose(images[:, 1], energy * np.abs(np.tanh(eta)), rtol=1e-6)
+
+
+def test_crops_that_do_not_say_where_they_lie_are_refused_where_that_is_needed(tmp_path):
+    path = image_files.write_hdf5(tmp_path / "a.hdf5", crops(5), {"y": np.arange(5) % 2}, name="X", last=True)
+    task = load_task("diphoton-mass", ["inputs.channels=[ECAL]", "truth.source=sample_name", "resampling=null"])
+    message = r"a\.hdf5: no column SC_ieta, and so no place .* energy_t, energy_z could be made of"
+    with pytest.raises(InputError, match=message):
+        check_source(open_source(path, image_options(None, "egamma")), task, "photon")
+
+
+def test_clusters_whose_mass_is_drawn_need_none_to_be_resampled_by_it(tmp_path):
+    def photons(branches):
+        del branches["SC_mass"]
+        branches["lumiId"] = branches["lumiId"] + 1
+
+    pixels = crops(sum(COUNTS))
+    paths = {"a": tree(tmp_path / "a.root", pixels), "photon": tree(tmp_path / "b.root", pixels, change=photons)}
+    task = load_task("diphoton-mass", ["inputs.channels=[ECAL]", "truth.source=sample_name", "object.et_min=0"])
+    samples = [Sample(name, name, (path,)) for name, path in paths.items()]
+    data = build(task, samples, tmp_path / "data", options=BuildOptions(source=image_options(None, "supercluster")))
+    assert data.manifest.cutflow["photon"]["resampling"] == sum(COUNTS)
+    with pytest.raises(InputError, match=r"b\.root: truth cannot give 'gen_mass' for class a"):
+        check_source(open_source(paths["photon"], image_options(None, "supercluster")), task, "a")
 
 
 def test_one_vector_a_photon_is_read_as_all_in_one(tmp_path, monkeypatch):

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 
 from e2egraph.cli import main
+from e2egraph.errors import InputError
+from e2egraph.events.sources.registry import opened
+from e2egraph.graphs.building import layers
+from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.shards import open_shard
+from e2egraph.tasks.task import load_task
 from tests import hitstree_files, image_files, rhtree_files
 from tests.image_files import BOOSTED_TOP
 
@@ -57,6 +62,25 @@ def test_hits_trees_become_data_sets_of_tracks_and_hits(tmp_path, capsys):
     channels = np.concatenate([part.nodes["channel"] for part in clouds])
     assert set(np.unique(channels)) <= {0, 1, 2, 3, 5} and (channels == 0).any()
     assert sum(len(part) for part in clouds) > 10
+
+
+def test_a_layer_that_the_detector_of_a_file_lacks_is_refused(tmp_path, monkeypatch):
+    """Ntuples list hits of all layers together: a fourth layer of pixels would be empty in silence."""
+    monkeypatch.setattr(layers, "ENOUGH_HITS", 1000)
+    deposits = rhtree_files.random_deposits(16, 1, truth=False)
+    path = rhtree_files.write(tmp_path / "a.root", deposits, without=rhtree_files.IMAGE_PREFIXES)
+    few = rhtree_files.write(
+        tmp_path / "few.root", rhtree_files.random_deposits(1, 1, truth=False), without=rhtree_files.IMAGE_PREFIXES
+    )
+    there = [f"inputs.channels=[BPIX1,{layer},ECAL]" for layer in ("BPIX2", "BPIX4")]
+    tasks = [load_task("top", [channels, "truth.source=sample_name"]) for channels in there]
+    message = r"a\.root: no hit of BPIX4 in its first 16 events, .* reads it; .* --set inputs\.channels=\[BPIX1,ECAL\]"
+    with opened(path) as source:
+        check_source(source, tasks[0], "qcd")
+        with pytest.raises(InputError, match=message):
+            check_source(source, tasks[1], "qcd")
+    with opened(few) as source:
+        check_source(source, tasks[1], "qcd")
 
 
 def test_a_task_that_needs_a_calorimeter_refuses_a_hits_tree(tmp_path, capsys):

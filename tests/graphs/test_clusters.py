@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 
 from e2egraph.cli import main
+from e2egraph.config import as_dict
 from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.padding import pad
 from e2egraph.errors import UsageError
 from e2egraph.events.samples import Sample
+from e2egraph.events.sources.registry import SourceOptions
 from e2egraph.graphs.building.build import build
 from e2egraph.graphs.making.chunk import Chunk, scan
 from e2egraph.graphs.making.pixels import pixel_offset
 from e2egraph.graphs.storage.columns import SPLITS
 from e2egraph.graphs.storage.manifest import InputFile
 from e2egraph.graphs.storage.shards import first_jets
+from e2egraph.inference.events import read_objects, without_truth
 from e2egraph.models.image.crystal_crop import CrystalCrop
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.tasks.task import load_task
@@ -98,6 +101,18 @@ def test_every_shower_is_a_cluster_of_the_particle_behind_it(files, built):
         own = jets["label"] == label
         assert list(zip(jets["seed_row"][own].tolist(), jets["seed_column"][own].tolist(), strict=True)) == seeds
     assert set(jets["split"]) == set(SPLITS)
+
+
+def test_clusters_that_are_scored_are_cut_on_isolation_though_no_tracks_are_nodes(files):
+    """Without a veto the track of each shower is in its cone."""
+    isolation = "object.isolation={most: 0.1, veto: 0, cone: 0.02}"
+    task = without_truth(as_dict(load_task("egamma", ["inputs.channels=[ECAL]", isolation])), "task")
+    open_task = without_truth(as_dict(load_task("egamma", ["inputs.channels=[ECAL]"])), "task")
+    left, of_all = (
+        sum(len(clouds) for clouds in read_objects(str(files["electron"][0]), each, SourceOptions()))
+        for each in (task, open_task)
+    )
+    assert left < of_all == EVENTS - 1
 
 
 def test_photons_of_a_hadron_are_none_of_the_task(files, tmp_path):

@@ -5,14 +5,18 @@ import math
 import numpy as np
 import pytest
 
+from e2egraph.config import as_dict
 from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.padding import pad
 from e2egraph.detector.geometry import PHI_STEPS
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.samples import Sample
+from e2egraph.events.sources.registry import SourceOptions
 from e2egraph.graphs.building.build import build
 from e2egraph.graphs.building.planning import BuildOptions, events_per_shard
+from e2egraph.graphs.storage.pointclouds import concatenate
 from e2egraph.graphs.storage.shards import open_shard
+from e2egraph.inference.events import read_objects, without_truth
 from e2egraph.models.image.event_image import EventImage
 from e2egraph.tasks.task import load_task
 from tests import delphes_files
@@ -73,6 +77,17 @@ def test_every_event_is_an_object_with_the_sums_of_its_jets(files, made):
             assert columns["n_bjets"][row] == sum(tag for _, tag in jets)
             assert columns["sum_fatjet_mass"][row] == pytest.approx(127.5)
             assert columns["met"][row] == pytest.approx(10.0 * event)
+
+
+@pytest.mark.parametrize("settings", [(), ("object.sum_fatjet_mass_min=100",)])
+def test_events_that_are_scored_have_the_sums_that_they_have_in_a_data_set(files, made, settings):
+    """Fat jets and missing momentum are read for them too, whether or not a cut asks."""
+    task = without_truth(as_dict(load_task("rpv", [*ALL, *settings])), "task")
+    clouds = concatenate(list(read_objects(str(files["qcd"][0]), task, SourceOptions())))
+    columns = jets_of(made[1], 0)
+    assert (columns["sum_fatjet_mass"] > 100).all() and columns["met"].any()
+    for name in ("event", "ht", "n_jets", "n_bjets", "sum_fatjet_mass", "met"):
+        np.testing.assert_array_equal(clouds.jets[name].astype(columns[name].dtype), columns[name], err_msg=name)
 
 
 def test_nodes_have_the_directions_of_their_deposits(files, made):

@@ -88,9 +88,13 @@ def test_the_same_seed_gives_the_same_events(bare):
     ("gun", "settings", "message"),
     [
         ({"pdg_id": 36, "mass": [1.0, 10.0]}, TWO_TAUS, "1 GeV is less than the decay products of 36"),
+        ({"pdg_id": 36}, (*TWO_TAUS, "36:m0 = 1.0"), "1 GeV is less than the decay products of 36 .*; give mass, or"),
         ({"pdg_id": 11, "mass": [1.0, 2.0]}, (), "11 does not decay, so that its mass is 0.000511 GeV"),
         ({"pdg_id": 123456}, (), "no particle 123456"),
+        ({"pdg_id": 90, "bare": True}, (), "no particle 90"),
         ({"pdg_id": 11, "pt": [10, 3000]}, (), "more than the collision's energy"),
+        ({"pdg_id": 11, "pt": [10, 3000], "bare": True}, (), r"18396\.9 GeV has more energy than .*, 4000 GeV"),
+        ({"pdg_id": 11, "pt": None, "energy": [1, 1e300], "bare": True}, (), "1e.300 GeV has more energy than"),
         ({"pdg_id": 1, "bare": True}, (), "has colour"),
     ],
 )
@@ -101,9 +105,17 @@ def test_what_cannot_be_is_refused_in_one_sentence(gun, settings, message):
     assert "generator.gun" in str(caught.value)
 
 
-@pytest.mark.parametrize("gun", [{"pt": [20, 10]}, {"pt": [1, 2], "mass": [-1, 2]}, {"pt": [1, 2], "eta": [1, 0]}])
+@pytest.mark.parametrize(
+    "gun",
+    [
+        {"pt": [20, 10]},
+        {"pt": [1, 2], "mass": [-1, 2]},
+        {"pt": [1, 2], "eta": [1, 0]},
+        {"pt": [1, 2], "eta": [-900, 900]},
+    ],
+)
 def test_wrong_ranges_are_refused(gun):
-    with pytest.raises(ValueError, match=r"gun|mass"):
+    with pytest.raises(ValueError, match=r"gun|mass|eta"):
         GeneratorConfig(gun={"pdg_id": 11, **gun})
 
 

@@ -58,6 +58,12 @@ def test_photons_convert_as_their_mean_free_path_says():
     assert converted == pytest.approx(1 - np.exp(-0.7), abs=4 * 0.5 / np.sqrt(SIZE))
 
 
+def test_nothing_passes_as_nothing():
+    """A batch of neutrinos alone, or of particles beyond the acceptance."""
+    passage = passed(photons(pt=20.0).take(np.zeros(SIZE, bool)))
+    assert len(passage.particles) == len(passage.whole) == len(passage.radiated) == len(passage.origin) == 0
+
+
 def test_a_conversion_gives_a_pair_with_the_photons_momentum_at_a_material_cylinder():
     before = photons(pt=20.0, eta=0.6, phi=1.0, z=2.0)
     after, origin = applied(before, NO_RADIATION)

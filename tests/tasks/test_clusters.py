@@ -233,18 +233,34 @@ def mean_place(crystals, row, column):
     return (row + rows / total - 139.5) * 0.0174, math.radians(column + columns / total - 10 + 0.5)
 
 
+OTHERWISE = {
+    "name": "x",
+    "description": "x",
+    "objective": {"kind": "classification", "classes": ["a", "b"], "signal": "b"},
+}
+
+
 def test_isolation_of_images_and_of_an_empty_ring_are_refused():
     config = ClusterConfig(isolation={})
     with pytest.raises(UsageError, match=r"object\.isolation reads the tracks of events"):
         KIND.cuts(KIND.find(events_of([[(140, 100, 20.0)]]), USUAL), config)
     content = {"object": {"kind": "cluster", "isolation": {"veto": 0.5}}}
     with pytest.raises(UsageError, match=r"veto 0\.5 leaves no tracks of cone 0\.3"):
-        make_task(
-            {
-                **content,
-                "name": "x",
-                "description": "x",
-                "objective": {"kind": "classification", "classes": ["a", "b"], "signal": "b"},
-            },
-            "x",
-        )
+        make_task({**OTHERWISE, **content}, "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"et_min": 50, "et_max": 20}, "et_max 20 is not above et_min 50"),
+        ({"kind": "jet", "pt_min": 50, "pt_max": 20}, "pt_max 20 is not above pt_min 50"),
+        (
+            {"edge_crystals": -1},
+            r"^x\.yaml: object: 'edge_crystals' is wrong \(.* equal to 0\); correct the value\.$",
+        ),
+        ({"edge": 1}, r"^x\.yaml: object: unknown key 'edge'; remove it or correct its spelling\.$"),
+    ],
+)
+def test_a_wrong_value_of_the_object_is_named_once(content, message):
+    with pytest.raises(UsageError, match=message):
+        make_task({**OTHERWISE, "object": {"kind": "cluster", **content}}, "x.yaml")

@@ -8,6 +8,7 @@ from e2egraph.errors import InputError, UsageError
 from e2egraph.events.samples import Sample
 from e2egraph.events.schema import COLLECTIONS, EventSource, PointSource
 from e2egraph.events.sources.registry import Source
+from e2egraph.graphs.building.layers import check_layers
 from e2egraph.graphs.making.imagepoints import check_image_source
 from e2egraph.graphs.making.nodes import COLLECTIONS_OF_NODES, collections_needed
 from e2egraph.tasks.objectives.nodes import CLASSES
@@ -85,7 +86,9 @@ def check_source(source: Source, task: TaskConfig, of_class: str | None) -> None
     for name in task.target_names:
         _check_column(source, task, name, [each for each in task.objective.classes_with(name) if each in here], truth)
     for name in task.resampling.edges if task.resampling else ():
-        _check_column(source, task, name, here, truth)
+        # Objects whose target is drawn have none of their own, and stand in one bin of it.
+        drawn = task.objective.drawn.get(name, {})
+        _check_column(source, task, name, [each for each in here if each not in drawn], truth)
 
 
 def _check_events(source: EventSource, task: TaskConfig) -> None:
@@ -106,6 +109,7 @@ def _check_events(source: EventSource, task: TaskConfig) -> None:
                 f"{source.path}: no branch for {name} (looked for {source.missing.branches[name]}), which {option} of "
                 f"task '{task.name}' needs; give a file that has it, or do without {option}."
             )
+    check_layers(source, task)
 
 
 def _check_column(source: Source, task: TaskConfig, name: str, classes: Sequence[str], truth: TruthSource) -> None:

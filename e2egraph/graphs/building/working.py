@@ -10,15 +10,17 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from e2egraph.config import as_dict
 from e2egraph.errors import InputError
 from e2egraph.graphs.building.caught import Failure, caught, known_file
-from e2egraph.graphs.building.cutflow import total
+from e2egraph.graphs.building.cutflow import in_words, total
 from e2egraph.graphs.building.mapper import Mapper
 from e2egraph.graphs.building.planning import key_of
 from e2egraph.graphs.building.staging import Staging
 from e2egraph.graphs.making.chunk import Chunk, Scan, build_shard, scan
 from e2egraph.graphs.making.resampling import bin_factors, number_of_bins
 from e2egraph.graphs.storage.manifest import SkippedFile
+from e2egraph.tasks.objects.naming import object_name
 from e2egraph.tasks.task import TaskConfig, import_extensions
 
 # Called with (steps done, steps in all).
@@ -77,7 +79,7 @@ def check_selected(
         if sum(counts[name] for counts in selected):
             continue
         members = [flow for flow, chunk in zip(cutflows, chunks, strict=True) if chunk.input.of_class in (None, name)]
-        steps = ", ".join(f"{step} {number}" for step, number in total(members).items())
+        steps = in_words(total(members), object_name(as_dict(task)))
         raise InputError(
             f"class '{name}': no object selected (left after each cut: {steps}); give more events, or loosen the "
             "selection with --set object.…."

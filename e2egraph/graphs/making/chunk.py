@@ -193,10 +193,8 @@ def _steps(
             yield _read_images(source, start, stop, task, deposits)
         return
     kind = task.object_kind
-    there = [name for name in kind.optional_collections if name not in source.missing]
-    asked = [name.split(".")[0] for name in kind.needs(task.object)]
     gen = ["gen"] if truth == "generator" else []
-    collections = dict.fromkeys(["id", "pv", *kind.collections, *there, *asked, *deposits, *gen])
+    collections = dict.fromkeys([*kind.collections_of(task.object, source.missing), *deposits, *gen])
     # Few calls to read, as their cost hardly depends on how much is read: several whole steps, where memory allows.
     at_once = EVENTS_PER_STEP * max(1, source.events_at_once // EVENTS_PER_STEP)
     for start, stop in _cut(chunk.start, chunk.stop, at_once):

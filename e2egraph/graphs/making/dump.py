@@ -102,10 +102,11 @@ def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str,
             raise InputError(f"{path}: holds images and no deposits; give a file of events.")
         truth = truth_source(task.truth, of_class, source)
         kind = task.object_kind
-        read = ["id", "pv", *kind.collections, *(name for name in _DEPOSITS if name not in source.missing)]
+        read = kind.collections_of(task.object, source.missing)
+        read += [name for name in _DEPOSITS if name not in source.missing]
         read += ["gen"] if truth == "generator" else []
         for start in range(0, source.n_events, EVENTS_PER_STEP):
-            events = source.read(start, min(start + EVENTS_PER_STEP, source.n_events), read)
+            events = source.read(start, min(start + EVENTS_PER_STEP, source.n_events), dict.fromkeys(read))
             jets = kind.find(events, task.object)
             cuts = kind.cuts(jets, task.object).values()
             jets = jets.take(np.logical_and.reduce([np.ones(len(jets), bool), *cuts]))

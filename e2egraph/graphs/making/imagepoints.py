@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,15 +11,25 @@ from e2egraph.detector import geometry
 from e2egraph.detector.channels import LARGEST_NUMBER
 from e2egraph.errors import InputError
 from e2egraph.events.schema import ImagePoints, Missing, PointSource
+from e2egraph.events.sources.images.layout import JET_COLUMNS
 from e2egraph.graphs.making.nodes import finish_nodes
 from e2egraph.graphs.making.pixels import inside_pixel
 from e2egraph.graphs.storage.columns import BEFORE, NODE_TYPES, variable_columns
 from e2egraph.graphs.storage.pointclouds import PointClouds
+from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.objects.objects import Objects
-from e2egraph.tasks.region import Region
+from e2egraph.tasks.region import Centre, Region
 from e2egraph.tasks.task import TaskConfig
+from e2egraph.tasks.variables import values_of, variables
 
 _GIVEN_LATER = ("label", "weight", "split")
+
+# Where a region lies → the columns of image files that say so.
+_SEEDS: dict[Centre, tuple[str, ...]] = {
+    "tower": ("seed_ieta", "seed_iphi"),
+    "crystal": ("seed_row", "seed_column"),
+    "none": (),
+}
 
 
 def check_image_source(source: PointSource, task: TaskConfig) -> None:
@@ -34,6 +46,13 @@ def check_image_source(source: PointSource, task: TaskConfig) -> None:
         raise InputError(
             f"{source.path}: no image channel for {', '.join(absent)}, which task '{task.name}' needs; give images "
             f"that have it, or --set inputs.channels=[{has}]."
+        )
+    made = ", ".join(_of_places(task.network_inputs))
+    unknown = [name for name in _SEEDS[task.region.centre] if name not in source.recognised]
+    if made and unknown:
+        raise InputError(
+            f"{source.path}: no column {' or '.join(JET_COLUMNS[unknown[0]])}, and so no place in the detector that "
+            f"{made} could be made of; give images that have it, or take {made} out of inputs.variables."
         )
     if source.n_jets == 0:
         raise InputError(f"{source.path}: holds no objects; leave it out.")
@@ -68,7 +87,8 @@ def image_clouds(points: ImagePoints, objects: Objects, task: TaskConfig) -> tup
     """Point clouds of the selected objects and what became of their nodes, as ``nodes.make_nodes``.
 
     ``objects``: some of ``image_objects(points.jets)``; ``objects.event`` is the index in ``points``. A node lies in
-    the middle of its pixel; variables that images cannot hold are 0. Pixels whose value is 0 while another plane's is
+    the middle of its pixel, of whose place and planes variables are made; those of fields that images do not hold are
+    0. InputError: a variable needs more than that. Pixels whose value is 0 while another plane's is
     not (an impact parameter, a time) are kept unless a threshold is set for their channel.
     """
     ends = np.cumsum(points.counts)
@@ -80,16 +100,8 @@ def image_clouds(points: ImagePoints, objects: Objects, task: TaskConfig) -> tup
     inside, places = _places(points, index, task.network_inputs.region)
     index, owner = index[inside], owner[inside]
     channel = points.channel[index]
-    radius = np.zeros(LARGEST_NUMBER + 1)
-    for known in task.network_inputs.channels:
-        radius[known.number] = known.radius
-    given: dict[str, NDArray] = {
-        "rho": radius[channel],
-        **{name: values[index] for name, values in points.variables.items()},
-    }
     made: dict[str, NDArray] = {"owner": owner, **places, "channel": channel.astype(NODE_TYPES["channel"])}
-    zeros = np.zeros(len(index))
-    made |= {name: given.get(name, zeros).astype(np.float32) for name in variable_columns(task.network_inputs)}
+    made |= _variables(points, index, objects.take(owner), task.network_inputs)
     others = [values[index] != 0 for name, values in points.variables.items() if name != "value"]
     informative = np.logical_or.reduce(others) if others else np.zeros(len(index), bool)
     no_threshold = ~np.isin(channel, [task.numbers[name] for name in task.inputs.thresholds])
@@ -111,3 +123,62 @@ def _places(
         "deta": inside_pixel(rows * geometry.ETA_PITCH, rows, geometry.ETA_PITCH),
         "dphi": inside_pixel(columns * geometry.PHI_PITCH, columns, geometry.PHI_PITCH),
     }
+
+
+def _of_places(inputs: Inputs) -> Iterator[str]:
+    """The variables of ``inputs`` that are worked out from where a node lies in the detector."""
+    collections = {channel.collection for channel in inputs.channels}
+    for name in inputs.variable_names:
+        if name != "rho" and any(callable(variables()[name].origin.get(each)) for each in collections):
+            yield name
+
+
+def _variables(points: ImagePoints, index: NDArray[np.int64], of: Objects, inputs: Inputs) -> dict[str, NDArray]:
+    """``variable_columns`` of the points ``index``, each [S] float32; ``of``: the object of each."""
+    channel = points.channel[index]
+    radius = np.zeros(LARGEST_NUMBER + 1)
+    for known in inputs.channels:
+        radius[known.number] = known.radius
+    made: dict[str, NDArray] = {name: values[index] for name, values in points.variables.items()}
+    made["rho"] = radius[channel]
+    for name in variable_columns(inputs):
+        if name not in made:
+            made[name] = np.zeros(len(index), np.float32)
+            for collection, origin in variables()[name].origin.items():
+                numbers = [known.number for known in inputs.channels if known.collection == collection]
+                here = np.flatnonzero(np.isin(channel, numbers))
+                fields = _fields(collection, points, index[here], of.take(here))
+                if isinstance(origin, str) and origin not in fields:
+                    continue  # told as missing
+                try:
+                    made[name][here] = values_of(variables()[name], collection, fields, len(here))
+                except (ValueError, KeyError) as error:
+                    raise InputError(
+                        f"variable {name} cannot be made of images ({error}); give files of events, or take it out of "
+                        "inputs.variables."
+                    ) from error
+    return {name: made[name].astype(np.float32) for name in variable_columns(inputs)}
+
+
+def _fields(collection: str, points: ImagePoints, index: NDArray[np.int64], of: Objects) -> Mapping[str, NDArray]:
+    """What images know of the fields of a collection's deposits, each [S]: rows and columns of crystals and towers (of
+    whole events, fractions of them), energies, times; of tracks pT and impact parameters."""
+    held = {name: values[index] for name, values in points.variables.items()}
+    if collection == "tracks":
+        return {"pt": held["value"], **{name: held[name] for name in ("d0", "dz", "d0_sig", "dz_sig")}}
+    if collection not in ("ecal", "hcal"):
+        return {}
+    row: NDArray
+    column: NDArray
+    if points.eta is not None and points.phi is not None:
+        row = points.eta[index] / geometry.ETA_PITCH + 0.5 * (geometry.ECAL_ROWS - 1)
+        column = np.degrees(points.phi[index]) - geometry.FIRST_COLUMN_DEGREES - 0.5
+    else:
+        row = of.centres.row + points.rows[index]
+        column = of.centres.column + points.columns[index]
+    column = column % geometry.ECAL_COLUMNS
+    cells = {"energy": held["value"]}
+    if collection == "hcal":
+        towers = (row // geometry.CRYSTALS_PER_TOWER, column // geometry.CRYSTALS_PER_TOWER)
+        return {**cells, "ieta": towers[0], "iphi": towers[1]}
+    return {**cells, "ieta": row, "iphi": column, "time": held["time"]}

@@ -9,15 +9,14 @@ sign of charge at random, and nothing else; or, with a ``grid``, many far from o
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 
-from e2egraph.config import configuration
 from e2egraph.detector.geometry import Integers
 from e2egraph.errors import UsageError
+from e2egraph.simulation.generation.gunconfig import GunConfig
 
 # Proton, gluon; codes of the Les Houches accord and of Pythia for incoming and outgoing particles of a hard process.
 PROTON, GLUON = 2212, 21
@@ -34,9 +33,9 @@ _COLOURS = {
 
 _NO_RECOIL = ("PartonLevel:ISR = off", "BeamRemnants:primordialKT = off")
 
-NonNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Number = Annotated[int, Field(ge=1)]
+# PDG codes that generators use for what is no particle (PDG Review of Particle Physics, "Monte Carlo particle numbering
+# scheme").
+PSEUDO_PARTICLES = range(81, 101)
 
 # PDG code, px, py, pz, energy and mass of a particle.
 _Shot = tuple[int, float, float, float, float, float]
@@ -49,42 +48,6 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-@configuration
-class GunConfig:
-    """Particles ``pdg_id`` at ``pt`` [GeV], ``eta`` and ``mass`` [GeV] drawn evenly between two limits each.
-
-    Without ``mass`` each has the mass of Pythia's table. ``bare``: one particle alone, with no pp collision around it.
-
-    ``pdg_id``: PDG id of the particle. ``pt`` [GeV]: limits of pT. ``energy`` [GeV]: limits of the energy of a bare
-    gun, in place of ``pt``; its logarithm is drawn evenly. ``grid``: of a bare gun, rows in η and columns in φ, with
-    one particle in the middle half of each cell. ``eta``: limits of η. ``mass`` [GeV]: limits of the mass.
-    """
-
-    pdg_id: int
-    pt: tuple[NonNegative, NonNegative] | None = None
-    energy: tuple[Positive, Positive] | None = None
-    grid: tuple[Number, Number] | None = None
-    eta: tuple[float, float] = (-2.5, 2.5)
-    mass: tuple[NonNegative, NonNegative] | None = None
-    bare: bool = False
-
-    @model_validator(mode="after")
-    def _ranges(self) -> GunConfig:
-        for name in ("pt", "energy", "eta", "mass"):
-            limits = getattr(self, name)
-            if limits is not None and limits[0] > limits[1]:
-                raise ValueError(f"{name} of the gun needs a lower and a higher limit, has {list(limits)}")
-        return self
-
-    @model_validator(mode="after")
-    def _what_goes_together(self) -> GunConfig:
-        if (self.pt is None) == (self.energy is None):
-            raise ValueError("the gun needs either pt or energy, and not both")
-        if not self.bare and (self.energy is not None or self.grid is not None):
-            raise ValueError("energy and grid are for a gun that is bare; set bare: true or leave them out")
-        return self
-
-
 class Gun:
     """A gun ready to shoot: what it needs to know of its particle, and its random numbers."""
 
@@ -95,7 +58,7 @@ class Gun:
         """
         self._config, self._half_energy, self._rng = config, 0.5 * energy, np.random.default_rng(seed)
         name = f"{origin}: generator.gun"
-        if not data.isParticle(config.pdg_id):
+        if not data.isParticle(config.pdg_id) or abs(config.pdg_id) in PSEUDO_PARTICLES:
             raise UsageError(f"{name}: Pythia knows no particle {config.pdg_id}; correct pdg_id.")
         entry = data.findParticle(config.pdg_id)
         self._table_mass = float(entry.m0())
@@ -107,8 +70,10 @@ class Gun:
             raise UsageError(f"{name}: {config.pdg_id} has colour and cannot be alone; leave out bare.")
         _check_mass(config, entry, data, name)
         heaviest = self._table_mass if config.mass is None else config.mass[1]
-        if config.pt is not None and not config.bare:
-            self._check_energy(name, heaviest, config.pt[1])
+        if config.bare:
+            self._check_alone(name, heaviest)
+        else:
+            self._check_energy(name, heaviest, _pt_limits(config)[1])
         if config.energy is not None and config.energy[0] <= heaviest:
             raise UsageError(
                 f"{name}: an energy of {config.energy[0]:g} GeV is no more than the mass, {heaviest:g} GeV; raise the "
@@ -125,6 +90,18 @@ class Gun:
                     f"{name}: two particles of {heaviest:g} GeV with a pT of {largest_pt:g} GeV at |η| = "
                     f"{abs(eta):g} need more than the collision's energy; lower mass, pt or eta."
                 )
+
+    def _check_alone(self, name: str, heaviest: float) -> None:
+        config = self._config
+        if config.energy is None:
+            most = float(np.hypot(heaviest, _pt_limits(config)[1] * np.cosh(np.max(np.abs(config.eta)))))
+        else:
+            most = max(heaviest, config.energy[1])
+        if most > self._half_energy:
+            raise UsageError(
+                f"{name}: a particle of {most:g} GeV has more energy than a proton of the beams, "
+                f"{self._half_energy:g} GeV; lower mass, pt, eta or energy, or raise generator.energy."
+            )
 
     def draw(self, size: int) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
         """pT, and the masses and η of ``size`` particles of one event."""
@@ -267,13 +244,12 @@ def _momentum(pt: float, eta: float, phi: float, mass: float) -> tuple[float, fl
 
 
 def _check_mass(config: GunConfig, entry: Any, data: Any, name: str) -> None:
-    if config.mass is None:
-        return
+    """UsageError for a mass that the particle cannot have: of its own, or below that of what it decays to."""
+    own = float(entry.m0())
     channels = [entry.channel(number) for number in range(entry.sizeChannels())]
     open_ones = [channel for channel in channels if channel.onMode() != 0]
     if not (entry.mayDecay() and open_ones):
-        own = float(entry.m0())
-        if config.mass != (own, own):
+        if config.mass not in (None, (own, own)):
             raise UsageError(
                 f"{name}: {config.pdg_id} does not decay, so that its mass is {own:g} GeV; leave out mass."
             )
@@ -283,8 +259,10 @@ def _check_mass(config: GunConfig, entry: Any, data: Any, name: str) -> None:
             for number in range(channel.multiplicity()))
         for channel in open_ones
     )  # fmt: skip
-    if config.mass[0] < needed:
+    least = own if config.mass is None else config.mass[0]
+    if least < needed:
+        advice = "give mass" if config.mass is None else "raise the lower limit of mass"
         raise UsageError(
-            f"{name}: a mass of {config.mass[0]:g} GeV is less than the decay products of {config.pdg_id} have, "
-            f"{needed:g} GeV; raise the lower limit of mass, or choose other decays in generator.settings."
+            f"{name}: a mass of {least:g} GeV is less than the decay products of {config.pdg_id} have, "
+            f"{needed:g} GeV; {advice}, or choose other decays in generator.settings."
         )

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from e2egraph.config import configuration
 from e2egraph.simulation.generation.eventfilter import FilterConfig
 from e2egraph.simulation.generation.generator_files import named_file
-from e2egraph.simulation.generation.gun import GunConfig
+from e2egraph.simulation.generation.gunconfig import GunConfig
 
 # What every text in the SLHA format has.
 _SLHA_LINE = re.compile(r"^\s*(block|decay)\s", re.IGNORECASE | re.MULTILINE)

@@ -87,12 +87,13 @@ def interact(particles: Particles, field: float, config: MaterialConfig, rng: np
     edges = np.concatenate([[0.0], np.cumsum(config.share) / np.sum(config.share)])
     stopped, pions, origin = _nuclear(particles, edges, field, config, rng)
     young = concatenate([stopped, pions])
-    pieces, origins = [], [np.concatenate([np.arange(len(particles)), origin])]
+    pieces: list[Particles] = []
+    origins = [np.concatenate([np.arange(len(particles)), origin])]
     firsts = [np.arange(len(young))]
     # How much of the material lies inside of where each was born, as a share.
     passed = edges[np.searchsorted(config.radius, np.hypot(young.x, young.y), side="right")]
     begin = 0
-    while len(young):
+    while len(young) or not pieces:  # once also where there is nothing: particles of a batch may all be neutrinos
         stopped, daughters, passed = _electromagnetic(young, passed, edges, field, config, rng)
         pieces.append(stopped)
         end = begin + len(young)

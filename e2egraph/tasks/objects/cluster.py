@@ -11,11 +11,11 @@ Any file with crystals has clusters, so that ntuples of any year and the simulat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from e2egraph.config import configuration
 from e2egraph.detector.geometry import (
@@ -69,6 +69,12 @@ class ClusterConfig:
     abs_eta_max: float = 1.44
     edge_crystals: Annotated[int, Field(ge=0, lt=BARREL_ROWS // 2)] = 16
     isolation: TrackIsolation | None = None
+
+    @model_validator(mode="after")
+    def _some_range(self) -> Self:
+        if self.et_max is not None and self.et_max <= self.et_min:
+            raise ValueError(f"et_max {self.et_max:g} is not above et_min {self.et_min:g}")
+        return self
 
 
 def find(events: ak.Array, config: ClusterConfig) -> Objects:

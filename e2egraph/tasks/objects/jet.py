@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from e2egraph.config import configuration
 from e2egraph.detector.geometry import HCAL_ROWS, signed_tower_ieta
@@ -32,6 +33,12 @@ class JetConfig:
     pt_max: float | None = None
     abs_eta_max: float = 1.37
     edge_towers: int = 12
+
+    @model_validator(mode="after")
+    def _some_range(self) -> Self:
+        if self.pt_max is not None and self.pt_max <= self.pt_min:
+            raise ValueError(f"pt_max {self.pt_max:g} is not above pt_min {self.pt_min:g}")
+        return self
 
 
 def find(events: ak.Array, config: JetConfig) -> Objects:

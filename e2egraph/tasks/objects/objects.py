@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +111,12 @@ class ObjectKind:
     needs: Callable[[Any], Mapping[str, str]] = lambda configuration: {}
     one_per_event: bool = False
     bins: Mapping[str, Binning] = field(default_factory=usual_bins)
+
+    def collections_of(self, configuration: Any, missing: Container[str]) -> list[str]:
+        """All that is read of the event record to find the objects in a file that lacks ``missing``."""
+        there = [name for name in self.optional_collections if name not in missing]
+        asked = [name.split(".")[0] for name in self.needs(configuration)]
+        return list(dict.fromkeys(["id", "pv", *self.collections, *there, *asked]))
 
 
 def tower_centres(seed_ieta: NDArray, seed_iphi: NDArray) -> Centres:
