@@ -73,7 +73,7 @@ class JetDataModule:
             first = f"{in_words(self.table, wrong[0])} ({self.table.columns['weight'][wrong[0]]})"
             raise InputError(
                 f"{self.table.folder}: {how_many} of split '{split}' with a weight that is negative or not finite, "
-                f"first {first}; build the data set again."
+                f"first {first}, from which no loss can be made; build the data set from samples without them."
             )
         if len(numbers) and not weight.any():
             raise InputError(f"{self.table.folder}: all weights of split '{split}' are zero; build the data set again.")
