@@ -27,6 +27,7 @@ from e2egraph.models.tokens.links import (
 from e2egraph.models.tokens.tokens import NodeMaker
 from tests.all_inputs import INPUTS
 from tests.models.jets import jets
+from tests.models.zoo import build, parity
 
 RADII = [4.4, 7.3, 10.2, 25.5, 33.9]
 FIELD = 3.8
@@ -252,3 +253,22 @@ def test_equally_bent_links_stay_in_their_order() -> None:
     links = Links(places, same, same, same, same, same, torch.ones(1, n, dtype=torch.bool), members)
     rows, _ = straightest(links, n)
     assert torch.equal(rows[0, :, :2], places[0].T)
+
+
+def test_a_network_with_longer_chains_and_several_choices_is_exported_and_is_blind_to_order_and_padding() -> None:
+    chains = "{layers: [BPIX1, BPIX2, BPIX3, BPIX4, TIB1], hits: 20, choices: 3, keep: 24, most_chi2: 1.0e9}"
+    network = build("tracks-and-cells-links", n_outputs=2, settings=(f"options.links=[{chains}]",))
+    points, features, mask, jet = jets([200, 60, 1])
+    nodes = NodeMaker(INPUTS)(points.transpose(1, 2), features.transpose(1, 2), mask)
+    (maker,) = (one for one in network.makers if isinstance(one, LinkTokens))
+    links = maker.links(nodes)
+    assert links.hits[links.found].max() == 5 and maker(nodes).found[0].all()
+    scores = network(points, features, mask, jet)
+    order = torch.randperm(points.shape[1])
+    shuffled = network(points[:, order], features[:, order], mask[:, order], jet)
+    torch.testing.assert_close(shuffled, scores, atol=2e-5, rtol=0)
+    alone = network(points[1:2, :60], features[1:2, :60], mask[1:2, :60], jet[1:2])
+    torch.testing.assert_close(alone, scores[1:2], atol=2e-5, rtol=0)
+    triplets = build("tracks-and-cells-links", n_outputs=2)
+    assert not torch.allclose(triplets(points, features, mask, jet), scores, atol=1e-3)
+    assert parity(network, 80).largest_difference < 1e-5
