@@ -40,7 +40,8 @@ from e2egraph.files import write_json
 from e2egraph.folders import check_folder, make_folder
 from e2egraph.graphs.storage.columns import NODE_TYPES
 from e2egraph.tasks.objectives.objective import stored
-from e2egraph.training.objectives.learning import class_factors
+from e2egraph.training.datamodule import check_split
+from e2egraph.training.objectives.learning import class_factors, make_learning
 from e2egraph.training.recipe import TrainingOptions
 
 Floats = NDArray[np.float64]
@@ -95,7 +96,8 @@ def fit(
     balanced: bool = False,
 ) -> tuple[Settings, float]:
     """Fit, score the test split and write; the chosen settings and their figure of validation. InputError: neither
-    classes nor one target to learn, objects without variables, unknown ``channels``, or too few training jets."""
+    classes nor one target to learn, objects without variables, unknown ``channels``, too few training jets, or a split
+    that nothing can be learnt from or told by."""
     table = read_table(data)
     objective = table.manifest.objective
     learner = learner_of(objective, str(data))
@@ -109,6 +111,8 @@ def fit(
         "validation": table.jets_of("validation"),
         "test": table.jets_of("test"),
     }
+    for name, numbers in splits.items():
+        check_split(make_learning(objective), table, numbers, name)
     variables = {name: object_variables(table, numbers, made, channels, radius) for name, numbers in splits.items()}
     truth = {name: table.columns[learner.column][numbers] for name, numbers in splits.items()}
     weight = {name: table.columns["weight"][numbers] for name, numbers in splits.items()}

@@ -47,8 +47,7 @@ class JetDataModule:
         self.table.node_counts(recipe.data.nodes)  # kept for every epoch; refuses what the data set lacks
         self.training_jets = training_jets(self.table, recipe.data)
         for split, numbers in (("train", self.training_jets), ("validation", self.table.jets_of("validation"))):
-            self._check_weights(numbers, split)
-            self.learning.check(self.table, numbers, split)
+            check_split(self.learning, self.table, numbers, split)
 
     @property
     def inputs(self) -> Inputs:
@@ -64,19 +63,6 @@ class JetDataModule:
         """Factors on the jets' weights for each loss and class, [H, C] (``Learning.class_weights``)."""
         numbers = self.training_jets
         return self.learning.class_weights(self.table.columns["label"][numbers], self.table.columns["weight"][numbers])
-
-    def _check_weights(self, numbers: NDArray[np.int64], split: str) -> None:
-        weight = self.table.columns["weight"][numbers]
-        wrong = numbers[~(np.isfinite(weight) & (weight >= 0))]
-        if len(wrong):
-            how_many = self.table.manifest.object_name.count(len(wrong))
-            first = f"{in_words(self.table, wrong[0])} ({self.table.columns['weight'][wrong[0]]})"
-            raise InputError(
-                f"{self.table.folder}: {how_many} of split '{split}' with a weight that is negative or not finite, "
-                f"first {first}; build the data set again."
-            )
-        if len(numbers) and not weight.any():
-            raise InputError(f"{self.table.folder}: all weights of split '{split}' are zero; build the data set again.")
 
     def training(self, epoch: int, share: Share = ALONE, start: int = 0) -> AnyLoader:
         """Epoch ``epoch`` (from 0) from batch ``start`` on, this process's share of every batch."""
@@ -104,6 +90,23 @@ class JetDataModule:
             share=share,
         )
         return loader.to(_device())
+
+
+def check_split(learning: Learning[Any], table: JetTable, numbers: NDArray[np.int64], split: str) -> None:
+    """InputError unless the objects ``numbers`` of ``split`` have weights that a loss can be made of, none of them
+    negative and not all of them zero, and what the objective learns from (``Learning.check``)."""
+    weight = table.columns["weight"][numbers]
+    wrong = numbers[~(np.isfinite(weight) & (weight >= 0))]
+    if len(wrong):
+        first = f"{in_words(table, wrong[0])} ({table.columns['weight'][wrong[0]]})"
+        raise InputError(
+            f"{table.folder}: {table.manifest.object_name.count(len(wrong))} of split '{split}' with a weight that is "
+            f"negative or not finite, first {first}, from which no loss can be made; build the data set from samples "
+            "without them."
+        )
+    if len(numbers) and not weight.any():
+        raise InputError(f"{table.folder}: all weights of split '{split}' are zero; build the data set again.")
+    learning.check(table, numbers, split)
 
 
 def _device() -> str:

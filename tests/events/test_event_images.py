@@ -84,6 +84,20 @@ def test_quantities_of_events_are_read_and_cut_on(tmp_path, capsys):
     assert sum(shard.jets for shard in read_manifest(tmp_path / "data").shards) == 2
 
 
+def test_labels_of_a_file_decide_which_of_its_events_are_of_a_class(tmp_path, capsys):
+    mixed = write(tmp_path / "mixed.h5", images(64, 0), labels=np.array([0, 1, 1, 0]))
+    command = ["build-graphs", "--task", "rpv-images", "--sample", f"rpv={mixed}", "--sample", f"qcd={mixed}"]
+    output = ["--image-preset", "whole-events", "--output", str(tmp_path / "data")]
+    assert main([*command, *output]) == 0, capsys.readouterr().err
+    manifest = read_manifest(tmp_path / "data")
+    assert {name: sum(splits.values()) for name, splits in manifest.counts.items()} == {"qcd": 2, "rpv": 2}
+    one_kind = write(tmp_path / "qcd.h5", images(64, 1), labels=np.zeros(EVENTS))
+    command[4] = f"rpv={one_kind}"
+    output[-1] = str(tmp_path / "none")
+    assert main([*command, *output]) == 1
+    assert "class 'rpv': no object selected" in capsys.readouterr().err
+
+
 def wrong(name, pixels):
     others, group = {}, "all_events"
     if name == "group":

@@ -91,6 +91,23 @@ def test_the_tree_is_one_more_run_to_compare(script, data, tmp_path, monkeypatch
 TARGET = {"name": "gen_mass", "unit": "GeV", "offset": 120.0, "scale": 60.0}
 
 
+@pytest.mark.parametrize(("weight", "said"), [(-1.0, "negative or not finite"), (0.0, "all background jets in split")])
+def test_weights_that_nothing_can_be_learnt_from_are_refused_before_any_work(
+    script, data, tmp_path, monkeypatch, weight, said
+):
+    read = script.read_table
+
+    def weighted(folder, extra=()):
+        table = read(folder, extra)
+        table.columns["weight"] = np.where(table.columns["label"] == 0, weight, 1.0)
+        return table
+
+    monkeypatch.setattr(script, "read_table", weighted)
+    with pytest.raises(InputError, match=said):
+        script.fit(data, tmp_path / "tree", 0.4, None, 1)
+    assert not (tmp_path / "tree").exists()
+
+
 def test_a_mass_is_learnt_and_judged_as_a_networks_is(script, tmp_path, monkeypatch):
     for name, values in (("LEARNING_RATES", (0.1, 0.3)), ("LEAVES", (7,)), ("MOST_TREES", 20)):
         monkeypatch.setattr(script, name, values)

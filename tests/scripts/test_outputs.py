@@ -22,6 +22,7 @@ WORDS = {
     "jet_display": ["data", "--output"],
     "jet_energy_scale": ["--output"],
     "link_quality": ["data", "--output"],
+    "link_truth": ["a.root", "--layers", "BPIX1,BPIX2,BPIX3", "--output"],
     "mass_spectrum": ["a=scores.parquet", "--output"],
     "onnxruntime_matrix": ["bundle", "--folder"],
     "particle_flow_calibration": [

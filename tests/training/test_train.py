@@ -275,6 +275,23 @@ def test_jet_weights_that_no_loss_can_be_made_of_are_named_before_anything_is_wr
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("split", ["train", "validation"])
+@pytest.mark.parametrize(("label", "said"), [(0, "background jets"), (1, "signal jets"), (None, "")])
+def test_a_class_whose_weights_are_all_zero_is_refused_before_anything_is_written(
+    data, model, tmp_path, monkeypatch, split, label, said
+):
+    table = read_table(data)
+    jets = table.jets_of(split)
+    of_class = jets if label is None else jets[table.columns["label"][jets] == label]
+    table.columns["weight"] = table.columns["weight"].copy()
+    table.columns["weight"][of_class] = 0.0
+    monkeypatch.setattr("e2egraph.training.datamodule.read_table", lambda folder, extra: table)
+    message = rf"the weights of all {said} in split '{split}' are zero" if said else rf"all weights of split '{split}'"
+    with pytest.raises(InputError, match=message):
+        train(model, data, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_on_epoch_raises_passes_through_and_leaves_a_run_that_can_go_on(data, model, finished, tmp_path):
     class EnoughError(Exception):
         pass

@@ -55,6 +55,7 @@ class Links:
     ``bend`` [rad/cm]: b between the innermost and the outermost hit; ``d0`` [cm], signed, from the first three hits;
     ``chi2``: how far these are from one η and, for d₀ = 0, from one bend; ``hits``: of how many layers; ``sharing``:
     how many other links have the same first hit; ``found``: whether there is one, or nothing else means anything.
+    ``members`` [B, layers, L]: the hit of each layer, by its number there, −1 where the link has none.
     """
 
     points: Tensor
@@ -64,6 +65,7 @@ class Links:
     hits: Tensor
     sharing: Tensor
     found: Tensor
+    members: Tensor
 
 
 @torch.no_grad()
@@ -107,30 +109,34 @@ def find_links(
     best = _lowest(pairs, choices)
     first = torch.div(best, candidates, rounding_mode="floor")
     second = best - first * candidates
-    wanted = [(pairs, best), (inwards.bend, first), (inwards.index, first), (outwards.bend, second)]
-    wanted.append((outwards.eta, second))
+    wanted = [(pairs, best), (inwards.bend, first), (inwards.index, first)]
+    wanted += [(outwards.bend, second), (outwards.eta, second), (outwards.index, second)]
     # One choice of all hits after the other.
     chosen = [torch.gather(values, -1, place).transpose(1, 2).flatten(1) for values, place in wanted]
-    chi2, bend_in, index, bend_out, eta_out = chosen
+    chi2, bend_in, index, bend_out, eta_out, index_out = chosen
     found = (chi2 < most_chi2) & middle.found.repeat(1, choices)
     r_in, r, r_out = (layer.radius for layer in (inner, middle, outer))
     eta, phi = middle.points.repeat(1, 1, choices).unbind(1)
     start = phi - bend_in * _rounded(r - r_in)
     end = _End(eta + eta_out, phi + bend_out * _rounded(r_out - r), _rounded(r_out))
     bend = (bend_in * _rounded(r - r_in) + bend_out * _rounded(r_out - r)) * _rounded(1.0 / (r_out - r_in))
-    hits = torch.full_like(bend, 3.0)
+    own = torch.arange(middle.points.shape[2], device=index.device).repeat(choices).expand_as(index)
+    members = [index, own, index_out]
     for layer in layers[3:]:
-        end, goes_on = _next(end, bend, layer, turn, most_chi2)
-        bend = torch.where(goes_on, turn(end.phi - start) * _rounded(1.0 / (layer.radius - r_in)), bend)
-        hits = hits + goes_on.to(hits.dtype)
+        end, member = _next(end, bend, layer, turn, most_chi2)
+        on = turn(end.phi - start) * _rounded(1.0 / (layer.radius - r_in))
+        bend = torch.where(member >= 0, on, bend)
+        members.append(member)
+    of_layers = torch.stack(members, dim=1)
     return Links(
         points=given[1].points.repeat(1, 1, choices),
         bend=bend.to(dtype),
         d0=((bend_in - bend_out) * _rounded(r_in * r * r_out / (r_out - r_in))).to(dtype),
         chi2=chi2.to(dtype),
-        hits=hits.to(dtype),
+        hits=(of_layers >= 0).sum(1).to(dtype),
         sharing=_sharing(index, found, inner.points.shape[2]).to(dtype),
         found=found,
+        members=of_layers,
     )
 
 
@@ -184,7 +190,7 @@ def _lowest(pairs: Tensor, choices: int) -> Tensor:
 def _next(
     end: _End, bend: Tensor, layer: LayerHits, turn: Callable[[Tensor], Tensor], most_chi2: float
 ) -> tuple[_End, Tensor]:
-    """The links' ends in the next layer, and whether they have a hit there [B, H]; where not, they stay."""
+    """The links' ends in the next layer, and the number of the hit there [B, H]; without one (−1) they stay."""
     way = _rounded(layer.radius) - end.radius
     eta, phi = layer.points.unbind(1)
     across = (eta.unsqueeze(1) - end.eta.unsqueeze(2)) * _rounded(1.0 / SIGMA_ETA)
@@ -195,7 +201,8 @@ def _next(
     goes_on = torch.gather(chi2, -1, best).squeeze(-1) < most_chi2
     hit_eta, hit_phi = (torch.gather(values, 1, best.squeeze(-1)) for values in (eta, phi))
     radius = torch.where(goes_on, torch.full_like(hit_eta, _rounded(layer.radius)), end.radius)
-    return _End(torch.where(goes_on, hit_eta, end.eta), torch.where(goes_on, hit_phi, end.phi), radius), goes_on
+    following = _End(torch.where(goes_on, hit_eta, end.eta), torch.where(goes_on, hit_phi, end.phi), radius)
+    return following, torch.where(goes_on, best.squeeze(-1), -1)
 
 
 def _sharing(index: Tensor, found: Tensor, n_hits: int) -> Tensor:

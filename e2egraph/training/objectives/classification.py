@@ -29,17 +29,17 @@ class ClassificationLearning(Learning[Classification]):
         return 2
 
     def check(self, table: JetTable, numbers: Integers, split: str) -> None:
-        """Two classes at least, signal and background in the split."""
+        """Two classes at least, signal and background in the split, each with weight."""
         classes = self.objective.class_names
         if len(classes) < 2:
             raise InputError(f"{table.folder}: only class '{classes[0]}'; build the data set with two or more.")
-        labels = table.columns["label"][numbers]
-        for what, found in (("signal", labels == self.signal), ("background", labels != self.signal)):
+        is_signal, weight = table.columns["label"][numbers] == self.signal, table.columns["weight"][numbers]
+        for what, found in (("signal", is_signal), ("background", ~is_signal)):
+            where = f"{what} {table.manifest.object_name.many} in split '{split}'"
             if not found.any():
-                raise InputError(
-                    f"{table.folder}: no {what} {table.manifest.object_name.many} in split '{split}'; build it from "
-                    "more events, or change the split."
-                )
+                raise InputError(f"{table.folder}: no {where}; build it from more events, or change the split.")
+            if not weight[found].any():
+                raise InputError(f"{table.folder}: the weights of all {where} are zero; build it from others.")
 
     def loss(self, output: Tensor, batch: JetBatch) -> tuple[Tensor, Tensor]:
         plain = F.cross_entropy(output, batch.label, reduction="none")

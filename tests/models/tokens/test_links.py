@@ -27,6 +27,7 @@ from e2egraph.models.tokens.links import (
 from e2egraph.models.tokens.tokens import NodeMaker
 from tests.all_inputs import INPUTS
 from tests.models.jets import jets
+from tests.models.zoo import build, parity
 
 RADII = [4.4, 7.3, 10.2, 25.5, 33.9]
 FIELD = 3.8
@@ -63,14 +64,14 @@ def expected_link(given: list[LayerHits], b: int, i: int, candidates: int, most:
         near.append(sorted(rows)[:candidates])
     best = None
     for _, j, e_in, p_in in near[0]:
-        for _, _, e_out, p_out in near[1]:
+        for _, k, e_out, p_out in near[1]:
             b_in, b_out = (phi - p_in) / (RADII[1] - RADII[0]), (p_out - phi) / (RADII[2] - RADII[1])
             kink = (b_in - b_out) / (SIGMA_BEND + BEND_SHARE * max(abs(b_in), abs(b_out)))
             chi2 = ((e_in - eta) / SIGMA_ETA) ** 2 + ((e_out - eta) / SIGMA_ETA) ** 2 + kink**2
             if best is None or chi2 < best["chi2"]:
                 d0 = (b_in - b_out) * math.prod(RADII[:3]) / (RADII[2] - RADII[0])
                 bend = (p_out - p_in) / (RADII[2] - RADII[0])
-                best = {"chi2": chi2, "d0": d0, "bend": bend, "first": j, "hits": 3, "end": (e_out, p_out, p_in)}
+                best = {"chi2": chi2, "d0": d0, "bend": bend, "members": [j, i, k], "end": (e_out, p_out, p_in)}
     if not given[1].found[b, i] or best is None or best["chi2"] >= most:
         return None
     (e, p, p_in), last = best["end"], RADII[2]
@@ -80,11 +81,11 @@ def expected_link(given: list[LayerHits], b: int, i: int, candidates: int, most:
             if layer.found[b, j]:
                 e_next, p_next = layer.points[b, :, j].double().tolist()
                 along = (p_next - p - best["bend"] * way) / ((SIGMA_BEND + BEND_SHARE * abs(best["bend"])) * way)
-                pulls.append((((e_next - e) / SIGMA_ETA) ** 2 + along**2, e_next, p_next))
+                pulls.append((((e_next - e) / SIGMA_ETA) ** 2 + along**2, j, e_next, p_next))
+        best["members"].append(-1)
         if pulls and min(pulls)[0] < most:
-            (_, e, p), last = min(pulls), layer.radius
+            (_, best["members"][-1], e, p), last = min(pulls), layer.radius
             best["bend"] = (p - p_in) / (layer.radius - RADII[0])
-            best["hits"] += 1
     return best
 
 
@@ -96,11 +97,12 @@ def test_every_link_is_the_best_pair_among_the_nearest_hits_and_goes_on_where_it
         wanted = [expected_link(given, b, i, candidates, most) for i in range(30)]
         assert links.found[b].tolist() == [link is not None for link in wanted]
         assert 5 < links.found[b].sum() < 30
-        firsts = [link["first"] for link in wanted if link]
+        firsts = [link["members"][0] for link in wanted if link]
         for i, link in enumerate(wanted):
             if link:
-                assert links.hits[b, i] == link["hits"]
-                assert links.sharing[b, i] == firsts.count(link["first"]) - 1
+                assert links.members[b, :, i].tolist() == link["members"]
+                assert links.hits[b, i] == sum(member >= 0 for member in link["members"])
+                assert links.sharing[b, i] == firsts.count(link["members"][0]) - 1
                 for name, scale in (("bend", 1e-3), ("d0", 1e-2), ("chi2", 1.0)):
                     ours = float(getattr(links, name)[b, i])
                     assert ours == pytest.approx(link[name], rel=1e-3, abs=1e-3 * scale)
@@ -247,6 +249,26 @@ def test_equally_bent_links_stay_in_their_order() -> None:
     n = 40
     same = torch.full((1, n), 1e-3)
     places = torch.rand(1, 2, n)
-    links = Links(places, same, same, same, same, same, torch.ones(1, n, dtype=torch.bool))
+    members = torch.zeros(1, 3, n, dtype=torch.long)
+    links = Links(places, same, same, same, same, same, torch.ones(1, n, dtype=torch.bool), members)
     rows, _ = straightest(links, n)
     assert torch.equal(rows[0, :, :2], places[0].T)
+
+
+def test_a_network_with_longer_chains_and_several_choices_is_exported_and_is_blind_to_order_and_padding() -> None:
+    chains = "{layers: [BPIX1, BPIX2, BPIX3, BPIX4, TIB1], hits: 20, choices: 3, keep: 24, most_chi2: 1.0e9}"
+    network = build("tracks-and-cells-links", n_outputs=2, settings=(f"options.links=[{chains}]",))
+    points, features, mask, jet = jets([200, 60, 1])
+    nodes = NodeMaker(INPUTS)(points.transpose(1, 2), features.transpose(1, 2), mask)
+    (maker,) = (one for one in network.makers if isinstance(one, LinkTokens))
+    links = maker.links(nodes)
+    assert links.hits[links.found].max() == 5 and maker(nodes).found[0].all()
+    scores = network(points, features, mask, jet)
+    order = torch.randperm(points.shape[1])
+    shuffled = network(points[:, order], features[:, order], mask[:, order], jet)
+    torch.testing.assert_close(shuffled, scores, atol=2e-5, rtol=0)
+    alone = network(points[1:2, :60], features[1:2, :60], mask[1:2, :60], jet[1:2])
+    torch.testing.assert_close(alone, scores[1:2], atol=2e-5, rtol=0)
+    triplets = build("tracks-and-cells-links", n_outputs=2)
+    assert not torch.allclose(triplets(points, features, mask, jet), scores, atol=1e-3)
+    assert parity(network, 80).largest_difference < 1e-5
