@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from e2egraph.config import InnerError, configuration
+from e2egraph.config import RefusedError, configuration
 from e2egraph.errors import UsageError
 from e2egraph.tasks.objectives.objective import Best, Objective, make_objective, register
 from e2egraph.tasks.outputs import Outputs
@@ -39,7 +39,7 @@ class Joint(Objective):
         try:
             return [make_objective(head, "heads") for head in heads]
         except UsageError as error:
-            raise InnerError(error) from error
+            raise RefusedError(str(error)) from error
 
     @model_validator(mode="after")
     def _alike(self) -> Self:
