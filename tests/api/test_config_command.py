@@ -81,7 +81,7 @@ def test_keys_are_those_that_settings_take() -> None:
     ("words", "reason"),
     [
         (("show", "tsk"), "unknown kind 'tsk'; choose one of task, samples, images"),
-        (("show", "task", "tops"), "unknown task 'tops'; choose one of"),
+        (("show", "task", "tops"), "unknown task 'tops' (did you mean 'top'?); choose one of"),
         (("show", "samples", "none.yaml"), "none.yaml: no such file"),
         (("list", "models"), "unknown kind 'models'"),
     ],

@@ -44,7 +44,10 @@ def check_layers(source: EventSource, task: TaskConfig) -> None:
 def _hits(source: EventSource) -> NDArray[np.int64]:
     """Hits of each channel, by its number, in the first events; read once of each source."""
     if source not in _counted:
-        events = source.read(0, min(EVENTS, source.n_events), ["hits"])
-        channel = ak.to_numpy(ak.flatten(events.hits.channel)).astype(np.int64)
-        _counted[source] = np.bincount(channel, minlength=LARGEST_NUMBER + 1)
+        counts, last = np.zeros(LARGEST_NUMBER + 1, np.int64), min(EVENTS, source.n_events)
+        for start in range(0, last, source.events_at_once):
+            events = source.read(start, min(start + source.events_at_once, last), ["hits"])
+            channel = ak.to_numpy(ak.flatten(events.hits.channel)).astype(np.int64)
+            counts += np.bincount(channel, minlength=len(counts))
+        _counted[source] = counts
     return _counted[source]
