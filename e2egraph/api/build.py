@@ -10,7 +10,7 @@ from e2egraph.api.settings import Settings, as_texts
 from e2egraph.config import override
 from e2egraph.errors import UsageError
 from e2egraph.events.samples import Sample, parse_samples, read_samples
-from e2egraph.events.sources.registry import SourceOptions, image_options
+from e2egraph.events.sources.registry import SUFFIXES, SourceOptions, image_options
 from e2egraph.folders import user_path
 from e2egraph.graphs.building.build import BuildOptions, BuildSummary
 from e2egraph.graphs.building.build import build as run
@@ -18,9 +18,6 @@ from e2egraph.graphs.building.working import Progress
 from e2egraph.tasks.task import TaskConfig, load_task, make_task
 
 Files = str | Path | Sequence[str | Path]
-
-# What names files of events, where a YAML file of samples is expected.
-EVENT_FILES = (".root", ".parquet", ".h5", ".hdf5", ".tfrecord")
 
 
 def build(
@@ -99,7 +96,7 @@ def _samples(
     # A file of labelled images may serve several classes; whether it is labelled is seen when it is opened.
     may_share = source.image is not None and not by_particle
     if isinstance(samples, str | Path):
-        if Path(samples).suffix in EVENT_FILES:
+        if Path(samples).suffix in SUFFIXES:
             raise UsageError(f"samples {samples}: give {{class: files}}, NAME=FILES texts in a list, or a YAML file.")
         return read_samples(user_path(samples), task.classes, may_share=may_share, by_particle=by_particle)
     if isinstance(samples, Mapping):

@@ -149,7 +149,7 @@ def paired(
     seed: int = SEED,
     objects: ObjectName = ANY_OBJECT,
 ) -> PairedResult:
-    """Every figure of ``figures.FIGURES`` for each contender, and its difference to contender number ``reference``.
+    """Every figure of ``registry.FIGURES`` for each contender, and its difference to contender number ``reference``.
 
     ``objects``: what limits call the jets. InputError as ``metrics.check``, or with fewer than two jets of a class.
     """

@@ -17,7 +17,8 @@ Source = EventSource | PointSource
 
 # First bytes of each format (ROOT: TFile header; Parquet, HDF5 and gzip: their specifications).
 _MAGIC = {b"root": "ROOT", b"PAR1": "Parquet", b"\x89HDF\r\n\x1a\n": "HDF5", b"\x1f\x8b": "gzip"}
-_SUFFIXES = {
+# What names files of events → their format.
+SUFFIXES = {
     ".root": "ROOT", ".parquet": "Parquet", ".h5": "HDF5", ".hdf5": "HDF5", ".tfrecord": "TFRecord", ".gz": "gzip",
 }  # fmt: skip
 
@@ -135,7 +136,7 @@ def _format(location: str) -> str:
         if head.startswith(magic):
             return "TFRecord" if name == "gzip" else name
     suffix = Path(location.partition("?")[0]).suffix.lower()
-    expected = _SUFFIXES.get(suffix, "ROOT")
+    expected = SUFFIXES.get(suffix, "ROOT")
     if expected == "TFRecord":
         return expected
     seen = "it is empty" if not head else f"it begins with {head!r}"

@@ -121,22 +121,23 @@ def find_links(
     end = _End(eta + eta_out, phi + bend_out * _rounded(r_out - r), _rounded(r_out))
     bend = (bend_in * _rounded(r - r_in) + bend_out * _rounded(r_out - r)) * _rounded(1.0 / (r_out - r_in))
     own = torch.arange(middle.points.shape[2], device=index.device).repeat(choices).expand_as(index)
-    members = [index, own, index_out]
+    members, hits = [index, own, index_out], torch.full_like(bend, 3.0)
     for layer in layers[3:]:
         end, member = _next(end, bend, layer, turn, most_chi2)
         on = turn(end.phi - start) * _rounded(1.0 / (layer.radius - r_in))
         bend = torch.where(member >= 0, on, bend)
+        # Counted here and not of the members, which no network reads: an exported graph then leaves them out.
+        hits = hits + (member >= 0).to(hits.dtype)
         members.append(member)
-    of_layers = torch.stack(members, dim=1)
     return Links(
         points=given[1].points.repeat(1, 1, choices),
         bend=bend.to(dtype),
         d0=((bend_in - bend_out) * _rounded(r_in * r * r_out / (r_out - r_in))).to(dtype),
         chi2=chi2.to(dtype),
-        hits=(of_layers >= 0).sum(1).to(dtype),
+        hits=hits.to(dtype),
         sharing=_sharing(index, found, inner.points.shape[2]).to(dtype),
         found=found,
-        members=of_layers,
+        members=torch.stack(members, dim=1),
     )
 
 
