@@ -4,13 +4,11 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from e2egraph.cli import main
-from e2egraph.data.candidates import ABOUT_KEY, COLUMNS, Candidates, write_candidates
-from e2egraph.errors import InputError, UsageError
+from e2egraph.errors import InputError
 from e2egraph.evaluation.particleflow.calibration import AFTER, BEFORE, PART, Calibration, calibrate
 from e2egraph.evaluation.particleflow.columns import PERFECT, PUPPI, RULES, TARGET, read_events
 from e2egraph.evaluation.particleflow.compare import compare
@@ -18,24 +16,13 @@ from e2egraph.evaluation.particleflow.jets import cluster_jets, match
 from e2egraph.evaluation.particleflow.resampling import event_draws, quantiles, relative_width, shares
 from e2egraph.graphs.particleflow.classes import NEUTRAL_HADRON, PHOTON
 from e2egraph.graphs.storage.manifest import read_manifest
-from e2egraph.tasks.objectives.nodes import CLASSES
+from tests.evaluation.particleflow.candidates import write_targets
 from tests.toy_dataset import write_toy_dataset
 
 
 @pytest.fixture(scope="module")
 def events(flow_data):
     return read_events(flow_data)
-
-
-def write_targets(path, events, data_sha256, split=None, classes=CLASSES, decoding="hard", **changes):
-    """The targets as if a network had found them."""
-    found = events.columns[TARGET]
-    columns = {"row": found.event, "node": found.node, "class": found.kind, "pt": found.pt, "eta": found.eta,
-               "phi": found.phi, "energy": found.energy, "pileup": found.pile_up, **changes}  # fmt: skip
-    columns = {"charge": np.zeros(len(found)), "probability": np.ones(len(found)), **columns}
-    columns = {name: np.asarray(columns[name]).astype(kind) for name, kind in COLUMNS.items()}
-    about = {"data_sha256": data_sha256, "split": split, "decoding": decoding}
-    return write_candidates(path, Candidates(columns, classes, about))
 
 
 def test_a_column_of_the_generators_own_particles_is_perfect(events):
@@ -228,79 +215,6 @@ def test_calibration_needs_other_events_and_enough_of_them(flow_data, events, tm
     none = events.columns[RULES].take(np.zeros(0, int))
     with pytest.raises(InputError, match="no bin of pT has 5 jets of rules to calibrate with; choose a split of more"):
         calibrate(replace(events, columns={RULES: none}), 0, (20.0, 30.0))
-
-
-def test_files_of_candidates_that_do_not_fit_are_refused(events, flow_data, tmp_path, capsys):
-    digest = read_manifest(flow_data).digest
-
-    def read(path, split=None, name="network"):
-        return read_events(flow_data, split, {name: path})
-
-    assert len(read(write_targets(tmp_path / "a.parquet", events, digest)).columns["network"])
-    with pytest.raises(InputError, match="candidates of another data set"):
-        read(write_targets(tmp_path / "b.parquet", events, "0"))
-    words = ["compare-particles", flow_data, "--output", tmp_path / "o", "--candidates", f"x={tmp_path / 'b.parquet'}"]
-    assert main([str(word) for word in words]) == 1
-    message = capsys.readouterr().err
-    assert "candidates of another data set than the one compared; predict this one." in message
-    assert message.count("\n") == 1
-    with pytest.raises(InputError, match="candidates of split 'test' alone"):
-        read(write_targets(tmp_path / "c.parquet", events, digest, "test"))
-    with pytest.raises(InputError, match="candidates of classes none, v, w, x, y, z, not none, charged_hadron"):
-        read(write_targets(tmp_path / "d.parquet", events, digest, classes=("none", *"vwxyz")))
-    none = {TARGET: events.columns[TARGET].take(np.zeros(0, int))}
-    nothing = write_targets(tmp_path / "e.parquet", replace(events, columns=none), digest)
-    with pytest.raises(InputError, match=f"holds no candidate of the {events.size} events that are compared; choose"):
-        read(nothing)
-    with pytest.raises(InputError, match="no readable file of candidates"):
-        read(flow_data / "part-00000.parquet")
-    with pytest.raises(UsageError, match="there is a column of that name already"):
-        read(tmp_path / "a.parquet", name=RULES)
-    with pytest.raises(UsageError, match="unknown split 'none'"):
-        read_events(flow_data, "none")
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("row", 10**6, "1 candidates are of events or elements that the data set does not have, first of element"),
-        ("node", 10**6, "that the data set does not have, first of element 1000000 in event"),
-        ("row", -1, "row of 1 candidates is not finite, at least 0, first of element"),
-        ("pt", float("nan"), "pt of 1 candidates is not finite, at least 0, first of element"),
-        ("energy", -2.0, "energy of 1 candidates is not finite, at least 0"),
-        ("eta", float("inf"), "eta of 1 candidates is not finite, first"),
-        ("class", 6, "class of 1 candidates is not finite, at least 1, at most 5"),
-        ("pileup", 1.5, "pileup of 1 candidates is not finite, at least 0, at most 1"),
-        ("probability", float("nan"), "probability of 1 candidates is not finite, at least 0, at most 1"),
-        ("phi", None, "phi of 1 candidates has no value"),
-        ("eta", "north", "eta is string, not float32"),
-        ("energy", "absent", "has no column energy, which candidates need"),
-        ("node", "twice", "2 candidates are of an element that has one already, first of element"),
-    ],
-)
-def test_values_that_no_candidate_can_have_are_refused(events, flow_data, tmp_path, name, value, message):
-    path = write_targets(tmp_path / "whole.parquet", events, read_manifest(flow_data).digest)
-    table = pq.read_table(path)
-    values = table[name].to_pylist()
-    if value == "absent":
-        table = table.drop_columns([name])
-    elif value == "twice":
-        table = pa.concat_tables([table, table.slice(3, 2)])
-    else:
-        kind = pa.string() if isinstance(value, str) else table.schema.field(name).type
-        changed = pa.array([value, *values[1:]] if not isinstance(value, str) else [value] * len(values), kind)
-        table = table.set_column(table.column_names.index(name), name, changed)
-    pq.write_table(table, path)
-    with pytest.raises(InputError, match=message):
-        read_events(flow_data, None, {"network": path})
-
-
-@pytest.mark.parametrize("about", [b"[1]", b"\xff", b'{"classes": 5}', b"{}"])
-def test_a_file_that_does_not_say_its_classes_is_no_file_of_candidates(events, flow_data, tmp_path, about):
-    path = write_targets(tmp_path / "whole.parquet", events, read_manifest(flow_data).digest)
-    pq.write_table(pq.read_table(path).replace_schema_metadata({ABOUT_KEY: about}), path)
-    with pytest.raises(InputError, match="no readable file of candidates; make it with 'e2egraph predict'"):
-        read_events(flow_data, None, {"network": path})
 
 
 def test_two_files_of_one_name_are_refused(flow_data, tmp_path, capsys):
