@@ -10,7 +10,7 @@ import pytest
 
 from e2egraph.detector.channels import Channel, channels
 from e2egraph.errors import InputError, UsageError
-from e2egraph.events.sources.images.imagefile import tower_energy
+from e2egraph.events.sources.images.pixelnodes import tower_energy
 from e2egraph.events.sources.registry import image_options, open_source
 from tests import image_files
 from tests.image_files import BOOSTED_TOP

@@ -8,7 +8,6 @@ crystals energy and time; an HCAL plane becomes one node a tower, so it must be 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,10 +24,18 @@ from e2egraph.events.sources.dense import MOST_HITS, not_counts
 from e2egraph.events.sources.images.formats import open_container
 from e2egraph.events.sources.images.layout import IGNORED, JET_COLUMNS, ImageLayout
 from e2egraph.events.sources.images.layout import planes as known_planes
+from e2egraph.events.sources.images.pixelnodes import (
+    VARIABLES,
+    Nodes,
+    cells,
+    hashes,
+    no_nodes,
+    nodes_at,
+    tower_energy,
+)
 from e2egraph.events.sources.images.seedcheck import check_seeds, middle_is_seed
 from e2egraph.events.whole import limits, not_whole
 
-VARIABLES = ("value", "d0", "dz", "d0_sig", "dz_sig", "time")
 # Jet quantities that are whole numbers → their type.
 _WHOLE = {
     "seed_ieta": "int64", "seed_iphi": "int64", "seed_row": "int64", "seed_column": "int64", "truth_label": "int64",
@@ -39,10 +46,6 @@ _SEEDS = {
     "seed_ieta": geometry.HCAL_ROWS, "seed_iphi": geometry.HCAL_COLUMNS, "seed_row": geometry.BARREL_ROWS,
     "seed_column": geometry.ECAL_COLUMNS,
 }  # fmt: skip
-# A tower's energy is spread evenly over its crystals.
-SHARE = np.float32(CRYSTALS_PER_TOWER**2)
-
-_Nodes = dict[str, NDArray]
 
 
 class ImageFile:
@@ -129,10 +132,10 @@ class ImageFile:
             jets |= self._checked(seeds, start)
         counts = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, np.int64)
         names = ("rows", "columns", "channel", *VARIABLES)
-        nodes = {name: np.concatenate([part[0][name] for part in parts]) for name in names} if parts else _empty()
+        nodes = {name: np.concatenate([part[0][name] for part in parts]) for name in names} if parts else no_nodes()
         if not {"run", "lumi", "event"} <= jets.keys():
             jets |= {"run": np.zeros(len(counts), np.int64), "lumi": np.zeros(len(counts), np.int64)}
-            jets["event"] = _hashes(nodes, counts, jets)
+            jets["event"] = hashes(nodes, counts, jets)
         return ImagePoints(
             jets=jets,
             counts=counts,
@@ -236,7 +239,7 @@ class ImageFile:
         check_seeds(self.path, found, start, self.layout.size)
         return {"seed_highest": found}
 
-    def _points(self, images: NDArray, first: int) -> tuple[_Nodes, NDArray[np.int64]]:
+    def _points(self, images: NDArray, first: int) -> tuple[Nodes, NDArray[np.int64]]:
         """Nodes of a batch of images, jet by jet, and their number in each jet."""
         with np.errstate(over="ignore"):
             planes = {
@@ -257,13 +260,13 @@ class ImageFile:
             elif channel in hit_channels():
                 parts.append(self._hits(channel, here["value"], first))
             else:
-                parts.append(_cells(channel, here))
+                parts.append(cells(channel, here))
         nodes = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         order = np.argsort(nodes["jet"], kind="stable")
         counts = np.bincount(nodes["jet"], minlength=len(images)).astype(np.int64)
         return {name: column[order] for name, column in nodes.items() if name != "jet"}, counts
 
-    def _hits(self, channel: Channel, counts: NDArray[np.float32], first: int) -> _Nodes:
+    def _hits(self, channel: Channel, counts: NDArray[np.float32], first: int) -> Nodes:
         wrong = not_counts(counts)
         if wrong.any():
             bad = int(np.argmax(wrong.any(axis=(1, 2))))
@@ -274,9 +277,9 @@ class ImageFile:
             )
         jet, row, column = np.nonzero(counts)
         times = counts[jet, row, column].astype(np.int64)
-        return _nodes(channel, *(np.repeat(index, times) for index in (jet, row, column)), size=counts.shape[1])
+        return nodes_at(channel, *(np.repeat(index, times) for index in (jet, row, column)), size=counts.shape[1])
 
-    def _towers(self, plane: NDArray[np.float32], exact: NDArray[np.float64], first: int) -> _Nodes:
+    def _towers(self, plane: NDArray[np.float32], exact: NDArray[np.float64], first: int) -> Nodes:
         n = self.layout.size // CRYSTALS_PER_TOWER
         if self.layout.size != WINDOW_SIZE:
             raise InputError(
@@ -296,68 +299,4 @@ class ImageFile:
         energy = tower_energy(exact[:, ::CRYSTALS_PER_TOWER, ::CRYSTALS_PER_TOWER][jet, row, column])
         middle = CRYSTALS_PER_TOWER // 2
         rows, columns = (index * CRYSTALS_PER_TOWER + middle for index in (row, column))
-        return _nodes(Channel.HCAL, jet, rows, columns, size=self.layout.size, value=energy)
-
-
-def tower_energy(pixel: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Tower energy [GeV] whose 25th part is ``pixel``, to the last bit in float32 where there is such a float32 number.
-
-    There is one whenever the image was made from float32 towers. For other values the nearest is taken, off by 6e-8.
-    """
-    wanted = pixel.astype(np.float32)
-    best = (pixel * float(SHARE)).astype(np.float32)
-    for other in (np.nextafter(best, np.float32(-np.inf)), np.nextafter(best, np.float32(np.inf))):
-        best = np.where((best / SHARE != wanted) & (other / SHARE == wanted), other, best)
-    return best
-
-
-def _cells(channel: Channel, planes: dict[str, NDArray[np.float32]]) -> _Nodes:
-    """One node for each pixel in which any of ``planes`` (node variable → [b, size, size]) is not 0."""
-    some = np.logical_or.reduce([plane != 0 for plane in planes.values()])
-    jet, row, column = np.nonzero(some)
-    given = {name: plane[jet, row, column] for name, plane in planes.items()}
-    given.setdefault("value", np.zeros(len(jet), np.float32))
-    return _nodes(channel, jet, row, column, size=some.shape[1], **given)
-
-
-def _nodes(
-    channel: Channel,
-    jet: NDArray[np.int64],
-    row: NDArray[np.int64],
-    column: NDArray[np.int64],
-    *,
-    size: int,
-    **variables: NDArray[np.float32],
-) -> _Nodes:
-    """Nodes at pixels of images of ``size``; ``value`` is 1 (a hit) if not among ``variables``, anything else 0."""
-    centre = (size - 1) // 2
-    filled: dict[str, NDArray] = {"value": np.ones(len(jet), np.float32), **variables}
-    return {
-        "jet": jet,
-        "rows": row - centre,
-        "columns": column - centre,
-        "channel": np.full(len(jet), channel, np.uint8),
-        **{name: filled[name] if name in filled else np.zeros(len(jet), np.float32) for name in VARIABLES},
-    }
-
-
-def _empty() -> _Nodes:
-    nodes = _nodes(Channel.TRACK, *(np.zeros(0, np.int64) for _ in range(3)), size=WINDOW_SIZE)
-    return {name: column for name, column in nodes.items() if name != "jet"}
-
-
-def _hashes(nodes: _Nodes, counts: NDArray[np.int64], jets: dict[str, NDArray]) -> NDArray[np.uint64]:
-    """64 bits of BLAKE2b over each jet's points, pT and mass: the same jet has the same number in any file."""
-    table = np.stack(
-        [nodes[name].astype("<i4") for name in ("rows", "columns", "channel")]
-        + [nodes[name].astype("<f4").view("<i4") for name in VARIABLES],
-        axis=1,
-    )
-    plain = [jets[name].astype("<f4") for name in ("jet_pt", "jet_mass") if name in jets]
-    ends = np.cumsum(counts)
-    numbers = np.empty(len(counts), np.uint64)
-    for jet, (end, count) in enumerate(zip(ends, counts, strict=True)):
-        digest = hashlib.blake2b(table[end - count : end].tobytes(), digest_size=8)
-        digest.update(b"".join(values[jet].tobytes() for values in plain))
-        numbers[jet] = int.from_bytes(digest.digest(), "big")
-    return numbers
+        return nodes_at(Channel.HCAL, jet, rows, columns, size=self.layout.size, value=energy)
