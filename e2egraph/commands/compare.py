@@ -58,7 +58,7 @@ def compare(
     if bundles is None:
         click.echo("ONNX Runtime is timed where exported bundles are given (--bundles).")
     else:
-        click.echo("ONNX Runtime: median over objects one at a time, one thread.")
+        click.echo(f"ONNX Runtime: median over {found.table.objects.many} one at a time, one thread.")
     if group:
         click.echo("± of a model: spread over its seeds; of the baseline: bootstrap.")
     if found.without_scores:
