@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.config import validate
 from e2egraph.detector.channels import Channel, channels
-from e2egraph.detector.geometry import ETA_PITCH, delta_phi
+from e2egraph.detector.geometry import ETA_PITCH, SOLENOID_FIELD, delta_phi
 from e2egraph.detector.helix import GEV_PER_TESLA_CM
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.locations import damage_named
@@ -48,7 +48,7 @@ GEN = ("pdgId", "pt", "status")
 # Of the region of the shipped task `top`, and its jets.
 HALF_REGION, AXIS_ETA = 62.5 * ETA_PITCH, 1.37
 JETS_AT_ONCE, MOST_HITS = 32, 256
-FIELD, LEAST_PT = 3.8, 1.0  # [T] of the simulation's solenoid, [GeV]
+LEAST_PT = 1.0  # [GeV]
 PT_EDGES = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0, 500.0)
 # Stable charged particles that reach the tracker.
 CHARGED = (11, 13, 211, 321, 2212)
@@ -184,7 +184,7 @@ def _compare(
     links = find_links(
         given, candidates=group.candidates, most_chi2=group.most_chi2, periodic=False, choices=group.choices
     )
-    pt = 0.5 * GEV_PER_TESLA_CM * FIELD / links.bend.abs().clamp(min=LEAST_BEND).numpy()
+    pt = 0.5 * GEV_PER_TESLA_CM * SOLENOID_FIELD / links.bend.abs().clamp(min=LEAST_BEND).numpy()
     # The particle of a link's hits, and whether they have but one.
     highest, lowest = _owners(layers, links.members.numpy())
     one, found = (highest == lowest) & (highest >= 0), links.found.numpy()

@@ -38,7 +38,7 @@ def plot_bins(bins: Mapping[str, Sequence[Mapping[str, Any]]], stem: Path, label
             grid[-1, column].set_xlabel(QUANTITY_TITLES.get(name, name))
         # Once every column has stretched the common axis.
         grid[-1, 0].set_ylim(bottom=0.0)
-        cut = f"cut of {100 * mistag:g}% mistag over all objects"
+        cut = f"cut of {100 * mistag:g}% mistag overall"
         figure.suptitle(
             f"{label}: AUC, and efficiency and mistag rate of the {cut}", x=0.02, ha="left", fontsize="small"
         )
