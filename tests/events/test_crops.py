@@ -16,8 +16,10 @@ from e2egraph.graphs.building.build import BuildOptions, build
 from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.models.image.crystal_crop import CrystalCrop
+from e2egraph.tasks.objects.cluster import KIND, ClusterConfig
 from e2egraph.tasks.task import load_task
 from tests import image_files
+from tests.tasks.crystals import events_of
 
 PLANES = ("ECAL", "ECAL_time")
 TASK = load_task("egamma", ["inputs.channels=[ECAL]", "resampling=null", "split={validation: 0, test: 0}"])
@@ -183,6 +185,23 @@ def test_energies_across_and_along_the_beams_are_those_of_the_ntuples_crystals(t
     assert len(images) == sum(COUNTS)
     np.testing.assert_allclose(images[:, 0], energy / np.cosh(eta), rtol=1e-6)
     np.testing.assert_allclose(images[:, 1], energy * np.abs(np.tanh(eta)), rtol=1e-6)
+
+
+def test_clusters_of_crops_have_the_shapes_that_the_same_crystals_have_in_events(tmp_path):
+    pixels = crops(12)
+    pixels[:3, 0, 14, 12] = -1.0  # noise
+    path = image_files.write_hdf5(tmp_path / "a.hdf5", pixels, {"y": np.arange(12) % 2}, name="X", last=True)
+    source = open_source(path, image_options(None, "egamma"))
+    crystals = [[] for _ in pixels]
+    for crop, row, column in np.argwhere(pixels[:, 0] != 0):
+        crystals[crop].append((row + 120, column + 200, pixels[crop, 0, row, column]))
+    found = KIND.find(events_of(crystals), ClusterConfig(seed_min=39.9))
+    assert (found.columns["seed_row"] == 135).all() and (found.columns["seed_column"] == 215).all()
+    for read in (lambda: source.read_jets(0, 12), lambda: source.read(0, 12).jets):
+        columns = read()
+        for name in ("cluster_energy", "r9", "eta_width", "phi_width"):
+            assert (columns[name] > 0).sum() > 6
+            np.testing.assert_allclose(columns[name], found.columns[name], rtol=1e-6, err_msg=name)
 
 
 def test_crops_that_do_not_say_where_they_lie_are_refused_where_that_is_needed(tmp_path):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from e2egraph.config import configuration
+from e2egraph.detector.cluster_shape import HALF_COLUMNS, HALF_ROWS, ClusterShapes, cluster_shapes
 from e2egraph.detector.geometry import (
     BARREL_FIRST_ROW,
     BARREL_ROWS,
@@ -35,13 +36,6 @@ from e2egraph.tasks.variables import Scale, Variable
 
 if TYPE_CHECKING:
     import awkward as ak
-
-# Crystals on either side of the seed that belong to the cluster: two hold a shower, and along φ more are needed, over
-# which the field spreads an electron's bremsstrahlung (CMS, JINST 10 (2015) P06005: 5 crystals in η, up to 17 in φ).
-HALF_ROWS, HALF_COLUMNS = 2, 8
-
-# R9, the shape by which CMS tells photons that converted: the share of the 3 × 3 crystals around the seed.
-INNER = 1
 
 # Column that the cut on isolation reads: summed pT of the tracks around [GeV].
 AROUND = "tracks_around"
@@ -130,38 +124,24 @@ def needs(config: ClusterConfig) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Clusters:
-    """C clusters: event and seed's ``row`` and ``column``; ``energy`` [GeV]; ``mean_row``, ``mean_column``: energy-
-    weighted, from the seed; ``spread_rows``, ``spread_columns``: their standard deviations; ``inner``: energy of 3 × 3
-    crystals."""
+    """C clusters: event, seed's ``row`` and ``column``, and ``shapes``."""
 
     event: NDArray[np.int64]
     row: NDArray[np.int64]
     column: NDArray[np.int64]
-    energy: NDArray[np.float64]
-    mean_row: NDArray[np.float64]
-    mean_column: NDArray[np.float64]
-    spread_rows: NDArray[np.float64]
-    spread_columns: NDArray[np.float64]
-    inner: NDArray[np.float64]
+    shapes: ClusterShapes
 
     def eta(self) -> NDArray[np.float64]:
         """η of the mean position on the crystals' front faces, seen from the detector's centre."""
-        return ecal_eta(self.row + self.mean_row)
+        return ecal_eta(self.row + self.shapes.mean_row)
 
     def phi(self) -> NDArray[np.float64]:
         """φ [rad] of the mean position, seen from the beam line."""
-        return ecal_phi(self.column + self.mean_column)
+        return ecal_phi(self.column + self.shapes.mean_column)
 
     def columns(self) -> dict[str, NDArray]:
         """The plain columns that do not depend on the vertex."""
-        return {
-            "cluster_energy": self.energy.astype(np.float32),
-            "r9": (self.inner / self.energy).astype(np.float32),
-            "eta_width": self.spread_rows.astype(np.float32),
-            "phi_width": self.spread_columns.astype(np.float32),
-            "seed_row": self.row,
-            "seed_column": self.column,
-        }
+        return {**self.shapes.columns(), "seed_row": self.row, "seed_column": self.column}
 
 
 def _clusters(
@@ -187,24 +167,11 @@ def _clusters(
     stays = is_seed[owner]
     owner, near, rows = (np.cumsum(is_seed) - 1)[owner[stays]], near[stays], rows[stays]
     seed = seed[is_seed]
-    columns = shifted[near] - shifted[seed][owner]
-    weight = energy[near].astype(np.float64)
-
-    def total(values: NDArray) -> NDArray[np.float64]:
-        return np.bincount(owner, values, minlength=len(seed)).astype(np.float64, copy=False)
-
-    whole = total(weight)
-    mean_row, mean_column = total(weight * rows) / whole, total(weight * columns) / whole
     return _Clusters(
         event=event[seed],
         row=row[seed],
         column=shifted[seed],
-        energy=whole,
-        mean_row=mean_row,
-        mean_column=mean_column,
-        spread_rows=np.sqrt(total(weight * (rows - mean_row[owner]) ** 2) / whole),
-        spread_columns=np.sqrt(total(weight * (columns - mean_column[owner]) ** 2) / whole),
-        inner=total(np.where((np.abs(rows) <= INNER) & (np.abs(columns) <= INNER), weight, 0.0)),
+        shapes=cluster_shapes(owner, rows, shifted[near] - shifted[seed][owner], energy[near], len(seed)),
     )
 
 
@@ -235,7 +202,7 @@ def _seen_from(vertex: list[NDArray[np.float64]], found: _Clusters) -> dict[str,
     z = ECAL_RADIUS * np.sinh(found.eta()) - vertex[2]
     rho = np.hypot(x, y)
     return {
-        "jet_pt": (found.energy * (rho / np.hypot(rho, z))).astype(np.float32),
+        "jet_pt": (found.shapes.energy * (rho / np.hypot(rho, z))).astype(np.float32),
         "jet_eta": np.arcsinh(z / rho).astype(np.float32),
         "jet_phi": np.arctan2(y, x).astype(np.float32),
     }

@@ -33,7 +33,7 @@ from e2egraph.events.sources.images.pixelnodes import (
     nodes_at,
     tower_energy,
 )
-from e2egraph.events.sources.images.seedcheck import check_seeds, middle_is_seed
+from e2egraph.events.sources.images.seedcrops import SEED_HIGHEST, check_seeds, cluster_columns
 from e2egraph.events.whole import limits, not_whole
 
 # Jet quantities that are whole numbers → their type.
@@ -97,11 +97,11 @@ class ImageFile:
         return np.ones(stop - start)
 
     def read_jets(self, start: int, stop: int) -> dict[str, NDArray]:
-        """The file's jet quantities; η and φ of the window's centre where it has a seed but no axis; ``seed_highest``
-        where seeds are to be checked, for which pixels are read."""
+        """The file's jet quantities; η and φ of the window's centre where it has a seed but no axis; of crops around
+        seeds also ``seed_highest`` and the shapes of clusters, for which pixels are read."""
         columns = self._columns(start, stop)
         if self.layout.seed_crystal:
-            columns |= self._checked([self._seeds(batch) for batch, _ in self._batches(start, stop)], start)
+            columns |= self._clusters([self._cluster(batch) for batch, _ in self._batches(start, stop)], start)
         return columns
 
     def _columns(self, start: int, stop: int) -> dict[str, NDArray]:
@@ -123,13 +123,13 @@ class ImageFile:
         ``event`` is the file's own number, if it has run and luminosity section as well, else a hash of the jet.
         """
         jets = self._columns(start, stop)
-        parts, seeds = [], []
+        parts, clusters = [], []
         for batch, first in self._batches(start, stop):
             parts.append(self._points(batch, first))
             if self.layout.seed_crystal:
-                seeds.append(self._seeds(batch))
+                clusters.append(self._cluster(batch))
         if self.layout.seed_crystal:
-            jets |= self._checked(seeds, start)
+            jets |= self._clusters(clusters, start)
         counts = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, np.int64)
         names = ("rows", "columns", "channel", *VARIABLES)
         nodes = {name: np.concatenate([part[0][name] for part in parts]) for name in names} if parts else no_nodes()
@@ -230,14 +230,16 @@ class ImageFile:
             f"{planes} planes ({named}); name as many image channels as there are planes, or make the file again."
         )
 
-    def _seeds(self, images: NDArray) -> NDArray[np.bool_]:
-        """Whether the middle pixel of each image is a seed, [b]."""
-        return middle_is_seed(images[:, self.layout.planes.index("ECAL")])
+    def _cluster(self, images: NDArray) -> dict[str, NDArray]:
+        """What the crystals around the middle pixel of each image say, each [b]."""
+        return cluster_columns(images[:, self.layout.planes.index("ECAL")])
 
-    def _checked(self, parts: list[NDArray[np.bool_]], start: int) -> dict[str, NDArray]:
-        found = np.concatenate([np.zeros(0, bool), *parts])
-        check_seeds(self.path, found, start, self.layout.size)
-        return {"seed_highest": found}
+    def _clusters(self, parts: list[dict[str, NDArray]], start: int) -> dict[str, NDArray]:
+        size = self.layout.size
+        parts = parts or [cluster_columns(np.zeros((0, size, size)))]
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        check_seeds(self.path, columns[SEED_HIGHEST], start, size)
+        return columns
 
     def _points(self, images: NDArray, first: int) -> tuple[Nodes, NDArray[np.int64]]:
         """Nodes of a batch of images, jet by jet, and their number in each jet."""
