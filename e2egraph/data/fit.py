@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from e2egraph.errors import InputError
 from e2egraph.graphs.making.nodeselection import check_available
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.graphs.storage.shards import open_shard
+from e2egraph.tasks.elements import element_settings
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
 
@@ -44,6 +46,19 @@ def check_inputs(
             )
     for selection in (of_task, of_run):
         check_available(data, manifest, selection.among(channels))
+
+
+def check_elements(data: Path, manifest: Manifest, configuration: Mapping[str, Any], reader: Path) -> None:
+    """InputError where the data set's elements were made with other settings than those of the task ``configuration``
+    that the network of ``reader`` was trained for."""
+    own = element_settings(configuration, str(reader))
+    held = element_settings(manifest.configuration, str(data))
+    for name in own:
+        if own[name] != held.get(name):
+            raise InputError(
+                f"{data}: elements made with elements.{name} {held.get(name)}, those of {reader} with {own[name]}; "
+                "build the data set with the same task."
+            )
 
 
 def _columns(data: Path, manifest: Manifest) -> list[str]:

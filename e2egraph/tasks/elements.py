@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from e2egraph.config import configuration
+from e2egraph.config import as_dict, configuration, validate
 from e2egraph.errors import UsageError
 from e2egraph.reconstruction.elements import ElementsConfig
 from e2egraph.reconstruction.rulesconfig import RulesConfig, read_rules
@@ -56,3 +58,17 @@ class TaskElements(ElementsConfig):
             return read_rules(content)
         except UsageError as error:
             raise ValueError(str(error).rstrip(".")) from error
+
+
+def element_settings(configuration: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """Setting → value of all that decides what elements a task configuration makes of an event; none where it makes
+    none. UsageError names ``origin``."""
+    given = configuration.get("elements")
+    if given is None:
+        return {}
+    names = {field.name for field in fields(ElementsConfig)}
+    made = validate(ElementsConfig, {name: value for name, value in given.items() if name in names}, origin)
+    settings: dict[str, Any] = {}
+    for name, value in as_dict(made).items():
+        settings |= {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
+    return settings

@@ -76,6 +76,22 @@ def test_a_data_set_without_what_the_bundle_reads_is_refused(
     assert not (tmp_path / "scores.parquet").exists()
 
 
+def test_elements_of_other_settings_than_the_bundles_are_refused(
+    data_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    bundle, _ = bundle_of(tmp_path / "bundle", "classification", INPUTS)
+    metadata = json.loads((bundle / "metadata.json").read_text())
+    metadata["info"]["configuration"]["elements"] = {"kind": "clusters", "track_pt_min": 0.7}
+    (bundle / "metadata.json").write_text(json.dumps(metadata))
+
+    def elements(manifest: dict) -> None:
+        manifest["configuration"]["elements"] = {"kind": "clusters", "track_pt_min": 0.5}
+
+    other = rewritten(data_of("classification"), tmp_path / "other", elements)
+    with pytest.raises(InputError, match=r"other: elements made with elements.track_pt_min 0.5, those of .* with 0.7"):
+        predict_dataset(bundle, other, tmp_path / "s.parquet", threads=1)
+
+
 def test_a_channel_that_the_run_left_out_may_be_missing(data_of: Callable[[str], Path], tmp_path: Path) -> None:
     selection = NodeSelection(channels=["TRACK", "ECAL"])
     bundle, _ = bundle_of(tmp_path / "bundle", "classification", INPUTS, node_selection=selection)

@@ -6,7 +6,6 @@ in the cell a deposit lies is among what each node says.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
@@ -19,7 +18,7 @@ from e2egraph.config import configuration
 from e2egraph.detector.channels import Channel
 from e2egraph.errors import UsageError
 from e2egraph.models.layers.columns import columns
-from e2egraph.models.layers.geometry.places import place_of
+from e2egraph.models.layers.geometry.places import place_of, waves
 from e2egraph.models.layers.node_wise import node_wise
 from e2egraph.models.layers.scaling import VariableScaling
 from e2egraph.models.tokens.cells import CellGrid
@@ -86,9 +85,7 @@ class CellTokens(nn.Module):
         self.group, self.channels = group, group.positions(inputs)
         self.grid = CellGrid(group.keep, group.size, inputs.region)
         half, periodic, centre = inputs.region.half_eta, inputs.region.periodic, self.grid.centre
-        # Where φ closes, waves of φ close too.
-        scaled = centre / torch.tensor([half, math.pi]) if periodic else centre / half
-        places = [place_of(centre, half, periodic=periodic), waves(scaled, group.octaves)]
+        places = [place_of(centre, half, periodic=periodic), waves(centre, half, group.octaves, periodic=periodic)]
         self.register_buffer("place", torch.cat(places, dim=-1), persistent=False)
         others = [i for i, name in enumerate(inputs.channel_names) if name != Channel.TRACK.name]
         self.whole = self.channels == others
@@ -138,9 +135,3 @@ class CellTokens(nn.Module):
             for convolve in self.convolutions:
                 x = convolve(x, near)
         return Tokens(x, cells.centre, energy, cells.found, cells.slot() if self.places else None)
-
-
-def waves(position: Tensor, octaves: int) -> Tensor:
-    """sin and cos of 2^k π ``position`` [C, 2] for k from 0 below ``octaves``: [C, 4 · octaves]."""
-    phases = position.unsqueeze(-1) * (math.pi * 2.0 ** torch.arange(octaves))
-    return torch.cat([torch.sin(phases), torch.cos(phases)], dim=-1).flatten(1)

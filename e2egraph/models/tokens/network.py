@@ -41,8 +41,9 @@ Positive = Annotated[int, Field(ge=1)]
 
 @configuration
 class TracksAndCellsOptions(AttentionOptions):
-    """``tracks``: tokens of single tracks at most; ``cells``: groups of cells (``CellGroup``), or none; ``links``:
-    groups of layers whose hits are linked (``LinkGroup``), or none.
+    """``tracks``: tokens of single tracks at most; ``octaves``: sines and cosines of a track's place at this many
+    scales, as of cells (``CellGroup``); ``cells``: groups of cells, or none; ``links``: groups of layers whose hits are
+    linked (``LinkGroup``), or none.
 
     ``node_width``: numbers each node adds to its cell; ``flow``: functions of place whose moments over all nodes are
     taken; ``near``: attention that fades with distance and reports it (``kernels.near_attention``); ``pairwise``: with
@@ -51,6 +52,7 @@ class TracksAndCellsOptions(AttentionOptions):
     """
 
     tracks: Positive = 64
+    octaves: Annotated[int, Field(ge=0, le=8)] = 0
     cells: tuple[CellGroup, ...] = (CellGroup(),)
     links: tuple[LinkGroup, ...] = ()
     node_width: Positive = 32
@@ -90,7 +92,7 @@ class TracksAndCells(Network):
         energies = self.nodes.energies.channels
         cells = (CellTokens(group, o.node_width, width, inputs, energies) for group in o.cells)
         links = (LinkTokens(group, width, inputs, energies) for group in o.links)
-        self.makers = nn.ModuleList([TrackTokens(o.tracks, width, inputs, energies), *cells, *links])
+        self.makers = nn.ModuleList([TrackTokens(o.tracks, width, inputs, energies, o.octaves), *cells, *links])
         self.encoder = Encoder(width, o.depth, self.make_kernel)
         if self.level == "node":
             for maker in self.makers:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from e2egraph.detector.channels import Channel
 from e2egraph.models.layers.columns import columns
-from e2egraph.models.layers.geometry.places import place_of
+from e2egraph.models.layers.geometry.places import place_of, waves
 from e2egraph.models.layers.node_wise import node_wise
 from e2egraph.models.layers.scaling import VariableScaling
 from e2egraph.models.network import require
@@ -30,11 +30,12 @@ NO_PT = 2.0**-10  # GeV
 class TrackTokens(nn.Module):
     """The ``n_tracks`` tracks of highest pT, each through a two-layer perceptron."""
 
-    def __init__(self, n_tracks: int, width: int, inputs: Inputs, energies: Sequence[str]) -> None:
-        """``energies``: channels of ``Nodes.energy``. UsageError when ``inputs`` lack tracks or ``value``."""
+    def __init__(self, n_tracks: int, width: int, inputs: Inputs, energies: Sequence[str], octaves: int = 0) -> None:
+        """``energies``: channels of ``Nodes.energy``; ``octaves``: of their places, as ``CellGroup.octaves``.
+        UsageError when ``inputs`` lack tracks or ``value``."""
         super().__init__()
         require("tracks-and-cells", inputs, "value", f"is_{Channel.TRACK.name}")
-        self.n_tracks = n_tracks
+        self.n_tracks, self.octaves = n_tracks, octaves
         names = [name for name in inputs.variable_names if name not in CONSTANT_FOR_TRACKS]
         self.own = [inputs.index(name) for name in names]
         self.value, self.unit = inputs.index("value"), inputs.region.half_eta
@@ -42,7 +43,9 @@ class TrackTokens(nn.Module):
         self.scaling = VariableScaling(inputs, names)
         kind = torch.tensor([float(name == Channel.TRACK.name) for name in energies])
         self.register_buffer("kind", kind, persistent=False)
-        self.layers = nn.Sequential(nn.Linear(4 + len(names), width, bias=False), nn.ReLU(), nn.Linear(width, width))
+        self.layers = nn.Sequential(
+            nn.Linear(4 + 4 * octaves + len(names), width, bias=False), nn.ReLU(), nn.Linear(width, width)
+        )
 
     kind: Tensor
     # Whether tokens tell which node they are (``Tokens.place``).
@@ -59,6 +62,8 @@ class TrackTokens(nn.Module):
         seen = torch.where(found.unsqueeze(1), seen, 0.0).transpose(1, 2)
         points, variables = seen[..., :2], seen[..., 2:]
         where = place_of(points, self.unit, periodic=self.periodic)
+        if self.octaves:
+            where = torch.cat([where, waves(points, self.unit, self.octaves, periodic=self.periodic)], dim=-1)
         own = torch.cat([where, self.scaling(columns(variables, self.own))], dim=-1)
         x = node_wise(partial(perceptron, self.layers, one=0), own)
         of_nodes = None

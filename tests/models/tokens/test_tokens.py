@@ -25,6 +25,7 @@ from e2egraph.tasks.region import Region
 from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
 from tests.models.other_inputs import CROP, EVENT, HITS, SIX, TRACKS
+from tests.models.zoo import parity
 
 ENERGIES = Energies(INPUTS).channels
 VARIABLES = len(INPUTS.variables)
@@ -192,6 +193,43 @@ def test_a_track_says_every_variable_that_tracks_differ_in() -> None:
             changed[..., inputs.index(name)] *= 1.5
             after = make(nodes_of(points, changed, mask, inputs)).x
             assert torch.equal(after, before) == (name not in expected), name
+
+
+@pytest.mark.parametrize("inputs", [INPUTS, EVENT])
+def test_octaves_of_tracks_are_waves_of_their_places(inputs: Inputs) -> None:
+    """A first layer that reads one wave alone gives it; where φ closes on itself so do the waves."""
+    make = TrackTokens(8, 8, inputs, Energies(inputs).channels, octaves=3)
+    points, features, mask, _ = jets([8], inputs=inputs)
+    features[..., len(inputs.variables) :] = 0.0
+    features[..., inputs.index("is_TRACK")] = 1.0
+    first = make.layers[0].weight
+    assert first.shape[1] == TrackTokens(8, 8, inputs, Energies(inputs).channels).layers[0].weight.shape[1] + 12
+    periodic = inputs.region.periodic
+    unit = (inputs.region.half_eta, math.pi if periodic else inputs.region.half_eta)
+    nodes = nodes_of(points, features, mask, inputs)
+    turned = points + torch.tensor([0.0, 2.0 * math.pi]) * periodic
+    with torch.no_grad():
+        make.layers[2].weight.copy_(torch.eye(8))
+        make.layers[2].bias.zero_()
+        for axis in range(2):
+            for k in range(3):
+                first.zero_()
+                # After the 1 and three numbers of the plain place.
+                first[0, 4 + 6 * axis + k], first[1, 4 + 6 * axis + k] = 1.0, -1.0
+                tokens = make(nodes)
+                phase = 2.0**k * math.pi * tokens.points[0, :, axis] / unit[axis]
+                wave = (tokens.x[0, :, 0] - tokens.x[0, :, 1])[tokens.found[0]]
+                torch.testing.assert_close(wave, torch.sin(phase)[tokens.found[0]], rtol=1e-4, atol=1e-5)
+                again = make(nodes_of(turned, features, mask, inputs))
+                torch.testing.assert_close(again.x, tokens.x, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("inputs", [INPUTS, EVENT])
+def test_the_exported_network_knows_waves_of_tracks(inputs: Inputs) -> None:
+    torch.manual_seed(2)
+    config = load_model_config("tracks-and-cells", ["options.octaves=5", "options.width=16", "options.tracks=12"])
+    network = build_model(config, inputs, TWO_CLASSES).eval()
+    assert parity(network, max_nodes=120, inputs=inputs).largest_difference < 1e-4
 
 
 def test_tokens_say_in_what_channel_their_energy_is() -> None:

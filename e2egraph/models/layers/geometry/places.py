@@ -26,6 +26,17 @@ def place_of(points: Tensor, unit: float, dim: int = -1, periodic: bool = False)
     return torch.cat([eta / unit, torch.sin(phi) / unit, (eta * eta + chord * chord) / unit**2], dim=dim)
 
 
+def waves(points: Tensor, unit: float, octaves: int, periodic: bool = False) -> Tensor:
+    """sin and cos of 2^k π ``points`` / ``unit`` [..., 2] for k from 0 below ``octaves``: [..., 4 · octaves].
+
+    Of a plain place networks learn slowly what changes fast (B. Mildenhall et al., arXiv:2003.08934, §5.1). Where φ is
+    ``periodic``, waves of φ close on themselves too.
+    """
+    scaled = points / (torch.tensor([unit, math.pi], device=points.device) if periodic else unit)
+    phases = scaled.unsqueeze(-1) * (math.pi * 2.0 ** torch.arange(octaves, device=points.device))
+    return torch.cat([torch.sin(phases), torch.cos(phases)], dim=-1).flatten(-2)
+
+
 def coordinates_of(points: Tensor, periodic: bool) -> Tensor:
     """Coordinates in which near ``points [B, N, 2]`` are near: Δη and Δφ, or where φ is ``periodic`` (η, cos φ, sin φ),
     [B, N, 3], whose distances are those of near points all around the circle.

@@ -1,0 +1,33 @@
+"""Whether a data set holds what a network was trained on."""
+
+from pathlib import Path
+
+import pytest
+
+from e2egraph.config import as_dict
+from e2egraph.data.fit import check_elements
+from e2egraph.errors import InputError
+from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.tasks.task import load_task
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "elements.track_pt_min=1",
+            r"data: elements made with elements.track_pt_min 0.5, those of run with 1.0; build",
+        ),
+        ("elements.ecal.seed=0.5", r"elements.ecal.seed 0.\d+, those of run with 0.5"),
+        ("elements.kind=cells", r"elements.kind clusters, those of run with cells"),
+    ],
+)
+def test_elements_of_other_settings_than_a_network_learnt_from_are_refused(setting, message, flow_data):
+    manifest = read_manifest(flow_data)
+    with pytest.raises(InputError, match=message):
+        check_elements(Path("data"), manifest, as_dict(load_task("particle-flow", [setting])), Path("run"))
+    # How particles are assigned to elements decides what is learnt, not what elements are.
+    same = as_dict(load_task("particle-flow", ["elements.targets.free_share=0.9"]))
+    check_elements(Path("data"), manifest, same, Path("run"))
+    without = {name: value for name, value in same.items() if name != "elements"}
+    check_elements(Path("data"), manifest, without, Path("run"))
