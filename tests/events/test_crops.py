@@ -251,7 +251,7 @@ def test_one_vector_a_photon_is_read_as_all_in_one(tmp_path, monkeypatch):
         (lambda b: b.pop("SC_ieta"), "no branch SC_ieta, and so no crops of photons; leave out --image-preset"),
         (lambda b: b.update(SC_time=b["SC_time"][:, 1:]), "SC_time does not hold 32×32 pixels for each entry"),
         (lambda b: b.update(pho_pT=b["pho_pT"][:, :1]), "pho_pT and SC_ieta differ in length"),
-        (lambda b: b.update(SC_ieta=b["SC_ieta"] + 150), "SC_ieta of jet .* no whole number from 0 to 169"),
+        (lambda b: b.update(SC_ieta=b["SC_ieta"] + 150), "SC_ieta of image .* no whole number from 0 to 169"),
     ],
 )  # fmt: skip
 def test_ntuples_that_do_not_hold_what_they_should_are_refused(change, message, tmp_path):

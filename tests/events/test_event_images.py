@@ -122,7 +122,7 @@ def wrong(name, pixels):
             r"all_events/images has images of shape \(2, 64, 64\), expected squares of pixels in each of 3 planes",
         ),
         ("pixels", r"plane ECAL of event 2 holds NaN or infinite values"),
-        ("weights", r"weights of jet 1 is NaN"),
+        ("weights", r"weights of image 1 is NaN"),
         ("few weights", r"column weights holds float64 of shape \(3,\), expected one number for each of 4"),
     ],
 )

@@ -235,12 +235,12 @@ def _broken(pixels, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: p.__setitem__((5, 3, 7, 7), np.nan), r"plane ECAL of jet 5 holds NaN"),
-        (lambda p: p.__setitem__((5, 0, 7, 7), np.inf), r"plane track_pt of jet 5 holds NaN or inf"),
-        (lambda p: p.__setitem__((2, 5, 7, 7), 0.5), r"plane BPIX1 of jet 2 holds 0\.5, which is no number of hits"),
-        (lambda p: p.__setitem__((2, 5, 7, 7), -1), r"plane BPIX1 of jet 2 holds -1"),
-        (lambda p: p.__setitem__((2, 5, 7, 7), 1e30), r"plane BPIX1 of jet 2 holds 1e\+30"),
-        (lambda p: p.__setitem__((6, 4, 7, 7), 3.0), r"plane HCAL of jet 6 is not constant over its towers"),
+        (lambda p: p.__setitem__((5, 3, 7, 7), np.nan), r"plane ECAL of image 5 holds NaN"),
+        (lambda p: p.__setitem__((5, 0, 7, 7), np.inf), r"plane track_pt of image 5 holds NaN or inf"),
+        (lambda p: p.__setitem__((2, 5, 7, 7), 0.5), r"plane BPIX1 of image 2 holds 0\.5, which is no number of hits"),
+        (lambda p: p.__setitem__((2, 5, 7, 7), -1), r"plane BPIX1 of image 2 holds -1"),
+        (lambda p: p.__setitem__((2, 5, 7, 7), 1e30), r"plane BPIX1 of image 2 holds 1e\+30"),
+        (lambda p: p.__setitem__((6, 4, 7, 7), 3.0), r"plane HCAL of image 6 is not constant over its towers"),
     ],
 )
 def test_pixels_that_cannot_be_are_refused_naming_file_plane_and_jet(tmp_path, pixels, columns, change, message):
@@ -262,17 +262,17 @@ def _parquet(path, columns):
         ({"X_jets": [[0.0] * 125_000, None]}, "empty entries"),
         ({"X_jets": [["a"] * 8]}, "holds string and no numbers"),
         ({"pixels": [[0.0]]}, r"no image column X_jets, X_jet, X, all_jet \(found pixels\)"),
-        ({"X_jets": [[0.0] * 125_000], "pt": [float("nan")]}, "pt of jet 0 is NaN"),
+        ({"X_jets": [[0.0] * 125_000], "pt": [float("nan")]}, "pt of image 0 is NaN"),
         ({"X_jets": [[0.0] * 125_000], "pt": ["high"]}, "pt holds string"),
-        ({"X_jets": [[0.0] * 125_000], "y": [0.5]}, r"y of jet 0 is 0\.5, no whole number"),
+        ({"X_jets": [[0.0] * 125_000], "y": [0.5]}, r"y of image 0 is 0\.5, no whole number"),
         (
             {"X_jets": [[0.0] * 125_000], "ieta": [150], "iphi": [3]},
-            "ieta of jet 0 is 150, no whole number from 0 to 55",
+            "ieta of image 0 is 150, no whole number from 0 to 55",
         ),
-        ({"X_jets": [[0.0] * 125_000], "ieta": [20.5], "iphi": [3]}, r"ieta of jet 0 is 20\.5, no whole number"),
-        ({"X_jets": [[0.0] * 125_000], "runId": [2**32]}, "runId of jet 0 is 4294967296, no whole number from 0 to"),
-        ({"X_jets": [[0.0] * 125_000], "eventId": [-1]}, "eventId of jet 0 is -1, no whole number from 0 to"),
-        ({"X_jets": [[0.0] * 125_000], "pt": [1e39]}, r"pt of jet 0 is 1e\+39, beyond single precision"),
+        ({"X_jets": [[0.0] * 125_000], "ieta": [20.5], "iphi": [3]}, r"ieta of image 0 is 20\.5, no whole number"),
+        ({"X_jets": [[0.0] * 125_000], "runId": [2**32]}, "runId of image 0 is 4294967296, no whole number from 0 to"),
+        ({"X_jets": [[0.0] * 125_000], "eventId": [-1]}, "eventId of image 0 is -1, no whole number from 0 to"),
+        ({"X_jets": [[0.0] * 125_000], "pt": [1e39]}, r"pt of image 0 is 1e\+39, beyond single precision"),
     ],
 )
 def test_columns_that_cannot_be_are_refused(tmp_path, columns, message):

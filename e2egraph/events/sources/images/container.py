@@ -45,9 +45,9 @@ def check_plain(location: str, name: str, array: NDArray, n_jets: int) -> NDArra
     if array.shape != (n_jets,) or array.dtype.kind not in "fiub":
         raise InputError(
             f"{location}: column {name} holds {array.dtype} of shape {array.shape}, expected one number for each of "
-            f"{n_jets} jets; make the file again."
+            f"{n_jets} images; make the file again."
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         jet = int(np.argmax(~np.isfinite(array)))
-        raise InputError(f"{location}: {name} of jet {jet} is NaN or infinite; make the file again.")
+        raise InputError(f"{location}: {name} of image {jet} is NaN or infinite; make the file again.")
     return array

@@ -30,6 +30,6 @@ def open_container(location: str, kind: str) -> tuple[Container, str]:
         container.close()
         there = ", ".join(sorted(container.names)[:8]) or "nothing"
         raise InputError(
-            f"{location}: no image column {', '.join(IMAGE_COLUMNS)} (found {there}); give a file of jet images."
+            f"{location}: no image column {', '.join(IMAGE_COLUMNS)} (found {there}); give a file of images."
         )
     return container, name

@@ -192,7 +192,9 @@ class ImageFile:
         """InputError naming the first jet of a column for which it is ``wrong``; ``start``: the number of the first."""
         if wrong.any():
             jet = int(np.argmax(wrong))
-            raise InputError(f"{self.path}: {name} of jet {start + jet} is {values[jet]}, {what}; make the file again.")
+            raise InputError(
+                f"{self.path}: {name} of image {start + jet} is {values[jet]}, {what}; make the file again."
+            )
 
     def _batches(self, start: int, stop: int) -> Iterator[tuple[NDArray[np.float64], int]]:
         """Images [b, planes, size, size] of jets ``start:stop``, with the number of the first jet of each batch."""
@@ -203,7 +205,7 @@ class ImageFile:
         while at < stop:
             raw = left if len(left) else next(source, None)
             if raw is None:
-                raise InputError(f"{self.path}: ends after {at} of {stop} jets; the file is damaged: copy it again.")
+                raise InputError(f"{self.path}: ends after {at} of {stop} images; the file is damaged: copy it again.")
             part, left = raw[: stop - at], raw[stop - at :]
             yield self._unfold(part), at
             at += len(part)
@@ -213,7 +215,7 @@ class ImageFile:
         """Raw pixels as [b, planes, size, size]; the axes are told by their length, those of flat rows by layout."""
         planes, size = len(self.layout.planes), self.layout.size
         if raw.dtype.kind not in "fiu":
-            raise InputError(f"{self.path}: {self._image} holds {raw.dtype} and no pixels; give a file of jet images.")
+            raise InputError(f"{self.path}: {self._image} holds {raw.dtype} and no pixels; give a file of images.")
         shape = raw.shape[1:]
         if shape == (planes * size * size,):
             shape = (size, size, planes) if self.layout.flat == "channel-last" else (planes, size, size)
@@ -252,7 +254,9 @@ class ImageFile:
         for name, plane in planes.items():
             if not np.isfinite(plane).all():
                 jet = first + int(np.argmax(~np.isfinite(plane).all(axis=(1, 2))))
-                raise InputError(f"{self.path}: plane {name} of jet {jet} holds NaN or infinite values; make it again.")
+                raise InputError(
+                    f"{self.path}: plane {name} of image {jet} holds NaN or infinite values; make it again."
+                )
         parts, known = [], known_planes()
         for channel in sorted(self.channels):
             here = {known[name][1]: plane for name, plane in planes.items() if known[name][0] == channel}
@@ -274,7 +278,7 @@ class ImageFile:
             bad = int(np.argmax(wrong.any(axis=(1, 2))))
             found = counts[bad][wrong[bad]][0]
             raise InputError(
-                f"{self.path}: plane {channel.name} of jet {first + bad} holds {found:g}, which is no number of hits "
+                f"{self.path}: plane {channel.name} of image {first + bad} holds {found:g}, which is no number of hits "
                 f"(0 to {MOST_HITS}); name its planes rightly, or give images without preprocessing."
             )
         jet, row, column = np.nonzero(counts)
@@ -294,7 +298,7 @@ class ImageFile:
         if uneven.any():
             bad = first + int(np.argmax(uneven.any(axis=(1, 2))))
             raise InputError(
-                f"{self.path}: plane HCAL of jet {bad} is not constant over its towers of 5×5 pixels; name the image "
+                f"{self.path}: plane HCAL of image {bad} is not constant over its towers of 5×5 pixels; name the image "
                 "channels in the file's order."
             )
         jet, row, column = np.nonzero(corner)
