@@ -88,7 +88,7 @@ def figures(case: str, events: GunEvents, pions: GunEvents, rules: RulesConfig) 
         records.append(Record(case, number, f"{where}, median response", float(middle[0]), "", note))
     for row in charged_gate(pions, rules, PION_BINS):
         if row.kind.startswith("neutral"):
-            what = f"neutral energy beside pions of {row.low:g}-{row.high:g} GeV, share of theirs"
+            what = f"neutral energy next to pions of {row.low:g}-{row.high:g} GeV, share of theirs"
             records.append(Record(case, row.number, what, row.mean, "", "mean"))
     return records
 

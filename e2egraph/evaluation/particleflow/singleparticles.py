@@ -104,7 +104,7 @@ def neutral_gate(events: GunEvents, config: RulesConfig, kind: str, edges: Seque
 
 def charged_gate(events: GunEvents, config: RulesConfig, edges: Sequence[float]) -> list[GateRow]:
     """Of whole charged hadrons with a track: response of all candidates, extra neutral energy, and charged
-    candidates for each track (rows ``charged hadron``, ``neutral energy beside charged hadron`` and ``charged
+    candidates for each track (rows ``charged hadron``, ``neutral energy next to charged hadron`` and ``charged
     candidates per track``)."""
     found = gun_candidates(events, config)
     record, elements = events.record, events.elements
@@ -115,7 +115,7 @@ def charged_gate(events: GunEvents, config: RulesConfig, edges: Sequence[float])
     energy = record.truth.momentum[3]
     rows = _rows("charged hadron", events, _around(events, found, None), whole, edges)
     neutral = _around(events, found, (NEUTRAL_HADRON, PHOTON))
-    rows += _rows("neutral energy beside charged hadron", events, neutral, whole, edges)
+    rows += _rows("neutral energy next to charged hadron", events, neutral, whole, edges)
     number = _around(events, found, (CHARGED_HADRON,), np.ones(len(found))) * energy
     return rows + _rows("charged candidates per track", events, number, whole, edges)
 
