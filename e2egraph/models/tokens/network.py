@@ -22,6 +22,7 @@ from e2egraph.models.kernels.projection import AttentionOptions
 from e2egraph.models.layers.embedding import Embedding
 from e2egraph.models.layers.encoder import Encoder
 from e2egraph.models.layers.geometry.phi_reference import PhiReference
+from e2egraph.models.layers.readout.group_masses import GroupMasses
 from e2egraph.models.layers.readout.heads import Head
 from e2egraph.models.layers.readout.node_readout import NodeReadout
 from e2egraph.models.layers.readout.object_quantities import ObjectQuantities
@@ -48,7 +49,8 @@ class TracksAndCellsOptions(AttentionOptions):
     ``node_width``: numbers each node adds to its cell; ``flow``: functions of place whose moments over all nodes are
     taken; ``near``: attention that fades with distance and reports it (``kernels.near_attention``); ``pairwise``: with
     a learned bias for each pair (``kernels.attention``); ``object``: quantities of the object (``inputs.object``), such
-    as where in the detector it lies, go into the head.
+    as where in the detector it lies, go into the head. ``masses``: learned groups of tokens whose momenta and masses go
+    into it (``layers.readout.group_masses``).
     """
 
     tracks: Positive = 64
@@ -59,6 +61,7 @@ class TracksAndCellsOptions(AttentionOptions):
     flow: Annotated[int, Field(ge=0)] = 16
     near: bool = False
     object: bool = False
+    masses: Annotated[int, Field(ge=0)] = 0
     pairwise: bool = False
 
     @model_validator(mode="after")
@@ -101,19 +104,21 @@ class TracksAndCells(Network):
             self.embedding = Embedding(width, inputs)
             self.readout = NodeReadout(2 * width, width, inputs, outputs, o.dropout)
             return
-        self.pooling = Pooling(width, len(energies) + bool(o.links))
+        momenta = len(energies) + bool(o.links)
+        self.pooling = Pooling(width, momenta)
         self.flow = Flow(o.flow, len(inputs.channels), len(energies))
         self.quantities = ObjectQuantities("tracks-and-cells", inputs) if o.object else None
+        self.masses = GroupMasses(o.masses, width, momenta, inputs) if o.masses else None
         self.uses_jet = o.object
         in_width = self.pooling.out_width + self.flow.out_width
-        in_width += self.quantities.out_width if self.quantities is not None else 0
+        in_width += sum(each.out_width for each in (self.quantities, self.masses) if each is not None)
         self.standardize = RunningStandardize(in_width)
         self.head = Head(in_width, width, outputs.size, o.dropout)
 
     @staticmethod
     def _refuse_objects(options: TracksAndCellsOptions) -> None:
         """UsageError when options ask for what outputs of nodes have no use for."""
-        for name, given in (("links", bool(options.links)), ("object", options.object)):
+        for name, given in (("links", options.links), ("object", options.object), ("masses", options.masses)):
             if given:
                 raise UsageError(
                     f"model.options.{name} is for outputs of whole objects, but the objective asks for one row per "
@@ -143,7 +148,9 @@ class TracksAndCells(Network):
             vectors = [self.embedding(own_points, own), unpooled(torch.where(found.unsqueeze(2), x, 0.0), kinds)]
             of_nodes: Tensor = self.readout(torch.cat(vectors, dim=-1), own)
             return of_nodes if more <= 0 or torch.compiler.is_exporting() else of_nodes[:, :-more]
-        of_object = [] if self.quantities is None else [self.quantities(jet)]
-        pooled = torch.cat([self.pooling(x, energy, found), self.flow(nodes), *of_object], dim=-1)
+        more_of_it = [] if self.quantities is None else [self.quantities(jet)]
+        if self.masses is not None:
+            more_of_it.append(self.masses(x, tokens.points, energy, found))
+        pooled = torch.cat([self.pooling(x, energy, found), self.flow(nodes), *more_of_it], dim=-1)
         scores: Tensor = self.head(self.standardize(pooled))
         return scores
