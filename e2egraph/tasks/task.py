@@ -57,7 +57,8 @@ class Resampling:
     ``flat``: every bin that is populated gets the same share. ``method``: ``drop`` objects at random (weights stay), or
     ``reweight`` them (only objects of bins without any reference are dropped; every class then has the reference's sum
     of weights in each bin that it shares). ``minimum_share``: bins with less than this share of the reference (or of an
-    average bin, for ``flat``) do not decide how many objects are left.
+    average bin, for ``flat``) do not decide how many objects are left, and objects of flat spectra get no more weight
+    than in a bin that has it.
     """
 
     reference: str

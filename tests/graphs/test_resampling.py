@@ -99,12 +99,23 @@ def test_dropping_to_a_flat_spectrum_leaves_every_bin_alike():
 
 @given(arrays(np.float64, 6, elements=st.sampled_from([0.0, 3.0, 70.0, 1000.0])).filter(np.any))
 def test_reweighting_to_a_flat_spectrum_makes_filled_bins_equal_and_keeps_the_sum(counts):
-    resampling = Resampling(reference="flat", edges=PLANE, method="reweight")
-    weighted = counts * bin_factors({"top": counts}, resampling)["top"]
+    """But for bins with under a quarter of an average one, whose objects get no more weight than with a quarter."""
+    factors = bin_factors({"top": counts}, Resampling(reference="flat", edges=PLANE, method="reweight"))["top"]
     filled = counts > 0
-    np.testing.assert_allclose(weighted[filled], counts.sum() / filled.sum())
-    np.testing.assert_allclose(weighted.sum(), counts.sum())
-    assert not weighted[~filled].any()
+    full = counts >= 0.25 * counts.sum() / filled.sum()
+    np.testing.assert_allclose((counts * factors)[full], (counts * factors)[full][0])
+    np.testing.assert_allclose((counts * factors).sum(), counts.sum())
+    assert not factors[~filled].any()
+    if (filled & ~full).any():
+        np.testing.assert_allclose(
+            factors[filled & ~full], (counts * factors)[full][0] * 4 * filled.sum() / counts.sum()
+        )
+
+
+def test_all_bins_are_equal_where_any_share_will_do():
+    counts = np.array([1000.0, 3.0, 70.0, 0.0])
+    one = Resampling(reference="flat", edges={"jet_pt": [0, 1, 2, 3, 4]}, method="reweight", minimum_share=1e-6)
+    np.testing.assert_allclose(counts * bin_factors({"top": counts}, one)["top"], [1073 / 3, 1073 / 3, 1073 / 3, 0])
 
 
 def test_flat_spectra_are_flat_class_by_class():

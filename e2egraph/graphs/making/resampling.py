@@ -66,7 +66,11 @@ def keep_probabilities(spectra: Mapping[str, NDArray], resampling: Resampling) -
 
 
 def weights(spectra: Mapping[str, NDArray], resampling: Resampling) -> dict[str, NDArray[np.float64]]:
-    """Class → reference/class in each bin, 0 where either has no object; 1 for the reference class."""
+    """Class → reference/class in each bin, 0 where either has no object; 1 for the reference class.
+
+    With ``flat``, bins with under ``minimum_share`` of an average one are weighted as if they had that share, so that
+    a handful of objects in a tail is not most of what is learnt; the class keeps its sum of weights.
+    """
     ratios = {}
     for name, counts in spectra.items():
         if name == resampling.reference:
@@ -76,6 +80,9 @@ def weights(spectra: Mapping[str, NDArray], resampling: Resampling) -> dict[str,
         ratios[name] = np.divide(reference, counts, out=np.zeros(len(counts)), where=counts > 0)
         if not ratios[name].any():
             raise _nothing_shared(name, resampling)
+        if resampling.reference == FLAT:
+            ratios[name] = np.minimum(ratios[name], 1.0 / _share(resampling))
+            ratios[name] *= counts.sum() / (ratios[name] * counts).sum()
     return ratios
 
 
@@ -122,11 +129,15 @@ def _decides(spectra: Mapping[str, NDArray], name: str, resampling: Resampling) 
     """Bins that may set the scale of class ``name``."""
     if resampling.reference == FLAT:
         counts = spectra[name]
-        share = MINIMUM_SHARE_FLAT if resampling.minimum_share is None else resampling.minimum_share
-        return counts >= share * counts.sum() / max(int((counts > 0).sum()), 1)
+        return counts >= _share(resampling) * counts.sum() / max(int((counts > 0).sum()), 1)
     reference = spectra[resampling.reference]
-    share = MINIMUM_SHARE if resampling.minimum_share is None else resampling.minimum_share
-    return reference >= share * reference.sum()
+    return reference >= _share(resampling) * reference.sum()
+
+
+def _share(resampling: Resampling) -> float:
+    if resampling.minimum_share is not None:
+        return resampling.minimum_share
+    return MINIMUM_SHARE_FLAT if resampling.reference == FLAT else MINIMUM_SHARE
 
 
 def _nothing_shared(name: str, resampling: Resampling) -> InputError:
