@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 from pathlib import Path
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="data set folder")
     parser.add_argument("--output", type=Path, required=True, help="folder for scores.parquet and metrics.json")
     parser.add_argument("--channels", help="NAME,…: variables of these alone (default: all of the data set)")
+    parser.add_argument("--without", help="NAME,…: columns of the object's own that are no variables, such as jet_mass")
     parser.add_argument("--radius", type=float, default=0.4, help="ΔR of nodes of jets, of tracks of clusters")
     parser.add_argument("--training-jets", type=int, help="as data.training_jets of a recipe")
     parser.add_argument("--balanced", action="store_true", help="all classes of the same weight in training")
@@ -69,7 +71,7 @@ def main() -> None:
         channels = tuple(options.channels.split(",")) if options.channels else None
         chosen, value = fit(
             options.data, options.output, options.radius, options.training_jets, options.seed, channels=channels,
-            balanced=options.balanced,
+            balanced=options.balanced, without=tuple(options.without.split(",")) if options.without else (),
         )  # fmt: skip
     except InputError as error:
         parser.exit(1, f"boosted_tree.py: {error}\n")
@@ -94,15 +96,22 @@ def fit(
     *,
     channels: tuple[str, ...] | None = None,
     balanced: bool = False,
+    without: tuple[str, ...] = (),
 ) -> tuple[Settings, float]:
     """Fit, score the test split and write; the chosen settings and their figure of validation. InputError: neither
-    classes nor one target to learn, objects without variables, unknown ``channels``, too few training jets, or a split
-    that nothing can be learnt from or told by."""
+    classes nor one target to learn, objects without variables, unknown ``channels``, columns to go ``without`` that are
+    none, too few training jets, or a split that nothing can be learnt from or told by."""
     table = read_table(data)
     objective = table.manifest.objective
     learner = learner_of(objective, str(data))
     judge = evaluation_of(objective, table.manifest.object_kind.bins)
     made, channels = _variables(table, channels)
+    unknown = [name for name in without if name not in made.COLUMNS]
+    if unknown:
+        raise InputError(
+            f"{data}: --without {','.join(unknown)} is no variable; choose out of {', '.join(made.COLUMNS)}."
+        )
+    kept = [name for name in made.COLUMNS if name not in without]
     held = [name for name in judge.quantities if name in table.manifest.object_columns]
     identity = tuple(dict.fromkeys((*IDENTITY, learner.column)))
     table = read_table(data, extra=tuple(dict.fromkeys(("weight", learner.column, *made.COLUMNS, *held))))
@@ -113,7 +122,7 @@ def fit(
     }
     for name, numbers in splits.items():
         check_split(make_learning(objective), table, numbers, name)
-    variables = {name: object_variables(table, numbers, made, channels, radius) for name, numbers in splits.items()}
+    variables = {n: object_variables(table, numbers, made, kept, channels, radius) for n, numbers in splits.items()}
     truth = {name: table.columns[learner.column][numbers] for name, numbers in splits.items()}
     weight = {name: table.columns["weight"][numbers] for name, numbers in splits.items()}
     if balanced:
@@ -167,7 +176,7 @@ def fit(
         "data_set": {"folder": str(data.resolve()), "digest": table.manifest.digest},
         "trained_on": {"folder": str(data.resolve()), "digest": table.manifest.digest},
         "radius": radius,
-        "variables": [*made.COLUMNS, *made.names(channels)],
+        "variables": [*kept, *made.names(channels)],
         "balanced": balanced,
         "scan": scan,
         "e2egraph": __version__,
@@ -193,15 +202,20 @@ def _variables(table: JetTable, channels: tuple[str, ...] | None) -> tuple[Modul
 
 
 def object_variables(
-    table: JetTable, numbers: NDArray[np.int64], made: ModuleType, channels: tuple[str, ...], radius: float
+    table: JetTable,
+    numbers: NDArray[np.int64],
+    made: ModuleType,
+    kept: Sequence[str],
+    channels: tuple[str, ...],
+    radius: float,
 ) -> Floats:
-    """Variables [J, V] of the objects ``numbers`` (rising): their columns, then ``made.of_nodes``."""
+    """Variables [J, V] of the objects ``numbers`` (rising): the columns ``kept`` of theirs, then ``made.of_nodes``."""
     wanted = [name for name in made.NODE_COLUMNS if name in NODE_TYPES or name in table.inputs.variable_names]
     parts = []
     for group in np.unique(table.group_of(numbers)):
         found, clouds = read_jets(table, np.array([group]), numbers, wanted)
         own = {name: table.columns[name][found] for name in made.COLUMNS}
-        columns = [*own.values(), *made.of_nodes(clouds, own, table.manifest.numbers, channels, radius)]
+        columns = [*(own[name] for name in kept), *made.of_nodes(clouds, own, table.manifest.numbers, channels, radius)]
         parts.append(np.stack([column.astype(np.float64) for column in columns], axis=1))
     return np.concatenate(parts)
 

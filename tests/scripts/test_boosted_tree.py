@@ -34,7 +34,9 @@ def test_variables_are_those_of_the_nodes_near_the_axis(script, data):
     numbers = np.flatnonzero(table.columns["split"] == "train")
     channels = ("TRACK", "ECAL", "HCAL")
     names = (*made.COLUMNS, *made.names(channels))
-    found = dict(zip(names, script.object_variables(table, numbers, made, channels, RADIUS).T, strict=True))
+    found = dict(
+        zip(names, script.object_variables(table, numbers, made, made.COLUMNS, channels, RADIUS).T, strict=True)
+    )
     shards = [open_shard(data / shard.name).read() for shard in table.manifest.shards]
     jets = [row for clouds in shards for row in list_table(clouds).to_pylist()]
     of_number = {name: table.manifest.numbers[name] for name in ("TRACK", "ECAL", "HCAL")}
@@ -86,6 +88,16 @@ def test_the_tree_is_one_more_run_to_compare(script, data, tmp_path, monkeypatch
     scores = run.scores()
     assert report["training_jets"] == 150
     assert roc_auc_score(scores.jets["label"], scores.probabilities[:, 1]) == pytest.approx(report["auc"])
+
+
+def test_columns_of_the_jet_can_be_left_out(script, data, tmp_path, monkeypatch):
+    for name, values in (("LEARNING_RATES", (0.3,)), ("LEAVES", (7,)), ("MOST_TREES", 5)):
+        monkeypatch.setattr(script, name, values)
+    script.fit(data, tmp_path / "tree", RADIUS, 150, seed=1, without=("jet_mass", "tau21"))
+    used = json.loads((tmp_path / "tree" / "metrics.json").read_text())["variables"]
+    assert {"jet_pt", "tau32", "TRACK_width"} <= set(used) and not {"jet_mass", "tau21"} & set(used)
+    with pytest.raises(InputError, match="--without TRACK_width is no variable; choose out of jet_pt, jet_eta"):
+        script.fit(data, tmp_path / "other", RADIUS, 150, seed=1, without=("TRACK_width",))
 
 
 TARGET = {"name": "gen_mass", "unit": "GeV", "offset": 120.0, "scale": 60.0}
