@@ -10,7 +10,7 @@ import click
 
 from e2egraph import __version__
 from e2egraph.commands.ablate import ablate
-from e2egraph.commands.benchmark import benchmark
+from e2egraph.commands.benchmark.group import benchmark
 from e2egraph.commands.build_graphs import build_graphs
 from e2egraph.commands.compare import compare
 from e2egraph.commands.compare_particles import compare_particles

@@ -13,7 +13,7 @@ from e2egraph.benchmark.inference.infer import Times, benchmark_infer
 from e2egraph.benchmark.inference.infer_jets import MADE_NODES, inference_jets
 from e2egraph.benchmark.inference.infer_runner import benchmark_runner
 from e2egraph.cli import main
-from e2egraph.commands.benchmark import benchmark
+from e2egraph.commands.benchmark.group import benchmark
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, UsageError
 from tests.export.bundles import JetLinear, export

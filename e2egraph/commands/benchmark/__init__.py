@@ -1,0 +1,1 @@
+"""``e2egraph benchmark …``: one module a command."""

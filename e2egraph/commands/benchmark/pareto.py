@@ -1,0 +1,32 @@
+"""``e2egraph benchmark pareto``: quality against cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from e2egraph.commands.benchmark.shared import finish
+from e2egraph.commands.console import FolderOrFile, OutputFile, example
+
+
+@example("e2egraph benchmark pareto runs/* --costs train.json --costs infer.json --output pareto.json")
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=FolderOrFile)
+@click.option("--costs", multiple=True, required=True, type=FolderOrFile, help="JSON of benchmark train or infer.")
+@click.option(
+    "--output", required=True, type=OutputFile(".md", ".png", ".pdf"), help="JSON file to write (table, plots)."
+)
+def pareto(runs: tuple[Path, ...], costs: tuple[Path, ...], output: Path) -> None:
+    """Quality of evaluated runs against their cost: table, picture, and the models that no other beats in both."""
+    from e2egraph.benchmark.pareto import LATENCY, contenders, front, pareto_records
+    from e2egraph.evaluation.compare.evaluated_run import read_evaluated
+    from e2egraph.folders import make_folder
+    from e2egraph.plots.pareto import plot_pareto
+    from e2egraph.plots.style import label_of
+
+    models = contenders(runs, costs)
+    make_folder(output.parent)
+    label = label_of(read_evaluated(runs)[0].scores().jets["run"])
+    plot_pareto(models, front(models, LATENCY), LATENCY, output.with_suffix(""), label)
+    finish(output, pareto_records(models))
