@@ -48,13 +48,20 @@ SHIPPED: dict[str, Shipped] = {
     ),
     "links": Shipped(
         "6e600dc1f1336caa8d03d9cf6072cd8c08933347f07e3dbd0ded9f9254d962d8",
-        {"top": "ttbar", "qcd": "qcd"}, 60, ALONE, 0.9),
+        {"top": "ttbar", "qcd": "qcd"}, 60, ALONE, 0.9,
+    ),
     "links-pixels": Shipped(
         "1cf01d2592f7ebb9ecf6ded0c392fcd61607b5bc1072d6517179b5d521376c62",
-        {"top": "ttbar", "qcd": "qcd"}, 60, ALONE, 0.9),
+        {"top": "ttbar", "qcd": "qcd"}, 60, ALONE, 0.9,
+    ),
     "diphoton-mass": Shipped(
         "92f90328db742d1a907e38725389a1a304413bb278a24aa329d13e5c065c82eb",
-        {"a": "a_gammagamma", "photon": "photon_gun"}, 60, ALONE, 0.6),
+        {"a": "a_gammagamma", "photon": "photon_gun"}, 60, ALONE, 0.6,
+    ),
+    "ditau-mass": Shipped(
+        "baa0ad38fe221dd382ad79a9162601123cee79d9d1b4d8e00f98cd5746f853fe",
+        {"a": "a_tautau", "tau": "z_jet_tautau"}, 90, (*ALONE, *AK4), 0.5,
+    ),
 }
 # fmt: on
 
