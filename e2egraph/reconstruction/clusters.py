@@ -107,16 +107,16 @@ def cluster(
         raise InputError("a calorimeter cell occurs twice in one event; make the file again.")
     where = np.full(events * rows * columns, -1, dtype=np.int32)
     where[place] = np.arange(len(place))
-    look = _Neighbours(where, rows, columns, row, column, place)
+    neighbours = _Neighbours(where, rows, columns, row, column, place)
 
-    seeds = _local_maxima(given, look, config)
+    seeds = _local_maxima(given, neighbours, config)
     rank = np.full(len(given) + 1, -1, dtype=np.int64)
     rank[seeds] = np.arange(len(seeds))
     cells, owners, down, along = [], [], [], []
     # One offset after the other, so that sums come out the same to the last bit wherever an event lies in φ.
     for step_down in range(-config.reach, config.reach + 1):
         for step_along in range(-config.reach, config.reach + 1):
-            other = look.at(seeds, step_down, step_along)
+            other = neighbours.at(seeds, step_down, step_along)
             # A seed keeps its cell to itself.
             mine = (other >= 0) & ((rank[other] < 0) | ((step_down == 0) & (step_along == 0)))
             number = int(mine.sum())
@@ -172,14 +172,14 @@ class _Neighbours:
         return np.where(inside, self.where[np.where(inside, place, 0)], -1).astype(np.int64)
 
 
-def _local_maxima(energy: Floats, look: _Neighbours, config: ClusteringConfig) -> Integers:
+def _local_maxima(energy: Floats, neighbours: _Neighbours, config: ClusteringConfig) -> Integers:
     """Cells above the seed threshold that exceed all their neighbours; of equal ones, the last row and column."""
     found = np.flatnonzero(energy > config.seed)
     for down in (-1, 0, 1):
         for along in (-1, 0, 1):
             if (down, along) == (0, 0) or (down and along and not config.corners):
                 continue
-            other = look.at(found, down, along)
+            other = neighbours.at(found, down, along)
             next_to = np.where(other >= 0, energy[other], -np.inf)
             here = energy[found]
             found = found[(here > next_to) | ((here == next_to) & ((down, along) < (0, 0)))]

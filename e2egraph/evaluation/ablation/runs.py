@@ -74,7 +74,7 @@ def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
 def check_folders(output: Path, plan: Plan, data: Path, manifest: Manifest, *, unfinished: bool = True) -> None:
     """InputError when a run that is there was made otherwise than planned (what differs is named).
 
-    ``unfinished``: look at runs that are to go on, too.
+    ``unfinished``: check runs that are to go on, too.
     """
     for run in plan.runs:
         folder = output / run.folder

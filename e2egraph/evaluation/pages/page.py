@@ -21,7 +21,7 @@ REPORT_NAME = "report.html"
 
 _STYLE = "report.css"
 
-# Where the scripts look for the page's data.
+# Where the scripts find the page's data.
 DATA_ID = "report-data"
 
 

@@ -188,7 +188,7 @@ class Training:
 
     def _look(self) -> tuple[float, bool]:
         """The mean loss of the latest steps, and whether to stop; raises when a loss is not finite."""
-        fine, loss = self._watch.look()
+        fine, loss = self._watch.check()
         wrong, stop = any_process(self._fabric, not fine, bool(self._stop.received))
         if wrong:
             self._raise_diverged()
@@ -239,7 +239,7 @@ class Training:
             if self._stop.received and self._fabric.world_size == 1:
                 # The checkpoint at the end of the epoch's last step is where the run goes on.
                 self._raise_stopped()
-        fine, _ = self._watch.look()
+        fine, _ = self._watch.check()
         if any_process(self._fabric, not fine)[0]:
             self._raise_diverged()
         return self._validation_scores.finish()

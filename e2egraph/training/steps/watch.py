@@ -27,7 +27,7 @@ class _Batch:
 
 
 class LossWatch:
-    """Remembers the batches since the last look, as looking waits for the device and need not be done at each."""
+    """Remembers the batches since the last check, as checking waits for the device and need not be done at each."""
 
     def __init__(self) -> None:
         self._batches: list[_Batch] = []
@@ -40,8 +40,8 @@ class LossWatch:
         if len(loss):
             self._batches.append(_Batch(epoch, step, number, loss, norm))
 
-    def look(self) -> tuple[bool, float]:
-        """Whether all that was added since the last look was finite, and the mean loss of those batches."""
+    def check(self) -> tuple[bool, float]:
+        """Whether all that was added since the last check was finite, and the mean loss of those batches."""
         if not self._batches:
             return self._bad is None, float("nan")
         losses = torch.stack([batch.loss.mean() for batch in self._batches])

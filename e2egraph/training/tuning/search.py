@@ -129,19 +129,19 @@ def _run(study: Study, workers: int, say: Say, progress: Callable[[int, int], No
     if 0 < before < search.trials:
         say(f"{search.output} holds {before} trials of {search.trials}: the search goes on.")
 
-    def look() -> None:
+    def report() -> None:
         for trial in study.trials():
             if trial.state.is_finished() and trial.number not in told:
                 told.add(trial.number)
                 say(f"trial {trial.number} ({len(told)}/{search.trials}): {_outcome(search, trial)}")
         progress(len(told), search.trials)
 
-    look()
+    report()
     if workers == 1 or search.trials - before <= 1:
-        work(study, look)
+        work(study, report)
     else:
-        work_in_processes(study, min(workers, search.trials - before), look)
-    look()
+        work_in_processes(study, min(workers, search.trials - before), report)
+    report()
     write_results(study)
     return _summarise(study, before)
 

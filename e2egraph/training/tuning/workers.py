@@ -21,8 +21,8 @@ from e2egraph.training.tuning.results import write_results
 from e2egraph.training.tuning.study import STARTS, Search, Study
 from e2egraph.training.tuning.trial import run_trial
 
-# Seconds between two looks at what the workers (also those of other machines) did; seconds to end after an interrupt.
-LOOK, PATIENCE = 1.0, 60.0
+# Seconds between two checks of what the workers (also those of other machines) did; seconds to end after an interrupt.
+POLL, PATIENCE = 1.0, 60.0
 
 # Failures for the same reason, with nothing but failures, after which a search ends.
 SAME_FAILURES = 3
@@ -31,15 +31,15 @@ SAME_FAILURES = 3
 FAILED, INTERRUPTED = 3, 4
 
 
-def work(study: Study, look: Callable[[], None]) -> None:
-    """Train trials in this process until all are begun; ``look`` is called after each.
+def work(study: Study, report: Callable[[], None]) -> None:
+    """Train trials in this process until all are begun; ``report`` is called after each.
 
     InputError: all trials so far failed for one and the same reason, which is then hardly theirs.
     """
     while (trial := study.claim()) is not None:
         run_trial(study, trial)
         write_results(study)
-        look()
+        report()
         reason = common_failure(study)
         if reason is not None:
             raise InputError(
@@ -55,7 +55,7 @@ def common_failure(study: Study) -> str | None:
     return reasons.pop() if len(trials) >= SAME_FAILURES and len(reasons) == 1 else None
 
 
-def work_in_processes(study: Study, workers: int, look: Callable[[], None]) -> None:
+def work_in_processes(study: Study, workers: int, report: Callable[[], None]) -> None:
     """The same in ``workers`` processes, each with its share of the threads and with one of the accelerators.
 
     Another takes the place of a worker that is killed, and its trial is taken up again (``Study.claim``). Interrupts
@@ -78,14 +78,14 @@ def work_in_processes(study: Study, workers: int, look: Callable[[], None]) -> N
             for place in range(workers):
                 start(place)
             while running:
-                ended = wait([process.sentinel for process in running], timeout=LOOK)
+                ended = wait([process.sentinel for process in running], timeout=POLL)
                 for process in [process for process in running if process.sentinel in ended]:
                     process.join()
                     place, receiver = running.pop(process)
                     if _was_killed(process, receiver):
                         killed += 1
                         start(place)
-                look()
+                report()
                 now = sum(trial.state.is_finished() for trial in study.trials())
                 if now > recorded:
                     killed, recorded = 0, now
@@ -124,7 +124,7 @@ def _main(search: Search, place: int, workers: int, errors: Connection) -> None:
     _share_machine(place, workers)
     try:
         with _interrupted_by_sigterm():
-            work(Study(search), look=lambda: None)
+            work(Study(search), report=lambda: None)
     except (KeyboardInterrupt, Stopped):
         sys.exit(INTERRUPTED)
     except Exception as error:
