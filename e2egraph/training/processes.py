@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 from typing import Any
@@ -66,11 +67,23 @@ def launch(fabric: Fabric, options: TrainingOptions) -> None:
     if devices > 1 and isinstance(environment, LightningEnvironment):
         start_workers(environment, devices, nodes)
     fabric.launch()
+    if fabric.world_size > 1:
+        atexit.register(leave_group)
     if fabric.world_size != devices * nodes:
         raise UsageError(
             f"training.devices={devices} on training.nodes={nodes} are {devices * nodes} processes, but "
             f"{fabric.world_size} began; start them with torchrun, or set both to what was started."
         )
+
+
+def leave_group() -> None:
+    """End this process's part in the group of processes, where it has one.
+
+    The group's threads must have ended before the interpreter does, or now and then a process whose work is done is
+    aborted (github.com/pytorch/pytorch/issues/190489). Lightning sees to it for NCCL alone.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _devices_and_nodes(options: TrainingOptions) -> tuple[int, int]:
