@@ -12,25 +12,32 @@ from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.tasks.elements import element_settings
 from e2egraph.tasks.inputs import Inputs
-from e2egraph.tasks.nodeselection import NodeSelection
+from e2egraph.tasks.nodeselection import NodeSelection, of_task
 
 
 def check_inputs(
-    data: Path, manifest: Manifest, inputs: Inputs, of_task: NodeSelection, of_run: NodeSelection, reader: Path
+    data: Path,
+    manifest: Manifest,
+    inputs: Inputs,
+    configuration: Mapping[str, Any],
+    of_run: NodeSelection,
+    reader: Path,
 ) -> None:
     """InputError unless the data set holds the region, channels, variables and object quantities of ``inputs``, in
-    their units.
+    their units, and elements made as those the network learnt from.
 
-    ``of_task``: the nodes of the task that the network was trained for, ``of_run``: those of them that it was trained
+    ``configuration``: of the task that the network was trained for; ``of_run``: those of its nodes that it was trained
     on. ``reader``: the folder of the run or bundle, for the message. Whatever else the data set holds is not read.
     """
+    check_elements(data, manifest, configuration, reader)
+    task_selection = of_task(configuration, str(reader))
     region = manifest.network_inputs.region
     if region != inputs.region:
         raise InputError(
             f"{data}: nodes lie in {region.describe()}, those of {reader} in {inputs.region.describe()}; build the "
             "data set with that region."
         )
-    channels = of_run.channels or of_task.channels or list(inputs.channel_names)
+    channels = of_run.channels or task_selection.channels or list(inputs.channel_names)
     _require(channels, manifest.numbers, "nodes of channel", data, reader)
     columns = _columns(data, manifest)
     _require(inputs.variable_names, columns, "variable", data, reader)
@@ -44,7 +51,7 @@ def check_inputs(
                 f"{data}: {variable.name} is in {unit or 'no unit'}, but {reader} reads it in "
                 f"{variable.unit or 'no unit'}; build it with the same task."
             )
-    for selection in (of_task, of_run):
+    for selection in (task_selection, of_run):
         check_available(data, manifest, selection.among(channels))
 
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from e2egraph import __version__
 from e2egraph.config import as_dict
-from e2egraph.data.fit import check_elements, check_inputs
+from e2egraph.data.fit import check_inputs
 from e2egraph.data.loading.loader import evaluation_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.parts import remove_parts, scores_of_all
@@ -156,12 +156,11 @@ def read_for(info: RunInfo, folder: Path, extra: tuple[str, ...] = ()) -> JetTab
     """The data set ``folder`` with the inputs and nodes of the run's network, found by name.
 
     ``extra``: plain columns. InputError as ``table.read_table``, or when it lacks what the network reads
-    (``fit.check_inputs``) or has other elements (``fit.check_elements``).
+    (``fit.check_inputs``).
     """
     table = read_table(folder, extra)
-    check_elements(folder, table.manifest, info.data.configuration, info.folder)
     of_run = info.recipe.data.nodes
-    check_inputs(folder, table.manifest, info.inputs, info.task_selection, of_run, info.folder)
+    check_inputs(folder, table.manifest, info.inputs, info.data.configuration, of_run, info.folder)
     return table.read_by(info.inputs, info.task_selection)
 
 

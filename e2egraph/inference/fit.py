@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from e2egraph.data.fit import check_elements, check_inputs
+from e2egraph.data.fit import check_inputs
 from e2egraph.errors import InputError
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.inference.session import Bundle
@@ -14,8 +14,7 @@ from e2egraph.tasks.objectives.description import meaning
 def check_fit(bundle: Bundle, data: Path, manifest: Manifest) -> None:
     """InputError unless the network of ``bundle`` can score the objects of the data set.
 
-    It must be of the bundle's objective and classes, hold the bundle's inputs (``data.fit.check_inputs``) and elements
-    made as those it was trained on (``data.fit.check_elements``).
+    It must be of the bundle's objective and classes, and hold the bundle's inputs (``data.fit.check_inputs``).
     """
     info = bundle.metadata.info
     asked, found = meaning(info.objective), meaning(manifest.configuration["objective"])
@@ -23,5 +22,4 @@ def check_fit(bundle: Bundle, data: Path, manifest: Manifest) -> None:
         raise InputError(
             f"{data}: its objective is {found}, that of {bundle.folder} {asked}; give a data set of the bundle's task."
         )
-    check_elements(data, manifest, info.configuration, bundle.folder)
-    check_inputs(data, manifest, bundle.inputs, info.task_selection, info.node_selection, bundle.folder)
+    check_inputs(data, manifest, bundle.inputs, info.configuration, info.node_selection, bundle.folder)

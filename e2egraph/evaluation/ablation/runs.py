@@ -15,7 +15,7 @@ from e2egraph.evaluation.ablation.results import Failure
 from e2egraph.evaluation.compare.evaluated_run import EvaluatedRun, read_evaluated
 from e2egraph.evaluation.evaluate import METRICS_NAME, evaluate
 from e2egraph.evaluation.objectives.evaluation import evaluation_of
-from e2egraph.graphs.making.nodeselection import built_with, check_available
+from e2egraph.graphs.making.nodeselection import check_available
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.tasks.objectives.description import difference
 from e2egraph.tasks.objectives.objective import stored
@@ -67,8 +67,8 @@ def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
             nodes = run.recipe.data.nodes
             for table in (training, test):
                 check_available(table.folder, table.manifest, nodes)
-            of_task = built_with(training.manifest)
-            fit.check_inputs(test.folder, test.manifest, training.inputs, of_task, nodes, training.folder)
+            of_training = training.manifest.configuration
+            fit.check_inputs(test.folder, test.manifest, training.inputs, of_training, nodes, training.folder)
 
 
 def check_folders(output: Path, plan: Plan, data: Path, manifest: Manifest, *, unfinished: bool = True) -> None:

@@ -148,9 +148,9 @@ class TracksAndCells(Network):
             vectors = [self.embedding(own_points, own), unpooled(torch.where(found.unsqueeze(2), x, 0.0), kinds)]
             of_nodes: Tensor = self.readout(torch.cat(vectors, dim=-1), own)
             return of_nodes if more <= 0 or torch.compiler.is_exporting() else of_nodes[:, :-more]
-        more_of_it = [] if self.quantities is None else [self.quantities(jet)]
+        quantities = [] if self.quantities is None else [self.quantities(jet)]
         if self.masses is not None:
-            more_of_it.append(self.masses(x, tokens.points, energy, found))
-        pooled = torch.cat([self.pooling(x, energy, found), self.flow(nodes), *more_of_it], dim=-1)
+            quantities.append(self.masses(x, tokens.points, energy, found))
+        pooled = torch.cat([self.pooling(x, energy, found), self.flow(nodes), *quantities], dim=-1)
         scores: Tensor = self.head(self.standardize(pooled))
         return scores

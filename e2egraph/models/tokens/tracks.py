@@ -52,7 +52,7 @@ class TrackTokens(nn.Module):
     places = False
 
     def extra_repr(self) -> str:
-        return f"n_tracks={self.n_tracks}"
+        return f"n_tracks={self.n_tracks}, octaves={self.octaves}"
 
     def forward(self, nodes: Nodes) -> Tokens:
         rows = torch.cat([nodes.points, nodes.variables], dim=1)

@@ -30,6 +30,7 @@ from e2egraph.detector.geometry import (
 )
 from e2egraph.errors import UsageError
 from e2egraph.events.flat import flat
+from e2egraph.events.sources.images.seedcrops import SEED_HIGHEST
 from e2egraph.tasks.objects.objects import Centres, ObjectKind, Objects, identity_columns
 from e2egraph.tasks.objects.track_isolation import TrackIsolation, track_sums
 from e2egraph.tasks.variables import Scale, Variable
@@ -102,7 +103,7 @@ def from_columns(columns: dict[str, NDArray]) -> Objects:
 def cuts(objects: Objects, config: ClusterConfig) -> dict[str, NDArray[np.bool_]]:
     """The cuts on the seed's distance to the barrel's ends, on E_T and |η|; of images also that their middle pixel is
     a seed, where that was looked at (``seed_highest``). UsageError for isolation of objects without tracks (images)."""
-    passed = {"seed": objects.columns["seed_highest"]} if "seed_highest" in objects.columns else {}
+    passed = {"seed": objects.columns[SEED_HIGHEST]} if SEED_HIGHEST in objects.columns else {}
     row = objects.columns["seed_row"].astype(np.int64) - BARREL_FIRST_ROW
     passed["barrel_edge"] = np.minimum(row, BARREL_ROWS - 1 - row) >= config.edge_crystals
     et = objects.columns["jet_pt"]

@@ -43,8 +43,8 @@ class Hdf5Container:
         data = self._data[name]
         if len(data.shape) not in (1, 2) or np.prod(data.shape) > max(self.n_jets, 1):
             raise InputError(
-                f"{self._location}: {name} has shape {data.shape}, expected one number for each of {self.n_jets} images"
-                "; make the file again."
+                f"{self._location}: {name} has shape {data.shape}, expected one number for each of "
+                f"{self.n_jets} images; make the file again."
             )
         with damage_named(self._location, "not a readable HDF5 file"):
             array = data[()]
