@@ -12,6 +12,7 @@ and so is the number of trees. OUTPUT gets scores.parquet and metrics.json, as o
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
 import time
 from collections.abc import Sequence
@@ -60,7 +61,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="data set folder")
     parser.add_argument("--output", type=Path, required=True, help="folder for scores.parquet and metrics.json")
     parser.add_argument("--channels", help="NAME,…: variables of these alone (default: all of the data set)")
-    parser.add_argument("--without", help="NAME,…: columns of the object's own that are no variables, such as jet_mass")
+    parser.add_argument("--without", help="NAME,… or patterns such as *_share_of_pt: variables to leave out")
     parser.add_argument("--radius", type=float, default=0.4, help="ΔR of nodes of jets, of tracks of clusters")
     parser.add_argument("--training-jets", type=int, help="as data.training_jets of a recipe")
     parser.add_argument("--balanced", action="store_true", help="all classes of the same weight in training")
@@ -98,20 +99,18 @@ def fit(
     balanced: bool = False,
     without: tuple[str, ...] = (),
 ) -> tuple[Settings, float]:
-    """Fit, score the test split and write; the chosen settings and their figure of validation. InputError: neither
-    classes nor one target to learn, objects without variables, unknown ``channels``, columns to go ``without`` that are
-    none, too few training jets, or a split that nothing can be learnt from or told by."""
+    """Fit, score the test split and write; the chosen settings and their figure of validation.
+
+    ``without``: variables to leave out, by name or pattern. InputError: neither classes nor one target to learn,
+    objects without variables, unknown ``channels`` or ``without``, too few training jets, or a split that nothing can
+    be learnt from or told by.
+    """
     table = read_table(data)
     objective = table.manifest.objective
     learner = learner_of(objective, str(data))
     judge = evaluation_of(objective, table.manifest.object_kind.bins)
     made, channels = _variables(table, channels)
-    unknown = [name for name in without if name not in made.COLUMNS]
-    if unknown:
-        raise InputError(
-            f"{data}: --without {','.join(unknown)} is no variable; choose out of {', '.join(made.COLUMNS)}."
-        )
-    kept = [name for name in made.COLUMNS if name not in without]
+    kept = _kept([*made.COLUMNS, *made.names(channels)], without, str(data))
     held = [name for name in judge.quantities if name in table.manifest.object_columns]
     identity = tuple(dict.fromkeys((*IDENTITY, learner.column)))
     table = read_table(data, extra=tuple(dict.fromkeys(("weight", learner.column, *made.COLUMNS, *held))))
@@ -176,7 +175,7 @@ def fit(
         "data_set": {"folder": str(data.resolve()), "digest": table.manifest.digest},
         "trained_on": {"folder": str(data.resolve()), "digest": table.manifest.digest},
         "radius": radius,
-        "variables": [*kept, *made.names(channels)],
+        "variables": kept,
         "balanced": balanced,
         "scan": scan,
         "e2egraph": __version__,
@@ -201,6 +200,14 @@ def _variables(table: JetTable, channels: tuple[str, ...] | None) -> tuple[Modul
     return VARIABLES[kind], there if channels is None else channels
 
 
+def _kept(names: Sequence[str], without: Sequence[str], source: str) -> list[str]:
+    """``names`` but for those that a name or pattern of ``without`` means. InputError: one that means none."""
+    unknown = [pattern for pattern in without if not fnmatch.filter(names, pattern)]
+    if unknown:
+        raise InputError(f"{source}: --without {','.join(unknown)} is no variable; choose out of {', '.join(names)}.")
+    return [name for name in names if not any(fnmatch.fnmatch(name, pattern) for pattern in without)]
+
+
 def object_variables(
     table: JetTable,
     numbers: NDArray[np.int64],
@@ -209,14 +216,15 @@ def object_variables(
     channels: tuple[str, ...],
     radius: float,
 ) -> Floats:
-    """Variables [J, V] of the objects ``numbers`` (rising): the columns ``kept`` of theirs, then ``made.of_nodes``."""
+    """Variables ``kept`` [J, V] of the objects ``numbers`` (rising): columns of theirs, or of ``made.of_nodes``."""
     wanted = [name for name in made.NODE_COLUMNS if name in NODE_TYPES or name in table.inputs.variable_names]
     parts = []
     for group in np.unique(table.group_of(numbers)):
         found, clouds = read_jets(table, np.array([group]), numbers, wanted)
         own = {name: table.columns[name][found] for name in made.COLUMNS}
-        columns = [*(own[name] for name in kept), *made.of_nodes(clouds, own, table.manifest.numbers, channels, radius)]
-        parts.append(np.stack([column.astype(np.float64) for column in columns], axis=1))
+        of_nodes = made.of_nodes(clouds, own, table.manifest.numbers, channels, radius)
+        every = own | dict(zip(made.names(channels), of_nodes, strict=True))
+        parts.append(np.stack([every[name].astype(np.float64) for name in kept], axis=1))
     return np.concatenate(parts)
 
 

@@ -34,9 +34,7 @@ def test_variables_are_those_of_the_nodes_near_the_axis(script, data):
     numbers = np.flatnonzero(table.columns["split"] == "train")
     channels = ("TRACK", "ECAL", "HCAL")
     names = (*made.COLUMNS, *made.names(channels))
-    found = dict(
-        zip(names, script.object_variables(table, numbers, made, made.COLUMNS, channels, RADIUS).T, strict=True)
-    )
+    found = dict(zip(names, script.object_variables(table, numbers, made, names, channels, RADIUS).T, strict=True))
     shards = [open_shard(data / shard.name).read() for shard in table.manifest.shards]
     jets = [row for clouds in shards for row in list_table(clouds).to_pylist()]
     of_number = {name: table.manifest.numbers[name] for name in ("TRACK", "ECAL", "HCAL")}
@@ -90,14 +88,15 @@ def test_the_tree_is_one_more_run_to_compare(script, data, tmp_path, monkeypatch
     assert roc_auc_score(scores.jets["label"], scores.probabilities[:, 1]) == pytest.approx(report["auc"])
 
 
-def test_columns_of_the_jet_can_be_left_out(script, data, tmp_path, monkeypatch):
+def test_variables_can_be_left_out_by_name_or_pattern(script, data, tmp_path, monkeypatch):
     for name, values in (("LEARNING_RATES", (0.3,)), ("LEAVES", (7,)), ("MOST_TREES", 5)):
         monkeypatch.setattr(script, name, values)
-    script.fit(data, tmp_path / "tree", RADIUS, 150, seed=1, without=("jet_mass", "tau21"))
+    script.fit(data, tmp_path / "tree", RADIUS, 150, seed=1, without=("jet_mass", "tau21", "*_share_of_pt"))
     used = json.loads((tmp_path / "tree" / "metrics.json").read_text())["variables"]
-    assert {"jet_pt", "tau32", "TRACK_width"} <= set(used) and not {"jet_mass", "tau21"} & set(used)
-    with pytest.raises(InputError, match="--without TRACK_width is no variable; choose out of jet_pt, jet_eta"):
-        script.fit(data, tmp_path / "other", RADIUS, 150, seed=1, without=("TRACK_width",))
+    assert {"jet_pt", "tau32", "TRACK_width"} <= set(used)
+    assert not {"jet_mass", "tau21", "TRACK_share_of_pt", "ECAL_share_of_pt"} & set(used)
+    with pytest.raises(InputError, match="--without MUON_\\* is no variable; choose out of jet_pt, jet_eta"):
+        script.fit(data, tmp_path / "other", RADIUS, 150, seed=1, without=("MUON_*",))
 
 
 TARGET = {"name": "gen_mass", "unit": "GeV", "offset": 120.0, "scale": 60.0}
