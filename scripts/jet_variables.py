@@ -1,7 +1,7 @@
 """Variables of jets for ``boosted_tree.py``.
 
-For tracks, ECAL and HCAL each: multiplicity, pT^D, widths, share of the hardest, of the first three, and share of the
-jet's pT; of tracks also displacement and charge; and the jet's own columns.
+For tracks, ECAL and HCAL each: multiplicity, pT^D, widths, share of the hardest, of the first three and of the core,
+summed pT and mass, and share of the jet's pT; of tracks also displacement and charge; and the jet's own columns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ NODE_COLUMNS = ("deta", "dphi", "channel", "value", "dz", "d0_sig", "charge")
 # Tracks of the primary vertex, and deposits well above noise.
 TRACK_PT, TRACK_DZ, DEPOSIT = 1.0, 0.5, 0.5  # [GeV], [cm], [GeV]
 
-OF_CHANNEL = ("number", "pt_d", "width", "width_eta", "width_phi", "hardest", "first_three", "share_of_pt")
+CORE = 0.1  # ΔR: the largest signal cone of CMS's taus (arXiv:1809.02816)
+
+OF_CHANNEL = (
+    *("number", "pt_d", "width", "width_eta", "width_phi", "hardest", "first_three"),
+    *("core", "total", "mass", "share_of_pt"),
+)
 OF_TRACKS = ("tracks_displaced", "tracks_largest_d0_sig", "tracks_charge")
 
 
@@ -87,8 +92,18 @@ def _shape(owner: NDArray, value: Floats, deta: Floats, dphi: Floats, jets: int,
         np.sqrt(spread[0]),
         np.sqrt(spread[1]),
         *first,
+        ratio(np.bincount(owner, value * (np.hypot(deta, dphi) < CORE), jets), total),
+        total,
+        _mass(owner, value, deta, dphi, jets),
         total / jet_pt,
     ]
+
+
+def _mass(owner: NDArray, value: Floats, deta: Floats, dphi: Floats, jets: int) -> Floats:
+    """Mass [GeV] of the nodes of each jet as massless particles of pT ``value``; the same for any η of the axis."""
+    momenta = (np.cosh(deta), np.cos(dphi), np.sin(dphi), np.sinh(deta))
+    energy, *momentum = (np.bincount(owner, value * part, jets) for part in momenta)
+    return np.sqrt(np.clip(energy**2 - sum(part**2 for part in momentum), 0.0, None))
 
 
 def ratio(above: Floats, below: Floats) -> Floats:

@@ -22,15 +22,17 @@ from e2egraph.benchmark.scaling.steps import Steps, optimizer_of, time_steps
 from e2egraph.benchmark.settings import Setting, available_settings
 from e2egraph.config import config_names
 from e2egraph.data.loading.batch import JetBatch
-from e2egraph.data.loading.loader import training_loader
+from e2egraph.data.loading.loader import AnyLoader, training_loader
 from e2egraph.data.loading.pools import columns_for, read_jets
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
+from e2egraph.data.scores import target_columns
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
-from e2egraph.graphs.storage.manifest import Manifest
+from e2egraph.graphs.storage.manifest import Manifest, read_manifest
 from e2egraph.models.cost import cost
 from e2egraph.models.registry import ModelConfig, build_model, load_model_config
+from e2egraph.training.objectives.learning import make_learning
 
 BATCH_SIZE = 64
 STEPS = 8
@@ -69,8 +71,11 @@ def benchmark_train(
     ``threads``: torch's threads (None: as many as it takes by itself). Where there is a GPU, it is measured as well,
     in bfloat16, eager and compiled. InputError: not a data set, or too few training jets; UsageError: unknown model.
     """
-    table = read_table(data)
+    objective = read_manifest(data).objective
+    table = read_table(data, target_columns(objective.target_names))
     _check_size(table, steps)
+    learning = make_learning(objective)
+    learning.reads(table.inputs)
     configs = [load_model_config(name) for name in dict.fromkeys(models or config_names("models"))]
     manifest = table.manifest
     settings = available_settings()
@@ -81,13 +86,21 @@ def benchmark_train(
             cases = [_case(config, manifest, setting) for config in configs]
             with setting.active():
                 for repeat, case in product(range(repeats), cases):
-                    loader = training_loader(table, DataOptions(), BATCH_SIZE, seed=1, epoch=repeat).to(setting.device)
-                    case.turns.append(time_steps(case.model, case.optimizer, loader, steps, setting))
+                    loader = _loader(table, repeat).to(setting.device)
+                    case.turns.append(time_steps(case.model, case.optimizer, loader, learning, steps, setting))
                     done += 1
                     if progress is not None:
                         progress(done, total)
             records += _rates(cases, setting.describe(used))
     return records
+
+
+def _loader(table: JetTable, epoch: int) -> AnyLoader:
+    objective = table.manifest.objective
+    targets, of_nodes = objective.target_names, objective.node_targets
+    return training_loader(
+        table, DataOptions(), BATCH_SIZE, targets=targets, node_targets=of_nodes, seed=1, epoch=epoch
+    )
 
 
 def _check_size(table: JetTable, steps: int) -> None:

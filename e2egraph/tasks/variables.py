@@ -52,6 +52,12 @@ class Variable:
     reflected_by: tuple[Reflection, ...] = ()
 
 
+def reflections_of(name: str) -> tuple[Reflection, ...]:
+    """Mirrorings that change the sign of an object's column that is learnt: of its own η or φ, or of a particle's."""
+    axes: tuple[Reflection, ...] = ("eta", "phi")
+    return tuple(axis for axis in axes if name.endswith(f"_{axis}"))
+
+
 @dataclass(frozen=True)
 class NodeVariable:
     """A row of the table: the variable, and collection → where its values come from."""

@@ -19,6 +19,7 @@ from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.objectives.objective import with_loss_settings
 from e2egraph.tasks.outputs import Outputs
+from e2egraph.tasks.variables import reflections_of
 from e2egraph.training.objectives.learning import Learning, make_learning
 from e2egraph.training.recipe import Recipe
 from e2egraph.training.which_object import in_words
@@ -43,6 +44,12 @@ class JetDataModule:
             raise UsageError(
                 f"training.rotate_phi=true: nodes of {folder} lie in {self.table.inputs.region.describe()}, which "
                 "cannot be turned around the beam; leave it out."
+            )
+        turned = [name for name in objective.target_names if "phi" in reflections_of(name)]
+        if recipe.training.rotate_phi and turned:
+            raise UsageError(
+                f"training.rotate_phi=true: {turned[0]} of {folder}, which is learnt, would not be turned along; leave "
+                "rotate_phi out, or learn another target."
             )
         self.table.node_counts(recipe.data.nodes)  # kept for every epoch; refuses what the data set lacks
         self.training_jets = training_jets(self.table, recipe.data)

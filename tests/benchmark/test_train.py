@@ -9,12 +9,14 @@ import torch
 from torch import nn
 
 from e2egraph.benchmark.scaling.steps import optimizer_of, time_steps
+from e2egraph.benchmark.train import benchmark_train
 from e2egraph.cli import main
 from e2egraph.data.loading.loader import training_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.table import read_table
 from e2egraph.models.cost import cost
 from e2egraph.models.registry import build_model, load_model_config
+from e2egraph.training.objectives.learning import make_learning
 from tests.models.jets import jets
 from tests.toy_dataset import write_toy_dataset
 
@@ -42,7 +44,7 @@ def test_the_first_step_is_not_timed_and_a_short_epoch_ends_early(data):
     model = Noting()
     before = model.layer.weight.clone()
     loader = training_loader(table, DataOptions(), 64, seed=1, epoch=0)
-    took = time_steps(model, optimizer_of(model), loader, 100)
+    took = time_steps(model, optimizer_of(model), loader, make_learning(table.manifest.objective), 100)
     assert took.steps == len(loader) - 1 == len(model.batches) - 1
     assert took.jets == sum(model.batches[1:])
     assert sum(model.batches) == len(table.jets_of("train"))
@@ -83,3 +85,13 @@ def test_too_few_training_jets_are_refused(data, tmp_path, capsys):
     assert f"{data}: " in error
     assert "fewer than the 3264 that 50 timed steps and one before need; lower --steps" in error
     assert not (tmp_path / "train.json").exists()
+
+
+def test_targets_are_learnt_where_there_are_some(tmp_path):
+    target = {"name": "gen_mass", "unit": "GeV", "offset": 120.0, "scale": 60.0}
+    objective = {"kind": "regression", "classes": ["qcd", "top"], "targets": [target]}
+    data = write_toy_dataset(tmp_path / "toy", 360, nodes=(10, 60), objective=objective)
+    (rate, *_) = [
+        r for r in benchmark_train(data, ["fcn"], steps=1, repeats=1, threads=1) if r.metric == "train_jets_per_second"
+    ]
+    assert rate.value > 0

@@ -28,6 +28,12 @@ def data(tmp_path_factory):
     return write_toy_dataset(tmp_path_factory.mktemp("tree") / "data", 300, nodes=(0, 40))
 
 
+def mass_of(value, deta, dphi) -> float:
+    """m² = Σ over pairs of 2 pT pT′ (cosh Δη − cos Δφ)."""
+    pairs = np.cosh(deta[:, None] - deta) - np.cos(dphi[:, None] - dphi)
+    return np.sqrt(max((value[:, None] * value * pairs).sum(), 0.0))
+
+
 def test_variables_are_those_of_the_nodes_near_the_axis(script, data):
     made = script.VARIABLES["jet"]
     table = read_table(data, extra=made.COLUMNS)
@@ -64,6 +70,9 @@ def test_variables_are_those_of_the_nodes_near_the_axis(script, data):
                 "width_phi": np.sqrt(np.average((dphi - np.average(dphi, weights=value)) ** 2, weights=value)),
                 "hardest": value.max() / total,
                 "first_three": np.sort(value)[::-1][:3].sum() / total,
+                "core": value[np.hypot(deta, dphi) < 0.1].sum() / total,
+                "total": total,
+                "mass": mass_of(value, deta, dphi),
                 "share_of_pt": total / jet["jet_pt"],
             }
             for name, one in expected.items():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -39,6 +41,14 @@ def test_a_reflection_turns_over_what_the_mirror_does_and_nothing_else(batch, et
     for column, name in enumerate(INPUTS.object_names):
         assert torch.equal(mirrored.jet[:, column], batch.jet[:, column] * (sign if name in jet else 1.0)), name
     assert mirrored.mask is batch.mask
+
+
+def test_a_direction_that_is_learnt_is_mirrored_along_and_a_mass_is_not(batch):
+    names = ("gen_mass", "gen_eta", "gen_phi")
+    batch = replace(batch, target=torch.randn(len(batch), 3))
+    eta, phi = reflection_signs(batch.number.numpy(), 0, 0)
+    mirrored = reflect(batch, INPUTS, eta, phi, names)
+    assert torch.equal(mirrored.target, batch.target * torch.stack([torch.ones_like(eta), eta, phi], dim=1))
 
 
 def test_both_reflections_are_independent_and_fair():

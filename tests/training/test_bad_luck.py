@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, UsageError
+from e2egraph.training.steps.failures import explained
 from e2egraph.training.train import train
 from tests.training.fragile_model import write_fragile_model
 from tests.training.runs import assert_same_run, checkpoint
@@ -116,3 +118,16 @@ def test_a_logger_that_is_not_installed_is_named_before_anything_is_written(data
     with pytest.raises(UsageError, match="'wandb' needs the package wandb; pip install wandb"):
         train(model, data, tmp_path / "run", settings=("training.loggers=[wandb]",), progress=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_parameter_without_gradient_is_named_where_processes_take_the_mean(tmp_path):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
+    try:
+        network = torch.nn.ModuleDict({"used": torch.nn.Linear(2, 2), "unused": torch.nn.Linear(2, 2)})
+        network.forward = lambda x: network["used"](x)
+        together = torch.nn.parallel.DistributedDataParallel(network)
+        with pytest.raises(UsageError, match="parameters that its output does not depend on"), explained(tmp_path):
+            for _ in range(2):
+                together(torch.ones(3, 2)).sum().backward()
+    finally:
+        torch.distributed.destroy_process_group()

@@ -60,3 +60,11 @@ def test_the_averaged_network_is_apart_from_the_trained_one():
     assert not any(parameter.requires_grad for parameter in average.network.parameters())
     moved(source)
     assert not torch.equal(average.network[0].weight, source[0].weight)
+
+
+def test_a_buffer_that_the_network_replaces_is_followed():
+    source = network()
+    average = WeightAverage(source, 0.5)
+    source[3].rotation = torch.randn(3)
+    average.update()
+    assert torch.equal(average.network[3].rotation, source[3].rotation)

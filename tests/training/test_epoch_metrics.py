@@ -43,6 +43,16 @@ def test_the_next_epoch_starts_afresh_and_an_undefined_auc_is_nan():
     assert figures["loss"] == pytest.approx(3.0)
 
 
+def test_an_epoch_resumed_on_a_device_is_kept_with_what_was_on_the_cpu(monkeypatch):
+    scores, one = epoch_scores("a", "b"), torch.ones(1, 4)
+    scores.load_state_dict({"jets": torch.zeros(4, 3)})
+    device = torch.device("meta")  # stands for a GPU: joined with what is on the CPU it fails alike
+    batch = batch_of(torch.tensor([0, 1, 0, 1])).to(device)
+    scores.add(torch.randn(4, 2, device=device), batch, one.to(device), one.to(device))
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda one: torch.zeros_like(one, device="cpu"))
+    assert scores.state_dict()["jets"].shape == (4, 7)
+
+
 @pytest.mark.parametrize("balanced", [False, True])
 def test_class_weights_make_the_mean_training_weight_one(tmp_path, balanced):
     folder = write_toy_dataset(tmp_path / "data", 90, classes=("qcd", "top", "w"), signal="w")

@@ -9,11 +9,11 @@ from itertools import islice
 from typing import Any
 
 import torch
-from torch.nn import functional as F
 
 from e2egraph.benchmark.settings import CPU, Setting
 from e2egraph.data.loading.batch import AnyBatch
 from e2egraph.data.loading.loader import AnyLoader
+from e2egraph.training.objectives.learning import Learning
 
 # The published recipe's (configs/recipes/published.yaml).
 LEARNING_RATE = 5e-4
@@ -44,33 +44,40 @@ def optimizer_of(model: Any) -> torch.optim.Optimizer:
 
 
 def time_steps(
-    model: Any, optimizer: torch.optim.Optimizer, loader: AnyLoader, steps: int, setting: Setting = CPU
+    model: Any,
+    optimizer: torch.optim.Optimizer,
+    loader: AnyLoader,
+    learning: Learning[Any],
+    steps: int,
+    setting: Setting = CPU,
 ) -> Steps:
     """Train on the loader's first batch untimed (it fills the first pool and warms up), then time ``steps`` more.
 
-    Fewer when the epoch is shorter; ``loader`` has two batches at least.
+    Fewer when the epoch is shorter; ``loader`` has two batches at least, with the targets that ``learning`` reads.
     """
     model.train()
     start = time.perf_counter()
     batches: Iterator[AnyBatch] = iter(loader)
     batch = next(batches)
     first = time.perf_counter() - start
-    _step(model, optimizer, batch, setting)
+    _step(model, optimizer, batch, learning, setting)
     setting.synchronize()
     done = jets = 0
     waited, start = loader.wait_seconds, time.perf_counter()
     for batch in islice(batches, steps):
-        _step(model, optimizer, batch, setting)
+        _step(model, optimizer, batch, learning, setting)
         done, jets = done + 1, jets + len(batch)
     setting.synchronize()
     return Steps(done, jets, time.perf_counter() - start, loader.wait_seconds - waited, first)
 
 
-def _step(model: Any, optimizer: torch.optim.Optimizer, batch: AnyBatch, setting: Setting) -> None:
+def _step(
+    model: Any, optimizer: torch.optim.Optimizer, batch: AnyBatch, learning: Learning[Any], setting: Setting
+) -> None:
     moved = batch.to(setting.device, non_blocking=True)
     with setting.precision():
-        logits = model(*moved.inputs)
-    loss = F.cross_entropy(logits.float(), moved.label)
+        output = model(*moved.inputs)
+    minimised, _ = learning.loss(output.float(), moved)
     optimizer.zero_grad()
-    loss.backward()
+    minimised.sum(0).mean().backward()
     optimizer.step()

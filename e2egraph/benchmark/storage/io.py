@@ -33,6 +33,8 @@ from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.models.registry import build_model, load_model_config
+from e2egraph.tasks.objectives.classification import Classification
+from e2egraph.training.objectives.learning import make_learning
 
 BATCH_SIZE = 64
 
@@ -62,6 +64,8 @@ def benchmark_io(
     table = read_table(data)
     if len(table.jets_of("train")) < 2 * BATCH_SIZE:
         raise InputError(f"{data}: fewer than {2 * BATCH_SIZE} training jets; build it from more events.")
+    if not isinstance(table.manifest.objective, Classification):
+        raise InputError(f"{data}: images are compared on labels alone; give a data set of classes to tell apart.")
     total = 2 + len(networks)
     advance = progress or (lambda done, of: None)
     with tempfile.TemporaryDirectory() as folder:
@@ -228,7 +232,8 @@ def _waiting(table: JetTable, name: str, steps: int) -> list[Record]:
     """Share of training time that a network on this machine's processor waits for batches, after the first one."""
     torch.manual_seed(1)
     model = build_model(load_model_config(name), table.manifest.network_inputs, table.manifest.objective.outputs)
-    took = time_steps(model, optimizer_of(model), _loader(table, 1), steps)
+    learning = make_learning(table.manifest.objective)
+    took = time_steps(model, optimizer_of(model), _loader(table, 1), learning, steps)
     threads = f"{torch.get_num_threads()} threads"
     note = f"{took.steps} CPU training steps, {threads}"
     return [

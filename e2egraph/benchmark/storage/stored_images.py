@@ -17,6 +17,7 @@ from e2egraph.data.loading.loader import JetLoader
 from e2egraph.data.loading.prefetch import Prefetch
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.models.image.resnet import ResNet15, ResNet15Options
+from e2egraph.training.objectives.learning import make_learning
 
 # Batches read ahead by a thread, as many as the loader of points makes.
 AHEAD = 4
@@ -40,11 +41,12 @@ def compare_training(
     """
     jets = images.jets
     steps = jets // batch_size - 1
+    learning = make_learning(manifest.objective)
     from_points, from_images = [], []
     for _ in range(repeats):
         torch.manual_seed(1)
         drawing = _network(manifest)
-        from_points.append(time_steps(drawing, optimizer_of(drawing), loader, steps).jets_per_second)
+        from_points.append(time_steps(drawing, optimizer_of(drawing), loader, learning, steps).jets_per_second)
         from_images.append(_train_on_images(images, manifest, batch_size))
     points, stored = float(np.median(from_points)), float(np.median(from_images))
     note = f"{steps} steps of {batch_size} jets, {torch.get_num_threads()} threads"

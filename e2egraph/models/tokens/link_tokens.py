@@ -73,6 +73,8 @@ class LinkGroup:
 
     @model_validator(mode="after")
     def _no_more_than_there_are(self) -> Self:
+        if self.candidates > self.hits:
+            raise ValueError(f"candidates {self.candidates} are more than the {self.hits} hits of a layer; lower them")
         if self.choices > self.candidates**2:
             raise ValueError(f"choices {self.choices} are more than the {self.candidates}² pairs of the candidates")
         return self

@@ -28,6 +28,9 @@ from e2egraph.training.which_object import in_words
 # Half of the central 68.27% of a distribution is its width, one standard deviation of a Gaussian one.
 CENTRAL = (15.865, 84.135)
 
+# Least 1 − p in the focal loss.
+LEAST_DISTANCE = 1e-12
+
 
 class NodesLearning(Learning[Nodes]):
     """The loss of an event is a mean over its nodes (or true particles), and that of a batch the mean over events."""
@@ -163,7 +166,7 @@ class NodesLearning(Learning[Nodes]):
             of_direction = of_direction + F.smooth_l1_loss(found / unit, difference / unit, reduction="none")
         losses = [
             _mean(_cross_entropy(output[..., slices[PARTICLE]], particle.long()), mask),
-            _mean(_focal(output[..., slices[CLASS]], label, self.objective.focusing), particle),
+            _mean(focal_loss(output[..., slices[CLASS]], label, self.objective.focusing), particle),
             _mean(hard * (of_pt + of_energy), particle),
             _mean(hard * of_direction, particle),
             _mean(_binary(output[..., slices[PILEUP]].squeeze(-1), pileup.clamp(0.0, 1.0)), particle),
@@ -213,10 +216,11 @@ def _cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), label.flatten(), reduction="none").view(label.shape)
 
 
-def _focal(logits: Tensor, label: Tensor, focusing: float) -> Tensor:
+def focal_loss(logits: Tensor, label: Tensor, focusing: float) -> Tensor:
     """(1 − p)^γ (−log p) with p the probability of ``label`` [B, N] (T.-Y. Lin et al., arXiv:1708.02002, eq. 4)."""
     loss = _cross_entropy(logits, label)
-    return loss if focusing == 0 else (-torch.expm1(-loss)).clamp(min=0.0).pow(focusing) * loss
+    # Away from 0, where a power below 1 has no gradient and would make NaN of all, also of nodes that do not count.
+    return loss if focusing == 0 else (-torch.expm1(-loss)).clamp(min=LEAST_DISTANCE).pow(focusing) * loss
 
 
 def _binary(logit: Tensor, share: Tensor) -> Tensor:

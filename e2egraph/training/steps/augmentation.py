@@ -15,7 +15,7 @@ from e2egraph.data.loading.batch import JetBatch
 from e2egraph.detector.geometry import HCAL_COLUMNS
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.objectives.nodes import NODE_TARGETS
-from e2egraph.tasks.variables import Reflection, Variable
+from e2egraph.tasks.variables import Reflection, reflections_of
 
 
 def reflection_signs(number: NDArray[np.int64], seed: int, epoch: int) -> Tensor:
@@ -57,14 +57,19 @@ def _turned(phi: Tensor, angle: Tensor, chosen: Tensor) -> Tensor:
     return torch.where(chosen, turned - turn * torch.floor(turned / turn + 0.5), phi)
 
 
-def reflect(batch: JetBatch, inputs: Inputs, eta_sign: Tensor, phi_sign: Tensor) -> JetBatch:
+def reflect(
+    batch: JetBatch, inputs: Inputs, eta_sign: Tensor, phi_sign: Tensor, targets: Sequence[str] = ()
+) -> JetBatch:
     """Mirror in η the jets with ``eta_sign`` [B] −1 and in φ those with ``phi_sign`` −1; +1 leaves them.
 
-    What else changes its sign says ``Variable.reflected_by`` of ``inputs``.
+    What else changes its sign says ``Variable.reflected_by`` of ``inputs``, and ``reflections_of`` the ``targets``,
+    names of the columns of ``batch.target``.
     """
     points = torch.stack([eta_sign, phi_sign], dim=1)
     signs: dict[Reflection, Tensor] = {"eta": eta_sign, "phi": phi_sign}
-    features, jet = _signs(inputs.variables, inputs.n_features, signs), _signs(inputs.object, len(inputs.object), signs)
+    features = _signs([one.reflected_by for one in inputs.variables], inputs.n_features, signs)
+    jet = _signs([one.reflected_by for one in inputs.object], len(inputs.object), signs)
+    target = _signs([reflections_of(name) for name in targets], batch.target.shape[1], signs)
 
     def times(values: Tensor, factor: Tensor) -> Tensor:
         return values * factor.to(values.device, non_blocking=True)
@@ -81,14 +86,15 @@ def reflect(batch: JetBatch, inputs: Inputs, eta_sign: Tensor, phi_sign: Tensor)
         points=times(batch.points, points[:, None]),
         features=times(batch.features, features[:, None]),
         jet=times(batch.jet, jet),
+        target=times(batch.target, target),
     )
 
 
-def _signs(variables: Sequence[Variable], columns: int, signs: dict[Reflection, Tensor]) -> Tensor:
-    """Factor on each column [B, columns], the first of which are ``variables``."""
+def _signs(reflected_by: Sequence[tuple[Reflection, ...]], columns: int, signs: dict[Reflection, Tensor]) -> Tensor:
+    """Factor on each column [B, columns], the first of which are ``reflected_by`` these mirrorings."""
     factors = torch.ones(len(signs["eta"]), columns)
-    for column, variable in enumerate(variables):
-        for reflection in variable.reflected_by:
+    for column, reflections in enumerate(reflected_by):
+        for reflection in reflections:
             factors[:, column] *= signs[reflection]
     return factors
 

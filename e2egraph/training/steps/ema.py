@@ -31,19 +31,19 @@ class WeightAverage:
             for name, buffer in module.named_buffers(recurse=False)
             if buffer.is_floating_point()
         }
-        own, others = dict(self.network.named_buffers()), dict(source.named_buffers())
-        self._averaged = [
-            *zip(self.network.parameters(), source.parameters(), strict=True),
-            *((own[name], others[name]) for name in own if name in averaged),
-        ]
-        self._copied = [(own[name], others[name]) for name in own if name not in averaged]
+        self._source, self._averaged = source, averaged
 
     @torch.no_grad()
     def update(self) -> None:
         """Follow the trained network by one step."""
         share = 1.0 - min(self._decay, (1.0 + self.updates) / (10.0 + self.updates))
-        for mean, value in self._averaged:
-            mean.lerp_(value.to(mean.dtype), share)
-        for copy, value in self._copied:
-            copy.copy_(value)
+        for mean, value in zip(self.network.parameters(), self._source.parameters(), strict=True):
+            mean.lerp_(value, share)
+        # Looked up by name each time: a network may put another tensor in a buffer's place (Performer's directions).
+        values = dict(self._source.named_buffers())
+        for name, own in self.network.named_buffers():
+            if name in self._averaged:
+                own.lerp_(values[name].to(own.dtype), share)
+            else:
+                own.copy_(values[name])
         self.updates += 1

@@ -28,7 +28,8 @@ class EpochScores:
 
     def state_dict(self) -> dict[str, Tensor]:
         """What was added since the last ``finish``, [2 H + D, J]; empty when nothing was."""
-        return {"jets": torch.cat(self._batches, dim=1).cpu()} if self._batches else {}
+        # Those of a resumed epoch came from its checkpoint and are on the CPU, the others may be on a GPU.
+        return {"jets": torch.cat([batch.cpu() for batch in self._batches], dim=1)} if self._batches else {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from what ``state_dict`` returned."""

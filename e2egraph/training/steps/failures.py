@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.transient import NO_MEMORY
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -19,6 +19,9 @@ GO_ON = (
     "raise training.accumulate (the same steps in less memory) or, for validation, lower data.evaluation_batch_size, "
     "and give the command again: it goes on from the last checkpoint"
 )
+
+# torch's words for a parameter that one process's loss does not depend on (torch.nn.parallel.DistributedDataParallel).
+_NO_GRADIENT = "expected to have finished reduction"
 
 PEER_STOPPED = (
     "another process of this training stopped; see what it says (nothing, if it was killed), then give the same "
@@ -35,7 +38,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def explained(output: Path) -> Iterator[None]:
-    """Turn failures of memory, disk and other processes in the block into an InputError that says what to do."""
+    """Turn failures of memory, disk and other processes in the block into an InputError that says what to do, and
+    parameters without gradient in several processes into a UsageError."""
     try:
         yield
     except MemoryError as error:
@@ -56,6 +60,12 @@ def explained(output: Path) -> Iterator[None]:
             raise InputError(
                 f"out of memory on the device; {GO_ON}; lower data.nodes.cap or training.batch_size with --restart if "
                 "that is not enough."
+            ) from error
+        if _NO_GRADIENT in message:
+            raise UsageError(
+                "the network has parameters that its output does not depend on, of which several processes cannot take "
+                "the mean; leave them out (of resnet15: options.unused_shortcuts=false), or train with "
+                "training.devices=1."
             ) from error
         if torch.distributed.is_initialized() and any(words in message for words in _NO_PEER):
             raise InputError(PEER_STOPPED) from error

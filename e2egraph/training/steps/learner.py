@@ -141,7 +141,8 @@ class Learner:
         if not (eta or phi):
             return moved
         signs, one = reflection_signs(batch.number.numpy(), self._seed, epoch), torch.ones(len(batch))
-        return reflect(moved, self._inputs, signs[0] if eta else one, signs[1] if phi else one)
+        targets = self._learning.objective.target_names
+        return reflect(moved, self._inputs, signs[0] if eta else one, signs[1] if phi else one, targets)
 
     def _one_jet(self, jets: int, parts: int) -> str:
         """What to do where one jet alone comes to a batch norm over jets, from a batch of ``jets`` in ``parts``."""

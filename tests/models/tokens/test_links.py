@@ -122,6 +122,8 @@ def test_more_choices_are_the_next_best_pairs_of_each_hit() -> None:
     assert validate(LinkGroup, {"layers": ["BPIX1", "BPIX2", "BPIX3"], "choices": 16}, "links").choices == 16
     with pytest.raises(UsageError, match="choices 17 are more than the 4² pairs"):
         validate(LinkGroup, {"layers": ["BPIX1", "BPIX2", "BPIX3"], "choices": 17}, "links")
+    with pytest.raises(UsageError, match="candidates 4 are more than the 3 hits of a layer"):
+        validate(LinkGroup, {"layers": ["BPIX1", "BPIX2", "BPIX3"], "hits": 3}, "links")
 
 
 def test_the_hits_nearest_to_the_middle_are_looked_at() -> None:

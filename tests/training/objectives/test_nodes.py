@@ -19,6 +19,7 @@ from e2egraph.errors import InputError, UsageError
 from e2egraph.tasks.objectives.nodes import CLASSES, MASS_OFFSET, Nodes
 from e2egraph.tasks.objectives.objective import make_objective
 from e2egraph.training.objectives.learning import make_learning
+from e2egraph.training.objectives.nodes import focal_loss
 from e2egraph.training.steps.augmentation import reflect, rotate
 from e2egraph.training.steps.epoch_metrics import EpochScores
 from tests.flow_dataset import flow_task, write_flow_dataset
@@ -72,6 +73,13 @@ def perfect(batch: JetBatch) -> Tensor:
     particle = torch.where(true, 40.0, -40.0)
     share = torch.where(pileup > 0.5, 40.0, -40.0)
     return torch.cat([torch.stack([-particle, particle], -1), classes, torch.stack([*momentum, share], -1)], dim=-1)
+
+
+@pytest.mark.parametrize("focusing", [0.5, 1.0, 2.0])
+def test_a_class_that_is_certain_has_a_gradient(focusing):
+    logits = torch.tensor([[[40.0, 0.0, 0.0], [0.0, 1.0, 2.0]]], requires_grad=True)
+    focal_loss(logits, torch.tensor([[0, 1]]), focusing).sum().backward()
+    assert logits.grad.isfinite().all() and logits.grad[0, 1].any()
 
 
 def test_the_loss_is_the_weighted_sum_of_means_over_nodes_and_true_particles(batch):
