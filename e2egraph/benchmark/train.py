@@ -22,7 +22,7 @@ from e2egraph.benchmark.scaling.steps import Steps, optimizer_of, time_steps
 from e2egraph.benchmark.settings import Setting, available_settings
 from e2egraph.config import config_names
 from e2egraph.data.loading.batch import JetBatch
-from e2egraph.data.loading.loader import AnyLoader, training_loader
+from e2egraph.data.loading.loader import JetLoader, training_loader
 from e2egraph.data.loading.pools import columns_for, read_jets
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
@@ -95,7 +95,7 @@ def benchmark_train(
     return records
 
 
-def _loader(table: JetTable, epoch: int) -> AnyLoader:
+def _loader(table: JetTable, epoch: int) -> JetLoader:
     objective = table.manifest.objective
     targets, of_nodes = objective.target_names, objective.node_targets
     return training_loader(

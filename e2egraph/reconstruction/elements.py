@@ -22,7 +22,6 @@ from e2egraph.detector.geometry import (
     HCAL_RADIUS,
     HCAL_ROWS,
     PHI_PITCH,
-    Booleans,
     Floats,
     Integers,
     centre_crystal,
@@ -239,8 +238,3 @@ def centres(channel: Channel, row: Integers, column: Integers) -> tuple[Floats, 
     if channel == Channel.HCAL:
         row, column = centre_crystal(row), centre_crystal(column)
     return ecal_eta(row), ecal_phi(column)
-
-
-def in_channel(elements: Elements, channel: Channel) -> Booleans:
-    """Which elements [S] are of a channel."""
-    return np.asarray(elements.channel == int(channel))

@@ -248,6 +248,7 @@ def test_one_vector_a_photon_is_read_as_all_in_one(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (lambda b: b.update(SC_ieta=np.arange(len(COUNTS), dtype=np.float32)), "SC_ieta is no vector"),
         (lambda b: b.pop("SC_ieta"), "no branch SC_ieta, and so no crops of photons; leave out --image-preset"),
         (lambda b: b.update(SC_time=b["SC_time"][:, 1:]), "SC_time does not hold 32×32 pixels for each entry"),
         (lambda b: b.update(pho_pT=b["pho_pT"][:, :1]), "pho_pT and SC_ieta differ in length"),

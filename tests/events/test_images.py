@@ -281,6 +281,14 @@ def test_columns_that_cannot_be_are_refused(tmp_path, columns, message):
         boosted_top(path).read(0, 1)
 
 
+def test_a_column_of_hdf5_without_values_is_refused(tmp_path, pixels):
+    path = image_files.write_hdf5(tmp_path / "bad.h5", pixels, {}, name="X_jets", last=True)
+    with h5py.File(path, "a") as file:
+        file.create_dataset("pt", data=h5py.Empty("f4"))
+    with pytest.raises(InputError, match=r"bad\.h5: pt has shape None, expected one number for each of"):
+        boosted_top(path).read(0, 1)
+
+
 def test_truncated_files_are_refused(tmp_path, pixels, columns):
     paths = [
         image_files.write_parquet(tmp_path / "cut.parquet", pixels, columns, flat=True),

@@ -84,6 +84,16 @@ def test_all_deposits_of_an_event_are_there(samples, tmp_path):
                 assert values.tolist() == ak.to_numpy(record[name][i][column]).tolist()
 
 
+def test_hits_that_come_as_images_lie_where_the_task_says(tmp_path):
+    deposits = rhtree_files.random_deposits(20, 1)
+    path = rhtree_files.write(tmp_path / "images.root", deposits, without=rhtree_files.VECTOR_PREFIXES)
+    given = [Sample("qcd", "qcd", (path,)), Sample("top", "top", (path,))]
+    task = load_task("top", ["object.abs_eta_max=1.5", "resampling=null", "inputs.radii={BPIX1: 2.9}"])
+    dump_events(task, given[:1], tmp_path / "events.e2e")
+    rho = np.concatenate([np.hypot(c["hits"]["x"], c["hits"]["y"]) for _, c in read(tmp_path / "events.e2e")])
+    assert np.isclose(rho, 2.9, rtol=1e-3).any() and not np.isclose(rho, 4.4, rtol=1e-3).any()
+
+
 def test_no_more_jets_of_a_class_than_asked_for_and_the_first_ones(samples, tmp_path):
     everything = dump_events(TASK, samples, tmp_path / "all.e2e")
     few = dump_events(TASK, samples, tmp_path / "few.e2e", max_jets=3)

@@ -11,9 +11,11 @@ from e2egraph.graphs.building.hashing import hash_unit
 from e2egraph.graphs.making.chunk import assign_split
 from e2egraph.graphs.making.resampling import (
     bin_factors,
+    check_spectra,
     keep_probabilities,
     kept,
     number_of_bins,
+    occupancy,
     spectrum,
     weight_factors,
 )
@@ -164,6 +166,20 @@ def test_spectra_without_a_common_bin_are_refused(method):
     resampling = Resampling(reference="top", edges=PT, method=method)
     with pytest.raises(InputError, match="no object of class 'qcd' shares a bin of jet_pt with 'top'"):
         bin_factors({"top": np.array([0, 5, 0]), "qcd": np.array([5, 0, 0])}, resampling)
+
+
+@pytest.mark.parametrize("last", [-1.0, 1.0])
+def test_objects_whose_weights_cancel_are_named_and_not_lost(last):
+    weighted = objects("qcd", jet_pt=[450.0, 700.0, 700.0], gen_weight=[1.0, 1.0, last])
+    spectra = {"qcd": spectrum(weighted, RESAMPLING)}
+    numbers = {"qcd": occupancy(weighted, RESAMPLING)}
+    assert numbers["qcd"].sum() == 3
+    if last > 0:
+        check_spectra(spectra, numbers, RESAMPLING)
+        return
+    message = "weights of the 2 objects of class 'qcd' with jet_pt .* add up to 0; set wider"
+    with pytest.raises(InputError, match=message):
+        check_spectra(spectra, numbers, RESAMPLING)
 
 
 @pytest.mark.parametrize("method", ["drop", "reweight"])

@@ -1,5 +1,7 @@
 """Event weights from cross-sections and the generator, and reweighting as the alternative to dropping jets."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -183,6 +185,13 @@ def test_a_cross_section_that_is_given_takes_the_place_of_that_of_the_files(file
     jets = jets_of(build(task("resampling=null"), given, tmp_path / "data"), 0)
     for seeds, expected in (((11, 12), 9.0 / 30), ((13,), 1.0 / 20)):
         np.testing.assert_allclose(jets["weight"][np.isin(jets["lumi"], seeds)], 1000 * expected, rtol=1e-6)
+
+
+def test_files_with_and_without_weights_in_pb_share_no_cross_section(files, tmp_path):
+    qcd, top = in_one_production(tmp_path, files)
+    mixed = Sample("qcd", "qcd", (*qcd.paths, files["low"]), cross_section=9.0)
+    with pytest.raises(InputError, match=r"sample 'qcd' .*: some of its files have weights in pb"):
+        build(task("resampling=null"), [mixed, replace(top, cross_section=1.0)], tmp_path / "data")
 
 
 def test_a_slice_without_a_cross_section_is_named(files, tmp_path):

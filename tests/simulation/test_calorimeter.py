@@ -122,15 +122,18 @@ def test_the_neutral_share_is_that_of_particles_without_a_track():
     assert cells.neutral[0] == pytest.approx(0.75)
 
 
-def test_noise_alone_passes_the_threshold_as_often_as_a_gaussian_tail_says():
+@pytest.mark.parametrize("sigmas", [0.5, 1.0, 2.0])
+def test_noise_alone_passes_the_threshold_as_often_as_a_gaussian_tail_says(sigmas):
     particles = gun(size=1)
     empty = Deposits(*(np.zeros(0, dtype=np.int64),) * 3, np.zeros(0), np.zeros(0))
-    cells = cells_of(empty, particles, events=20, noise=0.04, threshold=0.08)
-    expected = 20 * CRYSTALS * 0.5 * math.erfc(2.0 / math.sqrt(2))
-    assert len(cells.cell) == pytest.approx(expected, rel=0.03)
-    assert cells.energy.min() > 0.08
-    # Mean of a unit Gaussian beyond 2: φ(2)/Q(2) = 2.373.
-    assert np.mean(cells.energy) == pytest.approx(0.04 * 2.373, rel=0.01)
+    cells = cells_of(empty, particles, events=20, noise=0.04, threshold=0.04 * sigmas)
+    passes = 0.5 * math.erfc(sigmas / math.sqrt(2))
+    expected = 20 * CRYSTALS * passes
+    assert abs(len(cells.cell) - expected) < 4 * math.sqrt(expected * (1 - passes))
+    assert cells.energy.min() > 0.04 * sigmas
+    # Mean of a unit Gaussian beyond x: φ(x)/Q(x).
+    mean = math.exp(-(sigmas**2) / 2) / math.sqrt(2 * math.pi) / passes
+    assert np.mean(cells.energy) == pytest.approx(0.04 * mean, rel=0.01)
     assert (cells.gen == -1).all()
 
 

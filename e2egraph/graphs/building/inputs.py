@@ -134,7 +134,8 @@ def _check_cross_sections(samples: Sequence[Sample], found: Sequence[Identified]
     if stated is not None and bare is not None:
         raise InputError(
             f"{bare.file.path}: states no cross-section, but {stated.file.path} does ({WEIGHTS}); simulate it with "
-            "process.cross_section, or give the cross_section of every sample with --samples."
+            "process.cross_section, or make the two kinds samples of their own with --samples, each with its "
+            "cross_section."
         )
 
 
@@ -145,6 +146,11 @@ def _event_weight(sample: Sample, members: Sequence[tuple[Identified, float]]) -
         sum(file.weights * part for file, part in members),
     )
     in_pb = any(file.production is not None for file, _ in members)
+    if sample.cross_section is not None and in_pb and any(file.production is None for file, _ in members):
+        raise InputError(
+            f"{where}: some of its files have weights in pb ({WEIGHTS}) and others have not, so that its cross_section "
+            "cannot be shared out; list the two kinds as samples of their own."
+        )
     if sample.generated is not None and len(members) < len(sample.paths):
         raise InputError(
             f"{where}: {len(sample.paths) - len(members)} bad files were skipped, so its generated_events no longer "

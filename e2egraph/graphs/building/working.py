@@ -18,10 +18,10 @@ from e2egraph.graphs.building.mapper import Mapper
 from e2egraph.graphs.building.planning import key_of
 from e2egraph.graphs.building.staging import Staging
 from e2egraph.graphs.making.chunk import Chunk, Scan, build_shard, scan
-from e2egraph.graphs.making.resampling import bin_factors, number_of_bins
+from e2egraph.graphs.making.resampling import bin_factors, check_spectra, number_of_bins
 from e2egraph.graphs.storage.manifest import SkippedFile
 from e2egraph.tasks.objects.naming import object_name
-from e2egraph.tasks.task import TaskConfig, import_extensions
+from e2egraph.tasks.task import Resampling, TaskConfig, import_extensions
 
 # Called with (steps done, steps in all).
 Progress = Callable[[int, int], None]
@@ -62,7 +62,7 @@ def write_shards(
         if bad:
             return list(bad.values())
         check_selected(task, chunks, [found.cutflow for found in scans], [found.selected for found in scans])
-        factors = bin_factors(_spectra(task, chunks, scans), task.resampling)
+        factors = bin_factors(_spectra(task, chunks, scans, task.resampling), task.resampling)
     make = partial(_build_one, task=task, factors=factors, folder=staging.folder.absolute())
     follow(left, run(partial(caught, make, tolerant=tolerant), left))
     return list(bad.values())
@@ -98,11 +98,16 @@ def _build_one(chunk: Chunk, task: TaskConfig, factors: dict[str, NDArray[np.flo
         build_shard(chunk, task, factors, folder)
 
 
-def _spectra(task: TaskConfig, chunks: list[Chunk], scans: list[Scan]) -> dict[str, NDArray[np.float64]]:
-    """Class → sum of event weights in each bin."""
-    bins = number_of_bins(task.resampling) if task.resampling is not None else 0
+def _spectra(
+    task: TaskConfig, chunks: list[Chunk], scans: list[Scan], resampling: Resampling
+) -> dict[str, NDArray[np.float64]]:
+    """Class → sum of event weights in each bin; InputError where that is none though there are objects."""
+    bins = number_of_bins(resampling)
     spectra = {name: np.zeros(bins) for name in task.classes}
+    objects = {name: np.zeros(bins, np.int64) for name in task.classes}
     for chunk, found in zip(chunks, scans, strict=True):
         for name, spectrum in found.spectra.items():
             spectra[name] += chunk.input.weight * spectrum
+            objects[name] += found.objects[name]
+    check_spectra(spectra, objects, resampling)
     return spectra

@@ -24,7 +24,7 @@ from e2egraph.graphs.making.continuation import target_values
 from e2egraph.graphs.making.edges import nearest_neighbors
 from e2egraph.graphs.making.imagepoints import image_clouds, image_cuts, image_objects
 from e2egraph.graphs.making.nodes import collections_needed, make_nodes, node_outcomes
-from e2egraph.graphs.making.resampling import kept, spectrum, weight_factors
+from e2egraph.graphs.making.resampling import kept, occupancy, spectrum, weight_factors
 from e2egraph.graphs.particleflow.nodes import make_flow_nodes
 from e2egraph.graphs.storage.columns import (
     NEIGHBORS,
@@ -65,11 +65,12 @@ class Chunk:
 @dataclass(frozen=True)
 class Scan:
     """What a scan found: the cutflow up to truth matching, objects selected of each class, and for resampling, class →
-    objects (by the generator's weights) in each bin."""
+    sum of the generator's weights, and number of objects, in each bin."""
 
     cutflow: dict[str, int]
     selected: dict[str, int]
     spectra: dict[str, NDArray[np.float64]]
+    objects: dict[str, NDArray[np.int64]]
 
 
 def entries(source: Source) -> int:
@@ -82,14 +83,16 @@ def scan(chunk: Chunk, task: TaskConfig) -> Scan:
     flow = Cutflow()
     selected = dict.fromkeys(task.classes, 0)
     spectra: dict[str, NDArray[np.float64]] = {}
+    numbers: dict[str, NDArray[np.int64]] = {}
     for objects, _ in _selected(chunk, task, flow, ()):
         for label, name in enumerate(task.classes):
             members = objects.columns["label"] == label
             selected[name] += int(members.sum())
             if task.resampling is not None and members.any():
-                found = spectrum(objects.take(members).columns, task.resampling)
-                spectra[name] = spectra.get(name, 0.0) + found
-    return Scan(flow.left, selected, spectra)
+                columns = objects.take(members).columns
+                spectra[name] = spectra.get(name, 0.0) + spectrum(columns, task.resampling)
+                numbers[name] = numbers.get(name, 0) + occupancy(columns, task.resampling)
+    return Scan(flow.left, selected, spectra, numbers)
 
 
 def build_shard(chunk: Chunk, task: TaskConfig, factors: dict[str, NDArray[np.float64]], folder: Path) -> None:

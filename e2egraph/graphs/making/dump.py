@@ -96,7 +96,7 @@ class _Step:
 
 def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str, int | None]) -> Iterator[_Step]:
     """Steps of a file with their selected jets, ``most`` of each class in all (None: any number)."""
-    with opened(path) as source:
+    with opened(path, radii=task.inputs.radii) as source:
         check_source(source, task, of_class)
         if isinstance(source, PointSource):
             raise InputError(f"{path}: holds images and no deposits; give a file of events.")

@@ -32,6 +32,30 @@ def spectrum(columns: Columns, resampling: Resampling) -> NDArray[np.float64]:
     return np.asarray(found, np.float64)
 
 
+def occupancy(columns: Columns, resampling: Resampling) -> NDArray[np.int64]:
+    """Number of objects in each bin, whatever they weigh."""
+    return np.bincount(_bin(columns, resampling), minlength=number_of_bins(resampling))
+
+
+def check_spectra(
+    spectra: Mapping[str, NDArray], objects: Mapping[str, NDArray[np.int64]], resampling: Resampling
+) -> None:
+    """InputError naming class and bin where there are ``objects`` whose weights (``spectra``) do not add up to more
+    than 0, as weights of both signs may: no factor could make another spectrum of them, and they would be lost."""
+    for name, sums in spectra.items():
+        bad = np.flatnonzero((objects[name] > 0) & (sums <= 0))
+        if len(bad):
+            place = np.unravel_index(bad[0], [len(edges) - 1 for edges in resampling.edges.values()])
+            where = " and ".join(
+                f"{quantity} {edges[i]:g} to {edges[i + 1]:g}"
+                for (quantity, edges), i in zip(resampling.edges.items(), place, strict=True)
+            )
+            raise InputError(
+                f"resampling: the weights of the {objects[name][bad[0]]} objects of class '{name}' with {where} add up "
+                f"to {sums[bad[0]]:g}; set wider resampling.edges, or resampling=null."
+            )
+
+
 def number_of_bins(resampling: Resampling) -> int:
     """Bins of the spectrum."""
     return int(np.prod([len(edges) - 1 for edges in resampling.edges.values()]))

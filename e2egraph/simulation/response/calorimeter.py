@@ -92,7 +92,8 @@ def _with_noise(
 ) -> Cells:
     """``signal`` and the otherwise empty cells whose noise alone passes the threshold."""
     passes = 0.5 * math.erfc(threshold / noise / math.sqrt(2.0))
-    number = rng.binomial(cells * events, passes)
+    # A cell drawn twice counts once; so many are drawn that each is drawn at all with the probability ``passes``.
+    number = rng.poisson(-cells * events * math.log1p(-passes))
     place = np.unique(rng.integers(cells * events, size=number))
     at = np.searchsorted(occupied, place)
     free = occupied[np.minimum(at, len(occupied) - 1)] != place if len(occupied) else np.ones(len(place), dtype=bool)

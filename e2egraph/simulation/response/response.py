@@ -224,7 +224,7 @@ class DetectorConfig:
 
     ``fat_jets``: a second collection of jets, stored as ``fatjet…``. ``b_tagging``: jets get ``jetHadronFlavour`` and
     ``jetBTag``. ``met``: whether the missing transverse momentum is stored. ``muons``: the muon
-    system, which plays a part with the option ``particle_flow`` alone.
+    system, which plays a part with the option ``particle_flow`` and with ``candidates.kind: rules``.
     """
 
     solenoid: SolenoidConfig

@@ -57,7 +57,10 @@ class CropTree:
         self._planes = [name for name in (ENERGY, TIME) if name in there]
         self.names = frozenset({*there, IMAGE, NUMBER})
         self._entries = roottree.check_entries(location, self._tree, [self._tree[n] for n in (*self._planes, SEED)])
-        self._counts = ak.to_numpy(ak.num(self._read(SEED, 0, self._entries)))
+        seeds = self._read(SEED, 0, self._entries)
+        if seeds.ndim != 2:
+            raise InputError(f"{location}: {SEED} is no vector; give an ntuple with one entry a photon in each event.")
+        self._counts = ak.to_numpy(ak.num(seeds))
         self._ends = np.cumsum(self._counts)
 
     @property

@@ -41,7 +41,7 @@ class Hdf5Container:
 
     def column(self, name: str) -> NDArray:
         data = self._data[name]
-        if len(data.shape) not in (1, 2) or np.prod(data.shape) > max(self.n_jets, 1):
+        if data.shape is None or len(data.shape) not in (1, 2) or np.prod(data.shape) > max(self.n_jets, 1):
             raise InputError(
                 f"{self._location}: {name} has shape {data.shape}, expected one number for each of "
                 f"{self.n_jets} images; make the file again."
