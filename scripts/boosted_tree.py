@@ -35,7 +35,7 @@ from e2egraph.data.options import DataOptions
 from e2egraph.data.scores import IDENTITY, Scores, output_columns, write_scores
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.data.training_jets import training_jets
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.evaluate import METRICS_NAME, SCORES_NAME
 from e2egraph.evaluation.objectives.evaluation import evaluation_of
 from e2egraph.files import write_json
@@ -74,7 +74,7 @@ def main() -> None:
             options.data, options.output, options.radius, options.training_jets, options.seed, channels=channels,
             balanced=options.balanced, without=tuple(options.without.split(",")) if options.without else (),
         )  # fmt: skip
-    except InputError as error:
+    except (InputError, UsageError) as error:
         parser.exit(1, f"boosted_tree.py: {error}\n")
     print(f"wrote {options.output}: validation {value:.4f} with {chosen}; next: e2egraph compare {options.output} …")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import math
 import time
 from dataclasses import replace
 
@@ -73,7 +74,8 @@ def largest_difference(name: str, backend: str, device: str) -> dict[str, float]
             fast = outcome(network, compiled, inputs, mode == "training")
             scale = max(1.0, *(float(tensor.abs().max()) for tensor in plain if tensor.numel()))
             pairs = zip(plain, fast, strict=True)
-            worst[mode] = max(worst[mode], *(float((a - b).abs().max()) / scale for a, b in pairs if a.numel()))
+            apart = [float((a - b).abs().max()) / scale for a, b in pairs if a.numel()]
+            worst[mode] = max(worst[mode], *(value if math.isfinite(value) else math.inf for value in apart))
     return worst
 
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from e2egraph.benchmark.report import Record, report_paths, write_report
 from e2egraph.detector.geometry import Floats, Integers
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.files import check_file
 from e2egraph.simulation.generation.candidates import Candidates
 from e2egraph.simulation.generation.generated import Generated
@@ -67,20 +67,28 @@ def main() -> None:
     try:
         for path in report_paths(options.output):
             check_file(path)
-    except InputError as error:
+        pairs = simulated(options)
+    except (InputError, UsageError) as error:
         parser.exit(1, f"jet_energy_scale.py: {error}\n")
+    command = " ".join(["python", "scripts/jet_energy_scale.py", *sys.argv[1:]])
+    for path in write_report(options.output, command, records(pairs)):
+        print(f"wrote {path}")
+
+
+def simulated(options: argparse.Namespace) -> list[Pairs]:
+    """Pairs of all slices. UsageError: limits of a slice that are no two numbers."""
     settings = [f"detector.jets.radius={options.radius}", f"detector.jets.min_pt={SIMULATED_MIN_PT}"]
     if options.uncorrected:
         settings.append("detector.jets.energy_scale=1.0")
     pairs = []
     for number, limits in enumerate(options.slices):
-        low, high = limits.split("-")
+        low, dash, high = limits.partition("-")
+        if not (dash and low.isdecimal() and high.isdecimal()):
+            raise UsageError(f"--slices {limits}: give the limits of p̂T in whole GeV, such as 20-40.")
         limited = [f"process.generator.pt_hat_minimum={low}", f"process.generator.pt_hat_maximum={high}"]
         pairs += simulated_pairs(options.process, [*settings, *limited], options.events, options.seed + number)
         print(f"p̂T {limits} GeV: {options.events} events", flush=True)
-    command = " ".join(["python", "scripts/jet_energy_scale.py", *sys.argv[1:]])
-    for path in write_report(options.output, command, records(pairs)):
-        print(f"wrote {path}")
+    return pairs
 
 
 def simulated_pairs(process: str, settings: Sequence[str], events: int, seed: int) -> list[Pairs]:

@@ -78,6 +78,8 @@ def main() -> None:
     options = parser.parse_args()
     try:
         check_folder(options.output)
+        if options.jets < 1:
+            raise UsageError(f"--jets {options.jets}: give one at least.")
         table = read_table(options.data)
         group = validate(LinkGroup, {"layers": options.layers.split(","), "hits": 256}, "--layers")
         finder = LinkTokens(group, 1, table.inputs, ())

@@ -49,7 +49,10 @@ def main() -> None:
         found = {}
         for word in options.scores:
             name, _, path = word.rpartition("=")
-            found[name or Path(path).stem] = read_scores(Path(path))
+            name = name or Path(path).stem
+            if name in found:
+                raise InputError(f"{word}: another file is called {name}; give each a name of its own, NAME=FILE.")
+            found[name] = read_scores(Path(path))
         values = {name: predictions(scores, options.column, name) for name, scores in found.items()}
     except InputError as error:
         parser.exit(1, f"mass_spectrum.py: {error}\n")

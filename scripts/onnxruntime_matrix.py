@@ -48,9 +48,9 @@ def main() -> int:
 
     try:
         check_folder(arguments.folder, "--folder")
+        return compare(arguments.bundles, arguments.folder, arguments.versions.split(","))
     except InputError as error:
         parser.exit(1, f"onnxruntime_matrix.py: {error}\n")
-    return compare(arguments.bundles, arguments.folder, arguments.versions.split(","))
 
 
 def compare(bundles: list[Path], folder: Path, versions: list[str]) -> int:
@@ -91,8 +91,10 @@ def largest_difference(here: dict[str, list[Any]], there: dict[str, list[Any]], 
         name = head.tensors[-1]
         for expected, given in zip(here[name], there[name], strict=True):
             of_scale = None if head.activation == "softmax" else head
-            shares = shares_of_unit(np.array(given, np.float32), np.array(expected, np.float32), of_scale)
-            largest = max(largest, float(shares.max(initial=0.0)))
+            ours, theirs = np.array(expected, np.float32), np.array(given, np.float32)
+            if ours.shape != theirs.shape or not np.isfinite(theirs).all():
+                return float("inf")
+            largest = max(largest, float(shares_of_unit(theirs, ours, of_scale).max(initial=0.0)))
     return largest
 
 

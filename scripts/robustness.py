@@ -19,6 +19,7 @@ from pathlib import Path
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.errors import InputError
 from e2egraph.folders import check_folder
+from e2egraph.training.runs.run_folder import read_run
 from e2egraph.utf8 import use_utf8
 
 # Name → settings of `e2egraph simulate`. Products of the shipped values (configs/detector.yaml), as said.
@@ -53,6 +54,14 @@ def main() -> None:
     options = parser.parse_args()
     try:
         check_folder(options.output)
+        for run in options.runs:
+            read_run(run)
+        names = [run.resolve().name for run in options.runs]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"two runs are called {twice}; copy them to folders of different names.")
+        if min(round(share * options.events) for _, share, _ in SAMPLES.values()) < 1:
+            raise InputError(f"--events {options.events}: some samples would have none; give more.")
     except InputError as error:
         parser.exit(1, f"robustness.py: {error}\n")
     records = []

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from e2egraph.api.run import Run
+from e2egraph.config import as_dict
+from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.compare.binned_paired import PairedBin, binned_table
 from e2egraph.evaluation.compare.binned_runs import Binning, bins_as_json, compare_binned, parse_binning
 from e2egraph.evaluation.compare.comparison import Comparison, ComparisonRow, markdown_table, row_as_json
@@ -15,6 +17,7 @@ from e2egraph.evaluation.compare.comparison import compare as rows_of
 from e2egraph.evaluation.compare.evaluated_run import read_evaluated
 from e2egraph.evaluation.compare.paired import RESAMPLES, PairedResult
 from e2egraph.evaluation.compare.paired_runs import as_json, compare_paired, paired_note, paired_table
+from e2egraph.export.bundle import read_metadata
 from e2egraph.folders import user_path
 from e2egraph.graphs.storage.shards import first_jets
 from e2egraph.inference.latency import latency
@@ -132,12 +135,23 @@ def compare(
 
 
 def _latencies(runs: Sequence[Path], bundles: Path, data: Path | None) -> dict[str, float]:
-    """Name of a run → milliseconds an object of its bundle, the median over objects one at a time."""
+    """Name of a run → milliseconds an object of its bundle, the median over objects one at a time. UsageError: two runs
+    of one name; InputError: a bundle that is of another network."""
     jets = first_jets(data or Path(read_run(runs[0]).data.folder), JETS_TIMED)
-    return {
-        run.resolve().name: latency(bundles / run.name, jets, batch_sizes=(1,), repeats=2 * JETS_TIMED)[1]
-        for run in runs
-    }
+    times = {}
+    for run in runs:
+        name, about = run.resolve().name, read_run(run)
+        bundle = bundles / name
+        if name in times:
+            raise UsageError(f"--bundles: two runs are called {name}, which has one bundle; rename one of them.")
+        info = read_metadata(bundle).info
+        if (info.model_config, info.dataset_sha256) != (as_dict(about.model), about.data.digest):
+            raise InputError(
+                f"{bundle}: a bundle of {info.model}, which is not the network of {run}; give that by e2egraph export "
+                f"{run} --output {bundle}."
+            )
+        times[name] = latency(bundle, jets, batch_sizes=(1,), repeats=2 * JETS_TIMED)[1]
+    return times
 
 
 def _binned(

@@ -65,6 +65,11 @@ def write_bundle(
     repository = None if triton is None else user_path(triton)
     if repository is not None:
         check_repository(repository, about.model.name)
+        if output.resolve().is_relative_to((repository / about.model.name).resolve()):
+            raise UsageError(
+                f"--triton {repository}: its model {about.model.name} would be laid out in the bundle's folder; choose "
+                "another repository or --output."
+            )
     folder = user_path(about.data.folder if data is None else data)
     selection = about.recipe.data.nodes
     jets = first_jets(folder, JETS_OF_THE_PARITY_GATE)

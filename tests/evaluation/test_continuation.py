@@ -1,5 +1,7 @@
 """Figures of a regression with drawn targets: of real objects alone, and where the others are predicted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,24 @@ def test_the_shares_beyond_the_edge_and_the_figures_without_them_are_told():
     assert found["kept"]["mae"] == pytest.approx(np.average(error[kept], weights=weight[kept]), rel=1e-5)
     assert found["kept"]["share"] == pytest.approx(weight[kept].sum() / weight[real].sum())
     assert f"beyond 0 GeV: {100 * photons['beyond']:.0f}% of photon" in measured.line
+
+
+def test_without_objects_of_a_drawn_class_nothing_is_said_of_it():
+    made, quantities = scores()
+    real = made.jets["label"] == 0
+    given = made.take(real), {name: values[real] for name, values in quantities.items()}
+    measured = evaluation_of(objective(drawn={"photon": [-0.3, 0.0]})).measure(*given)
+    photons = measured.content["targets"]["gen_mass"]["continuation"]["classes"]["photon"]
+    assert photons == {"objects": 0, "median": None, "beyond": None}
+    assert "beyond" not in measured.line
+
+
+def test_one_object_that_is_not_beyond_has_no_figures_of_its_own():
+    made, quantities = scores()
+    values = np.full_like(made.values, -0.1)
+    values[np.flatnonzero(made.jets["label"] == 0)[0]] = 0.4
+    measured = evaluation_of(objective(drawn={"photon": [-0.3, 0.0]})).measure(replace(made, values=values), quantities)
+    assert set(measured.content["targets"]["gen_mass"]["continuation"]["kept"]) == {"share"}
 
 
 def test_continuation_above_the_spectrum_begins_at_the_lower_limit():

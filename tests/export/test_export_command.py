@@ -1,5 +1,7 @@
 """``e2egraph export`` on a run that learnt a class and a quantity together."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,22 @@ from e2egraph.evaluation.evaluate import evaluate
 from e2egraph.export.bundle import read_metadata
 from tests.export.bundles import CLASS_AND_MASS, outputs_of
 from tests.toy_dataset import toy_task, write_toy_dataset
+
+
+def check_timed_beside_its_run(run: Path, bundle: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of another run's bundle, or of two runs of one name, no time is shown as this run's."""
+    bundles = folder / "bundles"
+    mine, other = Path(shutil.copytree(bundle, bundles / run.name)), folder / "again" / run.name
+    assert main(["compare", str(run), "--bundles", str(bundles)]) == 0
+    shutil.copytree(run, other)
+    capsys.readouterr()
+    assert main(["compare", str(run), str(other), "--bundles", str(bundles)]) == 2
+    assert f"two runs are called {run.name}" in capsys.readouterr().err
+    about = json.loads((mine / "metadata.json").read_text())
+    about["info"]["model_config"]["options"]["width"] += 8
+    (mine / "metadata.json").write_text(json.dumps(about))
+    assert main(["compare", str(run), "--bundles", str(bundles)]) == 1
+    assert f"a bundle of tracks-and-cells-small, which is not the network of {run}" in capsys.readouterr().err
 
 
 def test_a_run_of_two_heads_becomes_a_bundle_that_scores_as_the_run_does(
@@ -35,6 +53,7 @@ def test_a_run_of_two_heads_becomes_a_bundle_that_scores_as_the_run_does(
         assert metadata.info.metrics[f"test_{name}"] == pytest.approx(found[name])
     assert metadata.info.metrics["validation_auc"] > 0
     assert (triton / "tracks-and-cells-small" / "1" / "model.onnx").is_file()
+    check_timed_beside_its_run(run, bundle, tmp_path, capsys)
     scores = []
     for model in (bundle, run):
         output = tmp_path / f"{model.name}.parquet"
@@ -44,3 +63,6 @@ def test_a_run_of_two_heads_becomes_a_bundle_that_scores_as_the_run_does(
     assert of_bundle.columns == of_run.columns == ("score_qcd", "score_top", "predicted_gen_mass")
     np.testing.assert_allclose(of_bundle.probabilities, of_run.probabilities, atol=1e-4)
     np.testing.assert_allclose(of_bundle.predictions, of_run.predictions, atol=50.0 * 1e-4)
+    words = ["export", str(run), "--output", str(tmp_path / "all" / "tracks-and-cells-small"), "--triton"]
+    assert main([*words, str(tmp_path / "all")]) == 2
+    assert not (tmp_path / "all").exists()

@@ -41,3 +41,12 @@ def test_scores_without_the_quantity_are_refused(script):
         script.predictions(scores([1.0, 2.0], 1.0), "gen_pt", "a.parquet")
     with pytest.raises(InputError, match="fewer than two"):
         script.predictions(scores([1.0, np.nan], 1.0), "gen_mass", "a.parquet")
+
+
+def test_two_files_of_one_name_are_refused(script, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(script, "read_scores", lambda path: scores([0.1, 0.2], 0.1))
+    paths = ["a/scores.parquet", "b/scores.parquet"]
+    monkeypatch.setattr("sys.argv", ["mass_spectrum.py", *paths, "--output", str(tmp_path / "out")])
+    with pytest.raises(SystemExit):
+        script.main()
+    assert "another file is called scores; give each a name of its own, NAME=FILE" in capsys.readouterr().err

@@ -54,3 +54,16 @@ def test_factors_are_of_the_shipped_values(varied, name, factor):
 def test_a_dead_layer_has_neither_hits_nor_noise(varied):
     of_layer = {key.rpartition(".")[2]: own for key, (_, own) in varied["BPIX1 dead"].items()}
     assert of_layer == {"efficiency": 0, "noise": 0}
+
+
+@pytest.mark.parametrize(("runs", "words"), [(("a/seed_1", "b/seed_1"), "two runs are called seed_1"), (("c",), "c")])
+def test_runs_that_cannot_be_told_apart_or_read_are_named_before_any_work(runs, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["robustness.py", *runs, "--output", str(tmp_path / "out")])
+    with loading.script("robustness") as script:
+        if len(runs) > 1:
+            monkeypatch.setattr(script, "read_run", lambda run: None)
+        with pytest.raises(SystemExit) as ended:
+            script.main()
+    assert ended.value.code == 1
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -141,6 +141,12 @@ def _read_report(run: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: damaged; evaluate the run again.") from error
-    if not isinstance(content, dict) or not content.keys() >= _NEEDED:
+    if not isinstance(content, dict) or not content.keys() >= _NEEDED or not _as_written(content):
         raise InputError(f"{path}: not the metrics of an evaluation; evaluate the run again.")
     return content
+
+
+def _as_written(content: dict[str, Any]) -> bool:
+    """Whether the values that are read by name are of their types."""
+    kinds = {"model": str, "split": str, "objective": dict, "data_set": dict, "parameters": int}
+    return all(isinstance(content[name], kind) for name, kind in kinds.items()) and "digest" in content["data_set"]

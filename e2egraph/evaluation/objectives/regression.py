@@ -24,7 +24,7 @@ from e2egraph.evaluation.explain.chosen_jets import choose_by_error
 from e2egraph.evaluation.metrics.registry import residual_figures
 from e2egraph.evaluation.metrics.regression.bins import binned_regression
 from e2egraph.evaluation.metrics.regression.matrix import true_against_predicted
-from e2egraph.evaluation.metrics.regression.summary import RegressionMetrics, regression_metrics
+from e2egraph.evaluation.metrics.regression.summary import FEWEST, RegressionMetrics, regression_metrics
 from e2egraph.evaluation.objectives.evaluation import (
     Baseline,
     ComparedFigure,
@@ -112,8 +112,10 @@ class RegressionEvaluation(Evaluation):
             line += f", relative resolution {_with_error(content, 'resolution', 3)}"
         if first.drawn:
             found = targets[first.name]["continuation"]
-            shares = (f"{100 * one['beyond']:.0f}% of {name}" for name, one in found["classes"].items())
-            line += f"; beyond {found['edge']:g} {first.unit}".rstrip() + f": {', '.join(shares)}"
+            known = {name: one["beyond"] for name, one in found["classes"].items() if one["beyond"] is not None}
+            shares = [f"{100 * share:.0f}% of {name}" for name, share in known.items()]
+            if shares:
+                line += f"; beyond {found['edge']:g} {first.unit}".rstrip() + f": {', '.join(shares)}"
         return Measured(content, targets, line, tuple(limits))
 
     def plots(self, measured: Measured, scores: Scores, model: str, folder: Path, label: str) -> None:
@@ -242,11 +244,12 @@ class RegressionEvaluation(Evaluation):
             members = (scores.jets["label"] == self.objective.classes.index(name)) & np.isfinite(predicted)
             classes[name] = {
                 "objects": int(members.sum()),
-                "median": float(np.median(predicted[members])) if members.any() else math.nan,
+                "median": float(np.median(predicted[members])) if members.any() else None,
                 "beyond": _share(beyond[members], weight[members]),
             }
         kept = real & ~beyond
-        found = regression_metrics(true[kept], predicted[kept], weight[kept]).figures if kept.any() else {}
+        enough = kept.sum() >= FEWEST and weight[kept].sum() > 0
+        found = regression_metrics(true[kept], predicted[kept], weight[kept]).figures if enough else {}
         return {"edge": edge, "classes": classes, "kept": {"share": _share(~beyond[real], weight[real]), **found}}
 
     def _flat(self, found: RegressionMetrics, target: Target) -> dict[str, float | None]:
@@ -284,8 +287,8 @@ def digits_of(target: Target) -> int:
     return max(0, min(6, 4 - round(math.log10(target.scale))))
 
 
-def _share(members: NDArray[np.bool_], weight: NDArray) -> float:
-    return float(np.average(members, weights=weight)) if weight.sum() > 0 else math.nan
+def _share(members: NDArray[np.bool_], weight: NDArray) -> float | None:
+    return float(np.average(members, weights=weight)) if weight.sum() > 0 else None
 
 
 def _with_error(content: Mapping[str, Any], name: str, digits: int) -> str:

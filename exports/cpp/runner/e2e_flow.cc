@@ -10,6 +10,7 @@
 #include "e2egraph/particle_flow.h"
 #include "options.h"
 #include "output.h"
+#include "paths.h"
 
 namespace runner {
 
@@ -48,6 +49,7 @@ FlowOptions parse_flow(const std::vector<std::string>& words) {
 }
 
 void run_flow(const FlowOptions& options) {
+  check_outputs({options.output}, options.elements, options.bundle);
   e2egraph::Decoding decoding;
   decoding.soft = options.soft;
   const e2egraph::ParticleFlow flow(options.bundle, decoding, options.threads);

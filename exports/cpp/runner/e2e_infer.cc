@@ -13,6 +13,7 @@
 #include "options.h"
 #include "output.h"
 #include "parallel.h"
+#include "paths.h"
 #include "timing.h"
 
 namespace runner {
@@ -76,6 +77,7 @@ void score(const e2egraph::Tagger& tagger, std::vector<Scored>& jets, const Opti
 }
 
 void run(const Options& options) {
+  check_outputs({options.output, options.dump_nodes}, options.events, options.bundle);
   const e2egraph::Tagger tagger(options.bundle, 1, options.variant);
   e2egraph::EventFile file(options.events);
   Sink output(options.output);

@@ -5,10 +5,12 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <vector>
 
@@ -31,13 +33,29 @@ struct Scored {
   bool without_nodes() const { return jet.cut == e2egraph::Cut::none && jet.nodes.empty(); }
 };
 
-// Standard output, or a file. InputError: it cannot be written.
+// Standard output, or a file, which is written next to its place and put there by finish(): until then what was there
+// stays. InputError: it cannot be written.
 class Sink {
 public:
-  explicit Sink(const std::string& path, bool binary = false) : path_(path) {
-    if (!path.empty())
-      file_.open(path, binary ? std::ios::binary : std::ios::out);
+  explicit Sink(const std::string& path, bool binary = false) : path_(path), written_(path) {
+    if (!path.empty()) {
+      std::error_code error;
+      const auto there = std::filesystem::canonical(path, error);  // where a link leads
+      if (!error)
+        path_ = written_ = there.string();
+      if (error || std::filesystem::is_regular_file(there, error))
+        written_ += ".partial";
+      file_.open(written_, binary ? std::ios::binary : std::ios::out);
+    }
     check();
+  }
+  Sink(const Sink&) = delete;
+  Sink& operator=(const Sink&) = delete;
+
+  ~Sink() {
+    std::error_code error;
+    if (!finished_ && written_ != path_)
+      std::filesystem::remove(written_, error);
   }
 
   void write(const std::string& text) {
@@ -48,18 +66,29 @@ public:
   void finish() {
     (path_.empty() ? std::cout : file_).flush();
     check();
+    std::error_code error;
+    if (written_ != path_)
+      std::filesystem::rename(written_, path_, error);
+    if (error)
+      refuse();
+    finished_ = true;
   }
 
 private:
   void check() {
     const std::ostream& stream = path_.empty() ? std::cout : file_;
     if (!stream)
-      throw e2egraph::InputError((path_.empty() ? "standard output" : path_) +
-                                 ": cannot be written; choose another file or free space.");
+      refuse();
   }
 
-  std::string path_;
+  [[noreturn]] void refuse() const {
+    throw e2egraph::InputError((path_.empty() ? "standard output" : path_) +
+                               ": cannot be written; choose another file or free space.");
+  }
+
+  std::string path_, written_;
   std::ofstream file_;
+  bool finished_ = false;
 };
 
 inline std::string shortest_exact(float value) {
