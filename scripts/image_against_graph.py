@@ -106,12 +106,20 @@ def _line(
     else:
         rows = {name: _only(stored["rows"], f"{file}: {name}", model=name) for name in (image, graph)}
         values = {name: (one[figure], one[f"{figure}_error"]) for name, one in rows.items()}
+        for standing in stored["paired"]["standings"]:
+            if standing["name"] in values and standing["figure"] == figure and standing["spread"] is not None:
+                values[standing["name"]] = standing["mean"], _of_objects_and_seeds(standing)
         seeds = min(one["seeds"] or 1 for one in rows.values())
         found = _only(stored["paired"]["differences"], file, name=graph, reference=image, figure=figure)
     difference = found["difference"], found["error"]
     return Line(
         task, inputs, image, graph, figure, values[image], values[graph], difference, found["log10_p_value"], seeds
     )
+
+
+def _of_objects_and_seeds(standing: dict[str, Any]) -> float:
+    """Error of a mean over seeds: √(error² + spread²/seeds), as in ablations."""
+    return float(np.hypot(standing["error"], standing["spread"] / np.sqrt(len(standing["seeds"]))))
 
 
 def _only(entries: list[dict[str, Any]], what: str, **wanted: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -29,6 +30,13 @@ def test_a_difference_is_that_of_the_two_values_beside_it(script):
     for line in script.read_lines(RESULTS):
         assert line.difference[0] == pytest.approx(line.of_graph[0] - line.of_image[0], abs=1e-4 * line.of_image[0])
         assert (line.better > 1) == ((line.difference[0] > 0) == (line.figure == "auc"))
+
+
+def test_errors_of_several_seeds_are_of_seeds_and_test_objects(script):
+    line = next(line for line in script.read_lines(RESULTS) if line.task == "Quark or gluon")
+    standings = json.loads((RESULTS / "quark_gluon.json").read_text())["paired"]["standings"]
+    (image,) = [one for one in standings if one["name"] == line.image and one["figure"] == "auc"]
+    assert line.of_image[1] == pytest.approx((image["error"] ** 2 + np.var(image["seeds"], ddof=1) / 3) ** 0.5, rel=1e-3)
 
 
 def test_a_line_that_its_file_does_not_hold_is_refused(script, tmp_path):
