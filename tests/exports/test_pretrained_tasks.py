@@ -43,7 +43,7 @@ SHIPPED: dict[str, Shipped] = {
         {"electron": "electron_gun", "photon": "photon_gun"}, 60, ALONE, 0.95,
     ),
     "tau": Shipped(
-        "1939492fad13120f59c5a4f9559342a04b9befaae5b97e533584945ec05c3cf5",
+        "409307979b401dfe142b24d7f241a0c78820b2735844144f7da38cc5f2d754d6",
         {"tau": "z_jet_tautau", "qcd": "qcd_20_200"}, 150, (*ALONE, *AK4), 0.85,
     ),
     "links": Shipped(
