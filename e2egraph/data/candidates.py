@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from e2egraph.config import configuration
 from e2egraph.data.padding import DenseArrays
 from e2egraph.detector.channels import Channel
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.files import replacing
 from e2egraph.folders import make_folder
 from e2egraph.tasks.inputs import FLAG_PREFIX, Inputs
+from e2egraph.tasks.nodeselection import NodeSelection, in_words
 from e2egraph.tasks.objectives.nodes import (
     CLASS,
     ETA_AT_VERTEX,
@@ -125,6 +126,16 @@ def check_particle_flow(outputs: Outputs, origin: Path | str) -> None:
         raise InputError(
             f"{origin}: gives {', '.join(names)} of each {outputs.level}, which is no particle flow; give a run or a "
             "bundle of a task with objective nodes."
+        )
+
+
+def check_every_element(selection: NodeSelection, origin: Path | str) -> None:
+    """UsageError where ``selection`` leaves out elements other than the last ones: candidates say by its number which
+    element they are of."""
+    if selection.columns:
+        raise UsageError(
+            f"{origin}: particle flow reads every element up to a cap, not {in_words(selection)}; set data.nodes.cap "
+            "alone."
         )
 
 

@@ -10,7 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from e2egraph.data.candidates import Candidates, Decoding, check_particle_flow, decode, joined, write_candidates
+from e2egraph.data.candidates import (
+    Candidates,
+    Decoding,
+    check_every_element,
+    check_particle_flow,
+    decode,
+    joined,
+    write_candidates,
+)
 from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.loading.loader import evaluation_loader
 from e2egraph.data.padding import DenseArrays
@@ -43,6 +51,7 @@ def find_particles(
     network, info = load_run(run)
     check_particle_flow(info.outputs, run)
     info, how = read_with(info, settings), decoding or Decoding()
+    check_every_element(info.reading.nodes, run)
     table = read_for(info, data)
     if output is not None:
         files = files_of(data, table.manifest)

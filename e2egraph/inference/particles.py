@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from e2egraph.data.candidates import Candidates, Decoding, check_particle_flow, decode, joined, write_candidates
+from e2egraph.data.candidates import (
+    Candidates,
+    Decoding,
+    check_every_element,
+    check_particle_flow,
+    decode,
+    joined,
+    write_candidates,
+)
 from e2egraph.data.padding import node_columns, pad
 from e2egraph.errors import InputError, UsageError
 from e2egraph.files import check_not_read
@@ -37,7 +45,8 @@ def bundle_particles(
 
     Events without elements have none, and never reach ONNX Runtime; of others the first ``cap`` elements are read.
     ``about`` of the result counts both. InputError: bundle or data set missing or damaged, no particle flow, or they do
-    not fit; no event in the split. UsageError: unknown split, batch size below one.
+    not fit; no event in the split. UsageError: unknown split, batch size below one, a bundle that reads some elements
+    alone.
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}, or none for all events.")
@@ -46,6 +55,7 @@ def bundle_particles(
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, threads)
     outputs, info, how = opened.metadata.outputs, opened.metadata.info, decoding or Decoding()
     check_particle_flow(outputs, opened.folder)
+    check_every_element(info.node_selection, opened.folder)
     manifest = read_manifest(data)
     check_fit(opened, data, manifest)
     if output is not None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from e2egraph.data.candidates import check_every_element
 from e2egraph.data.loading.loader import AnyLoader, evaluation_loader, training_loader
 from e2egraph.data.scores import target_columns
 from e2egraph.data.share import ALONE, Share
@@ -45,6 +46,8 @@ class JetDataModule:
                 f"training.rotate_phi=true: nodes of {folder} lie in {self.table.inputs.region.describe()}, which "
                 "cannot be turned around the beam; leave it out."
             )
+        if objective.node_targets:
+            check_every_element(recipe.data.nodes, f"training on {folder}")
         turned = [name for name in objective.target_names if "phi" in reflections_of(name)]
         if recipe.training.rotate_phi and turned:
             raise UsageError(

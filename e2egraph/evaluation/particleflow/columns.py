@@ -79,8 +79,9 @@ def read_events(data: Path, split: str | None = None, candidates: dict[str, Path
     if not manifest.configuration.get("elements"):
         raise InputError(f"{data}: task '{manifest.task}' has no elements; give a data set of a particle-flow task.")
     wanted = [
-        "run", "event", "split", "n_pv", "n_nodes", "deta", "dphi", "channel", "node_class", "node_target_pt",
-        "node_target_eta", "node_target_phi", "node_target_energy", "node_target_pileup", "node_particle", *SIDE_TYPES,
+        "run", "event", "split", "n_pv", "n_nodes", "deta", "dphi", "deta0", "dphi0", "channel", "node_class",
+        "node_target_pt", "node_target_eta", "node_target_phi", "node_target_energy", "node_target_pileup",
+        "node_particle", *SIDE_TYPES,
     ]  # fmt: skip
     parts = []
     for shard in manifest.shards:
@@ -216,6 +217,14 @@ def _targets(clouds: PointClouds) -> Particles:
         **certain(len(there)),
         **_momenta(columns, "node_target_"),
     )
+
+
+def from_primary_vertex(particles: Particles, clouds: PointClouds) -> Particles:
+    """Particles of ``clouds``' nodes in the direction in which their node is seen from the primary vertex, which a
+    particle of another vertex without a track seems to have."""
+    node = clouds.offsets[:-1][particles.event] + particles.node
+    eta, phi = (clouds.nodes[name][node] + clouds.nodes[f"{name}0"][node] for name in ("deta", "dphi"))
+    return replace(particles, eta=eta.astype(np.float64), phi=phi.astype(np.float64))
 
 
 def track_nodes(clouds: PointClouds) -> Booleans:

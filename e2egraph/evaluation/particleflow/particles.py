@@ -13,6 +13,7 @@ from e2egraph.evaluation.particleflow.columns import (
     TARGET,
     FlowEvents,
     Particles,
+    from_primary_vertex,
     track_nodes,
 )
 from e2egraph.evaluation.particleflow.resampling import Add, half_width, quantiles, shares
@@ -31,7 +32,8 @@ def particle_figures(events: FlowEvents, column: Particles, draws: NDArray[np.in
     """Efficiency and fake rate by class (nearest to one another, of the same class), and energies of those found, next
     to the targets: what could be found at all, pairs of converted photons among the electrons.
 
-    All collisions' particles count, and nothing is taken out as pile-up.
+    All collisions' particles count, in their true direction or as seen from the primary vertex, and nothing is taken
+    out as pile-up.
     """
     true = events.columns[TARGET]
     if column is true:
@@ -43,6 +45,11 @@ def particle_figures(events: FlowEvents, column: Particles, draws: NDArray[np.in
         wanted = true.take((true.kind == kind) & (np.abs(true.eta) < ABS_ETA) & (true.pt > LEAST_MATCH))
         made = column.take((column.kind == kind) & (np.abs(column.eta) < ABS_ETA + reach) & (column.pt > LEAST_MATCH))
         there, back = _pairs(wanted, made, reach)
+        # What has no track is seen from the primary vertex, also where it comes from another.
+        left, over = np.flatnonzero(there < 0), np.flatnonzero(back < 0)
+        seen = from_primary_vertex(wanted.take(left), events.clouds)
+        then, _ = _pairs(seen, made.take(over), reach)
+        there[left[then >= 0]], back[over[then[then >= 0]]] = over[then[then >= 0]], left[then >= 0]
         looked = wanted.pt > LEAST_PT
         add("particles", "efficiency", name, shares(there[looked] >= 0, wanted.event[looked], draws), int(looked.sum()))
         suspect = (made.pt > LEAST_PT) & (np.abs(made.eta) < ABS_ETA)

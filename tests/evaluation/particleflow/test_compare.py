@@ -10,7 +10,15 @@ import pytest
 from e2egraph.cli import main
 from e2egraph.errors import InputError
 from e2egraph.evaluation.particleflow.calibration import AFTER, BEFORE, PART, Calibration, calibrate
-from e2egraph.evaluation.particleflow.columns import PERFECT, PUPPI, RULES, TARGET, read_events
+from e2egraph.evaluation.particleflow.columns import (
+    PERFECT,
+    PUPPI,
+    RULES,
+    TARGET,
+    Particles,
+    from_primary_vertex,
+    read_events,
+)
 from e2egraph.evaluation.particleflow.compare import compare
 from e2egraph.evaluation.particleflow.jets import cluster_jets, match
 from e2egraph.evaluation.particleflow.resampling import event_draws, quantiles, relative_width, shares
@@ -49,9 +57,47 @@ def test_energies_scaled_by_a_factor_scale_responses_and_leave_resolutions(event
     )
     more = found.value("jets", "median response", "50-100 GeV", "more")
     assert more.difference == pytest.approx(0.1, abs=0.02)
+    mass = [
+        found.value("jets", "mass difference, half width [GeV]", "50-100 GeV", name).value for name in ("more", RULES)
+    ]
+    assert 1.0 < mass[0] / mass[1] < 1.6
+    energy = [found.value("particles", "median energy response", "photon", name).value for name in ("more", RULES)]
+    assert energy[0] == pytest.approx(1.1 * energy[1], rel=0.03)
     # Paired: the difference is known far better than either.
     assert more.difference_error < 0.3 * more.error / more.value
     assert found.value("jets", "median response", "50-100 GeV", RULES).difference is None
+
+
+def by_hand(pt, eta, phi, event, **changes):
+    """Photons of the hard collision."""
+    pt, size = np.asarray(pt, float), len(pt)
+    one = Particles(
+        event=np.asarray(event), kind=np.full(size, PHOTON, np.uint8), pt=pt, eta=np.asarray(eta, float),
+        phi=np.asarray(phi, float), energy=pt * np.cosh(eta), pile_up=np.zeros(size), kept=np.ones(size),
+        node=np.full(size, -1), probability=np.full(size, np.nan), share=np.ones(size),
+    )  # fmt: skip
+    return replace(one, **changes)
+
+
+def test_missing_momentum_and_fakes_have_the_values_of_events_made_by_hand(events):
+    """In each event a jet of 100 GeV against a neutrino of as much."""
+    size = 25
+    event, zero, phi = np.arange(size), np.zeros(size), np.linspace(-3, 3, size)
+    gen = by_hand(np.full(size, 100.0), zero, phi, event)
+    neutrinos = by_hand(np.full(size, 100.0), zero, np.mod(phi, 2 * np.pi) - np.pi, event)
+    # Of five events the jet is measured with three times its pT, which is a fake and no measurement of it.
+    factor = np.where(event < 5, 3.0, 0.9)
+    target = replace(gen, node=np.zeros(size, np.int64))
+    columns = {TARGET: target, "exact": gen, "less": replace(gen, pt=gen.pt * factor, energy=gen.energy * factor)}
+    made = replace(
+        events, columns=columns, gen=gen, neutrinos=neutrinos, clouds=events.clouds.take(np.arange(size) % 16)
+    )
+    found = compare(made, resamples=5, reference="exact")
+    missing = "true above 40 GeV"
+    assert found.value("missing momentum", "median response", missing, "exact").value == pytest.approx(1.0)
+    assert found.value("missing momentum", "median response", missing, "less").value == pytest.approx(0.9)
+    assert found.value("jets", "fake rate", "200-1000 GeV", "less").value == 1.0
+    assert found.value("jets", "fake rate", "50-100 GeV", "less").value == 0.0
 
 
 def test_what_a_network_found_is_a_column_like_any_other(events, flow_data, tmp_path):
@@ -76,6 +122,17 @@ def test_what_a_network_found_is_a_column_like_any_other(events, flow_data, tmp_
     assert found.value("pile-up", "AUC of the flag", "tracks", "network").value == 1.0
     assert found.value("particles", "efficiency", "photon", TARGET) is None
     assert found.value("particles", "efficiency", "photon", PERFECT).value > 0.3
+
+
+def test_particles_of_other_vertices_are_found_where_they_are_seen_from_the_primary_one(events):
+    target = events.columns[TARGET]
+    seen = from_primary_vertex(target, events.clouds)
+    added = replace(events, columns={**events.columns, "seen": replace(seen, node=np.full(len(seen), -1))})
+    photon = (target.kind == 3) & (target.pile_up > 0.5) & (target.pt > 1) & (np.abs(target.eta) < 1.5)
+    assert (np.abs(seen.eta - target.eta)[photon] > 0.03).mean() > 0.3
+    found = compare(added, resamples=5)
+    assert found.value("particles", "efficiency", "photon", "seen").value > 0.97
+    assert found.value("particles", "fake rate", "photon", "seen").value < 0.05
 
 
 def test_soft_candidates_count_by_what_is_not_pile_up_and_hard_ones_whole_or_not_at_all(events, flow_data, tmp_path):

@@ -134,6 +134,25 @@ def test_rules_find_most_of_the_energy_and_perfect_association_all_tracks(clouds
     assert ((particle.values >= 0) & (particle.values < sizes)).all()
 
 
+def test_perfect_association_has_every_track_once_and_what_particles_lose_in_the_material(clouds):
+    side = clouds.side
+    of = side["sim_pt"].offsets[:-1][side["perfect_particle"].owner] + side["perfect_particle"].values
+    charged = np.isin(side["perfect_class"].values, (1, 4, 5))
+    tracks = clouds.nodes["value"][clouds.nodes["channel"] == int(Channel.TRACK)]
+    found = side["perfect_pt"].values[charged]
+    assert len(np.unique(found)) == len(found) > 0.97 * len(tracks)
+    assert np.isin(found, tracks).mean() > 0.97  # a few are no elements
+    energy, true = side["perfect_energy"].values.astype(np.float64), side["sim_energy"].values.astype(np.float64)
+    both = np.bincount(of, energy, len(true))
+    central = np.abs(side["sim_eta"].values) < 1.4
+    assert both[central].sum() == pytest.approx(true[central].sum(), rel=0.05)
+    tracked = (np.bincount(of[charged], minlength=len(true)) > 0) & central
+    for kind, name in ((1, "charged hadrons"), (3, "photons that converted")):
+        mine = tracked & (side["sim_class"].values == kind)
+        assert mine.sum() > 5
+        assert both[mine].sum() == pytest.approx(true[mine].sum(), rel=0.12), name
+
+
 def test_one_process_and_two_write_the_same_bytes(flow_file, flow_data, tmp_path):
     other = build_flow(flow_file, tmp_path / "again", workers=2)
     for name in ("part-00000.parquet", "manifest.json"):

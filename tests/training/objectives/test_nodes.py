@@ -18,8 +18,10 @@ from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, UsageError
 from e2egraph.tasks.objectives.nodes import CLASSES, MASS_OFFSET, Nodes
 from e2egraph.tasks.objectives.objective import make_objective
+from e2egraph.training.datamodule import JetDataModule
 from e2egraph.training.objectives.learning import make_learning
 from e2egraph.training.objectives.nodes import focal_loss
+from e2egraph.training.recipe import load_recipe
 from e2egraph.training.steps.augmentation import reflect, rotate
 from e2egraph.training.steps.epoch_metrics import EpochScores
 from tests.flow_dataset import flow_task, write_flow_dataset
@@ -80,6 +82,14 @@ def test_a_class_that_is_certain_has_a_gradient(focusing):
     logits = torch.tensor([[[40.0, 0.0, 0.0], [0.0, 1.0, 2.0]]], requires_grad=True)
     focal_loss(logits, torch.tensor([[0, 1]]), focusing).sum().backward()
     assert logits.grad.isfinite().all() and logits.grad[0, 1].any()
+
+
+@pytest.mark.parametrize("selection", ["thresholds={TRACK: 4}", "channels=[ECAL]", "caps={TRACK: 3}"])
+def test_elements_between_others_are_not_left_out(data, selection):
+    """Candidates say by its number which element they are of."""
+    with pytest.raises(UsageError, match=r"reads every element up to a cap, not .*; set data\.nodes\.cap alone"):
+        JetDataModule(data, load_recipe("short", [f"data.nodes.{selection}"]), 1)
+    JetDataModule(data, load_recipe("short", ["data.nodes.cap=20"]), 1)
 
 
 def test_the_loss_is_the_weighted_sum_of_means_over_nodes_and_true_particles(batch):
