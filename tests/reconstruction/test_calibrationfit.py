@@ -1,5 +1,7 @@
 """Calibration on single particles: known scales are found again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,20 @@ def test_scales_of_photons_and_of_hadrons_in_either_calorimeter_are_found_again(
         for number in range(3):
             mean = response(sample, calibration, kind)[place == number].mean()
             assert mean == pytest.approx(1.0, abs=limit)
+
+
+def test_hadrons_in_one_calorimeter_have_scales_of_their_own():
+    """HCAL energies next to ECAL energies that count as photons, and ECAL energies with nothing behind them."""
+    photons, hadrons = particles(1, 0.9, 1.0, 1.0, 0.03), particles(2, 0.85, 1.1, (0.0, 0.9), 0.1)
+    lone = np.random.default_rng(5).random(len(hadrons.energy)) < 0.2
+    ecal, hcal = np.where(lone, 0.7 * hadrons.energy, hadrons.ecal), np.where(lone, 0.0, hadrons.hcal)
+    mixed = replace(hadrons, ecal=ecal, hcal=hcal)
+    calibration = fit_calibration(photons, mixed, [1.5], ENERGIES)
+    np.testing.assert_allclose(np.array(calibration.ecal_alone)[:, 1:-1], 1 / 0.7, atol=0.03)
+    # ECAL energies count as photons; what HCAL energies count makes up for what these lack, on average.
+    hard = mixed.take(mixed.energy > 10)
+    found = calibration.photons(hard.ecal, hard.eta) + calibration.neutral_hadrons(hard.hcal, hard.eta)
+    assert np.mean(found / hard.energy) == pytest.approx(1.0, abs=0.02)
 
 
 def test_too_few_particles_are_refused():

@@ -93,12 +93,16 @@ def test_a_muon_takes_what_a_muon_leaves_and_no_more():
     assert found(muon, (H, 1.9, 0.0, 0.0), (E, 0.24, 0.0, 0.0)).kind.tolist() == [MUON]
     made = found(muon, (H, 9.0, 0.0, 0.0))
     assert made.kind.tolist() == [NEUTRAL, MUON] and made.energy[0] == pytest.approx(7.0)
+    made = found(muon, (E, 3.25, 0.0, 0.0))
+    assert made.kind.tolist() == [PHOTON, MUON] and made.energy[0] == pytest.approx(3.0)
 
 
 def test_an_electron_has_its_energy_in_the_ecal_alone():
     assert found((T, 30.0, 0.0, 0.0), (E, 29.0, 0.0, 0.0)).kind.tolist() == [ELECTRON]
     assert ELECTRON not in found((T, 30.0, 0.0, 0.0), (E, 29.0, 0.0, 0.0), (H, 5.0, 0.0, 0.0)).kind
     assert ELECTRON not in found((T, 30.0, 0.0, 0.0), (E, 20.0, 0.0, 0.0)).kind
+    for pt, electron in ((1.5, False), (2.5, True)):
+        assert (ELECTRON in found((T, pt, 0.0, 0.0), (E, pt, 0.0, 0.0)).kind) == electron
 
 
 def test_a_hard_track_from_elsewhere_that_no_calorimeter_saw_is_dropped():
@@ -107,6 +111,9 @@ def test_a_hard_track_from_elsewhere_that_no_calorimeter_saw_is_dropped():
     assert made.kind.tolist() == [NEUTRAL] and made.energy[0] == pytest.approx(3.0)
     assert found((T, 40.0, 0.0, 0.0), (H, 3.0, 0.0, 0.0)).kind.tolist() == [CHARGED]
     assert found(suspect, (H, 38.0, 0.0, 0.0)).kind.tolist() == [CHARGED]
+    # Too soft, next to a hard one whose energy is missing.
+    soft, hard = (T, 2.5, 0.0, 0.0, {"d0_sig": 8.0}), (T, 40.0, 0.0, 0.0)
+    assert found(soft, hard, (H, 3.0, 0.0, 0.0)).kind.tolist() == [CHARGED, CHARGED]
 
 
 def test_tracks_of_other_vertices_are_marked_and_take_part():
