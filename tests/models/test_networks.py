@@ -99,11 +99,13 @@ def test_every_model_learns_32_jets_by_heart(name: str) -> None:
     model = small(name).train()
     inputs = jets([NODES_TO_LEARN_FROM.get(name, 20) + i for i in range(32)])
     labels = torch.arange(32) % 3
-    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    optimizer, in_a_row = torch.optim.Adam(model.parameters(), 3e-3), 0
     for _ in range(150):
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(*inputs), labels)
-        if loss < 0.02:
+        # One small loss may be luck of the step: the weights still move fast.
+        in_a_row = in_a_row + 1 if loss < 0.02 else 0
+        if in_a_row == 5:
             break
         loss.backward()
         optimizer.step()
