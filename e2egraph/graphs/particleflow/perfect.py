@@ -54,7 +54,7 @@ def perfect_candidates(record: FlowRecord, elements: Elements, calibration: Cali
     )
     whole = np.zeros(len(truth.event), bool)
     whole[particle[~record.track_secondary[elements.source[track]]]] = True
-    others = _without_tracks(record, whole, np.bincount(particle, energy, len(truth.event)), calibration)
+    others = _without_tracks(record, whole, sums(particle, energy, len(truth.event)), calibration)
     both = PerfectCandidates.joined([tracks, others])
     return both.take(np.argsort(both.event, kind="stable"))
 
@@ -82,7 +82,9 @@ def _without_tracks(
     as_hadron = calibration.hadrons(ecal[chosen], hcal[chosen], eta[chosen])
     as_photon = calibration.photons(ecal[chosen], eta[chosen]) + hcal[chosen]
     energy = np.where(light[chosen], as_photon, as_hadron) - in_tracks[chosen]
-    chosen, eta, energy = (values[energy > 0] for values in (chosen, eta[chosen], energy))
+    left = energy > 0
+    chosen, energy = chosen[left], energy[left]
+    eta = eta[chosen]
     kind = np.where(light[chosen], PHOTON, NEUTRAL_HADRON).astype(np.uint8)
     return PerfectCandidates(
         truth.event[chosen], kind, energy / np.cosh(eta), eta,
