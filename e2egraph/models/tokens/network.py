@@ -42,9 +42,9 @@ Positive = Annotated[int, Field(ge=1)]
 
 @configuration
 class TracksAndCellsOptions(AttentionOptions):
-    """``tracks``: tokens of single tracks at most; ``octaves``: sines and cosines of a track's place at this many
-    scales, as of cells (``CellGroup``); ``cells``: groups of cells, or none; ``links``: groups of layers whose hits are
-    linked (``LinkGroup``), or none.
+    """``tracks``: tokens of single tracks at most; 0 where no tracks are read, since tokens that hold nothing cost as
+    much as others. ``octaves``: sines and cosines of a track's place at this many scales, as of cells (``CellGroup``);
+    ``cells``: groups of cells, or none; ``links``: groups of layers whose hits are linked (``LinkGroup``), or none.
 
     ``node_width``: numbers each node adds to its cell; ``flow``: functions of place whose moments over all nodes are
     taken; ``near``: attention that fades with distance and reports it (``kernels.near_attention``); ``pairwise``: with
@@ -53,7 +53,7 @@ class TracksAndCellsOptions(AttentionOptions):
     into it (``layers.readout.group_masses``).
     """
 
-    tracks: Positive = 64
+    tracks: Annotated[int, Field(ge=0)] = 64
     octaves: Annotated[int, Field(ge=0, le=8)] = 0
     cells: tuple[CellGroup, ...] = (CellGroup(),)
     links: tuple[LinkGroup, ...] = ()
@@ -68,6 +68,12 @@ class TracksAndCellsOptions(AttentionOptions):
     def _one_attention(self) -> Self:
         if self.near and self.pairwise:
             raise ValueError("near and pairwise are two kinds of attention; set one of them to false")
+        return self
+
+    @model_validator(mode="after")
+    def _some_tokens(self) -> Self:
+        if not (self.tracks or self.cells or self.links):
+            raise ValueError("tracks, cells and links make no token; set one of them")
         return self
 
 
@@ -95,7 +101,8 @@ class TracksAndCells(Network):
         energies = self.nodes.energies.channels
         cells = (CellTokens(group, o.node_width, width, inputs, energies) for group in o.cells)
         links = (LinkTokens(group, width, inputs, energies) for group in o.links)
-        self.makers = nn.ModuleList([TrackTokens(o.tracks, width, inputs, energies, o.octaves), *cells, *links])
+        hardest = [TrackTokens(o.tracks, width, inputs, energies, o.octaves)] if o.tracks else []
+        self.makers = nn.ModuleList([*hardest, *cells, *links])
         self.encoder = Encoder(width, o.depth, self.make_kernel)
         if self.level == "node":
             for maker in self.makers:

@@ -34,7 +34,12 @@ class TrackTokens(nn.Module):
         """``energies``: channels of ``Nodes.energy``; ``octaves``: of their places, as ``CellGroup.octaves``.
         UsageError when ``inputs`` lack tracks or ``value``."""
         super().__init__()
-        require("tracks-and-cells", inputs, "value", f"is_{Channel.TRACK.name}")
+        require(
+            "tracks-and-cells with tokens of tracks (model.options.tracks above 0)",
+            inputs,
+            "value",
+            f"is_{Channel.TRACK.name}",
+        )
         self.n_tracks, self.octaves = n_tracks, octaves
         names = [name for name in inputs.variable_names if name not in CONSTANT_FOR_TRACKS]
         self.own = [inputs.index(name) for name in names]

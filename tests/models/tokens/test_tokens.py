@@ -165,7 +165,11 @@ def test_a_group_of_cells_names_hits_or_calorimeters(channels: list[str]) -> Non
             [],
             r"pools channels of hits or calorimeters, which .*model.options.cells out of none \(cells=",
         ),
-        (HITS, [], r"tracks-and-cells reads value \(inputs.variables\) and TRACK \(inputs.channels\), which"),
+        (
+            HITS,
+            [],
+            r"tracks \(model.options.tracks above 0\) reads value \(inputs.variables\) and TRACK \(inputs.channels\)",
+        ),
     ],
 )
 def test_groups_and_tracks_that_the_task_lacks_are_refused(inputs: Inputs, settings: list[str], message: str) -> None:
@@ -177,6 +181,35 @@ def test_groups_and_tracks_that_the_task_lacks_are_refused(inputs: Inputs, setti
 def test_a_task_of_tracks_alone_needs_no_cells() -> None:
     model = build_model(load_model_config("tracks-and-cells", ["options.cells=[]"]), TRACKS, TWO_CLASSES)
     assert model(*jets([30, 0], inputs=TRACKS)).shape == (2, 2)
+
+
+def test_without_tokens_of_tracks_a_jet_of_hits_and_deposits_scores_the_same() -> None:
+    torch.manual_seed(0)
+    both = [
+        build_model(load_model_config("tracks-and-cells-links", [f"options.tracks={n}"]), INPUTS, TWO_CLASSES).eval()
+        for n in (48, 0)
+    ]
+    own = {}
+    for name, value in both[0].state_dict().items():
+        group, _, rest = name.partition(".")
+        number, _, rest = rest.partition(".") if group == "makers" else ("", "", rest)
+        if number != "0":  # tokens of tracks, which come first
+            own[f"makers.{int(number) - 1}.{rest}" if number else name] = value
+    both[1].load_state_dict(own)
+    points, features, mask, jet = jets([90, 33, 1, 0])
+    mask = mask & (features[..., INPUTS.index("is_TRACK")] < 0.5)
+    with_tracks, without = (network(points, features, mask, jet) for network in both)
+    torch.testing.assert_close(without, with_tracks, atol=1e-6, rtol=1e-5)
+
+
+def test_a_task_without_tracks_is_read_without_tokens_of_them() -> None:
+    model = build_model(load_model_config("tracks-and-cells", ["options.tracks=0"]), HITS, TWO_CLASSES)
+    assert parity(model.eval(), 300, inputs=HITS).largest_difference < 1e-4
+
+
+def test_a_network_without_any_token_is_refused() -> None:
+    with pytest.raises(UsageError, match="tracks, cells and links make no token; set one of them"):
+        load_model_config("tracks-and-cells", ["options.tracks=0", "options.cells=[]"])
 
 
 def test_a_track_says_every_variable_that_tracks_differ_in() -> None:
