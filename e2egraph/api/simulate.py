@@ -31,7 +31,7 @@ def simulate(
         process: Name in ``configs/processes``, such as ``ttbar`` or ``qcd``, or a YAML file.
         events: Number of events.
         output: ROOT file to write.
-        seed: Random seed, from 0 to 900,000,000.
+        seed: Random seed, from 0 to 4,294,967,295.
         images: Write the dense images as well; without them files are smaller and sooner made.
         particle_flow: Write what particle flow is learnt from: particles of all collisions, their shares of cells and
             their tracks.
@@ -41,7 +41,7 @@ def simulate(
 
     Returns:
         What was written, as ``path``, ``events``, ``jets``, ``seconds``, ``events_per_second`` and, with a filter,
-        ``tried``.
+        ``tried`` and ``kept``.
 
     Raises:
         UsageError: Unknown process or setting, or a value out of range.

@@ -50,7 +50,7 @@ def simulate(
             progress=lambda finished: advance_to(finished, events),
         )
     jets = f" with {summary.jets} jets" if summary.jets else ""
-    filtered = "" if summary.tried is None else f" of {summary.tried} generated"
+    filtered = "" if summary.tried is None else f" (the filter kept {summary.kept} of {summary.tried} generated)"
     of_all = "" if summary.cross_section is None else f"{summary.cross_section:.3g} pb in all, "
     done(
         f"wrote {summary.events} events{filtered}{jets} to {output} "

@@ -37,6 +37,9 @@ PHI_STEPS = 2**12 * 315
 ECAL_RADIUS = 129.0
 HCAL_RADIUS = 177.7
 
+# Where the crystals of the endcaps begin, |z| [cm] (the same, §4.1; detector.yaml, ecal.end_plane).
+END_PLANE = 317.0
+
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -53,6 +56,13 @@ def wrap_phi(phi: ArrayLike) -> Floats:
 def delta_phi(phi: ArrayLike, reference: ArrayLike) -> Floats:
     """Wrapped difference ``phi − reference`` [rad], in [−π, π)."""
     return wrap_phi(np.asarray(phi, dtype=np.float64) - np.asarray(reference, dtype=np.float64))
+
+
+def face_radius(radius: float, eta: Floats) -> Floats:
+    """ρ [cm] at which a line from the detector's centre at ``eta`` meets a calorimeter's face: ``radius`` [cm] in the
+    barrel, less in the endcaps, whose plane lies as far out as that of the crystals in proportion."""
+    far = END_PLANE * radius / ECAL_RADIUS
+    return np.minimum(radius, far / np.maximum(np.abs(np.sinh(eta)), 1e-9))
 
 
 def between_phi_steps(phi: ArrayLike) -> Floats:

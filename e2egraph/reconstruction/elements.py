@@ -28,6 +28,7 @@ from e2egraph.detector.geometry import (
     delta_phi,
     ecal_eta,
     ecal_phi,
+    face_radius,
     wrap_phi,
 )
 from e2egraph.detector.helix import GEV_PER_TESLA_CM
@@ -40,9 +41,6 @@ from e2egraph.reconstruction.clusters import (
     cluster,
 )
 from e2egraph.reconstruction.sums import sums
-
-# Where the crystals of the simulated endcaps begin, |z| [cm] (detector.yaml, ecal.end_plane).
-END_PLANE = 317.0
 
 
 @configuration
@@ -131,9 +129,9 @@ def at_hcal(pt: Floats, charge: Floats, eta: Floats, phi: Floats, dip: Floats, f
     ``eta``, ``phi``: at the ECAL. A track from the beam line meets the radius R₁ at an angle α to it, sin α =
     c·B·R₁/2pT (0.735 GeV/pT at the barrel), and the radius R₂ at asin(R₁ sin α / R₂). ``dip``: pz/pT.
     """
-    inner = np.minimum(ECAL_RADIUS, END_PLANE / np.maximum(np.abs(np.sinh(eta)), 1e-9))
+    inner = face_radius(ECAL_RADIUS, eta)
     outer = np.minimum(HCAL_RADIUS, inner + HCAL_RADIUS - ECAL_RADIUS)
-    sine = np.minimum(0.5 * GEV_PER_TESLA_CM * field * inner / np.maximum(pt, 1e-9), 1.0)
+    sine = np.clip(0.5 * GEV_PER_TESLA_CM * field * inner / np.maximum(pt, 1e-9), -1.0, 1.0)
     turn = np.arcsin(sine) - np.arcsin(inner * sine / outer)
     length = np.sqrt(outer**2 - (inner * sine) ** 2) - inner * np.sqrt(1.0 - sine**2)
     z = inner * np.sinh(eta) + length * dip
@@ -143,8 +141,7 @@ def at_hcal(pt: Floats, charge: Floats, eta: Floats, phi: Floats, dip: Floats, f
 def towards(channel: Channel, eta: Floats, phi: Floats, vertex: Floats) -> tuple[Floats, Floats]:
     """η and φ [rad] from the vertices [K, 3] to places of a calorimeter's face, whose η and φ are from the centre."""
     radius = ECAL_RADIUS if channel == Channel.ECAL else HCAL_RADIUS
-    far = END_PLANE * radius / ECAL_RADIUS
-    rho = np.minimum(radius, far / np.maximum(np.abs(np.sinh(eta)), 1e-9))
+    rho = face_radius(radius, eta)
     x, y, z = rho * np.cos(phi) - vertex[:, 0], rho * np.sin(phi) - vertex[:, 1], rho * np.sinh(eta) - vertex[:, 2]
     return np.arcsinh(z / np.hypot(x, y)), np.arctan2(y, x)
 

@@ -8,15 +8,32 @@ from e2egraph.config import configs_folder, did_you_mean, read_yaml
 from e2egraph.errors import UsageError
 
 
-def detector_content(path: Path) -> object:
-    """What a detector's YAML says, laid over that of the detector it ``extends``, if any."""
+def detector_content(path: Path, extended_by: tuple[Path, ...] = ()) -> object:
+    """What a detector's YAML says, laid over that of the detector it ``extends``, if any.
+
+    A file of rules that it names (``candidates.rules``) is looked for in its folder. ``extended_by``: the files that
+    led here. UsageError when it extends one of them.
+    """
     content = read_yaml(path)
-    if not isinstance(content, dict) or "extends" not in content:
+    if not isinstance(content, dict):
         return content
+    content = _with_folder(content, path.parent)
+    if "extends" not in content:
+        return content
+    chain = (*extended_by, path.absolute())
     changes = {key: value for key, value in content.items() if key != "extends"}
     name = str(content["extends"])
-    own = path.parent / name if name.endswith((".yaml", ".yml")) else Path(name)
-    return _laid_over(detector_content(detector_path(str(own))), changes)
+    base = detector_path(str(path.parent / name if name.endswith((".yaml", ".yml")) else Path(name)))
+    if any(base.resolve() == one.resolve() for one in chain):
+        raise UsageError(f"{path}: extends {name}, which extends this file; name another detector.")
+    return _laid_over(detector_content(base, chain), changes)
+
+
+def _with_folder(content: dict[str, object], folder: Path) -> dict[str, object]:
+    candidates = content.get("candidates")
+    if isinstance(candidates, dict) and str(rules := candidates.get("rules")).endswith((".yaml", ".yml")):
+        return {**content, "candidates": {**candidates, "rules": str(folder.absolute() / str(rules))}}
+    return content
 
 
 def _laid_over(base: object, changes: object) -> object:

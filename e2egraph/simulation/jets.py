@@ -102,8 +102,10 @@ def _groomed(jet: Any, config: JetsConfig, new: Callable[[], Any]) -> Any:
     """What soft drop leaves of a Cambridge/Aachen jet; ``new`` makes an empty one."""
     while jet.has_parents(one := new(), two := new()):
         first, second = one.pt(), two.pt()
-        angle = one.squared_distance(two) / config.radius**2
-        if min(first, second) / (first + second) > config.softdrop_zcut * angle ** (0.5 * config.softdrop_beta):
+        angle, power = one.squared_distance(two) / config.radius**2, 0.5 * config.softdrop_beta
+        # Two branches in one direction, with a power below zero: no share is enough.
+        least = config.softdrop_zcut * angle**power if angle > 0 or power >= 0 else np.inf
+        if min(first, second) / (first + second) > least:
             break
         jet = one if first > second else two
     return jet

@@ -15,7 +15,7 @@ from e2egraph.simulation.generation.process import ProcessConfig
 
 @dataclass(frozen=True)
 class Efficiency:
-    """Share of the generated events, by their weights, that pass the filter, and its binomial uncertainty."""
+    """Share of the generated events, by their weights, that pass the filter, and its uncertainty."""
 
     value: float
     error: float
@@ -37,11 +37,22 @@ class Normalisation:
 
 
 def filter_efficiency(counts: EventFilter | None) -> Efficiency:
-    """The efficiency of a filter from its counts; 1 without one."""
-    if counts is None or counts.tried_weight <= 0:
+    """The efficiency ε of a filter from its counts; 1 without one.
+
+    Its variance is that of a ratio of sums of weights, ((1 − ε)² Σ w² of events that pass + ε² Σ w² of all others) over
+    (Σ w)²; ε(1 − ε)/n without weights. InputError when the weights add up to nothing.
+    """
+    if counts is None:
         return Efficiency(1.0, 0.0)
-    value, share = counts.kept_weight / counts.tried_weight, counts.kept / counts.tried
-    return Efficiency(value, float(value / np.sqrt(max(counts.kept, 1)) * np.sqrt(1 - share)))
+    if not counts.tried_weight > 0:
+        raise InputError(
+            f"generator.filter: the weights of {counts.tried} generated events add up to {counts.tried_weight:g}, of "
+            "which no share passes; leave out cross_section."
+        )
+    value = counts.kept_weight / counts.tried_weight
+    failing = counts.tried_square - counts.kept_square
+    variance = (1.0 - value) ** 2 * counts.kept_square + value**2 * failing
+    return Efficiency(value, float(np.sqrt(variance)) / counts.tried_weight)
 
 
 def normalise(
@@ -95,7 +106,10 @@ def identity(process: ProcessConfig) -> str:
     """Hash of what decides which events are generated and with which cross-section; files that share it and differ in
     their seeds are of one production.
 
-    Keys at their defaults do not count, so that those that a later version adds change no hash.
+    Keys at their defaults do not count, so that those that a later version adds change no hash. The settings do not
+    count where the cross-section names its production.
     """
     cross_section = None if process.cross_section is None else changed(process.cross_section)
+    if cross_section and "production" in cross_section:
+        return digest({"cross_section": cross_section})
     return digest({"generator": changed(process.generator), "cross_section": cross_section})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ EVENTS_PER_BATCH, IMAGES_PER_BATCH = 100, 25
 
 MONTE_CARLO_RUN = 1
 
+# How the name of a configuration of the user's own ends.
+YAML = (".yaml", ".yml")
+
 # lumiId, a uint32, holds the seed.
 MAX_SEED = 2**32 - 1
 
@@ -59,8 +62,8 @@ class SimulationConfig:
 class SimulationSummary:
     """What was written: ``seconds`` is the whole call, ``events_per_second`` leaves out starting Pythia and the pool.
 
-    ``jets`` counts the stored ones. ``tried``: events generated for those that passed the filter; None without one.
-    ``cross_section``: σ·ε [pb], None for a process that states no cross-section.
+    ``jets`` counts the stored ones. ``tried``, ``kept``: events generated, and those that passed the filter, of which
+    some can be left over; None without one. ``cross_section``: σ·ε [pb], None for a process without a stated one.
     """
 
     path: Path
@@ -71,6 +74,7 @@ class SimulationSummary:
     startup_seconds: float
     events_per_second: float
     tried: int | None = None
+    kept: int | None = None
     cross_section: float | None = None
 
 
@@ -112,7 +116,7 @@ class Simulation:
             known_muons(config.detector.muons, "--particle-flow")
         if self._rules is not None:
             known_muons(config.detector.muons, "candidates.kind: rules")
-        pile_up = _pile_up_process(config)
+        pile_up = pile_up_process(config)
         seeds = [int(value) for value in np.random.SeedSequence(seed).generate_state(2)]
         self._generator = Generator(config.process.generator, seeds[_HARD], origin)
         self._pool = None
@@ -147,10 +151,10 @@ class Simulation:
         return generated, columns
 
     @property
-    def tried(self) -> int | None:
-        """Events generated so far for those that passed the filter; None without one."""
+    def filtered(self) -> tuple[int | None, int | None]:
+        """Events generated so far, and those of them that passed the filter; None without one."""
         counts = self._generator.filter
-        return None if counts is None else counts.tried
+        return (None, None) if counts is None else (counts.tried, counts.kept)
 
     def record_generation(self, writer: RHTreeWriter, weights: NDArray[np.float64]) -> float | None:
         """Write what is needed for σ·ε: events tried and kept by the filter, Pythia's cross section before it (a gun
@@ -232,6 +236,7 @@ def simulate(
             done += size
         cross_section = simulation.record_generation(writer, weights)
     ended = time.perf_counter()
+    tried, kept = simulation.filtered
     return SimulationSummary(
         path=output,
         process=process,
@@ -240,25 +245,34 @@ def simulate(
         seconds=ended - started,
         startup_seconds=ready - started,
         events_per_second=events / (ended - ready),
-        tried=simulation.tried,
+        tried=tried,
+        kept=kept,
         cross_section=cross_section,
     )
 
 
-def _pile_up_process(config: SimulationConfig) -> ProcessConfig | None:
-    """The process of the pile-up, at the energy of the hard one; None when there is no pile-up."""
+def pile_up_process(config: SimulationConfig) -> ProcessConfig | None:
+    """The process of the pile-up, at the energy of the hard one and with its tune, if it has none of its own; None when
+    there is no pile-up."""
     pile_up = config.process.pile_up
     if pile_up.mean == 0:
         return None
     path = find_config("processes", pile_up.process)
     content = with_contents(with_folder(read_yaml(path), path.parent), str(path))
-    energy = f"generator.energy={config.process.generator.energy}"
-    return validate(ProcessConfig, override(content, [energy]), str(path))
+    hard = config.process.generator
+    own = validate(ProcessConfig, override(content, [f"generator.energy={hard.energy}"]), str(path))
+    if hard.tune is None or own.generator.tune is not None:
+        return own
+    return replace(own, generator=replace(own.generator, tune=hard.tune))
 
 
 def _description(config: SimulationConfig, particle_flow: bool) -> dict[str, Any]:
-    """What a file says of its configuration, without options that play no part in it."""
+    """What a file says of its configuration, without options that play no part in it. Files of the user's own that it
+    names stand in it with what they say."""
     content = as_dict(config)
+    pile_up, named = content["process"]["pile_up"], config.process.pile_up.process
+    if named.endswith(YAML) and (process := pile_up_process(config)) is not None:
+        pile_up["process"] = {"file": named, **as_dict(process)}
     gun = content["process"]["generator"]["gun"] or {}
     for name in ("pt", "energy", "grid"):
         if gun.get(name, 0) is None:
@@ -267,6 +281,8 @@ def _description(config: SimulationConfig, particle_flow: bool) -> dict[str, Any
     by_rules = candidates["kind"] == "rules"
     if not by_rules:
         del candidates["kind"], candidates["rules"]
+    elif candidates["rules"].endswith(YAML):
+        candidates["rules"] = {"file": candidates["rules"], **as_dict(read_rules(candidates["rules"]))}
     if not (by_rules or particle_flow):
         del content["detector"]["muons"]
     return {"particle_flow": True, **content} if particle_flow else content

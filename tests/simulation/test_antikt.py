@@ -2,13 +2,15 @@
 
 import awkward as ak
 import numpy as np
+import pytest
 
+from e2egraph.errors import UsageError
 from e2egraph.simulation.antikt import cluster_plain, fat_jets
 from e2egraph.simulation.generation.candidates import Candidates
 from e2egraph.simulation.jets import Jets
 from e2egraph.simulation.response.jetsconfig import FatJetsConfig
 from e2egraph.simulation.simulate import simulate
-from tests.simulation.particle_gun import read
+from tests.simulation.particle_gun import detector, read
 
 
 def jets(event, pt, eta, phi, mass):
@@ -43,6 +45,11 @@ def test_plain_jets_fall_in_pt_within_their_events():
     assert (np.diff(made.event) >= 0).all()
     assert (made.pt >= 20).all() and (np.abs(made.eta) < 1.5).all()
     assert all((np.diff(made.pt[made.event == number]) <= 0).all() for number in range(5))
+
+
+def test_jets_of_jets_need_jets_as_soft_as_they_are_made_of():
+    with pytest.raises(UsageError, match=r"constituent_min_pt = 30 GeV, but jets\.min_pt = 170 GeV keeps harder ones"):
+        detector("fat_jets.radius=1.2")
 
 
 def test_a_second_collection_is_stored_beside_the_main_one_which_stays_as_it_is(tmp_path):

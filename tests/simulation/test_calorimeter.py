@@ -164,3 +164,11 @@ def test_times_are_the_delay_of_slow_particles_smeared_by_noise_over_energy():
     sigma = math.hypot(config.ecal.time_noise * config.ecal.noise / 2.0, config.ecal.time_constant)
     assert np.mean(times) == pytest.approx(1.0, abs=0.06)
     assert np.std(times) == pytest.approx(sigma, rel=0.05)
+
+
+@pytest.mark.parametrize("pt", [0.6, 0.8, 1.0, 5.0])
+def test_a_muon_leaves_no_more_than_its_energy(pt):
+    muons = gun(pdg=13, charge=-1.0, mass=0.10566, pt=pt, event=np.arange(500), eta=CENTRE["eta"])
+    ecal, hcal = deposits_of(muons, detector("solenoid.field=0.1"))
+    left = sums(ecal, 500) + sums(hcal, 500)
+    assert (left <= muons.energy + 1e-9).all() and left.mean() > 0.3

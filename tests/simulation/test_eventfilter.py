@@ -121,3 +121,5 @@ def test_fat_jets_need_jets_that_they_are_made_of():
 def test_a_filter_has_to_ask_for_something():
     with pytest.raises(ValueError, match="asks for nothing"):
         GeneratorConfig(settings=ALONE, filter={})
+    with pytest.raises(ValueError, match="asks for nothing; give particles, or a number or ht of jets"):
+        GeneratorConfig(settings=ALONE, filter={"jets": {"min_pt": 30}})

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from e2egraph.errors import UsageError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.simulation.generation.generator import Generator
 from e2egraph.simulation.generation.process import GeneratorConfig, TruthConfig
 from e2egraph.simulation.generation.truth import gen_record
@@ -168,3 +168,25 @@ def test_what_does_not_go_together_is_refused(gun, message):
 def test_an_energy_below_the_mass_is_refused():
     with pytest.raises(UsageError, match=r"generator\.gun: an energy of 0\.1 GeV is no more than the mass, 0\.1395"):
         generated(1, pdg_id=211, energy=[0.1, 2], bare=True)
+
+
+def test_a_bare_gun_whose_particle_cannot_decay_ends_in_one_sentence():
+    # One colourless particle of 0.2 GeV makes no hadrons of two gluons.
+    two_gluons = (*TWO_PHOTONS[:-1], "36:oneChannel = 1 1.0 0 21 21")
+    with pytest.raises(InputError, match=r"generator\.gun: Pythia could let none of 1000 particles 36 on end decay"):
+        generated(2, two_gluons, pdg_id=36, pt=[20, 60], eta=[-1, 1], mass=[0.2, 0.2], bare=True)
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_masses_of_leptons_are_those_drawn(bare):
+    events = generated(
+        40, ("15:onMode = off", "15:onIfAny = 11"), pdg_id=15, pt=[30, 40], eta=[-1, 1], mass=[1, 1.6], bare=bare
+    )
+    _, _, mass = shot(events, 15)
+    assert len(mass) == (40 if bare else 80)
+    assert mass.min() > 0.99 and mass.max() < 1.61 and np.ptp(mass) > 0.3
+
+
+def test_a_gun_has_no_limits_of_a_hard_scattering():
+    with pytest.raises(ValueError, match="a gun has no hard scattering; leave out pt_hat_minimum"):
+        GeneratorConfig(gun={"pdg_id": 22, "pt": [20, 60], "eta": [-1, 1]}, pt_hat_minimum=20)

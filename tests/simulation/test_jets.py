@@ -89,6 +89,13 @@ def test_soft_drop_undoes_the_clustering_until_a_hard_splitting(beta):
     np.testing.assert_allclose(jets.softdrop_mass, masses, rtol=1e-6)
 
 
+def test_soft_drop_with_a_negative_power_drops_what_lies_in_one_direction():
+    config = detector("jets.energy_scale=1", "jets.min_pt=100", "jets.softdrop_beta=-1").jets
+    pt = np.array([100.0, 60.0, 40.0])
+    event = Candidates(np.zeros(3, np.int64), pt, np.zeros(3), np.zeros(3), pt)
+    assert cluster(event, 1, config).softdrop_mass.tolist() == [0.0]
+
+
 @pytest.mark.parametrize("beta", [0.0, 1.0])
 def test_soft_drop_masses_are_those_of_fastjets_own_grooming_to_the_last_bit(beta):
     config = detector(f"jets.softdrop_beta={beta}").jets

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from e2egraph.errors import UsageError
 from e2egraph.simulation.generation.particles import helices
 from e2egraph.simulation.response.bremsstrahlung import photons_per_radiation_length
 from e2egraph.simulation.response.material import interact
@@ -234,3 +235,28 @@ def test_an_electron_leaves_one_hit_a_layer_however_often_it_radiates():
     # A last piece of some GeV may turn back: such electrons hit layers again.
     assert (count[:, layers] >= 1).mean() > 0.999
     assert (count[:, layers] == 1).mean() > 0.98
+
+
+@pytest.mark.parametrize("pt", [0.8, 2.0, 5.0])
+def test_what_is_left_of_a_baryon_has_its_kinetic_energy_whether_it_interacts_or_not(pt):
+    before = gun(pdg=2112, charge=0.0, mass=0.93957, pt=pt, size=SIZE)
+    after, origin = applied(before, *slab(1.5), "material.interaction_min_momentum=0.1")
+    interacted = np.isfinite(after.stop_radius[:SIZE])
+    made = np.bincount(origin[SIZE:], after.energy[SIZE:], minlength=SIZE)
+    kinetic = before.energy - before.mass
+    assert interacted.sum() > 1000
+    assert (made[interacted] <= kinetic[interacted] + 1e-9).all()
+    assert made[interacted].max() > 0.8 * kinetic[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (("material.eta=[3, 0]", "material.radiation_lengths=[1, 1]"), "eta of the material must rise"),
+        (("material.eta=[]", "material.radiation_lengths=[]"), "eta of the material must rise"),
+        (("material.radius=[9, 4]", "material.share=[1, 1]"), "radius of the material must rise"),
+    ],
+)
+def test_tables_of_the_material_rise(settings, message):
+    with pytest.raises(UsageError, match=message):
+        detector(*settings)

@@ -1,6 +1,8 @@
 """Weights in pb: σ·ε shared out over the events of a file, and read back from it."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,6 +30,7 @@ def process(**cross_section):
 
 class Counts:
     tried, kept, tried_weight, kept_weight = 400, 100, 800.0, 100.0
+    tried_square, kept_square = 1600.0, 100.0
 
 
 def test_weights_add_up_to_the_cross_section_after_the_filter():
@@ -43,11 +46,32 @@ def test_weights_add_up_to_the_cross_section_after_the_filter():
 
 def test_the_efficiency_has_a_binomial_uncertainty():
     class Alike(Counts):
-        tried_weight, kept_weight = 400.0, 100.0
+        tried_weight, kept_weight, tried_square, kept_square = 400.0, 100.0, 400.0, 100.0
 
     found = filter_efficiency(Alike())
     assert (found.value, found.error) == (0.25, pytest.approx(np.sqrt(0.25 * 0.75 / 400)))
     assert filter_efficiency(None).value == 1.0
+
+
+def test_the_uncertainty_of_an_efficiency_knows_of_weights():
+    rng = np.random.default_rng(1)
+    weight, passing = rng.exponential(size=(3000, 400)) ** 2, rng.uniform(size=(3000, 400)) < 0.2
+    # Events that pass weigh ten times as much, as hard ones of a biased generation do the other way round.
+    weight = np.where(passing, 10.0 * weight, weight)
+    total, kept = weight.sum(1), (weight * passing).sum(1)
+    squares, kept_squares = (weight**2).sum(1), (weight**2 * passing).sum(1)
+    found = [
+        filter_efficiency(SimpleNamespace(tried=400, tried_weight=a, kept_weight=b, tried_square=c, kept_square=d))
+        for a, b, c, d in zip(total, kept, squares, kept_squares, strict=True)
+    ]
+    spread, quoted = np.std([one.value for one in found]), np.mean([one.error for one in found])
+    assert quoted == pytest.approx(spread, rel=0.1)
+
+
+def test_a_filter_whose_events_weigh_nothing_is_told():
+    nothing = SimpleNamespace(tried=3, tried_weight=0.0, kept_weight=0.0, tried_square=2.0, kept_square=0.0)
+    with pytest.raises(InputError, match=r"generator\.filter: the weights of 3 generated events add up to 0"):
+        filter_efficiency(nothing)
 
 
 @pytest.mark.parametrize(
@@ -119,3 +143,13 @@ def test_biased_events_keep_their_proportions(tmp_path):
     found = np.asarray(open_source(path).read(0, 20, ["id"]).gen_weight)
     assert plain.std() > 0
     np.testing.assert_allclose(found, 7 * plain / plain.sum(), rtol=1e-5)
+
+
+def test_parts_of_one_sample_are_one_production_when_they_name_it():
+    def part(number, **cross_section):
+        settings = ("Beams:frameType = 4", f"Beams:LHEF = part{number}.lhe")
+        return replace(process(pb=100.0, **cross_section), generator=GeneratorConfig(settings=settings))
+
+    assert identity(part(1, production="dijets")) == identity(part(2, production="dijets"))
+    assert identity(part(1, production="dijets")) != identity(part(1, production="others"))
+    assert identity(part(1)) != identity(part(2))

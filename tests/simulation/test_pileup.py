@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from e2egraph.detector.geometry import ECAL_RADIUS, END_PLANE, HCAL_RADIUS, face_radius
 from e2egraph.errors import InputError
-from e2egraph.simulation.generation.candidates import from_pile_up, make_candidates
+from e2egraph.simulation.generation.candidates import _towards, from_pile_up, make_candidates
 from e2egraph.simulation.generation.generator import Generator
 from e2egraph.simulation.generation.pileup import Pool, draw_collisions, make_pool, overlay
 from e2egraph.simulation.generation.process import GeneratorConfig
@@ -132,3 +133,14 @@ def test_candidates_are_prompt_tracks_and_untracked_energy():
     np.testing.assert_allclose(np.sort(made.energy), [4.0, np.hypot(5.0, 0.13957), 6.0])
     nothing = make_candidates(tracks([]), ecal, ecal, vertices(0.0), config)
     assert len(nothing.energy) == 0
+
+
+@pytest.mark.parametrize("radius", [ECAL_RADIUS, HCAL_RADIUS])
+def test_candidates_of_the_endcaps_point_to_their_plane(radius):
+    eta = np.array([0.5, 1.4, 1.8, 2.4])
+    rho = face_radius(radius, eta)
+    np.testing.assert_array_equal(rho[:2], radius)
+    # All at one |z| beyond the barrel, and that of the crystals' plane for crystals.
+    np.testing.assert_allclose(rho[2:] * np.sinh(eta[2:]), END_PLANE * radius / ECAL_RADIUS)
+    seen = _towards(np.zeros(4, np.int64), np.ones(4), eta, np.zeros(4), radius, vertices(12.0))
+    np.testing.assert_allclose(seen.pz / seen.px, (rho * np.sinh(eta) - 12.0) / rho)

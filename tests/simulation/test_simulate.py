@@ -10,9 +10,10 @@ import pytest
 import uproot
 import yaml
 
+from e2egraph.config import configs_folder
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.sources.rhtree import RHTreeFile
-from e2egraph.simulation.simulate import read_settings, simulate
+from e2egraph.simulation.simulate import pile_up_process, read_settings, simulate
 from tests.simulation.particle_gun import HARD_PROCESS_ALONE, read
 from tests.simulation.top_events import ALONE, EVENTS, FEW, SEED, flat
 
@@ -142,6 +143,36 @@ def test_a_detector_can_be_written_as_changes_to_another(tmp_path):
     strong, newer = (read_settings("ttbar", detector=name).detector for name in (str(path), "detector-phase1"))
     assert strong.solenoid.field == 4.0
     assert replace(strong, solenoid=newer.solenoid) == newer
+
+
+def test_detectors_that_extend_each_other_are_told(tmp_path):
+    for name, other in (("one", "two"), ("two", "one")):
+        (tmp_path / f"{name}.yaml").write_text(f"extends: {other}.yaml\n")
+    with pytest.raises(UsageError, match=r"two\.yaml: extends one\.yaml, which extends this file"):
+        read_settings("ttbar", detector=str(tmp_path / "one.yaml"))
+
+
+def test_files_that_a_configuration_names_are_kept_with_what_they_say(tmp_path):
+    (tmp_path / "rules.yaml").write_text((configs_folder() / "particleflow" / "detector.yaml").read_text())
+    own = tmp_path / "own.yaml"
+    own.write_text("extends: detector\ncandidates: {kind: rules, rules: rules.yaml}\n")
+    soft = tmp_path / "soft.yaml"
+    lines = ["HardQCD:gg2gg = on", "PhaseSpace:pTHatMin = 5", *HARD_PROCESS_ALONE]
+    soft.write_text(yaml.safe_dump({"title": "soft", "generator": {"settings": lines}}))
+    settings = [f"process.pile_up.process={soft}", "process.pile_up.pool_events=5", "process.pile_up.mean=1"]
+    settings.append(f"process.generator.settings={['HardQCD:all = on', *HARD_PROCESS_ALONE]}")
+    path = simulate("dijet", 1, 1, tmp_path / "x.root", images=False, settings=settings, detector=str(own)).path
+    with uproot.open(path) as file:
+        made_by = json.loads(file["fevt/configuration"])
+    pile_up, rules = made_by["process"]["pile_up"]["process"], made_by["detector"]["candidates"]["rules"]
+    assert pile_up["file"] == str(soft) and pile_up["generator"]["settings"] == lines
+    assert rules["file"] == str(tmp_path / "rules.yaml") and rules["calibration"]["energy"]
+
+
+def test_pile_up_is_generated_with_the_tune_of_the_process():
+    tuned = read_settings("ttbar", ["process.generator.tune=5"])
+    assert pile_up_process(tuned).generator.tune == 5
+    assert pile_up_process(read_settings("ttbar")).generator.tune is None
 
 
 def test_progress_ends_at_the_number_of_events(folder):

@@ -62,6 +62,13 @@ def test_layers_end_and_stopped_particles_leave_no_more_hits():
     assert set(stopped.channel) == {int(Channel.BPIX1), int(Channel.BPIX2)}
 
 
+def test_a_particle_that_begins_outside_and_moves_inwards_hits_inner_layers_twice():
+    inwards = hits_of(spread(500, pt=5.0, phi=0.05, x=np.full(500, -20.0)))
+    for channel in PIXELS:
+        efficiency = detector().hits.layers[channel.name].efficiency
+        assert np.sum(inwards.channel == channel) == pytest.approx(2 * 500 * efficiency, abs=40)
+
+
 def test_neutral_particles_leave_no_hits():
     assert len(hits_of(spread(10, charge=0.0)).channel) == 0
 

@@ -25,6 +25,7 @@ from e2egraph.detector.geometry import (
     centre_crystal,
     ecal_eta,
     ecal_phi,
+    face_radius,
 )
 from e2egraph.simulation.generation.particles import PION_MASS
 from e2egraph.simulation.response.calorimeter import Cells
@@ -112,10 +113,11 @@ def _neutral_hadrons(hcal: Cells, vertices: Vertices, config: CandidatesConfig) 
 def _towards(
     event: Integers, energy: Floats, eta: Floats, phi: Floats, radius: float, vertices: Vertices
 ) -> Candidates:
-    """Massless candidates from the primary vertex to the point (η, φ) of a cylinder of ``radius``."""
+    """Massless candidates from the primary vertex to the point (η, φ) of the face of a calorimeter of ``radius``."""
     primary = vertices.primary[event]
-    x = radius * np.cos(phi) - vertices.x[primary]
-    y = radius * np.sin(phi) - vertices.y[primary]
-    z = radius * np.sinh(eta) - vertices.z[primary]
+    rho = face_radius(radius, eta)
+    x = rho * np.cos(phi) - vertices.x[primary]
+    y = rho * np.sin(phi) - vertices.y[primary]
+    z = rho * np.sinh(eta) - vertices.z[primary]
     scale = energy / np.sqrt(x**2 + y**2 + z**2)
     return Candidates(event=event, px=scale * x, py=scale * y, pz=scale * z, energy=energy)

@@ -78,20 +78,23 @@ class FilterConfig:
     def _asks_for_something(self) -> FilterConfig:
         if self.fat_jets is not None and self.jets is None:
             raise ValueError("fat_jets are clustered from jets; give jets too")
-        if not self.particles and self.jets is None:
-            raise ValueError("the filter asks for nothing; give particles or jets, or leave it out")
+        asked = self.jets is not None and (self.jets.number or self.jets.ht or self.fat_jets)
+        if not self.particles and not asked:
+            raise ValueError("the filter asks for nothing; give particles, or a number or ht of jets, or leave it out")
         return self
 
 
 class EventFilter:
     """Fills up events that pass. ``tried`` and ``kept`` count events, ``tried_weight`` and ``kept_weight`` add up the
-    generator's weights: the ratio of the latter is the efficiency."""
+    generator's weights, ``tried_square`` and ``kept_square`` their squares: the ratio of the weights is the
+    efficiency."""
 
     def __init__(self, config: FilterConfig, origin: str) -> None:
         self._config, self._origin = config, origin
         self._spare: Generated | None = None
         self.tried, self.kept = 0, 0
         self.tried_weight, self.kept_weight = 0.0, 0.0
+        self.tried_square, self.kept_square = 0.0, 0.0
 
     def fill(self, events: int, generate: Callable[[int], Generated]) -> Generated:
         """``events`` events that pass, of those that ``generate`` gives; InputError when next to none does."""
@@ -103,8 +106,11 @@ class EventFilter:
             passing = np.flatnonzero(passes(batch, self._config))
             self.tried += batch.n_events
             self.kept += len(passing)
+            kept = batch.weight[passing]
             self.tried_weight += float(batch.weight.sum())
-            self.kept_weight += float(batch.weight[passing].sum())
+            self.kept_weight += float(kept.sum())
+            self.tried_square += float(np.square(batch.weight).sum())
+            self.kept_square += float(np.square(kept).sum())
             vain = 0 if len(passing) else vain + batch.n_events
             if vain >= MOST_IN_VAIN:
                 raise InputError(

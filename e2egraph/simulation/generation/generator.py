@@ -29,6 +29,9 @@ MB_TO_PB = 1e9
 # Pythia accepts seeds up to this one (manual, "Random-Number Seed").
 MAX_PYTHIA_SEED = 900_000_000
 
+# Relative difference of two energies of beams that are meant to be one.
+SAME_ENERGY = 1e-3
+
 # A generator that loses this many whole batches on end has settings that allow no event.
 MAX_EMPTY_BATCHES = 20
 
@@ -63,6 +66,9 @@ class Generator:
                         f"{origin}: Pythia cannot start with these settings; correct the generator section."
                     )
         self._bare = config.gun is not None and config.gun.bare
+        if not self._bare:
+            self._check_energy(config.energy)
+        self._read = 0
         self.filter = None if config.filter is None else EventFilter(config.filter, origin)
         self._known: dict[int, tuple[float, bool]] = {}
 
@@ -72,6 +78,15 @@ class Generator:
                 raise UsageError(
                     f"{self._origin}: Pythia does not know the setting '{line}'; correct generator.settings."
                 )
+
+    def _check_energy(self, stated: float) -> None:
+        """UsageError when the settings, or a file of events, brought beams of another energy than ``stated`` [GeV]."""
+        energy = float(self._pythia.infoPython().eCM())
+        if abs(energy - stated) > SAME_ENERGY * stated:
+            raise UsageError(
+                f"{self._origin}: generator.energy is {stated:g} GeV, but the generator's settings make Pythia collide "
+                f"beams at {energy:g} GeV; set generator.energy={energy:g}, which pile-up follows too."
+            )
 
     def generate(self, events: int) -> Generated:
         """The next ``events`` events that pass the filter, if any."""
@@ -83,7 +98,10 @@ class Generator:
         return float(self._pythia.infoPython().sigmaGen()) * MB_TO_PB
 
     def _next(self, events: int) -> Generated:
-        """The next ``events`` events; those that Pythia itself gives up on are replaced by further ones."""
+        """The next ``events`` events; those that Pythia itself gives up on are replaced by further ones.
+
+        Fewer for a filter, when a file of events ends. InputError when it had ended, or Pythia generates no event.
+        """
         if self._bare and self._gun is not None:
             return self._alone(*self._gun.shoot(self._pythia, events))
         batches: list[Any] = []
@@ -95,6 +113,14 @@ class Generator:
             if empty > MAX_EMPTY_BATCHES:
                 raise InputError(f"{self._origin}: Pythia generates no event; correct the generator section.")
             batches.append(batch)
+            self._read += len(batch)
+            if missing > 0 and self._pythia.infoPython().atEndOfFile():
+                if self.filter is not None and missing < events:
+                    break
+                raise InputError(
+                    f"{self._origin}: the file of events that the generator's settings name ended after {self._read} "
+                    "events; ask for fewer."
+                )
         return self._flatten(batches[0] if len(batches) == 1 else ak.concatenate(batches))
 
     def _flatten(self, batch: Any) -> Generated:

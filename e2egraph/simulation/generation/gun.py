@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.detector.geometry import Integers
-from e2egraph.errors import UsageError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.simulation.generation.gunconfig import GunConfig
 
 # Proton, gluon; codes of the Les Houches accord and of Pythia for incoming and outgoing particles of a hard process.
@@ -24,6 +24,9 @@ INCOMING, OUTGOING, OUTGOING_IN_PYTHIA = -1, 1, 23
 UNKNOWN_SPIN = 9.0
 ALPHA_EM, ALPHA_STRONG = 1.0 / 128.0, 0.118
 
+# A bare gun is given up on when Pythia cannot let its particles decay so many times on end.
+MOST_IN_VAIN = 1000
+
 # Colour lines of the gluons' pair by the colour type of what they become, as Pythia counts it: none, triplet, octet.
 _COLOURS = {
     0: ((101, 102), (102, 101), (0, 0), (0, 0)),
@@ -31,6 +34,8 @@ _COLOURS = {
     2: ((101, 102), (103, 104), (101, 104), (103, 102)),
 }
 
+# Lifetimes are Pythia's; masses of leptons, which it would set to those of its table, are the gun's.
+_AS_DRAWN = ("Beams:frameType = 5", "LesHouches:setLifetime = 2", "LesHouches:setLeptonMass = 0")
 _NO_RECOIL = ("PartonLevel:ISR = off", "BeamRemnants:primordialKT = off")
 
 # PDG codes that generators use for what is no particle (PDG Review of Particle Physics, "Monte Carlo particle numbering
@@ -57,7 +62,7 @@ class Gun:
         UsageError, naming ``origin``, on a particle that Pythia does not know, and on a mass, pT or η that cannot be.
         """
         self._config, self._half_energy, self._rng = config, 0.5 * energy, np.random.default_rng(seed)
-        name = f"{origin}: generator.gun"
+        self._name = name = f"{origin}: generator.gun"
         if not data.isParticle(config.pdg_id) or abs(config.pdg_id) in PSEUDO_PARTICLES:
             raise UsageError(f"{name}: Pythia knows no particle {config.pdg_id}; correct pdg_id.")
         entry = data.findParticle(config.pdg_id)
@@ -161,11 +166,13 @@ class Gun:
     def shoot(self, pythia: Any, events: int) -> tuple[Integers, dict[str, NDArray[np.float64]]]:
         """``events`` events of particles alone, or of grids of them, with their decays.
 
-        Returns the number of entries of each event, and columns of the record; lengths in mm, times in mm/c.
+        Returns the number of entries of each event, and columns of the record; lengths in mm, times in mm/c. InputError
+        when Pythia cannot let the particles decay.
         """
         record = pythia.event
         counts: list[int] = []
         rows: list[list[float]] = []
+        vain = 0
         while len(counts) < events:
             shots = [self._shot()] if self._config.grid is None else self._shots(*self._config.grid)
             record.reset()
@@ -173,7 +180,14 @@ class Gun:
                 place = record.append(pdg, OUTGOING_IN_PYTHIA, 0, 0, *momentum, mass)
                 record[place].tau(record[place].tau0() * pythia.rndm.exp())
             if not pythia.next():
+                vain += 1
+                if vain >= MOST_IN_VAIN:
+                    raise InputError(
+                        f"{self._name}: Pythia could let none of {vain} particles {self._config.pdg_id} on end decay; "
+                        "correct its decays in generator.settings, or raise mass."
+                    )
                 continue
+            vain = 0
             counts.append(record.size())
             rows += [
                 [getattr(particle, name)() for name in _COLUMNS.values()]
@@ -228,7 +242,7 @@ def settings(config: GunConfig | None) -> tuple[str, ...]:
         return ()
     if config.bare:
         return ("ProcessLevel:all = off",)
-    return ("Beams:frameType = 5", "LesHouches:setLifetime = 2", *_NO_RECOIL)
+    return (*_AS_DRAWN, *_NO_RECOIL)
 
 
 def _pt_limits(config: GunConfig) -> tuple[float, float]:

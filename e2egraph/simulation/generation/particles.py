@@ -60,6 +60,13 @@ class Particles:
         return np.sqrt(self.px**2 + self.py**2 + self.pz**2 + self.mass**2)
 
     @property
+    def calorimetric_energy(self) -> Floats:
+        """What a shower can leave of it [GeV]: of a baryon its kinetic energy, of all else the total one. That an
+        antibaryon annihilates is not followed."""
+        baryon = np.abs(self.pdg) % 10000 > 1000
+        return np.where(baryon, self.energy - self.mass, self.energy)
+
+    @property
     def eta(self) -> Floats:
         """Pseudorapidity of the momentum (not of the position)."""
         return np.arcsinh(self.pz / np.maximum(self.pt, 1e-12))

@@ -22,8 +22,9 @@ class GeneratorConfig:
 
     ``energy``: centre-of-mass energy [GeV]. ``pt_hat_minimum``, ``pt_hat_maximum``: limits on the p̂T of the hard
     2 → 2 scattering [GeV]; None leaves Pythia's own. ``tune``: Pythia's number (Tune:pp) of a set of parameters for
-    showers, multiple interactions and hadrons; None leaves its own, Monash 2013 (14). ``settings``: lines of Pythia
-    settings (pythia.org/latest-manual), which may change single numbers of a tune.
+    showers, multiple interactions and hadrons, of pile-up too where its process has none; None leaves its own, Monash
+    2013 (14). ``settings``: lines of Pythia settings (pythia.org/latest-manual), which may change single numbers of a
+    tune.
     ``slha``: masses, mixings and decays of new particles as text in the SUSY Les Houches Accord's format
     (arXiv:hep-ph/0311123, arXiv:0801.0045); a YAML or ``--set`` may name a file instead, which is then read. ``gun``
     takes the place of a physics process. ``filter``: what events need to have before the detector responds to them.
@@ -42,6 +43,16 @@ class GeneratorConfig:
     def _something_to_generate(self) -> GeneratorConfig:
         if not self.settings and self.gun is None:
             raise ValueError("generator has neither settings nor a gun; say what to generate")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_of_a_scattering(self) -> GeneratorConfig:
+        low, high = self.pt_hat_minimum, self.pt_hat_maximum
+        if self.gun is not None and (low, high) != (None, None):
+            raise ValueError("a gun has no hard scattering; leave out pt_hat_minimum and pt_hat_maximum")
+        if low is not None and high is not None and high <= low:
+            # Which Pythia would take for no upper limit.
+            raise ValueError(f"pt_hat_maximum {high:g} is not above pt_hat_minimum {low:g}; correct one of them")
         return self
 
     @model_validator(mode="after")
@@ -91,12 +102,14 @@ class CrossSectionConfig:
     """Cross-section of what is generated, before the generator's filter.
 
     ``source``: where it is from, in words. ``pb`` [pb]: its value; Pythia's own estimate where not given.
-    ``k_factor``: what multiplies Pythia's.
+    ``k_factor``: what multiplies Pythia's. ``production``: a name that all files of one production share although their
+    generator settings differ, such as those that read the parts of one LHE sample.
     """
 
     source: str = Field(min_length=1)
     pb: float | None = Field(default=None, gt=0)
     k_factor: float = Field(default=1.0, gt=0)
+    production: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _one_number(self) -> CrossSectionConfig:

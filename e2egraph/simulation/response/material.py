@@ -220,7 +220,8 @@ def _convert(photons: Particles, rng: np.random.Generator) -> tuple[Particles, I
 
 
 def _shatter(hadrons: Particles, config: MaterialConfig, rng: np.random.Generator) -> tuple[Particles, Integers]:
-    """Secondary pions and the index of each one's hadron: uniform energy shares, exponential transverse kicks."""
+    """Secondary pions and the index of each one's hadron: uniform shares of what it would leave in the calorimeters,
+    exponential transverse kicks."""
     momentum = hadrons.momentum
     mean = config.secondaries_base + config.secondaries_per_log * np.log1p(momentum)
     number = np.maximum(2, rng.poisson(mean))
@@ -234,7 +235,7 @@ def _shatter(hadrons: Particles, config: MaterialConfig, rng: np.random.Generato
     sign = rng.choice(np.array([-1.0, 1.0]), len(origin))
 
     parent = hadrons.take(origin)
-    energy = share * parent.energy
+    energy = share * hadrons.calorimetric_energy[origin]
     mass = np.where(neutral, 0.0, PION_MASS)
     # Too little energy for a pion: nothing that leaves a mark.
     made = energy > mass + 0.05

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from e2egraph.config import configuration
 from e2egraph.simulation.particleflow.muonconfig import MuonsConfig
@@ -46,6 +46,11 @@ class AcceptanceConfig:
     min_pt: NonNegative
 
 
+def _rising(values: tuple[float, ...]) -> bool:
+    """Whether there are values, each above the one before."""
+    return bool(values) and list(values) == sorted(set(values))
+
+
 @configuration
 class MaterialConfig:
     """Tracker material.
@@ -78,10 +83,12 @@ class MaterialConfig:
     neutral_pion_fraction: Fraction
 
     def __post_init__(self) -> None:
-        if len(self.eta) != len(self.radiation_lengths):
-            raise ValueError("eta and radiation_lengths of the material need as many entries each")
-        if len(self.radius) != len(self.share) or not sum(self.share) > 0:
-            raise ValueError("radius and share of the material need as many entries each, and a positive sum of shares")
+        if len(self.eta) != len(self.radiation_lengths) or not _rising(self.eta):
+            raise ValueError("eta of the material must rise and have as many entries as radiation_lengths")
+        if len(self.radius) != len(self.share) or not _rising(self.radius) or not sum(self.share) > 0:
+            raise ValueError(
+                "radius of the material must rise and have as many entries as share, which need a positive sum"
+            )
 
 
 @configuration
@@ -242,3 +249,13 @@ class DetectorConfig:
     b_tagging: BTaggingConfig | None = None
     met: bool = False
     muons: MuonsConfig | None = None
+
+    @model_validator(mode="after")
+    def _fat_jets_of_jets(self) -> DetectorConfig:
+        fat = self.fat_jets
+        if fat is not None and fat.constituent_min_pt < self.jets.min_pt:
+            raise ValueError(
+                f"fat_jets are clustered from jets above fat_jets.constituent_min_pt = {fat.constituent_min_pt:g} GeV, "
+                f"but jets.min_pt = {self.jets.min_pt:g} GeV keeps harder ones alone; raise the one or lower the other"
+            )
+        return self

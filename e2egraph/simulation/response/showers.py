@@ -96,9 +96,7 @@ def shower(
     electromagnetic = (code == PHOTON) | (code == ELECTRON)
     muon = code == MUON
     hadron = ~(electromagnetic | muon)
-    # A baryon leaves its kinetic energy; an antibaryon's annihilation is not followed either.
-    heavy = hadron & (code % 10000 > 1000)
-    available = np.where(heavy, arriving.energy - arriving.mass, arriving.energy)
+    available = arriving.calorimetric_energy
 
     measured_em = smear(available, ecal.stochastic, ecal.constant, rng)
     measured_hadron = smear(available, hcal.stochastic, hcal.constant, rng)
@@ -109,7 +107,7 @@ def shower(
     in_ecal = np.where(starts, fraction * measured_hadron, mip)
     front = np.where(electromagnetic, measured_em, np.where(muon, np.minimum(ecal.mip, available), in_ecal))
     # Muons' ionisation fluctuates like the sum of some ten independent losses.
-    ionisation = np.minimum(hcal.mip * rng.gamma(10.0, 0.1, size), available)
+    ionisation = np.minimum(hcal.mip * rng.gamma(10.0, 0.1, size), available - front)
     behind = np.where(electromagnetic, 0.0, np.where(muon, ionisation, measured_hadron - in_ecal))
 
     row = entry.ecal_eta / ETA_PITCH + ECAL_ROWS / 2

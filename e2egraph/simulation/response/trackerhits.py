@@ -76,7 +76,9 @@ def _crossings(
     last = np.where(np.isnan(end), np.inf, end + _ON_LAYER)
     index, heights, azimuths = [], [], []
     for turn in range(int(np.ceil(max_turns))):
-        for start, able in ((first, alive if turn == 0 else loops), (second, loops)):
+        # Without a turn ``last`` bounds both: what moves inwards crosses a layer twice on its way to the calorimeter.
+        once = alive & (loops | np.isfinite(end))
+        for start, able in ((first, alive if turn == 0 else loops), (second, once if turn == 0 else loops)):
             with np.errstate(invalid="ignore"):
                 path = start + turn * helix.period if turn else start
                 met = able & (path > _ON_LAYER) & (path <= last) & (path <= max_turns * helix.period)
