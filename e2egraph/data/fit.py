@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.tasks.elements import element_settings
 from e2egraph.tasks.inputs import Inputs
-from e2egraph.tasks.nodeselection import NodeSelection, of_task
+from e2egraph.tasks.nodeselection import NodeSelection, in_words, of_task
 
 
 def check_inputs(
@@ -66,6 +67,20 @@ def check_elements(data: Path, manifest: Manifest, configuration: Mapping[str, A
                 f"{data}: elements made with elements.{name} {held.get(name)}, those of {reader} with {own[name]}; "
                 "build the data set with the same task."
             )
+
+
+def check_same_elements(data: Path, manifest: Manifest, configuration: Mapping[str, Any], reader: Path) -> None:
+    """InputError where the data set's task selects other elements than the task ``configuration`` that the network of
+    ``reader`` was trained for, however many at most: candidates say by its number which element they are of."""
+    own, held = (
+        replace(of_task(content, str(origin)), cap=None)
+        for content, origin in ((configuration, reader), (manifest.configuration, data))
+    )
+    if own != held:
+        raise InputError(
+            f"{data}: its task selects elements of {in_words(held)}, that of {reader} {in_words(own)}; candidates name "
+            "elements by their numbers, so build the data set with the same task."
+        )
 
 
 def _columns(data: Path, manifest: Manifest) -> list[str]:

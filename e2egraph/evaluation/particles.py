@@ -19,6 +19,7 @@ from e2egraph.data.candidates import (
     joined,
     write_candidates,
 )
+from e2egraph.data.fit import check_same_elements
 from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.loading.loader import evaluation_loader
 from e2egraph.data.padding import DenseArrays
@@ -53,6 +54,7 @@ def find_particles(
     info, how = read_with(info, settings), decoding or Decoding()
     check_every_element(info.reading.nodes, run)
     table = read_for(info, data)
+    check_same_elements(data, table.manifest, info.data.configuration, run)
     if output is not None:
         files = files_of(data, table.manifest)
         check_not_read(output, (*files, run / CONFIG, run / CHECKPOINTS / f"{BEST}{SUFFIX}"))

@@ -65,7 +65,8 @@ class BundleInfo:
     recipe, seed and whatever else identifies the run; ``simulated``: whether the training objects were (None: not
     known). How the training files were read, where files can differ (None: not known): ``track_direction`` (of
     ``TRACK_DIRECTIONS``) and ``seed_depth``, the HCAL depth whose energies competed for an object's seed, 0 for towers
-    summed over depths.
+    summed over depths. ``elements``: digest of how the elements of particle flow are made and numbered
+    (``tasks.elements``), None for other tasks; the exporter works it out.
     """
 
     model: str
@@ -80,6 +81,7 @@ class BundleInfo:
     simulated: bool | None = None
     track_direction: str | None = None
     seed_depth: int | None = None
+    elements: str | None = None
 
     def __post_init__(self) -> None:
         if self.node_selection.cap is not None:

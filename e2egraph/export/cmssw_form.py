@@ -83,7 +83,8 @@ class CmsswForm(nn.Module):
 
     ``bid`` [B, N, 2]: logits of none and particle; ``id`` [B, N, 9]: of the classes ``PDG``; ``momentum`` [B, N, 5]:
     log(pT/pT_element), η, sin φ, cos φ, log(E/E_element) with columns 1 and 5 as those of the element; ``pu``
-    [B, N, 2]: logits of the hard collision and pile-up. All are zero where ``mask`` is 0.
+    [B, N, 2]: logits of the hard collision and pile-up. All are zero where ``mask`` is 0, and for elements of types
+    that the network does not read (preshower, forward calorimeters, bremsstrahlung), which change nothing of others.
 
     MLPFProducer decodes them hard. With ``decoding`` soft it finds what soft decoding finds: ``bid`` is for a particle
     from ``Decoding.least_probability`` on, class none of ``id`` never wins, and ``momentum`` holds pT and E times the
@@ -103,7 +104,8 @@ class CmsswForm(nn.Module):
         more, n_elements = int(getattr(self.model, "least_nodes", 1)), elements.shape[1]
         padding = elements.new_zeros(elements.shape[0], more, elements.shape[2] + 1)
         rows = torch.cat([torch.cat([elements, mask.unsqueeze(2)], dim=2), padding], dim=1)
-        valid = rows[..., -1] > 0.5
+        read = [number for name in self.inputs.channel_names for number in TYPES[name]]
+        valid = (rows[..., -1] > 0.5) & _any(rows[..., 0], read)
         rows = torch.where(valid.unsqueeze(2), rows, 0.0)
         points, features = self.nodes(rows)
         values = self.model(points, features, valid, points.new_zeros(points.shape[0], len(self.inputs.object)))
@@ -153,13 +155,16 @@ class CmsswForm(nn.Module):
                 start=torch.zeros_like(kind),
             ),
         }
+        # CMSSW fills both for other elements too, where ours have none.
+        made["pt_err"] = torch.where(is_track, self._column(rows, SAME["pt_err"]), 0.0)
+        made["size"] = torch.where(is_track, 0.0, self._column(rows, SAME["size"]))
         variables = [
             made[name] if name in made else self._column(rows, SAME.get(name, name))
             for name in self.inputs.variable_names
         ]
         features = torch.stack([*variables, *(flag.to(rows.dtype) for flag in flags.values())], dim=-1)
-        known = features[..., len(variables) :].sum(-1) > 0.5
-        return torch.stack(place, dim=-1) * known.unsqueeze(-1), features
+        known = features[..., len(variables) :].sum(-1, keepdim=True)
+        return torch.stack(place, dim=-1) * known, features
 
     def _column(self, rows: Tensor, name: str) -> Tensor:
         return rows[..., self.columns.index(name)]

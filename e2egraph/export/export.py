@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -42,6 +42,7 @@ from e2egraph.export.preprocess import check_names, preprocessing, write_preproc
 from e2egraph.export.triton import triton_config, write_triton
 from e2egraph.folders import check_folder, filled, is_left, names_in
 from e2egraph.models.registry import parameter_count
+from e2egraph.tasks.elements import elements_digest
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.outputs import Outputs
 
@@ -89,6 +90,9 @@ def export_model(
     parity = {name: found for name, found in asdict(report).items() if name != "nodes" or found}
     if cmssw is not None:
         files[CMSSW_FILE], parity["cmssw"] = _make_cmssw(model, inputs, outputs, info, cmssw)
+    if outputs.level == "node":
+        made = elements_digest(info.configuration, inputs.numbers, f"task {info.task}")
+        info = replace(info, elements=made)
     metadata = Metadata(
         schema_version=BUNDLE_SCHEMA_VERSION,
         info=info,

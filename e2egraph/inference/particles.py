@@ -17,6 +17,7 @@ from e2egraph.data.candidates import (
     joined,
     write_candidates,
 )
+from e2egraph.data.fit import check_same_elements
 from e2egraph.data.padding import node_columns, pad
 from e2egraph.errors import InputError, UsageError
 from e2egraph.files import check_not_read
@@ -58,6 +59,7 @@ def bundle_particles(
     check_every_element(info.node_selection, opened.folder)
     manifest = read_manifest(data)
     check_fit(opened, data, manifest)
+    check_same_elements(data, manifest, info.configuration, opened.folder)
     if output is not None:
         check_not_read(output, (*files_of(data, manifest), *opened.folder.iterdir()))
     inputs = numbered(opened.inputs, manifest.numbers)

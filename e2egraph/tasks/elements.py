@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from e2egraph.config import as_dict, configuration, validate
+from e2egraph.config import as_dict, changed, configuration, digest, validate
 from e2egraph.errors import UsageError
 from e2egraph.reconstruction.elements import ElementsConfig
 from e2egraph.reconstruction.rulesconfig import RulesConfig, read_rules
+from e2egraph.tasks.nodeselection import of_task
 
 Energy = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -63,12 +64,31 @@ class TaskElements(ElementsConfig):
 def element_settings(configuration: Mapping[str, Any], origin: str) -> dict[str, Any]:
     """Setting → value of all that decides what elements a task configuration makes of an event; none where it makes
     none. UsageError names ``origin``."""
-    given = configuration.get("elements")
-    if given is None:
+    made = _elements(configuration, origin)
+    if made is None:
         return {}
-    names = {field.name for field in fields(ElementsConfig)}
-    made = validate(ElementsConfig, {name: value for name, value in given.items() if name in names}, origin)
     settings: dict[str, Any] = {}
     for name, value in as_dict(made).items():
         settings |= {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
     return settings
+
+
+def elements_digest(configuration: Mapping[str, Any], numbers: Mapping[str, int], origin: str) -> str:
+    """A digest of all that decides which elements a task ``configuration`` makes of an event, and so how they are
+    numbered, but for how many there are at most (``inputs.cap``).
+
+    ``numbers``: channel → number of its elements. What is at its default does not count, so that settings that a later
+    version adds change no digest. UsageError names ``origin``.
+    """
+    made = _elements(configuration, origin)
+    own = None if made is None else changed(made)
+    selected = changed(replace(of_task(configuration, origin), cap=None))
+    return digest({"elements": own, "selected": selected, "channels": dict(numbers)})
+
+
+def _elements(configuration: Mapping[str, Any], origin: str) -> ElementsConfig | None:
+    given = configuration.get("elements")
+    if given is None:
+        return None
+    names = {field.name for field in fields(ElementsConfig)}
+    return validate(ElementsConfig, {name: value for name, value in given.items() if name in names}, origin)

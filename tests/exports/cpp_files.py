@@ -44,10 +44,11 @@ def identity_of(row: dict[str, str]) -> Identity:
 def read_nodes(path: Path) -> dict[Identity, dict[str, NDArray]]:
     """The nodes of every jet of a node file (exports/cpp/EVENTS.md)."""
     content = path.read_bytes()
-    assert content.startswith(b"E2ENODE2")
+    assert content.startswith(b"E2ENODE3")
     (length,) = struct.unpack_from("<I", content, 8)
     at, jets = 12 + length, {}
     names = content[12:at].decode().splitlines()
+    at += 4 + struct.unpack_from("<I", content, at)[0]
     while at < len(content):
         run, lumi, event, jet, size = struct.unpack_from("<IIQiI", content, at)
         at += 24

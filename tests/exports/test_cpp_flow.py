@@ -106,6 +106,17 @@ def test_the_file_holds_the_nodes_of_the_data_set_in_its_order(folder: Path) -> 
     assert (np.diff(one["channel"]) >= 0).all()
 
 
+def far_away(content: bytes, names: list[str], at: int) -> bytes:
+    """A node file, whose events begin at ``at``, with every element at η = 100: of more energy than a float32 holds."""
+    changed = bytearray(content)
+    while at < len(changed):
+        (size,) = struct.unpack_from("<I", changed, at + 20)
+        column = at + 24 + 4 * size * (1 + names.index("deta"))
+        changed[column : column + 4 * size] = struct.pack("<f", 100.0) * size
+        at += 24 + 4 * size * (1 + len(names))
+    return bytes(changed)
+
+
 def test_a_bundle_of_jets_and_damaged_files_are_refused_in_one_sentence(
     flow_runner: Path, folder: Path, tmp_path: Path, jet_linear: Path
 ) -> None:
@@ -115,8 +126,12 @@ def test_a_bundle_of_jets_and_damaged_files_are_refused_in_one_sentence(
     (length,) = struct.unpack_from("<I", whole, 8)
     wrong = whole[12 : 12 + length].replace(b"charge", b"change")
     (tmp_path / "names.bin").write_bytes(whole[:12] + wrong + whole[12 + length :])
-    first = 12 + length + 24
-    (tmp_path / "channel.bin").write_bytes(whole[:first] + struct.pack("<i", 77) + whole[first + 4 :])
+    write_flow_dataset(tmp_path / "laxer", 3, inputs={"cap": 60, "thresholds": {"HCAL": 3.0}})
+    assert main(["dump-elements", str(tmp_path / "laxer"), "--output", str(tmp_path / "laxer.bin")]) == 0
+    (made,) = struct.unpack_from("<I", whole, 12 + length)
+    start = 16 + length + made + 24
+    (tmp_path / "channel.bin").write_bytes(whole[:start] + struct.pack("<i", 77) + whole[start + 4 :])
+    (tmp_path / "far.bin").write_bytes(far_away(whole, whole[12 : 12 + length].decode().split(), start - 24))
     altered = shutil.copytree(folder / "bundle", tmp_path / "altered")
     (altered / "model.onnx").write_bytes((altered / "model.onnx").read_bytes() + b" ")
     selected = shutil.copytree(folder / "bundle", tmp_path / "selected")
@@ -130,6 +145,8 @@ def test_a_bundle_of_jets_and_damaged_files_are_refused_in_one_sentence(
         ((bundle, tmp_path / "other.bin"), "other.bin: is no node file"),
         ((bundle, tmp_path / "names.bin"), "names.bin: has no column charge, which"),
         ((bundle, tmp_path / "channel.bin"), "channel.bin: an element is of channel 77, which"),
+        ((bundle, tmp_path / "laxer.bin"), "laxer.bin: its elements were made or selected otherwise than those of"),
+        ((bundle, tmp_path / "far.bin"), "gives a candidate whose energy is negative or not finite"),
         ((altered, elements), "damaged or altered (SHA-256 differs)"),
         ((selected, elements), "'info.node_selection.channels' is not null"),
         ((tmp_path / "no-bundle", elements), "cannot be read"),

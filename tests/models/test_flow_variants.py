@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from e2egraph.data.candidates import is_particle_flow
-from e2egraph.export.cmssw_form import to_cmssw
-from e2egraph.export.cmssw_gate import check_cmssw
-from e2egraph.export.made_jets import made_jets
+from e2egraph.export.cmssw_form import CmsswForm, to_cmssw
+from e2egraph.export.cmssw_gate import check_cmssw, elements_of
+from e2egraph.export.made_jets import made_jets, on_phi_steps
 from e2egraph.models.registry import build_model, load_model_config
 from e2egraph.tasks.objectives.objective import with_loss_settings
 from e2egraph.training.recipe import load_recipe
@@ -72,3 +72,21 @@ def test_cmssw_gets_the_same_from_its_own_columns() -> None:
     model, outputs = network("window-flow"), TASK.objective.outputs
     content = to_cmssw(model, TASK.network_inputs, outputs).SerializeToString()
     assert check_cmssw(model, content, TASK.network_inputs, outputs, 120) < 1e-4
+
+
+def test_elements_of_types_that_the_network_does_not_read_are_as_if_they_were_not_there() -> None:
+    inputs, outputs = TASK.network_inputs, TASK.objective.outputs
+    form = CmsswForm(network("gnn-lsh-flow"), inputs, outputs)
+    events = on_phi_steps(made_jets("random", 2, 40, np.random.default_rng(1), inputs), inputs)
+    elements, mask = torch.from_numpy(elements_of(events, inputs)), torch.from_numpy(events.mask).float()
+    stray = elements[:, :5].clone()
+    stray[..., 0] = torch.tensor([2.0, 7.0, 8.0, 10.0, 11.0])
+    with torch.inference_mode():
+        alone = form(elements, mask)
+        among = form(
+            torch.cat([elements[:, :3], stray, elements[:, 3:]], 1),
+            torch.cat([mask[:, :3], torch.ones(2, 5), mask[:, 3:]], 1),
+        )
+    for one, other in zip(alone, among, strict=True):
+        assert (other[:, 3:8] == 0.0).all()
+        torch.testing.assert_close(torch.cat([other[:, :3], other[:, 8:]], 1), one, atol=1e-5, rtol=1e-5)

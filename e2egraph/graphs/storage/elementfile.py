@@ -15,9 +15,10 @@ from e2egraph.graphs.storage.columns import SPLITS
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.graphs.storage.shards import open_shard
+from e2egraph.tasks.elements import elements_digest
 from e2egraph.tasks.inputs import POINT_NAMES
 
-MAGIC = b"E2ENODE2"
+MAGIC = b"E2ENODE3"
 
 
 def dump_elements(
@@ -32,11 +33,13 @@ def dump_elements(
     manifest = read_manifest(data)
     names = (*POINT_NAMES, *manifest.network_inputs.variable_names)
     listed = "".join(f"{name}\n" for name in names).encode()
+    made = elements_digest(manifest.configuration, manifest.numbers, str(data)).encode()
     events = 0
     try:
         make_folder(output.parent)
         with replacing(output) as stream:
-            stream.write(MAGIC + struct.pack("<I", len(listed)) + listed)
+            for text in (MAGIC, struct.pack("<I", len(listed)), listed, struct.pack("<I", len(made)), made):
+                stream.write(text)
             for done, shard in enumerate(manifest.shards):
                 with open_shard(data / shard.name) as file:
                     columns = ("run", "lumi", "event", "jet", "split", "channel", *names)

@@ -54,6 +54,7 @@ void run_flow(const FlowOptions& options) {
   decoding.soft = options.soft;
   const e2egraph::ParticleFlow flow(options.bundle, decoding, options.threads);
   e2egraph::ElementFile file(options.elements);
+  flow.check(file);
   Sink output(options.output);
   output.write("run,lumi,event,element,class,charge,pt,eta,phi,energy,pileup,probability\n");
   std::size_t events = 0, empty = 0, cut = 0, found = 0;

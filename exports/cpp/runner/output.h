@@ -193,11 +193,13 @@ inline e2egraph::Named<e2egraph::NodeVariable> node_columns(const e2egraph::Inpu
 }
 
 inline std::string node_head(const e2egraph::Named<e2egraph::NodeVariable>& columns) {
-  std::string names, bytes = "E2ENODE2";
+  std::string names, bytes = "E2ENODE3";
   for (const auto& column : columns)
     names += column.first + "\n";
   append(bytes, static_cast<std::uint32_t>(names.size()));
-  return bytes + names;
+  bytes += names;
+  append(bytes, std::uint32_t{0});  // no elements of particle flow
+  return bytes;
 }
 
 // One jet of a node file: run, lumi, event, jet, number of nodes; then the channels, and column by column the others.

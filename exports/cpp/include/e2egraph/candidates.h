@@ -107,9 +107,9 @@ private:
 
   // phi in [-pi, pi).
   static double wrapped(double phi) {
-    constexpr double pi = 3.14159265358979323846;
-    const double turned = std::fmod(phi + pi, 2.0 * pi);
-    return (turned < 0.0 ? turned + 2.0 * pi : turned) - pi;
+    constexpr double half_turn = 3.14159265358979323846;
+    const double turned = std::fmod(phi + half_turn, 2.0 * half_turn);
+    return (turned < 0.0 ? turned + 2.0 * half_turn : turned) - half_turn;
   }
 
   std::vector<std::string> classes_;

@@ -32,7 +32,7 @@ class ElementFile {
 public:
   explicit ElementFile(const std::string& path) : path_(path), bytes_(read_file(path)) {
     if (bytes_.compare(0, magic.size(), magic) != 0)
-      fail("is no node file; make it with 'e2egraph dump-elements'");
+      fail("is no node file of this version; make it with 'e2egraph dump-elements'");
     at_ = magic.size();
     const std::size_t length = number<std::uint32_t>();
     need(length);
@@ -43,10 +43,16 @@ public:
       names_.push_back(bytes_.substr(at_, end - at_));
       at_ = end + 1;
     }
+    const std::size_t made = number<std::uint32_t>();
+    need(made);
+    elements_ = bytes_.substr(at_, made);
+    at_ += made;
   }
 
   const std::string& path() const { return path_; }
   const std::vector<std::string>& names() const { return names_; }
+  // A digest of how its elements were made; empty where they are no elements of particle flow.
+  const std::string& elements() const { return elements_; }
 
   // The next event; false after the last one.
   bool next(ElementEvent& event) {
@@ -70,7 +76,7 @@ public:
   }
 
 private:
-  inline static const std::string magic = "E2ENODE2";
+  inline static const std::string magic = "E2ENODE3";
 
   [[noreturn]] void fail(const std::string& what) const { throw InputError(path_ + ": " + what + "."); }
 
@@ -99,7 +105,7 @@ private:
     return values;
   }
 
-  std::string path_, bytes_;
+  std::string path_, bytes_, elements_;
   std::size_t at_ = 0;
   std::vector<std::string> names_;
 };

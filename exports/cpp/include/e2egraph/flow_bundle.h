@@ -22,6 +22,8 @@ struct FlowBundle {
   std::vector<std::pair<std::string, std::int32_t>> channels;
   // The classes of particles, the first for none.
   std::vector<std::string> classes;
+  // A digest of how the task makes elements, as node files have it.
+  std::string elements;
   // Elements that the network reads: the first ones in canonical order.
   std::size_t cap = 0;
 
@@ -41,6 +43,9 @@ struct FlowBundle {
     bundle.read_heads(root.at("outputs").at("heads"));
     bundle.cap = static_cast<std::size_t>(info.at("cap").integer(1, INT32_MAX));
     bundle.check_selection(info.at("node_selection"));
+    if (!info.is_set("elements"))
+      throw InputError(path + ": does not say how its elements are made; export the run again.");
+    bundle.elements = info.at("elements").string();
     if (root.at("uses_jet").boolean())
       throw InputError(path + ": its network reads quantities of the event, which a node file does not hold; predict "
                        "with 'e2egraph predict'.");

@@ -40,6 +40,13 @@ public:
 
   const FlowBundle& bundle() const { return bundle_; }
 
+  // InputError when the elements of a node file were made or selected otherwise than those the network learnt from.
+  void check(const ElementFile& file) const {
+    if (file.elements() != bundle_.elements)
+      throw InputError(file.path() + ": its elements were made or selected otherwise than those of " + bundle_.folder +
+                       "; dump a data set that was built with the same task.");
+  }
+
   // The particles of an event whose columns have these names, in the order of its elements; of those only the first
   // `bundle().cap` are read. An event without elements has none, and ONNX Runtime is not asked. InputError: a column or
   // channel is missing, ONNX Runtime fails, or an output is not finite.
@@ -48,6 +55,11 @@ public:
     const std::size_t size = std::min(event.size(), bundle_.cap);
     if (size == 0)
       return {};
+    const auto refuse = [&](std::size_t i) {
+      throw InputError(file + ": element " + std::to_string(i) + " of event " + std::to_string(event.run) + ":" +
+                       std::to_string(event.lumi) + ":" + std::to_string(event.event) + " gives a candidate whose "
+                       "energy is negative or not finite; dump the data set again.");
+    };
     const auto column = [&](const std::string& name) -> const std::vector<float>& {
       const auto found = std::find(names.begin(), names.end(), name);
       if (found == names.end())
@@ -93,6 +105,8 @@ public:
       const NodeOutputs of_node{&outputs[0][2 * i], &outputs[1][bundle_.classes.size() * i], &outputs[2][4 * i],
                                 &outputs[3][i]};
       if (auto candidate = decoder_.decode(element, of_node)) {
+        if (!possible(*candidate))
+          refuse(i);
         candidate->element = i;
         result.push_back(*candidate);
       }
@@ -101,6 +115,11 @@ public:
   }
 
 private:
+  static bool possible(const Candidate& candidate) {
+    return std::isfinite(candidate.pt) && candidate.pt >= 0.0F && std::isfinite(candidate.energy) &&
+           candidate.energy >= 0.0F && std::isfinite(candidate.eta) && std::isfinite(candidate.phi);
+  }
+
   // Each head's numbers [elements, columns].
   std::vector<std::vector<float>> run(std::vector<float>& points, std::vector<float>& features,
                                       std::vector<float>& mask, std::size_t size) const {
