@@ -32,6 +32,9 @@ NEAR_ETA, NEAR_PHI = 0.004, 0.03
 SIGMA_ETA = 0.0015
 SIGMA_BEND, BEND_SHARE = 1.2e-4, 0.15
 
+# Where hits that are none lie, in units of NEAR_ETA: no hit is so far away, and its square is a number.
+FAR = 1e30
+
 # Of hits equally far from the middle that of the larger η + 2 φ comes last, whatever order they are given in.
 TIE = 2.0**-40
 
@@ -168,15 +171,18 @@ class _End:
 
 def _candidates(here: LayerHits, there: LayerHits, most: int, turn: Callable[[Tensor], Tensor]) -> _Candidates:
     (eta, phi), (eta_there, phi_there) = here.points.unbind(1), there.points.unbind(1)
-    deta = eta_there.unsqueeze(1) - eta.unsqueeze(2)
-    dphi = turn(phi_there.unsqueeze(1) - phi.unsqueeze(2))
-    across, along = deta * _rounded(1.0 / NEAR_ETA), dphi * _rounded(1.0 / NEAR_PHI)
-    number = torch.arange(there.points.shape[2], device=deta.device, dtype=torch.float64)
+    # All [B, H, H'] that there is: few passes, as they are most of what links cost. Hits that are none lie far away.
+    units = eta_there * _rounded(1.0 / NEAR_ETA) + torch.where(there.found, 0.0, FAR)
+    across = units.unsqueeze(1) - (eta * _rounded(1.0 / NEAR_ETA)).unsqueeze(2)
+    along = turn(phi_there.unsqueeze(1) - phi.unsqueeze(2)) * _rounded(1.0 / NEAR_PHI)
+    number = torch.arange(there.points.shape[2], device=eta.device, dtype=torch.float64)
     # Equally near ones by their number, as in ``search.neighbors``.
     key = (across * across + along * along + COINCIDENT) * (1.0 + INDEX_STEP * number)
-    nearest, index = torch.topk(key.masked_fill(~there.found.unsqueeze(1), math.inf), most, dim=-1, largest=False)
-    bend = torch.gather(dphi, -1, index) * _rounded(1.0 / (there.radius - here.radius))
-    return _Candidates(index, torch.gather(deta, -1, index), bend, nearest < math.inf)
+    nearest, index = torch.topk(key, most, dim=-1, largest=False)
+    row = index.flatten(1)
+    eta_next, phi_next = (torch.gather(values, 1, row).view(index.shape) for values in (eta_there, phi_there))
+    bend = turn(phi_next - phi.unsqueeze(2)) * _rounded(1.0 / (there.radius - here.radius))
+    return _Candidates(index, eta_next - eta.unsqueeze(2), bend, nearest < FAR)
 
 
 def _lowest(pairs: Tensor, choices: int) -> Tensor:
