@@ -93,8 +93,8 @@ def _samples(
     task: TaskConfig, samples: Mapping[str, Files] | Sequence[str] | str | Path, source: SourceOptions
 ) -> list[Sample]:
     by_particle = task.truth.class_by == "particle"
-    # A file of labelled images may serve several classes; whether it is labelled is seen when it is opened.
-    may_share = source.image is not None and not by_particle
+    # A file whose objects are labelled may serve several classes; whether they are is seen when it is opened.
+    may_share = not by_particle
     if isinstance(samples, str | Path):
         if Path(samples).suffix in SUFFIXES:
             raise UsageError(f"samples {samples}: give {{class: files}}, NAME=FILES texts in a list, or a YAML file.")

@@ -43,7 +43,8 @@ def at_surface(pdg_id: Integers, pt: Floats, eta: Floats, phi: Floats, surface: 
     """
     zeros = np.zeros(len(pdg_id))
     kappa = -charge_of(pdg_id) * GEV_PER_TESLA_CM * surface.field / np.maximum(pt, 1e-9)
-    helix = Helices(zeros, zeros, zeros, phi, kappa, np.sinh(eta))
+    with np.errstate(over="ignore"):  # of particles along the beams
+        helix = Helices(zeros, zeros, zeros, phi, kappa, np.sinh(eta))
     path, _ = to_cylinder(helix, surface.radius)
     x, y, z = position(helix, path)
     return np.arcsinh(z / surface.radius), np.arctan2(y, x)

@@ -203,6 +203,11 @@ class TaskConfig:
         """What the objects are."""
         return kinds()[self.object.kind]
 
+    @property
+    def labels_of_jets(self) -> bool:
+        """Whether the labels that a file of events has of its jets are those of the objects."""
+        return self.object.kind == "jet"
+
     @cached_property
     def network_inputs(self) -> Inputs:
         """What networks read, out of the tables."""

@@ -79,13 +79,16 @@ class Labelled:
     columns: dict[str, NDArray]
 
 
-def truth_source(truth: Truth, name: str | None, source: EventSource | PointSource) -> TruthSource:
+def truth_source(
+    truth: Truth, name: str | None, source: EventSource | PointSource, *, of_jets: bool = True
+) -> TruthSource:
     """Where the label of class ``name`` comes from in this file (None: of every class); InputError when it holds none
-    of it."""
+    of it. ``of_jets``: whether objects are jets; labels of a file of events are those of its jets."""
     if name is None:
         # A file holds the truth of every class or is refused, so that all of them have it from the same place.
-        return next(truth_source(truth, each, source) for each in truth.decays)
-    has_label = "jets.truth_label" not in source.missing and name in truth.jet_labels
+        return next(truth_source(truth, each, source, of_jets=of_jets) for each in truth.decays)
+    labels_fit = isinstance(source, PointSource) or (of_jets and "jets" not in source.missing)
+    has_label = labels_fit and "jets.truth_label" not in source.missing and name in truth.jet_labels
     if has_label and (truth.source == "jet_label" or (truth.source == "auto" and isinstance(source, PointSource))):
         # Files of images often hold several classes: their label counts for every class, whatever the sample.
         return "jet_label"
@@ -177,6 +180,8 @@ def _no_particle(size: int) -> dict[str, NDArray]:
 def _particle(record: Record, particle: NDArray[np.int64], distance: NDArray, decay: Decay) -> Mapping[str, NDArray]:
     """``PARTICLE_COLUMNS`` of particles [J] (flat indices, −1 for none, whose content means nothing)."""
     momentum = record.visible if decay.visible else record.momentum
+    if not len(record.pdg_id):
+        return _no_particle(len(particle))  # of no event a particle is stored
     return {
         "gen_index": particle - record.first_of_event[particle],
         "gen_pdg_id": record.pdg_id[particle],

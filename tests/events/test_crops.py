@@ -11,6 +11,7 @@ from e2egraph.errors import InputError, UsageError
 from e2egraph.events.samples import Sample
 from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.images.croptree import CropTree
+from e2egraph.events.sources.images.seedcrops import check_seeds
 from e2egraph.events.sources.registry import image_options, open_source
 from e2egraph.graphs.building.build import BuildOptions, build
 from e2egraph.graphs.building.checks import check_source
@@ -259,3 +260,13 @@ def test_ntuples_that_do_not_hold_what_they_should_are_refused(change, message, 
     path = tree(tmp_path / "a.root", crops(sum(COUNTS)), change=change)
     with pytest.raises(InputError, match=rf"a\.root: {message}"):
         open_source(path, image_options(None, "supercluster")).read(0, 8)
+
+
+def test_the_last_images_of_a_file_do_not_decide_where_seeds_stand():
+    wrong = np.zeros(1, bool)
+    check_seeds("crops.h5", wrong, 256, 32)
+    for found, start in ((wrong, 0), (np.zeros(64, bool), 256)):
+        with pytest.raises(
+            InputError, match=rf"crops\.h5: in {len(found)} of {len(found)} images from number {start} on"
+        ):
+            check_seeds("crops.h5", found, start, 32)

@@ -77,6 +77,17 @@ def test_taus_without_jet_phi_take_it_from_the_momentum(tmp_path, deposits, plai
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("momentum", [True, False])
+def test_jets_without_eta_take_it_from_the_momentum_or_their_seed(tmp_path, deposits, plain, momentum):
+    columns = [deposits.branches[name] for name in ("jetPt", "jetEta", "jetPhi")]
+    parts = [(pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)) for pt, eta, phi in zip(*columns, strict=True)]
+    added = {f"jet_P{axis}": vectors(values) for axis, values in zip("xyz", zip(*parts, strict=True), strict=True)}
+    file = variant(tmp_path, deposits, without=("jetEta",), added=added if momentum else {})
+    found, expected = (ak.to_numpy(ak.flatten(f.read(0, EVENTS, ["jets"]).jets.eta)) for f in (file, plain))
+    # The seed of these files is the tower under the axis.
+    np.testing.assert_allclose(found, expected, atol=1e-4 if momentum else 0.5 * 0.087 + 1e-3)
+
+
 def test_a_jet_mass_that_is_not_stored_follows_from_the_energy(tmp_path, deposits, plain):
     columns = (deposits.branches[name] for name in ("jetPt", "jetEta", "jetM"))
     energy = [np.sqrt((pt.astype(float) * np.cosh(eta)) ** 2 + m**2) for pt, eta, m in zip(*columns, strict=True)]

@@ -145,6 +145,8 @@ def test_different_productions_may_number_their_events_alike_but_a_copy_is_refus
     copy.write_bytes(files["top"].read_bytes())
     with pytest.raises(InputError, match=r"copy\.root: the same events as .*top\.root, byte for byte"):
         build(task(), [*separate[:2], Sample("top_2", "top", (copy,))], tmp_path / "copied")
+    with pytest.raises(InputError, match=r"top\.root: the same events as .*copy\.root, byte for byte"):
+        build(task(), samples_of([copy], [files["top"]]), tmp_path / "copied")
 
 
 def test_files_of_one_sample_that_differ_in_kind_are_refused(files, tmp_path):
@@ -160,6 +162,8 @@ def test_files_of_one_sample_that_differ_in_kind_are_refused(files, tmp_path):
     )
     with pytest.raises(InputError, match=r"poorer\.root: .*lacks jets\.softdrop_mass .*unlike"):
         build(task(), samples_of([files["qcd"]], [files["top"], poorer]), tmp_path / "data")
+    with pytest.raises(InputError, match=r"poorer\.root: lacks softdrop_mass, which .*qcd\.root of another class has"):
+        build(task(), samples_of([files["qcd"]], [poorer]), tmp_path / "data")
     separate = [
         Sample("qcd", "qcd", (files["qcd"],)),
         Sample("top", "top", (files["top"],)),

@@ -47,6 +47,9 @@ def test_skipping_a_file_keeps_the_weights_right_or_refuses(files, tmp_path):
     summary = build(task("resampling=null"), counted, tmp_path / "data", options=BuildOptions(skip_bad_files=True))
     assert summary.manifest.inputs[0].weight == pytest.approx(50.0)
     stated = [Sample("qcd_low", "qcd", both, cross_section=100.0, generated=40, luminosity=0.01), high, top]
+    few = replace(stated[0], paths=(files["low"],), generated=2)
+    with pytest.raises(InputError, match=r"generated_events is 2, but its files hold \d+ events; give the number that"):
+        build(task(), [few, high, top], tmp_path / "few")
     with pytest.raises(InputError, match="1 bad files were skipped, so its generated_events no longer fits"):
         build(task(), stated, tmp_path / "again", options=BuildOptions(skip_bad_files=True))
 

@@ -112,6 +112,18 @@ def test_the_generator_record_is_preferred_then_the_jet_label():
     assert truth_source(TRUTH, "qcd", File("gen", "jets.truth_label")) == "sample_name"
 
 
+def test_labels_of_jets_are_no_labels_of_clusters_and_events():
+    assert truth_source(TRUTH, "top", File("gen")) == "jet_label"
+    for file, of_jets in ((File("gen"), False), (File("gen", "jets"), True)):
+        with pytest.raises(InputError, match="no truth for class 'top'"):
+            truth_source(TRUTH, "top", file, of_jets=of_jets)
+
+
+def test_events_without_any_stored_particle_give_objects_of_no_class():
+    found = labelled(jets((0, 0.0, 0.0)), events([]), TRUTH, ("qcd", "top"), "top", "generator", AXIS)
+    assert found.label.tolist() == [NO_CLASS] and found.columns["gen_index"].tolist() == [-1]
+
+
 def test_without_any_truth_the_error_names_the_option_to_trust_names():
     with pytest.raises(InputError, match=r"ntuple\.root: no truth for class 'top'.*--trust-sample-names"):
         truth_source(TRUTH, "top", File("gen", "jets.truth_label"))

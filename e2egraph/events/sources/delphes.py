@@ -142,10 +142,12 @@ class DelphesFile:
             np.split(np.stack([flat.columns[name].astype(">f4") for name in names], axis=1), flat.offsets[1:-1])
             for flat, names in ((tracks, ("pt", "eta", "phi")), (towers, ("eta", "phi", "ecal", "hcal")))
         ]
-        numbers = [
-            int.from_bytes(hashlib.blake2b(b"".join(part.tobytes() for part in both), digest_size=8).digest(), "big")
-            for both in zip(*parts, strict=True)
+        # Events without tracks and towers are told apart by where they stand: they hold nothing that could repeat.
+        content = [
+            b"".join(part.tobytes() for part in both) or f"{self.path}:{start + number}".encode()
+            for number, both in enumerate(zip(*parts, strict=True))
         ]
+        numbers = [int.from_bytes(hashlib.blake2b(each, digest_size=8).digest(), "big") for each in content]
         size, zeros = stop - start, np.zeros(stop - start, np.uint32)
         weighted = "weight.weight" in self._branches
         weight = self._one_each("weight", start, stop).astype(np.float64) if weighted else np.ones(size)

@@ -238,11 +238,16 @@ class RHTreeFile:
         return dense.crystals(energy, {"energy": energy}, geometry.HCAL_COLUMNS)
 
     def _read_jets(self, start: int, stop: int) -> ak.Array:
-        """Jets; in files without jet φ it is that of the momentum, or of the seed tower's centre (≈ 0.05 rad off)."""
+        """Jets; in files without their η or φ it is the momentum's, or that of the seed tower's centre (≈ 0.05 off)."""
         derived = self._found.derived
-        extra = {branch for branches in derived.values() for branch in branches} - {"jetSeed_iphi"}
+        extra = {branch for branches in derived.values() for branch in branches} - {"jetSeed_ieta", "jetSeed_iphi"}
         jets = self._in_range(self._vectors("jets", start, stop, sorted(extra)), "jets", start, prefix="seed_")
         of, made = jets.columns, dict[str, NDArray]()
+        if "eta" in derived and "jet_Pz" in derived["eta"]:
+            pt = np.maximum(np.hypot(of["jet_Px"], of["jet_Py"]), 1e-9)
+            of = {**of, "eta": np.arcsinh(of["jet_Pz"] / pt).astype(np.float32)}
+        elif "eta" in derived:
+            of = {**of, "eta": geometry.ecal_eta(geometry.centre_crystal(of["seed_ieta"])).astype(np.float32)}
         if "phi" in derived and derived["phi"] == ("jet_Px", "jet_Py"):
             made["phi"] = np.arctan2(of["jet_Py"], of["jet_Px"]).astype(np.float32)
         elif "phi" in derived:

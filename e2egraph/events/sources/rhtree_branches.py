@@ -89,6 +89,7 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
 }
 # Branches that stand in for a jet field that has none of its own, in order of preference.
 DERIVED: dict[str, tuple[tuple[str, ...], ...]] = {
+    "eta": (("jet_Px", "jet_Py", "jet_Pz"), ("jetSeed_ieta",)),
     "phi": (("jet_Px", "jet_Py"), ("jetSeed_iphi",)),
     "mass": (("jet_Energy",),),
 }

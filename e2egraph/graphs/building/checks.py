@@ -81,7 +81,7 @@ def check_source(source: Source, task: TaskConfig, of_class: str | None) -> None
         check_image_source(source, task)
     else:
         _check_events(source, task)
-    truth = truth_source(task.truth, of_class, source)
+    truth = truth_source(task.truth, of_class, source, of_jets=task.labels_of_jets)
     here = task.classes if of_class is None else (of_class,)
     for name in task.target_names:
         _check_column(source, task, name, [each for each in task.objective.classes_with(name) if each in here], truth)
@@ -89,6 +89,14 @@ def check_source(source: Source, task: TaskConfig, of_class: str | None) -> None
         # Objects whose target is drawn have none of their own, and stand in one bin of it.
         drawn = task.objective.drawn.get(name, {})
         _check_column(source, task, name, [each for each in here if each not in drawn], truth)
+
+
+def quantities_lacking(source: Source, task: TaskConfig) -> frozenset[str]:
+    """Quantities of objects that networks read, and cuts (``cut on …``), that the file cannot fill."""
+    kind = task.object_kind
+    needs = {name: kind.column_needs.get(name, ()) for name in task.network_inputs.object_names}
+    needs |= {f"cut on {name}": (needed,) for name, needed in kind.cut_needs.items()}
+    return frozenset(name for name, needed in needs.items() if any(each in source.missing for each in needed))
 
 
 def _check_events(source: EventSource, task: TaskConfig) -> None:

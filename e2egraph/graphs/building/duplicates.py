@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from e2egraph.events.schema import EventSource
 from e2egraph.graphs.building.hashing import hash_unit
 
-# Identities are read in steps of this many events: three plain branches, a few MB.
+# Identities are read in steps of at most this many events, and of no more than are well read at once: some readers work
+# them out of whole events.
 EVENTS_PER_STEP = 1 << 17
 
 
@@ -40,8 +41,9 @@ class EventKeys:
 def event_keys(source: EventSource) -> EventKeys:
     """The keys of a file's events, read in steps whatever its size."""
     parts, weights = [np.empty(0)], 0.0
-    for start in range(0, source.n_events, EVENTS_PER_STEP):
-        stop = min(start + EVENTS_PER_STEP, source.n_events)
+    step = min(EVENTS_PER_STEP, source.events_at_once)
+    for start in range(0, source.n_events, step):
+        stop = min(start + step, source.n_events)
         events = source.read(start, stop, ["id"])
         parts.append(hash_unit(0, *(np.asarray(events[name]) for name in ("run", "lumi", "event"))))
         weights += float(np.asarray(events["gen_weight"], np.float64).sum())

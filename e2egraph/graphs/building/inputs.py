@@ -18,7 +18,7 @@ from e2egraph.events.sources.production import WEIGHTS, Production, shares
 from e2egraph.events.sources.registry import SourceOptions, node_form, opened
 from e2egraph.events.sources.registry import check_alike as check_forms
 from e2egraph.graphs.building.caught import Failure, caught, known_file
-from e2egraph.graphs.building.checks import check_source
+from e2egraph.graphs.building.checks import check_source, quantities_lacking
 from e2egraph.graphs.building.duplicates import EventKeys, event_keys, identities, repeats
 from e2egraph.graphs.building.mapper import Mapper
 from e2egraph.graphs.making.chunk import entries
@@ -34,8 +34,8 @@ _LEAST_WEIGHT, _LARGEST_WEIGHT = float(np.finfo(np.float32).tiny), float(np.finf
 class Identified:
     """An input that serves the task. ``number``: of its sample; ``truth``: where its labels come from; ``kind``: how it
     is read, in words; ``lacks``: fields it cannot fill → branches looked for; ``form``: of the nodes it makes;
-    ``keys``: of its events; ``weights``: sum of the generator's weights; ``production``: the simulation with weights in
-    pb that it is of, if any."""
+    ``without``: quantities of objects and cuts that it cannot fill; ``keys``: of its events; ``weights``: sum of the
+    generator's weights; ``production``: the simulation with weights in pb that it is of, if any."""
 
     number: int
     truth: TruthSource
@@ -43,6 +43,7 @@ class Identified:
     kind: str
     lacks: dict[str, str]
     form: dict[str, str]
+    without: frozenset[str]
     keys: NDArray[np.float64] = field(repr=False)
     weights: float
     production: Production | None = None
@@ -79,7 +80,7 @@ def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identi
     with opened(path, options) as source:
         check_source(source, task, sample.of_class)
         size, sha256 = locations.size_and_sha256(path)
-        truth = truth_source(task.truth, sample.of_class, source)
+        truth = truth_source(task.truth, sample.of_class, source, of_jets=task.labels_of_jets)
         if isinstance(source, PointSource):
             events = EventKeys(np.empty(0), float(source.weights(0, source.n_jets).sum()))
         else:
@@ -92,6 +93,7 @@ def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identi
             f"{type(source).__name__} with {made_of}, truth from {truth.replace('_', ' ')}",
             dict(source.missing.branches),
             node_form(source, [channels()[name] for name in task.inputs.channels]),
+            quantities_lacking(source, task),
             events.keys,
             events.weights,
             None if isinstance(source, PointSource) else source.production,
@@ -156,6 +158,12 @@ def _event_weight(sample: Sample, members: Sequence[tuple[Identified, float]]) -
             f"{where}: {len(sample.paths) - len(members)} bad files were skipped, so its generated_events no longer "
             "fits; repair the files, or list the good ones alone with their own number."
         )
+    events = sum(len(file.keys) for file, _ in members)
+    if sample.generated is not None and sample.generated < events:
+        raise InputError(
+            f"{where}: generated_events is {sample.generated}, but its files hold {events} events; give the number "
+            "that was generated, before any selection."
+        )
     if sample.generated is not None and in_pb:
         raise InputError(
             f"{where}: its files state a cross-section and share it out among their events; leave out generated_events."
@@ -183,8 +191,7 @@ def check_alike(found: Sequence[Identified]) -> None:
     owners: dict[str, Identified] = {}
     for entry in found:
         owner = owners.setdefault(locations.identity(entry.file.path), entry)
-        labelled = owner.truth == entry.truth == "jet_label" and owner.file.of_class != entry.file.of_class
-        if owner is not entry and not labelled:
+        if owner is not entry and not _shared_by_label(owner, entry):
             raise InputError(
                 f"{entry.file.path}: given for '{owner.file.sample}' and for '{entry.file.sample}'; give it once."
             )
@@ -205,6 +212,23 @@ def check_alike(found: Sequence[Identified]) -> None:
             f"{entry.file.path}: made otherwise than {reference.file.path} of the same sample ({difference}); {advice}"
         )
     check_forms([(entry.file.path, entry.form) for entry in found])
+    _check_classes_alike(found)
+
+
+def _check_classes_alike(found: Sequence[Identified]) -> None:
+    """InputError, naming two files, when no file of one class holds a quantity of objects that those of another do: it
+    would be 0 for the one, and tell the class."""
+    members: dict[str | None, list[Identified]] = {}
+    for entry in found:
+        members.setdefault(entry.file.of_class, []).append(entry)
+    for here in members.values():
+        for name in sorted(frozenset.intersection(*(entry.without for entry in here))):
+            holds = next((entry for entry in found if name not in entry.without), None)
+            if holds is not None:
+                raise InputError(
+                    f"{here[0].file.path}: lacks {name}, which {holds.file.path} of another class has, so that it "
+                    "would tell the class; give files of one kind, or take it out of inputs.object."
+                )
 
 
 def check_duplicates(found: Sequence[Identified], options: SourceOptions, *, allow: bool) -> int:
@@ -240,11 +264,17 @@ def check_duplicates(found: Sequence[Identified], options: SourceOptions, *, all
 
 
 def _check_same_content(found: Sequence[Identified]) -> None:
-    owners: dict[tuple[str | None, str], str] = {}
+    owners: dict[str, Identified] = {}
     for entry in found:
-        owner = owners.setdefault((entry.file.of_class, entry.file.sha256), entry.file.path)
-        if owner != entry.file.path:
-            raise InputError(f"{entry.file.path}: the same events as {owner}, byte for byte; leave one out.")
+        owner = owners.setdefault(entry.file.sha256, entry)
+        same_file = owner.file.path == entry.file.path
+        if not (same_file or _shared_by_label(owner, entry)):
+            raise InputError(f"{entry.file.path}: the same events as {owner.file.path}, byte for byte; leave one out.")
+
+
+def _shared_by_label(one: Identified, other: Identified) -> bool:
+    """Whether labels say which objects of two inputs of one content belong to which of two classes."""
+    return one.truth == other.truth == "jet_label" and one.file.of_class != other.file.of_class
 
 
 def _identity(path: str, entry: int, options: SourceOptions) -> tuple[int, ...]:

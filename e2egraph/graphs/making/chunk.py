@@ -166,7 +166,7 @@ def _selected(
     can make nodes.
     """
     with opened(chunk.input.path, chunk.options, task.inputs.radii) as source:
-        truth = truth_source(task.truth, chunk.input.of_class, source)
+        truth = truth_source(task.truth, chunk.input.of_class, source, of_jets=task.labels_of_jets)
         axis = task.object_kind.axis
         for events, objects, cuts, make in _steps(source, chunk, task, truth, deposits):
             flow.enter(len(events), len(objects))

@@ -100,7 +100,7 @@ def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str,
         check_source(source, task, of_class)
         if isinstance(source, PointSource):
             raise InputError(f"{path}: holds images and no deposits; give a file of events.")
-        truth = truth_source(task.truth, of_class, source)
+        truth = truth_source(task.truth, of_class, source, of_jets=task.labels_of_jets)
         kind = task.object_kind
         read = kind.collections_of(task.object, source.missing)
         read += [name for name in _DEPOSITS if name not in source.missing]

@@ -67,7 +67,8 @@ def image_objects(columns: dict[str, NDArray], task: TaskConfig) -> Objects:
     size = len(next(iter(columns.values()))) if columns else 0
     types = {name: kind for name, kind in BEFORE.items() if name not in _GIVEN_LATER} | dict(task.object_kind.columns)
     made: dict[str, NDArray] = {name: np.zeros(size, kind) for name, kind in (types | {"n_pv": "uint16"}).items()}
-    made |= {name: columns[name].astype(kind) for name, kind in types.items() if name in columns}
+    # In the file's own types: what does not fit a shard's is told, and not cut off, when it is written.
+    made |= {name: columns[name] for name in types if name in columns}
     made |= {name: columns[name].astype(np.int64) for name in ("seed_ieta", "seed_iphi") if name in columns}
     made |= {name: values for name, values in columns.items() if name not in made}
     return task.object_kind.from_columns(made)

@@ -88,6 +88,8 @@ def _leaf(values: Any, location: str, name: str) -> NDArray:
         dimensions.append(int(lengths[0]) if len(lengths) else 0)
         values = values.flatten()
     while pa.types.is_fixed_size_list(values.type):
+        if values.null_count:
+            raise InputError(f"{location}: {name} has empty entries (null); make the file again.")
         dimensions.append(values.type.list_size)
         values = values.flatten()
     if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type) or pa.types.is_boolean(values.type)):

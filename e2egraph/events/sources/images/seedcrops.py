@@ -11,6 +11,9 @@ from e2egraph.errors import InputError
 # Column that says whether the middle pixel has as much energy as any of its cluster.
 SEED_HIGHEST = "seed_highest"
 
+# Images by which a part of a file other than its first is judged.
+ENOUGH = 64
+
 
 def cluster_columns(energy: NDArray) -> dict[str, NDArray]:
     """Of planes of energy [b, size, size] in GeV: ``seed_highest`` and the shapes of clusters, each [b]; pixels that
@@ -26,9 +29,10 @@ def cluster_columns(energy: NDArray) -> dict[str, NDArray]:
 
 
 def check_seeds(location: str, found: NDArray[np.bool_], start: int, size: int) -> None:
-    """InputError where less than half of some images, the first of which is number ``start``, lie around a seed."""
+    """InputError where less than half of some images, the first of which is number ``start``, lie around a seed; a few
+    at the end of a file say nothing of it."""
     elsewhere, middle = int((~found).sum()), (size - 1) // 2
-    if 2 * elsewhere > len(found):
+    if 2 * elsewhere > len(found) and (start == 0 or len(found) >= ENOUGH):
         raise InputError(
             f"{location}: in {elsewhere} of {len(found)} images from number {start} on, pixel ({middle}, {middle}) has "
             "less energy than one next to it, so that seeds stand elsewhere or the planes in another order; give crops "
