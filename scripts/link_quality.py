@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.config import validate
 from e2egraph.data.loading.batch import JetBatch
-from e2egraph.data.loading.loader import evaluation_loader
+from e2egraph.data.loading.loader import random_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.table import JetTable, read_table
 from e2egraph.detector.geometry import ECAL_RADIUS
@@ -83,7 +83,7 @@ def main() -> None:
         table = read_table(options.data)
         group = validate(LinkGroup, {"layers": options.layers.split(","), "hits": 256}, "--layers")
         finder = LinkTokens(group, 1, table.inputs, ())
-        batches = list(islice(evaluation_loader(table, DataOptions(), None), -(-options.jets // 64)))
+        batches = list(random_loader(table, DataOptions(), options.jets))
         absent = [name for name in ("value", "charge", "dz") if not table.inputs.has(name)]
         if absent or "TRACK" not in table.inputs.channel_names:
             raise UsageError(f"{options.data}: its inputs lack tracks or {', '.join(absent)}; build it with them.")

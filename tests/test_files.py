@@ -1,6 +1,7 @@
 import ast
 import errno
 import json
+import math
 import os
 import socket
 import stat
@@ -238,6 +239,16 @@ def opens_text(call):
     modes = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
     elsewhere = owner.startswith(("os", "uproot", "Bundle", "fsspec"))
     return called == "open" and not elsewhere and not any("b" in mode for mode in modes)
+
+
+def test_json_has_no_numbers_that_other_readers_refuse(tmp_path):
+    write_json(tmp_path / "bins.json", {"edges": [20.0, math.inf], "of": {"mean": math.nan}, "pair": (-math.inf, 1)})
+    text = (tmp_path / "bins.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "edges": [20.0, None],
+        "of": {"mean": None},
+        "pair": [None, 1],
+    }
 
 
 def test_json_is_indented_and_ends_its_line(tmp_path):

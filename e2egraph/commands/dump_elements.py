@@ -19,7 +19,12 @@ def dump_elements(data: Path, output: Path, split: str | None) -> None:
     tracks and clusters of each event, which e2e_flow turns into particles.
     """
     from e2egraph.graphs.storage.elementfile import dump_elements as dump
+    from e2egraph.graphs.storage.manifest import read_manifest
 
     with progress("Writing elements", None) as advance:
         events = dump(data, output, split, advance)
-    done(f"wrote the elements of {events} events to {output}", "e2e_flow", "BUNDLE", output)
+    manifest = read_manifest(data)
+    if manifest.objective.node_targets:
+        done(f"wrote the elements of {events} events to {output}", "e2e_flow", "BUNDLE", output)
+    else:
+        click.echo(f"wrote the nodes of {manifest.object_name.count(events)} to {output}")

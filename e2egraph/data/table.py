@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from e2egraph.config import digest
 from e2egraph.data.scores import IDENTITY
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.making.nodeselection import built_with, check_available, select_nodes
 from e2egraph.graphs.storage.columns import SPLITS
 from e2egraph.graphs.storage.manifest import Manifest, read_manifest
@@ -50,13 +50,14 @@ class JetTable:
         return np.array([shard.sample for shard in self.manifest.shards])[self.group_shard]
 
     def jets_of(self, split: str | None) -> Integers:
-        """Numbers of a split's jets (all jets for None); InputError when there is none."""
+        """Numbers of a split's jets (all jets for None); InputError when there is none, UsageError for
+        an unknown split."""
         if split is None:
             numbers = np.arange(len(self))
         elif split in SPLITS:
             numbers = np.flatnonzero(self.columns["split"] == split)
         else:
-            raise InputError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}.")
+            raise UsageError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}.")
         if len(numbers) == 0:
             which = f"no {self.manifest.object_name.many}" + ("" if split is None else f" in split '{split}'")
             raise InputError(f"{self.folder}: {which}; build it from more events, or change the task's split.")

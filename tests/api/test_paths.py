@@ -35,6 +35,16 @@ def test_what_is_neither_run_nor_bundle_is_said_to_be_neither(made: Path, tmp_pa
         e2e.load(made / "data/top")
 
 
+def test_runs_and_bundles_where_others_are_asked_for_are_called_what_they_are(made: Path) -> None:
+    for place, what in (("runs/g", "a run"), ("exports/g", "a bundle")):
+        with pytest.raises(e2e.InputError, match=f"g: is {what} and no data set; give a folder made by"):
+            e2e.inspect(made / place)
+    with pytest.raises(e2e.InputError, match="exports/g: is a bundle; give folders that 'e2egraph train' made"):
+        e2e.compare(made / "exports/g")
+    with pytest.raises(e2e.InputError, match="data/top: is no run; give folders that"):
+        e2e.compare(made / "data/top")
+
+
 def test_a_single_run_or_a_single_file_of_events_is_taken_as_one(made: Path, tmp_path: Path) -> None:
     with pytest.raises(e2e.InputError, match=r"runs/g/metrics\.json: not there; run 'e2egraph evaluate"):
         e2e.compare(made / "runs/g")

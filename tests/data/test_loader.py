@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from e2egraph.data.loading.loader import evaluation_loader, training_loader
+from e2egraph.data.loading.loader import evaluation_loader, random_loader, training_loader
 from e2egraph.data.loading.prefetch import Prefetch
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import JetTable, read_table
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.storage.columns import node_types
 from e2egraph.graphs.storage.pointclouds import concatenate
 from e2egraph.graphs.storage.shards import ShardFile, open_shard
@@ -50,6 +50,16 @@ def test_batches_hold_what_the_shards_hold_for_the_jets_they_name(table, everyth
         seen.append(batch.number)
     np.testing.assert_array_equal(np.sort(torch.cat(seen)), table.jets_of(split))
     assert len(seen) == len(loader)
+
+
+def test_jets_at_random_are_of_all_classes_and_sizes(table):
+    batches = list(random_loader(table, SMALL_POOLS, 120))
+    chosen = np.concatenate([batch.number.numpy() for batch in batches])
+    assert len(chosen) == len(set(chosen.tolist())) == 120
+    labels, sizes = table.columns["label"], table.columns["n_nodes"]
+    assert abs(labels[chosen].mean() - labels.mean()) < 0.15
+    assert abs(sizes[chosen].mean() - sizes.mean()) < 0.15 * sizes.mean()
+    assert sum(len(batch.number) for batch in random_loader(table, SMALL_POOLS, 10**6)) == len(labels)
 
 
 TENSORS = ("points", "features", "mask", "jet", "label", "weight", "target", "number")
@@ -158,7 +168,7 @@ def test_prefetch_passes_items_in_order_and_makes_no_more_than_its_depth_ahead()
 def test_tables_say_what_is_wrong_with_a_data_set(tmp_path, table):
     with pytest.raises(InputError, match="no such data set"):
         read_table(tmp_path / "absent")
-    with pytest.raises(InputError, match="unknown split 'training'"):
+    with pytest.raises(UsageError, match="unknown split 'training'"):
         table.jets_of("training")
     only_training = read_table(write_toy_dataset(tmp_path / "data", 20, split_fractions=(1, 0, 0)))
     with pytest.raises(InputError, match="no jets in split 'test'"):

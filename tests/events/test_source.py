@@ -1,6 +1,8 @@
 """Choosing the reader by what a file holds, refusing what is no such file, and mixed inputs."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import uproot
 
@@ -174,3 +176,10 @@ def test_images_and_events_do_not_mix(tmp_path, deposits):
     ]
     with pytest.raises(InputError, match="hold different things"):
         check_alike(forms(paths))
+
+
+def test_a_table_without_images_is_no_file_of_images(tmp_path):
+    path = tmp_path / "scores.parquet"
+    pq.write_table(pa.table({"run": [1], "score_top": [0.5]}), path)
+    with pytest.raises(InputError, match=r"scores\.parquet: holds neither events nor images \(columns run, score_top"):
+        open_source(path)

@@ -10,7 +10,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from e2egraph.benchmark.storage import dense_parquet
 from e2egraph.benchmark.storage.peers import WEAVER_MISSING, Peer, list_parquet, padded_hdf5, weaver
 from e2egraph.benchmark.storage.stored_images import compare_training
 from e2egraph.data.loading.batch import JetBatch
-from e2egraph.data.loading.loader import JetLoader, evaluation_loader, training_loader
+from e2egraph.data.loading.loader import JetLoader, random_loader, training_loader
 from e2egraph.data.loading.pools import columns_for, read_jets, read_pools
 from e2egraph.data.loading.sampler import own_pools
 from e2egraph.data.options import DataOptions
@@ -87,15 +86,15 @@ def benchmark_io(
 
 
 def _write_images(table: JetTable, folder: Path, jets: int) -> dict[str, dense_parquet.ImageFile]:
-    """Draw the first jets of the data set into image files: the field's, the same with zstd, and the smallest that
-    pyarrow can write (``BEST``)."""
+    """Draw some jets of the data set, chosen at random, into image files: the field's, the same with zstd, and the
+    smallest that pyarrow can write (``BEST``)."""
     rasterize = Rasterize(table.manifest.network_inputs)
     shape = (rasterize.height, rasterize.width, len(rasterize.channels))
     settings = (dense_parquet.FIELD, dense_parquet.ZSTD, *dense_parquet.CANDIDATES)
     paths = {each.name: folder / f"{number}.parquet" for number, each in enumerate(settings)}
     writers = {each.name: dense_parquet.ImageWriter(paths[each.name], each) for each in settings}
     columns, written = table.manifest.network_inputs.object_names, 0
-    for batch in islice(evaluation_loader(table, DataOptions(), None), jets // BATCH_SIZE):
+    for batch in random_loader(table, DataOptions(), jets // BATCH_SIZE * BATCH_SIZE):
         drawn = rasterize(batch.points, batch.features, batch.mask).numpy()
         mass, pt = (_quantity(batch, columns, name) for name in ("jet_mass", "jet_pt"))
         for writer in writers.values():
@@ -154,7 +153,7 @@ def _rates(
 ) -> list[Record]:
     """Jets per second into batches, and CPU time, on one core; in turns, so that a busy machine slows all equally."""
     rasterize = Rasterize(table.manifest.network_inputs)
-    kept = list(islice(evaluation_loader(table, DataOptions(), None), 4))
+    kept = list(random_loader(table, DataOptions(), 4 * BATCH_SIZE))
 
     def drawn() -> int:
         return sum(len(rasterize(batch.points, batch.features, batch.mask)) for batch in kept)

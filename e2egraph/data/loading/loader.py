@@ -168,3 +168,17 @@ def evaluation_loader(
         batch_nodes=options.batch_nodes,
     )
     return JetLoader(table, plan, options, targets, node_targets=node_targets)
+
+
+def random_loader(table: JetTable, options: DataOptions, number: int, seed: int = 0) -> JetLoader:
+    """``number`` jets (all, where there are no more) of the whole data set, chosen at random by ``seed``.
+
+    The first batches of ``evaluation_loader`` would be the smallest jets of the first class.
+    """
+    drawn = np.random.default_rng(seed).permutation(table.jets_of(None))[:number]
+    sizes = table.node_counts(options.nodes)
+    plan = evaluation_plan(
+        table, np.sort(drawn), options.evaluation_batch_size, pool_jets=options.pool_jets, sizes=sizes,
+        batch_nodes=options.batch_nodes,
+    )  # fmt: skip
+    return JetLoader(table, plan, options, ())

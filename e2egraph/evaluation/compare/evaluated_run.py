@@ -11,6 +11,7 @@ from typing import Any
 from e2egraph.data.scores import Scores, read_scores
 from e2egraph.errors import InputError
 from e2egraph.evaluation.evaluate import METRICS_NAME, SCORES_NAME
+from e2egraph.graphs.storage.manifest import OTHER_FOLDERS
 from e2egraph.tasks.objectives.objective import Objective, make_objective
 
 # What a comparison needs of ``metrics.json``.
@@ -136,6 +137,9 @@ def _read_report(run: Path) -> dict[str, Any]:
     if not run.exists():
         raise InputError(f"{run}: no such run; give a folder made by 'e2egraph train' and evaluated.")
     if not path.is_file():
+        what = next((what for name, what in OTHER_FOLDERS.items() if (run / name).is_file()), "no run")
+        if what != "a run":
+            raise InputError(f"{run}: is {what}; give folders that 'e2egraph train' made and 'e2egraph evaluate' read.")
         raise InputError(f"{path}: not there; run 'e2egraph evaluate {run}' first.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -5,8 +5,10 @@ DeLong's for AUCs without weights, else the spread over paired bootstrap resampl
 *Seeds*: how the mean over seeds would scatter with other seeds, √(s₁²/n₁ + s₂²/n₂) from the spread s over n seeds of
 either tagger on these jets; known only where both have at least two. The whole error is their quadratic sum, and its
 p-value Student's with the degrees of freedom of B. Welch, Biometrika 34 (1947) 28: the jets' part counts as exact, the
-seeds' parts have n − 1. What a seed adds jet by jet is in both parts, so that this p-value is rather too large than too
-small. Without the seeds' part the p-value is normal, and holds for these networks only.
+seeds' parts have n − 1. From two or three seeds the spread is known badly, and where it decides, p-values are too
+small: without any difference, and with a seeds' part of four times the jets', p < 0.01 occurs in 2.6% of cases with two
+seeds of either, 1.4% with three, and p < 0.001 in 1.0% and 0.3% (a simulation of this formula). Without the seeds' part
+the p-value is normal, and holds for these networks only.
 """
 
 from __future__ import annotations

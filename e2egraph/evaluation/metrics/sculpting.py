@@ -64,7 +64,7 @@ def mass_sculpting(
     ``objects``: what a limit calls the jets.
 
     InputError: no jets, a mass, score or weight that is not finite, a negative weight, no weight, or more than
-    ``efficiency`` of the jets sharing the highest score.
+    ``efficiency`` of the jets sharing the highest score, or too few jets for that.
     """
     mass, score = np.asarray(mass, np.float64), np.asarray(score, np.float64)
     weight = np.ones(len(mass)) if weight is None else np.asarray(weight, np.float64)
@@ -72,6 +72,12 @@ def mass_sculpting(
     cut = cut_at(efficiency, score, weight)
     passing = score >= cut
     if not weight[passing].sum() > 0:
+        highest = weight[score == score.max()]
+        if len(highest) == 1:
+            raise InputError(
+                f"{objects.count(len(mass))} of background are too few to let {100 * efficiency:g}% of them pass: the "
+                "one of highest score alone is more; evaluate more."
+            )
         raise InputError(
             f"no cut on the score leaves at most {100 * efficiency:g}% of the background: its highest score is shared "
             "by more; train further, or with another seed."

@@ -54,6 +54,8 @@ def open_source(
         if layout is None or not holds_crops(location):
             return _tree_reader(location, radii)
     if layout is None:
+        if kind == "Parquet":
+            _check_images(location)
         raise InputError(
             f"{location}: holds images, and only you know what their planes are; add --image-channels NAME,NAME,… or "
             "--image-preset NAME."
@@ -124,6 +126,24 @@ def _tree_reader(location: str, radii: Mapping[str, float]) -> EventSource:
         if tree.name == HITS_TREE:
             return HitsTreeFile(location, tree)
         return DelphesFile(location, tree) if tree.name == DELPHES_TREE else RHTreeFile(location, tree, radii)
+
+
+def _check_images(location: str) -> None:
+    """InputError unless a Parquet file has a column of lists, as images are."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with locations.open_binary(location) as file:
+            schema = pq.read_schema(file)
+    except (OSError, pa.ArrowException):
+        return  # told when it is read
+    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    if not any(is_kind(column.type) for column in schema for is_kind in kinds):
+        raise InputError(
+            f"{location}: holds neither events nor images (columns {', '.join(schema.names[:5])}, …); give an ntuple, "
+            "or a file of images."
+        )
 
 
 def _format(location: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.files import replacing
 from e2egraph.folders import make_folder
 from e2egraph.graphs.storage.columns import SPLITS
@@ -26,10 +26,10 @@ def dump_elements(
 ) -> int:
     """Write the nodes of a data set's events (of one ``split``) to one file, in data set order; how many events.
 
-    InputError: no data set, an unknown split, or a file that cannot be written.
+    InputError: no data set, or a file that cannot be written. UsageError: an unknown split.
     """
     if split is not None and split not in SPLITS:
-        raise InputError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}.")
+        raise UsageError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}.")
     manifest = read_manifest(data)
     names = (*POINT_NAMES, *manifest.network_inputs.variable_names)
     listed = "".join(f"{name}\n" for name in names).encode()

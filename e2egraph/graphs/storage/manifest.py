@@ -21,6 +21,9 @@ from e2egraph.tasks.objects.registry import kinds
 from e2egraph.tasks.task import import_extensions
 
 MANIFEST_NAME = "manifest.json"
+
+# What folders are that hold these files, and no data sets.
+OTHER_FOLDERS = {"config.yaml": "a run", "metadata.json": "a bundle"}
 SCHEMA_VERSION = 3
 
 
@@ -156,6 +159,9 @@ def read_manifest(folder: Path, *, rehash: bool = False) -> Manifest:
     if not path.is_file():
         others = sorted(str(found.parent) for found in folder.glob(f"*/{MANIFEST_NAME}"))
         instead = f"give one of those in it, such as {others[0]}" if others else "finish it with build-graphs"
+        for name, what in OTHER_FOLDERS.items():
+            if (folder / name).is_file():
+                raise InputError(f"{folder}: is {what} and no data set; give a folder made by 'e2egraph build-graphs'.")
         raise InputError(f"{folder}: not a complete data set ({MANIFEST_NAME} is missing); {instead}.")
     try:
         written = path.read_bytes()

@@ -87,3 +87,10 @@ def test_the_plot_is_drawn_again_with_the_same_bytes(tmp_path):
     for path, other in zip(paths, again, strict=True):
         assert path.read_bytes() == other.read_bytes()
         assert path.stat().st_size > 5000
+
+
+def test_too_few_jets_for_the_cut_are_told_apart_from_scores_that_are_shared():
+    with pytest.raises(InputError, match=r"9 .* of background are too few to let 10% of them pass: the one of highest"):
+        mass_sculpting(np.linspace(10, 100, 9), np.linspace(0, 1, 9))
+    with pytest.raises(InputError, match="its highest score is shared by more"):
+        mass_sculpting(np.linspace(10, 100, 9), np.ones(9))
