@@ -3,12 +3,13 @@
 The classes themselves live next to what they configure; this file reads, overrides, validates and hashes them.
 """
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform, get_args, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as _pydantic_dataclass
@@ -79,18 +80,26 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+class _Overridden(dict[str, Any]):
+    """A configuration's content that remembers the ``settings`` applied to it, which errors name."""
+
+    settings: tuple[str, ...] = ()
+
+
 def override(content: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
     """A copy of ``content`` with ``a.b.c=value`` settings applied; values are read as YAML.
 
     A key that no configuration has is refused later, by its class, with the names that exist.
     """
-    result: dict[str, Any] = json.loads(json.dumps(content))
+    result = _Overridden(json.loads(json.dumps(content)))
+    settings = tuple(settings)
+    result.settings = (*getattr(content, "settings", ()), *settings)
     for setting in settings:
         key, separator, text = setting.partition("=")
         if not separator or not key:
             raise UsageError(f"--set {setting}: expected KEY=VALUE, such as training.epochs=5.")
         *parents, last = key.split(".")
-        node = result
+        node: dict[str, Any] = result
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
@@ -100,7 +109,8 @@ def override(content: Mapping[str, Any], settings: Iterable[str]) -> dict[str, A
 
 
 def validate(cls: type[T], content: Mapping[str, Any], origin: str) -> T:
-    """``content`` as an instance of ``cls``; UsageError naming ``origin``, the key at fault and what it should be."""
+    """``content`` as an instance of ``cls``; UsageError naming ``origin``, or the setting that ``override`` applied,
+    the key at fault and what it should be."""
     try:
         return TypeAdapter(cls).validate_python(dict(content))
     except ValidationError as error:
@@ -109,15 +119,36 @@ def validate(cls: type[T], content: Mapping[str, Any], origin: str) -> T:
         if isinstance(cause, RefusedError):
             raise UsageError(f"{origin}: {cause}") from error
         key = ".".join(str(part) for part in first["loc"]) or "configuration"
+        given = [setting for setting in getattr(content, "settings", ()) if _is_about(setting.partition("=")[0], key)]
+        if given:
+            origin = f"--set {given[-1]}"
         if first["type"] == "unexpected_keyword_argument":
+            close = did_you_mean(str(first["loc"][-1]), _known_keys(cls, first["loc"][:-1]))
             raise UsageError(
-                f"{origin}: unknown key '{key}'; remove it or correct its spelling ('e2egraph config show KIND' "
+                f"{origin}: unknown key '{key}'{close}; remove it or correct its spelling ('e2egraph config show KIND' "
                 "lists the keys of a kind of configuration)."
             ) from error
         reason = first["msg"].removeprefix("Value error, ")
         raise UsageError(
             f"{origin}: '{key}' is wrong ({reason[:1].lower()}{reason[1:]}); correct the value."
         ) from error
+
+
+def _is_about(setting: str, key: str) -> bool:
+    """Whether a setting's key is the ``key`` of an error, a group that holds it or something in it."""
+    one, other = setting.split("."), key.split(".")
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
+
+
+def _known_keys(cls: Any, groups: Iterable[int | str]) -> list[str]:
+    """The keys that the group at ``groups`` of configuration ``cls`` can have; none where that is not known."""
+    for group in groups:
+        if not dataclasses.is_dataclass(cls):
+            return []
+        hint = get_type_hints(cls).get(str(group))
+        cls = next((each for each in (hint, *get_args(hint)) if dataclasses.is_dataclass(each)), None)
+    return [field.name for field in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
 
 
 def load(cls: type[T], kind: str, name: str, settings: Iterable[str] = ()) -> T:

@@ -28,6 +28,21 @@ def test_settings_override_nested_values_and_are_read_as_yaml():
     assert car == Car(wheels=4, engine=Engine(power=3.5, name="v8"))
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("engine.powr=3", r"^--set engine\.powr=3: unknown key 'engine\.powr' \(did you mean 'power'\?\); remove it"),
+        ("engine.power=fast", r"^--set engine\.power=fast: 'engine\.power' is wrong \("),
+        ("engine={power: fast}", r"^--set engine=\{power: fast\}: 'engine\.power' is wrong \("),
+        ("engine.name=v8", r"^car\.yaml: 'wheels' is wrong \("),
+    ],
+)
+def test_an_error_names_the_setting_that_made_it_or_the_file(setting, message):
+    wheels = "many" if "name" in setting else 4
+    with pytest.raises(UsageError, match=message):
+        config.validate(Car, config.override({"wheels": wheels}, [setting]), "car.yaml")
+
+
 def test_overriding_leaves_the_original_alone():
     original = {"engine": {"power": 2}}
     config.override(original, ["engine.power=3"])
@@ -60,7 +75,7 @@ def test_a_misspelt_name_is_refused_with_the_one_that_is_spelt_most_like_it():
 
 
 def test_a_refusal_of_a_validator_that_is_a_sentence_is_passed_on_as_it_is():
-    with pytest.raises(UsageError, match=r"^mine\.yaml: object: unknown key 'ptmin'; remove it or correct [^;]*\.$"):
+    with pytest.raises(UsageError, match=r"^mine\.yaml: object: unknown key 'ptmin' .did you mean 'pt_min'\?.; remove it or correct [^;]*\.$"):
         make_task(config.read_yaml(config.find_config("tasks", "top")) | {"object": {"ptmin": 3}}, "mine.yaml")
 
 
