@@ -92,9 +92,6 @@ def test_an_output_folder_with_other_content(run, tmp_path, ntuple):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "thesis.tex").write_text("years of work")
     words = ("build-graphs", "--task", "top", "--sample", f"qcd={ntuple}", "--output", tmp_path / "data")
-    code, _, error = run(*words, "--sample", f"top={ntuple}")
-    assert code == 1
-    says(error, "given for 'qcd' and for 'top'")
     other = rhtree_files.write(
         tmp_path / "o.root", rhtree_files.random_deposits(5, 2), without=rhtree_files.IMAGE_PREFIXES
     )
@@ -102,6 +99,14 @@ def test_an_output_folder_with_other_content(run, tmp_path, ntuple):
     assert code == 1
     says(error, str(tmp_path / "data"), "holds other things")
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["thesis.tex"]
+
+
+def test_a_file_given_for_two_classes(run, tmp_path, ntuple):
+    words = ("build-graphs", "--task", "top", "--output", tmp_path / "data")
+    code, _, error = run(*words, "--sample", f"qcd={ntuple}", "--sample", f"top={ntuple}", "--trust-sample-names")
+    assert code == 1
+    says(error, "given for 'qcd' and for 'top'")
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_class_without_sample(run, tmp_path, ntuple):
