@@ -240,7 +240,8 @@ def test_one_calibration_brings_the_medians_of_all_columns_to_one(events):
         for where in ("20-30 GeV", "30-50 GeV", "50-100 GeV"):
             before, after = (found.value(PART, f"median response {when}", where, name) for when in (BEFORE, AFTER))
             assert before.value == found.value("jets", "median response", where, name).value
-            assert abs(after.value - 1) < 0.02
+            # A bin of a dozen jets is known to several per cent alone.
+            assert abs(after.value - 1) < max(0.02, 0.5 * after.error)
             assert after.error > 0
     assert found.value(PART, "median response before", "30-50 GeV", "less").value < 0.95
     before, after = (found.value(PART, f"resolution {when}", "30-50 GeV", "less").value for when in (BEFORE, AFTER))
