@@ -75,7 +75,10 @@ def test_a_misspelt_name_is_refused_with_the_one_that_is_spelt_most_like_it():
 
 
 def test_a_refusal_of_a_validator_that_is_a_sentence_is_passed_on_as_it_is():
-    with pytest.raises(UsageError, match=r"^mine\.yaml: object: unknown key 'ptmin' .did you mean 'pt_min'\?.; remove it or correct [^;]*\.$"):
+    with pytest.raises(
+        UsageError,
+        match=r"^mine\.yaml: object: unknown key 'ptmin' .did you mean 'pt_min'\?.; remove it or correct [^;]*\.$",
+    ):
         make_task(config.read_yaml(config.find_config("tasks", "top")) | {"object": {"ptmin": 3}}, "mine.yaml")
 
 
