@@ -258,7 +258,7 @@ def test_isolation_of_images_and_of_an_empty_ring_are_refused():
             {"edge_crystals": -1},
             r"^x\.yaml: object: 'edge_crystals' is wrong \(.* equal to 0\); correct the value\.$",
         ),
-        ({"edge": 1}, r"^x\.yaml: object: unknown key 'edge'.*; remove it or correct its spelling \(.*\)\.$"),
+        ({"edge": 1}, r"^x\.yaml: object: unknown key 'edge'; remove it or correct its spelling \(.*\)\.$"),
     ],
 )
 def test_a_wrong_value_of_the_object_is_named_once(content, message):
