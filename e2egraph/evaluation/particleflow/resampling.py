@@ -41,9 +41,13 @@ def quantiles(values: Floats, event: Integers, draws: NDArray[np.int32]) -> Floa
     found = np.full((len(draws), 3), np.nan)
     some = total > 0
     for place, share in enumerate((LOW, MIDDLE, HIGH)):
-        # The value at the middle of its own weight, as NumPy's "hazen".
-        at = (below >= np.maximum(share * total, 0.5)[:, None]).argmax(axis=1)
-        found[some, place] = ranked[at[some]]
+        # Of each resample written out, NumPy's "hazen": linear between the values around rank q n + 1/2.
+        rank = np.clip(share * total + 0.5, 1.0, np.maximum(total, 1))
+        first = np.floor(rank)
+        lower, upper = (
+            ranked[(below >= np.minimum(each, total)[:, None]).argmax(axis=1)] for each in (first, first + 1.0)
+        )
+        found[some, place] = (lower + (rank - first) * (upper - lower))[some]
     return found
 
 

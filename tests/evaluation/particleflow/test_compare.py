@@ -346,3 +346,15 @@ def test_a_data_set_without_elements_is_refused(tmp_path):
     folder = write_toy_dataset(tmp_path / "toy")
     with pytest.raises(InputError, match="has no elements; give a data set of a particle-flow task"):
         read_events(folder)
+
+
+@pytest.mark.parametrize("size", [1, 2, 6, 7, 40])
+def test_quantiles_are_those_of_every_resample_written_out(size):
+    rng = np.random.default_rng(size)
+    values, event = rng.normal(size=size), rng.integers(0, 5, size)
+    draws = event_draws(5, 30)
+    found = quantiles(values, event, draws)
+    for row, counts in zip(found, draws, strict=True):
+        drawn = np.repeat(values, counts[event])
+        expected = np.quantile(drawn, [0.16, 0.5, 0.84], method="hazen") if len(drawn) else [np.nan] * 3
+        np.testing.assert_allclose(row, expected, atol=1e-12)
