@@ -25,12 +25,20 @@ from e2egraph.evaluation.particleflow.resampling import event_draws, quantiles, 
 from e2egraph.graphs.particleflow.classes import NEUTRAL_HADRON, PHOTON
 from e2egraph.graphs.storage.manifest import read_manifest
 from tests.evaluation.particleflow.candidates import write_targets
+from tests.particleflow_events import EVENTS, build_flow, simulate_flow
 from tests.toy_dataset import write_toy_dataset
 
 
 @pytest.fixture(scope="module")
 def events(flow_data):
     return read_events(flow_data)
+
+
+@pytest.fixture(scope="module")
+def more_events(tmp_path_factory):
+    """Four times as many, where a figure of a few would be known too badly."""
+    folder = tmp_path_factory.mktemp("more")
+    return read_events(build_flow(simulate_flow(folder, events=4 * EVENTS), folder / "data"))
 
 
 def test_a_column_of_the_generators_own_particles_is_perfect(events):
@@ -124,14 +132,15 @@ def test_what_a_network_found_is_a_column_like_any_other(events, flow_data, tmp_
     assert found.value("particles", "efficiency", "photon", PERFECT).value > 0.3
 
 
-def test_particles_of_other_vertices_are_found_where_they_are_seen_from_the_primary_one(events):
+def test_particles_of_other_vertices_are_found_where_they_are_seen_from_the_primary_one(more_events):
+    events = more_events
     target = events.columns[TARGET]
     seen = from_primary_vertex(target, events.clouds)
     added = replace(events, columns={**events.columns, "seen": replace(seen, node=np.full(len(seen), -1))})
     photon = (target.kind == 3) & (target.pile_up > 0.5) & (target.pt > 1) & (np.abs(target.eta) < 1.5)
     assert (np.abs(seen.eta - target.eta)[photon] > 0.03).mean() > 0.3
     found = compare(added, resamples=5)
-    assert found.value("particles", "efficiency", "photon", "seen").value > 0.94
+    assert found.value("particles", "efficiency", "photon", "seen").value > 0.955  # 0.966 ± 0.004 of 160 events
     assert found.value("particles", "fake rate", "photon", "seen").value < 0.05
 
 
@@ -228,7 +237,8 @@ def test_candidates_of_before_there_were_probabilities_are_read_without(events, 
     assert found.value("particles", "efficiency by element at the rules' fake rate", "photon", "old") is None
 
 
-def test_one_calibration_brings_the_medians_of_all_columns_to_one(events):
+def test_one_calibration_brings_the_medians_of_all_columns_to_one(more_events):
+    events = more_events
     rules = events.columns[RULES]
     # A response that changes with pT, as of a network that was not told the scale.
     bent = 0.8 + 0.05 * np.log1p(rules.pt)
@@ -240,8 +250,7 @@ def test_one_calibration_brings_the_medians_of_all_columns_to_one(events):
         for where in ("20-30 GeV", "30-50 GeV", "50-100 GeV"):
             before, after = (found.value(PART, f"median response {when}", where, name) for when in (BEFORE, AFTER))
             assert before.value == found.value("jets", "median response", where, name).value
-            # A bin of a dozen jets is known to several per cent alone.
-            assert abs(after.value - 1) < max(0.02, 0.5 * after.error)
+            assert abs(after.value - 1) < 0.02
             assert after.error > 0
     assert found.value(PART, "median response before", "30-50 GeV", "less").value < 0.95
     before, after = (found.value(PART, f"resolution {when}", "30-50 GeV", "less").value for when in (BEFORE, AFTER))
