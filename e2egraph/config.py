@@ -6,8 +6,9 @@ The classes themselves live next to what they configure; this file reads, overri
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform, get_args, get_type_hints
 
@@ -155,6 +156,11 @@ def load(cls: type[T], kind: str, name: str, settings: Iterable[str] = ()) -> T:
     """Find, read, override and validate one configuration."""
     path = find_config(kind, name)
     return validate(cls, override(read_yaml(path), settings), str(path))
+
+
+def rising(values: Sequence[float]) -> bool:
+    """Whether there are values, each above the one before, as a table that is interpolated needs them."""
+    return len(values) > 0 and all(low < high for low, high in pairwise(values))
 
 
 def as_dict(config: object) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from e2egraph.config import configuration, find_config, read_yaml, validate
+from e2egraph.config import configuration, find_config, read_yaml, rising, validate
 from e2egraph.detector.geometry import Floats, Integers
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -40,7 +39,7 @@ class Calibration:
     @model_validator(mode="after")
     def _shapes(self) -> Self:
         for name in ("abs_eta", "energy"):
-            if any(high <= low for low, high in pairwise(getattr(self, name))):
+            if not rising(getattr(self, name)):
                 raise ValueError(f"{name} must rise")
         for name in ("photon", "ecal", "hcal", "ecal_alone", "hcal_alone"):
             rows = getattr(self, name)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from e2egraph.config import configs_folder, did_you_mean, read_yaml
 from e2egraph.errors import UsageError
+from e2egraph.simulation.generation.generator_files import seen_from
 
 
 def detector_content(path: Path, extended_by: tuple[Path, ...] = ()) -> object:
@@ -32,7 +33,7 @@ def detector_content(path: Path, extended_by: tuple[Path, ...] = ()) -> object:
 def _with_folder(content: dict[str, object], folder: Path) -> dict[str, object]:
     candidates = content.get("candidates")
     if isinstance(candidates, dict) and str(rules := candidates.get("rules")).endswith((".yaml", ".yml")):
-        return {**content, "candidates": {**candidates, "rules": str(folder.absolute() / str(rules))}}
+        return {**content, "candidates": {**candidates, "rules": str(seen_from(folder, str(rules)))}}
     return content
 
 

@@ -46,14 +46,14 @@ def with_folder(process: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """
     pile_up, generator = process.get("pile_up"), process.get("generator")
     if isinstance(pile_up, dict) and str(pile_up.get("process")).endswith((".yaml", ".yml")):
-        process = {**process, "pile_up": {**pile_up, "process": str(_seen_from(folder, pile_up["process"]))}}
+        process = {**process, "pile_up": {**pile_up, "process": str(seen_from(folder, pile_up["process"]))}}
     if not isinstance(generator, dict):
         return dict(process)
     generator = dict(generator)
     if isinstance(lines := generator.get("settings"), list):
         generator["settings"] = [_absolute(line, folder) if isinstance(line, str) else line for line in lines]
     if _is_file_name(slha := generator.get("slha")):
-        generator["slha"] = str(_seen_from(folder, slha))
+        generator["slha"] = str(seen_from(folder, slha))
     return {**process, "generator": generator}
 
 
@@ -85,7 +85,7 @@ def _absolute(line: str, folder: Path) -> str:
     name, file = named_file(line)
     if file is None or Path(file).is_absolute():
         return line
-    path = _seen_from(folder, file)
+    path = seen_from(folder, file)
     if name == INCLUDE and not path.is_file():
         return line
     if any(character.isspace() for character in str(path)):
@@ -93,7 +93,8 @@ def _absolute(line: str, folder: Path) -> str:
     return f"{name} = {path}"
 
 
-def _seen_from(folder: Path, file: str) -> Path:
+def seen_from(folder: Path, file: str) -> Path:
+    """``file``, which a YAML in ``folder`` names: absolute, home folders known."""
     return folder.absolute() / os.path.expanduser(file)  # noqa: PTH111 (a home that nobody has stays as it is)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from e2egraph.config import configuration
+from e2egraph.config import configuration, rising
 from e2egraph.simulation.response.calorimeterconfig import Fraction, NonNegative, Positive
 
 
@@ -25,7 +25,7 @@ class EnergyScale:
 
     @model_validator(mode="after")
     def _one_scale_a_pt(self) -> EnergyScale:
-        if not self.pt or len(self.pt) != len(self.scale) or list(self.pt) != sorted(set(self.pt)):
+        if len(self.pt) != len(self.scale) or not rising(self.pt):
             raise ValueError("pt must rise and have as many entries as scale, at least one")
         return self
 
@@ -109,6 +109,6 @@ class BTaggingConfig:
     @model_validator(mode="after")
     def _one_efficiency_a_pt(self) -> BTaggingConfig:
         sizes = {len(column) for column in (self.pt, self.b, self.c, self.light)}
-        if len(sizes) > 1 or not self.pt or list(self.pt) != sorted(set(self.pt)):
+        if len(sizes) > 1 or not rising(self.pt):
             raise ValueError("pt must rise and have as many entries as b, c and light, at least one")
         return self

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from e2egraph.config import configuration
+from e2egraph.config import configuration, rising
 from e2egraph.simulation.particleflow.muonconfig import MuonsConfig
 from e2egraph.simulation.response.calorimeterconfig import EcalConfig, Fraction, HcalConfig, NonNegative, Positive
 from e2egraph.simulation.response.jetsconfig import BTaggingConfig, FatJetsConfig, JetsConfig
@@ -46,11 +46,6 @@ class AcceptanceConfig:
     min_pt: NonNegative
 
 
-def _rising(values: tuple[float, ...]) -> bool:
-    """Whether there are values, each above the one before."""
-    return bool(values) and list(values) == sorted(set(values))
-
-
 @configuration
 class MaterialConfig:
     """Tracker material.
@@ -83,9 +78,9 @@ class MaterialConfig:
     neutral_pion_fraction: Fraction
 
     def __post_init__(self) -> None:
-        if len(self.eta) != len(self.radiation_lengths) or not _rising(self.eta):
+        if len(self.eta) != len(self.radiation_lengths) or not rising(self.eta):
             raise ValueError("eta of the material must rise and have as many entries as radiation_lengths")
-        if len(self.radius) != len(self.share) or not _rising(self.radius) or not sum(self.share) > 0:
+        if len(self.radius) != len(self.share) or not rising(self.radius) or not sum(self.share) > 0:
             raise ValueError(
                 "radius of the material must rise and have as many entries as share, which need a positive sum"
             )
