@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -21,7 +21,10 @@ from e2egraph.tasks.objectives.objective import Objective, make_objective
 from e2egraph.tasks.objects.objects import ObjectKind
 from e2egraph.tasks.objects.registry import kinds
 from e2egraph.tasks.region import RegionConfig
-from e2egraph.tasks.truth import Truth
+from e2egraph.tasks.truth import Truth, TruthSource, truth_source
+
+if TYPE_CHECKING:
+    from e2egraph.events.schema import EventSource, PointSource
 
 # The variables of a node where a task names none.
 DEFAULT_VARIABLES = ("rho", "value", "d0", "dz", "d0_sig", "dz_sig", "charge", "time")
@@ -203,10 +206,9 @@ class TaskConfig:
         """What the objects are."""
         return kinds()[self.object.kind]
 
-    @property
-    def labels_of_jets(self) -> bool:
-        """Whether the labels that a file of events has of its jets are those of the objects."""
-        return self.object.kind == "jet"
+    def truth_in(self, source: EventSource | PointSource, of_class: str | None) -> TruthSource:
+        """Where the labels of objects in a file come from that was given for ``of_class`` (``truth.truth_source``)."""
+        return truth_source(self.truth, of_class, source, of_jets=self.object.kind == "jet")
 
     @cached_property
     def network_inputs(self) -> Inputs:

@@ -13,7 +13,7 @@ from e2egraph.graphs.making.imagepoints import check_image_source
 from e2egraph.graphs.making.nodes import COLLECTIONS_OF_NODES, collections_needed
 from e2egraph.tasks.objectives.nodes import CLASSES
 from e2egraph.tasks.task import TaskConfig
-from e2egraph.tasks.truth import PARTICLE_COLUMNS, TruthSource, given_columns, truth_source
+from e2egraph.tasks.truth import PARTICLE_COLUMNS, TruthSource, given_columns
 from e2egraph.tasks.variables import variables
 
 
@@ -81,7 +81,7 @@ def check_source(source: Source, task: TaskConfig, of_class: str | None) -> None
         check_image_source(source, task)
     else:
         _check_events(source, task)
-    truth = truth_source(task.truth, of_class, source, of_jets=task.labels_of_jets)
+    truth = task.truth_in(source, of_class)
     here = task.classes if of_class is None else (of_class,)
     for name in task.target_names:
         _check_column(source, task, name, [each for each in task.objective.classes_with(name) if each in here], truth)

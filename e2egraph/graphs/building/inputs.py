@@ -24,7 +24,7 @@ from e2egraph.graphs.building.mapper import Mapper
 from e2egraph.graphs.making.chunk import entries
 from e2egraph.graphs.storage.manifest import InputFile, SkippedFile
 from e2egraph.tasks.task import TaskConfig, import_extensions
-from e2egraph.tasks.truth import TruthSource, truth_source
+from e2egraph.tasks.truth import TruthSource
 
 # Shards hold weights in single precision.
 _LEAST_WEIGHT, _LARGEST_WEIGHT = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
@@ -80,7 +80,7 @@ def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identi
     with opened(path, options) as source:
         check_source(source, task, sample.of_class)
         size, sha256 = locations.size_and_sha256(path)
-        truth = truth_source(task.truth, sample.of_class, source, of_jets=task.labels_of_jets)
+        truth = task.truth_in(source, sample.of_class)
         if isinstance(source, PointSource):
             events = EventKeys(np.empty(0), float(source.weights(0, source.n_jets).sum()))
         else:

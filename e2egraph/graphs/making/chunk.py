@@ -40,7 +40,7 @@ from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate, empty
 from e2egraph.graphs.storage.shards import write_shard
 from e2egraph.tasks.objects.objects import Objects
 from e2egraph.tasks.task import Split, TaskConfig
-from e2egraph.tasks.truth import NO_CLASS, TruthSource, labelled, truth_source
+from e2egraph.tasks.truth import NO_CLASS, TruthSource, labelled
 
 # A shard holds the objects of this many events; they are read and cut out in steps, which bound the memory. Where every
 # event is an object, so many that as many nodes as caps let through fit in.
@@ -166,7 +166,7 @@ def _selected(
     can make nodes.
     """
     with opened(chunk.input.path, chunk.options, task.inputs.radii) as source:
-        truth = truth_source(task.truth, chunk.input.of_class, source, of_jets=task.labels_of_jets)
+        truth = task.truth_in(source, chunk.input.of_class)
         axis = task.object_kind.axis
         for events, objects, cuts, make in _steps(source, chunk, task, truth, deposits):
             flow.enter(len(events), len(objects))

@@ -21,7 +21,7 @@ from e2egraph.graphs.building.checks import check_samples, check_source
 from e2egraph.graphs.making.chunk import EVENTS_PER_STEP
 from e2egraph.tasks.objects.objects import Objects
 from e2egraph.tasks.task import TaskConfig
-from e2egraph.tasks.truth import NO_CLASS, labelled, truth_source
+from e2egraph.tasks.truth import NO_CLASS, labelled
 
 _DEPOSITS = ("tracks", "hits", "ecal", "hcal")
 
@@ -100,7 +100,7 @@ def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str,
         check_source(source, task, of_class)
         if isinstance(source, PointSource):
             raise InputError(f"{path}: holds images and no deposits; give a file of events.")
-        truth = truth_source(task.truth, of_class, source, of_jets=task.labels_of_jets)
+        truth = task.truth_in(source, of_class)
         kind = task.object_kind
         read = kind.collections_of(task.object, source.missing)
         read += [name for name in _DEPOSITS if name not in source.missing]
