@@ -19,7 +19,7 @@ from e2egraph.commands.console import FolderOrFile, OutputFolder, command, done,
     help="Folder for report.html, particle_flow.json, table and figures.",
 )
 @click.option("--candidates", "files", multiple=True, metavar="NAME=FILE",
-              help="Particles that a network found (e2egraph predict); may repeat.")  # fmt: skip
+              help="Particles that a network found (e2egraph predict); may repeat, seeds with one NAME.")  # fmt: skip
 @click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test", "all"]),
               help="Events that are compared.")  # fmt: skip
 @click.option("--resamples", type=click.IntRange(min=0), default=400, show_default=True,
@@ -44,7 +44,8 @@ def compare_particles(
     that networks learn, by perfect association of deposits, and by networks; where there is pile-up, by the rules with
     PUPPI weights as well.
 
-    No network is needed: without --candidates the others are compared.
+    No network is needed: without --candidates the others are compared. Files of one NAME are of one network trained
+    with several seeds: its figures are their means, with their spread in the errors.
     """
     from e2egraph.evaluation.particleflow.columns import read_events
     from e2egraph.evaluation.particleflow.compare import compare
@@ -52,16 +53,12 @@ def compare_particles(
     from e2egraph.evaluation.particleflow.report import JSON_NAME, TABLE_NAME, write_comparison
     from e2egraph.graphs.storage.manifest import read_manifest
 
-    named: dict[str, Path] = {}
+    named: dict[str, list[Path]] = {}
     for text in files:
         name, found, path = text.partition("=")
         if not (name and found and path):
             raise click.UsageError(f"--candidates {text}: give NAME=FILE.")
-        if name in named:
-            raise click.UsageError(
-                f"--candidates {text}: there is a column {name} already; give each a name of its own."
-            )
-        named[name] = Path(path)
+        named.setdefault(name, []).append(Path(path))
     if calibrate is not None and split in (calibrate, "all"):
         raise click.UsageError(
             f"--calibrate {calibrate}: these events are among those compared; give --split another split."

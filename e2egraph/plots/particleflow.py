@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from e2egraph.plots.style import label_of, one_panel, save
 
 if TYPE_CHECKING:
-    from e2egraph.evaluation.particleflow.compare import Comparison
+    from e2egraph.evaluation.particleflow.figures import Comparison
 
 _RATIO = r"$p_\mathrm{T}^\mathrm{reco}/p_\mathrm{T}^\mathrm{gen}$"
 

@@ -2,13 +2,8 @@
 
 Errors have two parts. *Jets*: how the difference would scatter on other test jets, for the networks as they are;
 DeLong's for AUCs without weights, else the spread over paired bootstrap resamples (every score sees the same draws).
-*Seeds*: how the mean over seeds would scatter with other seeds, √(s₁²/n₁ + s₂²/n₂) from the spread s over n seeds of
-either tagger on these jets; known only where both have at least two. The whole error is their quadratic sum, and its
-p-value Student's with the degrees of freedom of B. Welch, Biometrika 34 (1947) 28: the jets' part counts as exact, the
-seeds' parts have n − 1. From two or three seeds the spread is known badly, and where it decides, p-values are too
-small: without any difference, and with a seeds' part of four times the jets', p < 0.01 occurs in 2.6% of cases with two
-seeds of either, 1.4% with three, and p < 0.001 in 1.0% and 0.3% (a simulation of this formula). Without the seeds' part
-the p-value is normal, and holds for these networks only.
+*Seeds*: how the mean over seeds would scatter with other seeds (``metrics/seeds.py``); known only where both have at
+least two. Without the seeds' part the p-value is normal, and holds for these networks only.
 """
 
 from __future__ import annotations
@@ -30,6 +25,7 @@ from e2egraph.evaluation.metrics.p_values import PValue, student_p_value
 from e2egraph.evaluation.metrics.registry import FIGURES
 from e2egraph.evaluation.metrics.roc.curve import effective_number, roc_curve
 from e2egraph.evaluation.metrics.roc.delong import delong, p_value_of
+from e2egraph.evaluation.metrics.seeds import SeedsPart, seeds_part, whole_error
 from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 Floats = NDArray[np.float64]
@@ -267,13 +263,12 @@ def _difference(measured: Measured, one: Contender, other: Contender, enough: bo
     error_bootstrap = _spread(samples[0] - samples[1])
     analytic = measured.analytic_error(_means(len(measured.values), one) - _means(len(measured.values), other))
     error_jets = error_bootstrap if analytic is None else analytic
-    seeds = [float(v.var(ddof=1)) / len(v) for v in values] if min(map(len, values)) > 1 else None
+    parts = [part for v in values if (part := seeds_part(v)) is not None]
+    seeds = parts if len(parts) == len(values) else None
     p_jets = p_value = p_value_of(value, error_jets) if enough and error_jets is not None else None
     error, degrees = error_jets, math.inf
     if seeds is not None and error_jets is not None:
-        error = math.sqrt(error_jets**2 + sum(seeds))
-        scatter = sum(v**2 / (len(of) - 1) for v, of in zip(seeds, values, strict=True))
-        degrees = error**4 / scatter if scatter > 0 else math.inf
+        error, degrees = whole_error(error_jets, seeds)
         if enough:
             p_value = student_p_value(value / error, degrees) if error > 0 else p_value_of(value, error)
     ratio, ratio_error = _ratio(measured, means, samples, seeds)
@@ -284,7 +279,7 @@ def _difference(measured: Measured, one: Contender, other: Contender, enough: bo
         difference=value,
         error=error,
         error_jets=error_jets,
-        error_seeds=None if seeds is None else math.sqrt(sum(seeds)),
+        error_seeds=None if seeds is None else whole_error(0.0, seeds)[0],
         error_bootstrap=error_bootstrap,
         method=measured.method,
         p_value=p_value,
@@ -302,11 +297,11 @@ def _opposite(samples: Floats, value: float) -> float:
 
 
 def _ratio(
-    measured: Measured, means: Sequence[float], samples: Sequence[Floats], seeds: Sequence[float] | None
+    measured: Measured, means: Sequence[float], samples: Sequence[Floats], seeds: Sequence[SeedsPart] | None
 ) -> tuple[float | None, float | None]:
     """Ratio of two figures and its error, jets and seeds in quadrature; none where it would say nothing.
 
-    ``seeds``: variance of either mean from its seeds.
+    ``seeds``: of either mean.
     """
     if not measured.has_ratio or means[1] == 0.0:
         return None, None
@@ -316,8 +311,7 @@ def _ratio(
     jets = _spread(samples[0] / samples[1])
     if jets is None or seeds is None:
         return ratio, jets
-    from_seeds = seeds[0] / means[1] ** 2 + seeds[1] * (ratio / means[1]) ** 2
-    return ratio, math.sqrt(jets**2 + from_seeds)
+    return ratio, whole_error(jets, [seeds[0].times(1.0 / means[1]), seeds[1].times(ratio / means[1])])[0]
 
 
 def _means(scores: int, contender: Contender) -> Floats:

@@ -16,7 +16,8 @@ from e2egraph.evaluation.pages.provenance import command_line, environment_facts
 from e2egraph.evaluation.particleflow import calibration
 from e2egraph.evaluation.particleflow.byelement import SAME_FAKES
 from e2egraph.evaluation.particleflow.columns import PERFECT, RULES, TARGET
-from e2egraph.evaluation.particleflow.compare import SUM_ABS_ETA, Comparison, Figure
+from e2egraph.evaluation.particleflow.compare import SUM_ABS_ETA
+from e2egraph.evaluation.particleflow.figures import Comparison, Figure
 from e2egraph.evaluation.particleflow.figuretext import (
     NOTE,
     Rows,

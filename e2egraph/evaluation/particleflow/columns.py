@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,23 +55,35 @@ class Particles(ParticleColumns):
 @dataclass(frozen=True)
 class FlowEvents:
     """E events of a data set: ``columns`` name → its particles; ``gen``: the final state of the hard collision that a
-    detector can see; ``neutrinos``; ``true``: the visible particles of all collisions; ``clouds``: elements."""
+    detector can see; ``neutrinos``; ``true``: the visible particles of all collisions; ``clouds``: elements; ``seeds``:
+    name of a network that was trained several times → its columns."""
 
     columns: dict[str, Particles]
     gen: Particles
     neutrinos: Particles
     true: Particles
     clouds: PointClouds
+    seeds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         return len(self.clouds)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns in order, a network's seeds as one."""
+        group = {column: name for name, members in self.seeds.items() for column in members}
+        return tuple(dict.fromkeys(group.get(column, column) for column in self.columns))
 
-def read_events(data: Path, split: str | None = None, candidates: dict[str, Path] | None = None) -> FlowEvents:
-    """The events of a data set of particle flow (of one ``split``), with a column for each file of ``candidates``.
 
-    InputError: no such data set, or none of particle flow; candidates that do not fit it. UsageError: unknown split.
+def read_events(
+    data: Path, split: str | None = None, candidates: Mapping[str, Sequence[Path]] | None = None
+) -> FlowEvents:
+    """The events of a data set of particle flow (of one ``split``), with a column for each file of ``candidates``:
+    name of a network → its files, of several seeds where there are several.
+
+    InputError: no such data set, or none of particle flow; candidates that do not fit it, or that one seed found twice.
+    UsageError: unknown split.
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}, or all.")
@@ -97,14 +109,31 @@ def read_events(data: Path, split: str | None = None, candidates: dict[str, Path
     rules = _side(clouds, "pf")
     with_puppi = {PUPPI: _puppi(rules, clouds)} if (rules.pile_up >= PILE_UP).any() else {}
     own = {RULES: rules, **with_puppi, TARGET: _targets(clouds), PERFECT: _side(clouds, "perfect")}
-    for name, path in (candidates or {}).items():
+    seeds = {}
+    for name, paths in (candidates or {}).items():
         if name in own or name in OWN:
             raise UsageError(f"--candidates {name}: there is a column of that name already; choose another.")
-        own[name] = found_by_network(path, row, elements, manifest.digest, split)
+        columns = [name] if len(paths) == 1 else [f"{name}, seed {number + 1}" for number in range(len(paths))]
+        for column, path in zip(columns, paths, strict=True):
+            own[column] = found_by_network(path, row, elements, manifest.digest, split)
+        if len(paths) > 1:
+            _all_different(name, paths, [own[column] for column in columns])
+            seeds[name] = tuple(columns)
     gen = _side(clouds, "gen")
     visible = is_visible(clouds.side["gen_pdg"].values)
     true = _side(clouds, "sim")
-    return FlowEvents(own, gen.take(visible), gen.take(~visible), true, clouds)
+    return FlowEvents(own, gen.take(visible), gen.take(~visible), true, clouds, seeds)
+
+
+def _all_different(name: str, paths: Sequence[Path], found: Sequence[Particles]) -> None:
+    """InputError where two of a network's ``paths`` hold the same particles, as two seeds never do."""
+    for last, one in enumerate(found):
+        for before, other in enumerate(found[:last]):
+            if np.array_equal(one.pt, other.pt) and np.array_equal(one.event, other.event):
+                raise InputError(
+                    f"--candidates {name}: {paths[before]} and {paths[last]} hold the same particles; give each seed's "
+                    "file once."
+                )
 
 
 def found_by_network(path: Path, rows: Integers, elements: Integers, data_sha256: str, split: str | None) -> Particles:

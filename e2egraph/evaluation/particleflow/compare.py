@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from e2egraph.errors import UsageError
-from e2egraph.evaluation.metrics.p_values import normal_p_value
-from e2egraph.evaluation.particleflow.calibration import Calibration, calibrate, calibrated_figures
+from e2egraph.evaluation.particleflow.calibration import calibrate, calibrated_figures
 from e2egraph.evaluation.particleflow.columns import RULES, FlowEvents, Particles
+from e2egraph.evaluation.particleflow.figures import Collected, Comparison
 from e2egraph.evaluation.particleflow.jets import (
     LEAST_GEN,
     LEAST_MEASURED,
@@ -22,9 +20,7 @@ from e2egraph.evaluation.particleflow.jets import (
 )
 from e2egraph.evaluation.particleflow.particles import particle_figures, pile_up_figures
 from e2egraph.evaluation.particleflow.resampling import (
-    error,
     event_draws,
-    finite,
     half_width,
     quantiles,
     relative_width,
@@ -39,56 +35,6 @@ RESAMPLES = 400
 LEAST_MISSING = 40.0
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One number of a comparison: ``part`` (jets, recoil, …), ``quantity``, ``bin`` in words, ``column``; ``value`` and
-    its ``error`` over resamples; ``number`` of members; of other columns than the reference, the ``difference`` to
-    it as a share of its value, the error of that and the two-sided p-value."""
-
-    part: str
-    quantity: str
-    bin: str
-    column: str
-    value: float
-    error: float
-    number: int
-    difference: float | None = None
-    difference_error: float | None = None
-    p_value: float | None = None
-
-
-@dataclass
-class Comparison:
-    """The figures of ``events`` events, by part, quantity and bin, for each of the ``columns``, and the calibration of
-    each column's jets where there is one. Differences are to the column ``reference``."""
-
-    events: int
-    columns: tuple[str, ...]
-    reference: str = RULES
-    figures: list[Figure] = field(default_factory=list)
-    calibrations: dict[str, Calibration] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON-ready values; what is not defined, such as an error without resamples, is null."""
-        figures = [{name: finite(value) for name, value in vars(each).items()} for each in self.figures]
-        content = {
-            "events": self.events,
-            "columns": list(self.columns),
-            "reference": self.reference,
-            "figures": figures,
-        }
-        if self.calibrations:
-            content["calibration"] = {name: one.as_json() for name, one in self.calibrations.items()}
-        return content
-
-    def value(self, part: str, quantity: str, where: str, column: str) -> Figure | None:
-        """The figure of these names; None where there is none."""
-        for each in self.figures:
-            if (each.part, each.quantity, each.bin, each.column) == (part, quantity, where, column):
-                return each
-        return None
-
-
 def compare(
     events: FlowEvents,
     resamples: int = RESAMPLES,
@@ -101,15 +47,14 @@ def compare(
     ``calibrate_on``: other events with the same columns, by whose jets those of ``events`` are calibrated as well.
     InputError where these are too few; UsageError where there is no such column.
     """
-    if reference not in events.columns:
-        raise UsageError(
-            f"--reference {reference}: there is no such column; choose one of {', '.join(events.columns)}."
-        )
+    names = events.names
+    if reference not in names:
+        raise UsageError(f"--reference {reference}: there is no such column; choose one of {', '.join(names)}.")
     draws = event_draws(events.size, resamples)
-    found = Comparison(events.size, tuple(events.columns), reference)
+    found = Comparison(events.size, names, reference)
     if calibrate_on is not None:
         found.calibrations = calibrate(calibrate_on, resamples, pt_bins)
-    samples = _Samples(found)
+    samples = Collected(found, events.seeds)
     _jets(events, draws, pt_bins, samples)
     _recoil(events, draws, samples)
     for name, column in events.columns.items():
@@ -119,39 +64,7 @@ def compare(
     return found
 
 
-class _Samples:
-    """Collects figures with their resamples, and differences to the reference once all are there."""
-
-    def __init__(self, comparison: Comparison) -> None:
-        self._comparison = comparison
-        self._found: dict[tuple[str, str, str], dict[str, tuple[np.ndarray, int]]] = {}
-
-    @property
-    def calibrations(self) -> dict[str, Calibration]:
-        return self._comparison.calibrations
-
-    def add(self, part: str, quantity: str, where: str, values: np.ndarray, number: int, *, column: str) -> None:
-        self._found.setdefault((part, quantity, where), {})[column] = (values, number)
-
-    def finish(self) -> None:
-        first = self._comparison.reference
-        for (part, quantity, where), columns in self._found.items():
-            reference = columns.get(first)
-            for name, (values, number) in columns.items():
-                against = {}
-                if reference is not None and name != first and number and reference[1]:
-                    with np.errstate(divide="ignore", invalid="ignore"):
-                        difference = values / reference[0] - 1.0
-                    width = error(difference)
-                    if np.isfinite(difference[0]) and width > 0:
-                        p_value = normal_p_value(float(difference[0]) / width).value
-                        against = {"difference": float(difference[0]), "difference_error": width, "p_value": p_value}
-                self._comparison.figures.append(
-                    Figure(part, quantity, where, name, float(values[0]), error(values), number, **against)
-                )
-
-
-def _jets(events: FlowEvents, draws: np.ndarray, pt_bins: Sequence[float], samples: _Samples) -> None:
+def _jets(events: FlowEvents, draws: np.ndarray, pt_bins: Sequence[float], samples: Collected) -> None:
     gen = cluster_jets(events.gen, events.size, LEAST_GEN)
     for name, column in events.columns.items():
         measured = cluster_jets(column.hard, events.size, LEAST_MEASURED)
@@ -170,7 +83,7 @@ def _jets(events: FlowEvents, draws: np.ndarray, pt_bins: Sequence[float], sampl
                         half_width(quantiles(mass, event, draws)), number, column=name)  # fmt: skip
             efficiency = shares(found[inside] >= 0, gen.event[inside], draws)
             samples.add("jets", "efficiency", where, efficiency, int(inside.sum()), column=name)
-        if calibration := samples.calibrations.get(name):
+        if calibration := samples.comparison.calibrations.get(name):
             jets = (gen, measured, found)
             calibrated_figures(
                 calibration, jets, draws, pt_bins, lambda *key, name=name: samples.add(*key, column=name)
@@ -179,7 +92,7 @@ def _jets(events: FlowEvents, draws: np.ndarray, pt_bins: Sequence[float], sampl
 
 
 def _fakes(
-    measured: FlowJets, events: FlowEvents, draws: np.ndarray, pt_bins: Sequence[float], name: str, samples: _Samples
+    measured: FlowJets, events: FlowEvents, draws: np.ndarray, pt_bins: Sequence[float], name: str, samples: Collected
 ) -> None:
     """Measured jets without a generated one of half their pT, or more, near."""
     every = cluster_jets(events.gen, events.size, LEAST_MEASURED)
@@ -191,7 +104,7 @@ def _fakes(
         samples.add("jets", "fake rate", f"{low:g}-{high:g} GeV", values, int(inside.sum()), column=name)
 
 
-def _recoil(events: FlowEvents, draws: np.ndarray, samples: _Samples) -> None:
+def _recoil(events: FlowEvents, draws: np.ndarray, samples: Collected) -> None:
     true = _momenta(events.gen, events.size)
     missing = _momenta(events.neutrinos, events.size, limit=np.inf)
     size = np.hypot(*missing)

@@ -105,8 +105,11 @@ def draw_displays(folder: Path, events: FlowEvents, number: int) -> dict[str, tu
 
 
 def measured_columns(events: FlowEvents) -> dict[str, Particles]:
-    """Those that know no truth: rules and networks."""
-    return {name: column for name, column in events.columns.items() if name not in (TARGET, PERFECT)}
+    """Those that know no truth: rules and networks, of several seeds the first."""
+    further = {column for members in events.seeds.values() for column in members[1:]}
+    return {
+        name: column for name, column in events.columns.items() if name not in (TARGET, PERFECT) and name not in further
+    }
 
 
 def _near_another(jets: FlowJets) -> Booleans:

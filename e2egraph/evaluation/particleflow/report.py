@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from e2egraph.evaluation.particleflow.columns import FlowEvents
-from e2egraph.evaluation.particleflow.compare import Comparison
 from e2egraph.evaluation.particleflow.displays import draw_displays
+from e2egraph.evaluation.particleflow.figures import Comparison
 from e2egraph.evaluation.particleflow.figuretext import NOTE, figure_text, members, parts, rows_of, shown_columns
 from e2egraph.files import write_json, write_text
 from e2egraph.folders import make_folder

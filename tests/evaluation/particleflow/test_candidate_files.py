@@ -24,7 +24,7 @@ def test_files_of_candidates_that_do_not_fit_are_refused(events, flow_data, tmp_
     digest = read_manifest(flow_data).digest
 
     def read(path, split=None, name="network"):
-        return read_events(flow_data, split, {name: path})
+        return read_events(flow_data, split, {name: [path]})
 
     assert len(read(write_targets(tmp_path / "a.parquet", events, digest)).columns["network"])
     with pytest.raises(InputError, match="candidates of another data set"):
@@ -82,7 +82,7 @@ def test_values_that_no_candidate_can_have_are_refused(events, flow_data, tmp_pa
         table = table.set_column(table.column_names.index(name), name, changed)
     pq.write_table(table, path)
     with pytest.raises(InputError, match=message):
-        read_events(flow_data, None, {"network": path})
+        read_events(flow_data, None, {"network": [path]})
 
 
 @pytest.mark.parametrize("about", [b"[1]", b"\xff", b'{"classes": 5}', b"{}"])
@@ -90,4 +90,4 @@ def test_a_file_that_does_not_say_its_classes_is_no_file_of_candidates(events, f
     path = write_targets(tmp_path / "whole.parquet", events, read_manifest(flow_data).digest)
     pq.write_table(pq.read_table(path).replace_schema_metadata({ABOUT_KEY: about}), path)
     with pytest.raises(InputError, match="no readable file of candidates; make it with 'e2egraph predict'"):
-        read_events(flow_data, None, {"network": path})
+        read_events(flow_data, None, {"network": [path]})

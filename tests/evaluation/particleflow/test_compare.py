@@ -110,7 +110,7 @@ def test_missing_momentum_and_fakes_have_the_values_of_events_made_by_hand(event
 
 def test_what_a_network_found_is_a_column_like_any_other(events, flow_data, tmp_path):
     path = write_targets(tmp_path / "found.parquet", events, read_manifest(flow_data).digest)
-    with_network = read_events(flow_data, None, {"network": path})
+    with_network = read_events(flow_data, None, {"network": [path]})
     found = compare(with_network, resamples=5)
     for quantity in ("median response", "resolution", "efficiency", "fake rate"):
         same = [found.value("jets", quantity, "30-50 GeV", name).value for name in ("network", TARGET)]
@@ -148,7 +148,7 @@ def test_soft_candidates_count_by_what_is_not_pile_up_and_hard_ones_whole_or_not
     digest, target = read_manifest(flow_data).digest, events.columns[TARGET]
     pile_up = np.random.default_rng(1).uniform(0, 1, len(target))
     files = {
-        how: write_targets(tmp_path / f"{how}.parquet", events, digest, decoding=how, pileup=pile_up)
+        how: [write_targets(tmp_path / f"{how}.parquet", events, digest, decoding=how, pileup=pile_up)]
         for how in ("hard", "soft")
     }
     found = read_events(flow_data, None, files).columns
@@ -203,7 +203,7 @@ def test_fakes_of_low_probability_are_cut_down_to_the_rate_of_the_rules(events, 
     scaled = {name: columns[name] * probability for name in ("pt", "energy")}
     soft = write_targets(tmp_path / "s.parquet", events, digest, decoding="soft", probability=probability, charge=none,
                          **{**columns, **scaled})  # fmt: skip
-    found = compare(read_events(flow_data, None, {"hard": hard, "soft": soft}), resamples=10)
+    found = compare(read_events(flow_data, None, {"hard": [hard], "soft": [soft]}), resamples=10)
     same = "efficiency by element at the rules' fake rate"
     value, other = (found.value("particles", same, "photon", name) for name in ("hard", "soft"))
     assert found.value("particles", "fake rate by element", "photon", "hard").value > 0.6
@@ -213,7 +213,7 @@ def test_fakes_of_low_probability_are_cut_down_to_the_rate_of_the_rules(events, 
     assert value.value == pytest.approx(other.value, abs=1e-9)
     # By hand: the lowest cut at which the rules have no smaller share of fakes.
     allowed = found.value("particles", "fake rate by element", "photon", RULES).value
-    made = read_events(flow_data, None, {"hard": hard}).columns["hard"]
+    made = read_events(flow_data, None, {"hard": [hard]}).columns["hard"]
     central = np.abs(nodes["deta"][events.clouds.offsets[:-1][made.event] + made.node]) < 1.5
     kept = made.take(central & (made.pt > 1.0))
     wrong = nodes["node_class"][events.clouds.offsets[:-1][kept.event] + kept.node] != PHOTON
@@ -230,7 +230,7 @@ def test_candidates_of_before_there_were_probabilities_are_read_without(events, 
     path = write_targets(tmp_path / "new.parquet", events, read_manifest(flow_data).digest)
     table = pq.read_table(path)
     pq.write_table(table.drop_columns(["probability"]), tmp_path / "old.parquet")
-    old = read_events(flow_data, None, {"old": tmp_path / "old.parquet"})
+    old = read_events(flow_data, None, {"old": [tmp_path / "old.parquet"]})
     assert np.isnan(old.columns["old"].probability).all()
     found = compare(old, resamples=0)
     assert found.value("particles", "efficiency by element", "photon", "old").value == 1.0
@@ -282,14 +282,6 @@ def test_calibration_needs_other_events_and_enough_of_them(flow_data, events, tm
     none = events.columns[RULES].take(np.zeros(0, int))
     with pytest.raises(InputError, match="no bin of pT has 5 jets of rules to calibrate with; choose a split of more"):
         calibrate(replace(events, columns={RULES: none}), 0, (20.0, 30.0))
-
-
-def test_two_files_of_one_name_are_refused(flow_data, tmp_path, capsys):
-    words = ["compare-particles", str(flow_data), "--output", str(tmp_path / "out"), "--candidates", "a=b.parquet"]
-    assert main([*words, "--candidates", "a=c.parquet"]) == 2
-    assert "--candidates a=c.parquet: there is a column a already; give each a name of its own." in (
-        capsys.readouterr().err
-    )
 
 
 def test_without_resamples_no_errors_are_told(flow_data, tmp_path, capsys):
