@@ -15,7 +15,8 @@ from e2egraph.evaluation.compare.binned_runs import Binning, bins_as_json, compa
 from e2egraph.evaluation.compare.comparison import Comparison, ComparisonRow, markdown_table, row_as_json
 from e2egraph.evaluation.compare.comparison import compare as rows_of
 from e2egraph.evaluation.compare.evaluated_run import read_evaluated
-from e2egraph.evaluation.compare.paired import RESAMPLES, PairedResult
+from e2egraph.evaluation.compare.paired import RESAMPLES
+from e2egraph.evaluation.compare.paired_result import PairedResult
 from e2egraph.evaluation.compare.paired_runs import as_json, compare_paired, paired_note, paired_table
 from e2egraph.export.bundle import read_metadata
 from e2egraph.folders import user_path

@@ -14,15 +14,21 @@ def script():
         yield module
 
 
-def scores(predicted, true):
+def scores(predicted, true, weight=None):
     n = len(predicted)
     jets = {"run": np.ones(n), "target_gen_mass": np.full(n, true, np.float32)}
+    if weight is not None:
+        jets["weight"] = np.asarray(weight, np.float32)
     return Scores(jets, np.asarray(predicted, np.float32)[:, None], ("predicted_gen_mass",), {})
+
+
+def figures(script, scored):
+    return {record.metric: record for record in script.figures("a", script.spectrum(scored, "gen_mass", "a"))}
 
 
 def test_figures_are_those_of_the_spectrum_with_errors_of_its_size(script):
     rng = np.random.default_rng(1)
-    found = {r.metric: r for r in script.figures("a", scores(rng.normal(0.1, 0.2, 10_000), 0.1), "gen_mass")}
+    found = figures(script, scores(rng.normal(0.1, 0.2, 10_000), 0.1))
     assert found["median"].value == pytest.approx(0.1, abs=0.01)
     assert found["width"].value == pytest.approx(0.2, rel=0.03)
     assert found["below_zero"].value == pytest.approx(0.3085, abs=0.015)  # Φ(−1/2)
@@ -33,14 +39,34 @@ def test_figures_are_those_of_the_spectrum_with_errors_of_its_size(script):
 
 def test_a_spectrum_of_no_one_true_value_has_no_response(script):
     spread = scores([0.1, 0.2, 0.3], 0.0)
-    assert "response" not in {r.metric for r in script.figures("photon", spread, "gen_mass")}
+    assert "response" not in figures(script, spread)
+
+
+def test_objects_count_by_their_weights(script):
+    rng = np.random.default_rng(2)
+    low, high = rng.normal(-1.0, 0.1, 3_000), rng.normal(1.0, 0.1, 1_000)
+    three_times = scores(np.concatenate([low[:1_000], high]), 0.0, np.repeat([3.0, 1.0], 1_000))
+    found = figures(script, three_times)
+    assert found["below_zero"].value == pytest.approx(0.75)
+    assert found["median"].value == pytest.approx(-1.0, abs=0.1)
+    # Of a share p of n/2 objects of weight 3 and n/2 of weight 1: √Σw²(c − p)² / Σw.
+    expected = np.sqrt(1_000 * 9 * 0.25**2 + 1_000 * 0.75**2) / 4_000
+    assert float(found["below_zero"].note.removeprefix("± ")) == pytest.approx(expected, rel=0.1)
+
+
+def test_a_share_of_which_nothing_was_seen_has_a_limit_and_no_error(script):
+    above = figures(script, scores(np.linspace(0.1, 1.0, 1_000), 0.5))["below_zero"]
+    assert (above.value, above.note) == (0.0, "< 0.0011")  # −ln(1 − 0.6827) / 1000
+    below = figures(script, scores(np.linspace(-1.0, -0.1, 1_000), 0.5))["below_zero"]
+    assert (below.value, below.note) == (1.0, "> 0.9989")
 
 
 def test_scores_without_the_quantity_are_refused(script):
     with pytest.raises(InputError, match="hold gen_mass, not gen_pt"):
-        script.predictions(scores([1.0, 2.0], 1.0), "gen_pt", "a.parquet")
+        script.spectrum(scores([1.0, 2.0], 1.0), "gen_pt", "a.parquet")
     with pytest.raises(InputError, match="fewer than two"):
-        script.predictions(scores([1.0, np.nan], 1.0), "gen_mass", "a.parquet")
+        script.spectrum(scores([1.0, np.nan], 1.0), "gen_mass", "a.parquet")
+    assert script.spectrum(scores([1.0, np.nan, 2.0], 1.0), "gen_mass", "a.parquet").left_out == 1
 
 
 def test_two_files_of_one_name_are_refused(script, tmp_path, monkeypatch, capsys):

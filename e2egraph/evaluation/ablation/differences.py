@@ -13,7 +13,7 @@ from e2egraph.evaluation.ablation.plan import Plan, jets_name
 from e2egraph.evaluation.ablation.results import Cell, CellFigure, Contrast, Cost, TrainingJets
 from e2egraph.evaluation.ablation.rows import steps
 from e2egraph.evaluation.ablation.runs import FinishedRun, by_cell
-from e2egraph.evaluation.compare.paired import Contender, Difference, PairedResult, Standing
+from e2egraph.evaluation.compare.paired_result import Contender, Difference, PairedResult, Standing
 from e2egraph.evaluation.metrics.p_values import PValue
 from e2egraph.evaluation.objectives.evaluation import Evaluation
 

@@ -10,7 +10,7 @@ from e2egraph.evaluation.ablation.cost_panels import cost_panels
 from e2egraph.evaluation.ablation.results import Ablation, TrainingJets
 from e2egraph.evaluation.ablation.runs import SPLIT, FinishedRun
 from e2egraph.evaluation.ablation.tables import tables, training_jets
-from e2egraph.evaluation.compare.paired import Contender
+from e2egraph.evaluation.compare.paired_result import Contender
 from e2egraph.evaluation.objectives.evaluation import ComparedFigure, Evaluation, Overlay
 from e2egraph.files import remove, write_text
 from e2egraph.plots.ablation import plot_costs, plot_inputs, plot_learning_curve

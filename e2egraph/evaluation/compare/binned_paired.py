@@ -13,7 +13,8 @@ from e2egraph.data.scores import Scores
 from e2egraph.data.table import JetTable
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import KEY, JoinedScores
-from e2egraph.evaluation.compare.paired import RESAMPLES, Contender, Difference, PairedResult, Standing, paired
+from e2egraph.evaluation.compare.paired import RESAMPLES, paired
+from e2egraph.evaluation.compare.paired_result import Contender, Difference, PairedResult, Standing
 from e2egraph.evaluation.markdown import aligned, with_error
 from e2egraph.evaluation.metrics.bins import quantile_edges
 from e2egraph.evaluation.metrics.bootstrap import SEED

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import JoinedScores
+from e2egraph.evaluation.compare.paired_result import Contender, Difference, PairedResult, Standing
 from e2egraph.evaluation.metrics.bootstrap import SEED, resample
-from e2egraph.evaluation.metrics.enough import ENOUGH_JETS, enough_pass, too_few
+from e2egraph.evaluation.metrics.enough import ENOUGH_JETS, ENOUGH_PASSING, enough_pass, too_few
 from e2egraph.evaluation.metrics.figures import AUC
-from e2egraph.evaluation.metrics.p_values import PValue, student_p_value
+from e2egraph.evaluation.metrics.p_values import student_p_value
 from e2egraph.evaluation.metrics.registry import FIGURES
 from e2egraph.evaluation.metrics.roc.curve import effective_number, roc_curve
 from e2egraph.evaluation.metrics.roc.delong import delong, p_value_of
@@ -31,77 +32,6 @@ from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 Floats = NDArray[np.float64]
 
 RESAMPLES = 1000
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A tagger: the rows of ``JoinedScores.scores`` that are its seeds."""
-
-    name: str
-    rows: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """One figure of one contender: by seed, mean, spread over seeds (None for one), and the mean's error from the jets.
-
-    All None where fewer than ``ENOUGH_PASSING`` background jets pass the cut of one of the seeds.
-    """
-
-    name: str
-    figure: str
-    seeds: tuple[float | None, ...]
-    mean: float | None
-    spread: float | None
-    error: float | None
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One figure of ``name`` minus that of ``reference``, both means over seeds; ``ratio`` likewise divided.
-
-    ``error``: of the difference, from ``error_jets`` and, where known, ``error_seeds``; ``error_bootstrap``: the jets'
-    part by the bootstrap, whichever ``method`` ("DeLong" or "bootstrap") gave ``error_jets``. ``p_value``: two-sided,
-    by ``error`` in Student's or the normal approximation (never counted in resamples, which could not fall below 1/R);
-    ``p_value_jets`` by ``error_jets`` alone. ``opposite_sign``: share of resamples whose difference has not the sign
-    of the quoted one, zero counting half. None: not quotable, for a reason among ``PairedResult.limits``.
-    """
-
-    name: str
-    reference: str
-    figure: str
-    difference: float
-    error: float | None
-    error_jets: float | None
-    error_seeds: float | None
-    error_bootstrap: float | None
-    method: str
-    p_value: PValue | None
-    p_value_jets: PValue | None
-    degrees_of_freedom: float | None
-    opposite_sign: float
-    ratio: float | None
-    ratio_error: float | None
-
-
-@dataclass(frozen=True)
-class PairedResult:
-    """``standings`` of all contenders and ``differences`` of all but the reference, in the order given.
-
-    ``signal_jets``, ``background_jets``: None where there are no such classes. ``limits``: what could not be said, each
-    a sentence.
-    """
-
-    reference: str
-    jets: int
-    signal_jets: int | None
-    background_jets: int | None
-    weighted: bool
-    resamples: int
-    seed: int
-    standings: tuple[Standing, ...]
-    differences: tuple[Difference, ...]
-    limits: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -158,8 +88,8 @@ def paired(
         )
     measured = _measure(jets, resamples, seed, objects)
     result = paired_figures(
-        measured, contenders, reference, jets=signal + background, weighted=jets.weight is not None,
-        resamples=resamples, seed=seed, objects=objects,
+        measured, contenders, reference, jets=signal + background, smaller_class=min(signal, background),
+        weighted=jets.weight is not None, resamples=resamples, seed=seed, objects=objects,
     )  # fmt: skip
     return replace(result, signal_jets=signal, background_jets=background)
 
@@ -174,13 +104,22 @@ def paired_figures(
     resamples: int,
     seed: int,
     objects: ObjectName = ANY_OBJECT,
+    smaller_class: int | None = None,
 ) -> PairedResult:
-    """Every one of ``figures``, of ``jets`` common jets, for each contender, and its difference to the reference's."""
+    """Every one of ``figures``, of ``jets`` common jets, for each contender, and its difference to the reference's.
+
+    ``smaller_class``: jets of the class with fewer; None without classes.
+    """
     limits = []
-    enough = jets >= ENOUGH_JETS
-    if not enough:
+    enough = jets >= ENOUGH_JETS and (smaller_class is None or smaller_class >= ENOUGH_PASSING)
+    if jets < ENOUGH_JETS:
         limits.append(
             f"only {objects.count(jets)}: no p-values below {objects.count(ENOUGH_JETS)}, and errors are rough"
+        )
+    elif not enough:
+        limits.append(
+            f"only {objects.count(smaller_class or 0)} of one class: no p-values below {ENOUGH_PASSING}, and errors "
+            "are rough"
         )
     for contender in contenders:
         seeds = (len(contender.rows), len(contenders[reference].rows))
@@ -203,7 +142,12 @@ def paired_figures(
         for number, contender in enumerate(contenders):
             both = (contender, contenders[reference])
             if number != reference and all(enough_pass(figure.least_passing(one)) for one in both):
-                differences[number, figure.name] = _difference(figure, *both, enough)
+                found = differences[number, figure.name] = _difference(figure, *both, enough)
+                if found.error is None:
+                    limits.append(
+                        f"{contender.name} against {both[1].name}: no error of {figure.name}, which some resamples of "
+                        f"the {objects.many} do not have"
+                    )
     order = [(number, figure.name) for number in range(len(contenders)) for figure in figures]
     return PairedResult(
         reference=contenders[reference].name,

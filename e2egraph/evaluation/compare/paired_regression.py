@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
-from e2egraph.evaluation.compare.paired import RESAMPLES, Contender, Measured, PairedResult, paired_figures
+from e2egraph.evaluation.compare.paired import RESAMPLES, Measured, paired_figures
+from e2egraph.evaluation.compare.paired_result import Contender, PairedResult
 from e2egraph.evaluation.metrics.bootstrap import SEED
 from e2egraph.evaluation.metrics.registry import residual_figures
 from e2egraph.evaluation.metrics.regression.summary import sampled_figures

@@ -10,7 +10,8 @@ from typing import Any
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.compare.comparison import TOO_FEW
 from e2egraph.evaluation.compare.evaluated_run import EvaluatedRun, by_model, labels, read_evaluated
-from e2egraph.evaluation.compare.paired import RESAMPLES, Contender, Difference, PairedResult
+from e2egraph.evaluation.compare.paired import RESAMPLES
+from e2egraph.evaluation.compare.paired_result import Contender, Difference, PairedResult
 from e2egraph.evaluation.markdown import aligned, with_error
 from e2egraph.evaluation.objectives.evaluation import ComparedFigure, evaluation_of
 from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName

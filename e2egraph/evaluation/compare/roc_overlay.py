@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import JoinedScores
-from e2egraph.evaluation.compare.paired import Contender
+from e2egraph.evaluation.compare.paired_result import Contender
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED
 from e2egraph.evaluation.metrics.enough import enough_pass
 from e2egraph.evaluation.metrics.roc.band import interval, mistag_samples

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 # With fewer background jets than this beyond a cut, what is measured there is one fluctuation: an efficiency at 0.1%
-# mistag or a background rejection is then not quoted.
+# mistag or a background rejection is then not quoted. Nor is a p-value with fewer jets in one of the classes.
 ENOUGH_PASSING = 10
 
 # With fewer jets than this in all, no p-value is quoted: its normal approximation has nothing to stand on.

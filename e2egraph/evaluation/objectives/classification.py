@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from e2egraph.data.scores import Scores, output_columns
 from e2egraph.evaluation.compare.joined import join
-from e2egraph.evaluation.compare.paired import Contender, PairedResult, paired
+from e2egraph.evaluation.compare.paired import paired
+from e2egraph.evaluation.compare.paired_result import Contender, PairedResult
 from e2egraph.evaluation.compare.roc_overlay import overlay_bands
 from e2egraph.evaluation.explain.chosen_jets import choose_jets
 from e2egraph.evaluation.metrics import baseline as jet_baseline

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.data.scores import Scores
-from e2egraph.evaluation.compare.paired import Contender, PairedResult
+from e2egraph.evaluation.compare.paired_result import Contender, PairedResult
 from e2egraph.evaluation.explain.chosen_jets import ChosenJet
 from e2egraph.evaluation.pages.elements import Cards, Cell, Table, figure_cell, table
 from e2egraph.tasks.objectives.objective import Objective, implementation

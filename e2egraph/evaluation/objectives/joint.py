@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.data.scores import Scores, output_columns
-from e2egraph.evaluation.compare.paired import Contender, PairedResult
+from e2egraph.evaluation.compare.paired_result import Contender, PairedResult
 from e2egraph.evaluation.objectives.evaluation import (
     ComparedFigure,
     Evaluation,

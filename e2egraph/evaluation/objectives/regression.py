@@ -18,8 +18,8 @@ from e2egraph.data.scores import Scores, output_columns
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import aligned, equal_as_none
-from e2egraph.evaluation.compare.paired import Contender, PairedResult
 from e2egraph.evaluation.compare.paired_regression import PairedTarget, paired_regression
+from e2egraph.evaluation.compare.paired_result import Contender, PairedResult
 from e2egraph.evaluation.explain.chosen_jets import choose_by_error
 from e2egraph.evaluation.metrics.registry import residual_figures
 from e2egraph.evaluation.metrics.regression.bins import binned_regression

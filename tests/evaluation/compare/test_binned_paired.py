@@ -11,7 +11,8 @@ from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.binned_paired import binned_paired, binned_table, quantity_of
 from e2egraph.evaluation.compare.joined import JoinedScores
-from e2egraph.evaluation.compare.paired import Contender, paired
+from e2egraph.evaluation.compare.paired import paired
+from e2egraph.evaluation.compare.paired_result import Contender
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY
 from e2egraph.plots.classification import binned_paired as binned_paired_plot
 from e2egraph.plots.classification.binned_paired import plot_differences

@@ -5,7 +5,8 @@ from scipy.stats import ttest_ind
 from e2egraph.data.scores import Scores, output_columns
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import JoinedScores, join
-from e2egraph.evaluation.compare.paired import Contender, paired
+from e2egraph.evaluation.compare.paired import paired
+from e2egraph.evaluation.compare.paired_result import Contender
 from e2egraph.evaluation.compare.paired_runs import as_json, paired_note
 from e2egraph.evaluation.metrics.bootstrap import bootstrap
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, LOW_EFFICIENCY
@@ -184,6 +185,15 @@ def test_below_a_hundred_jets_no_p_value_is_given():
     assert any("only 99 objects" in limit for limit in result.limits)
     with pytest.raises(InputError, match="at least two signal"):
         paired(joined(np.array([True, False, False]), scores[:, :3]), one_each(2))
+
+
+def test_with_few_jets_of_one_class_no_p_value_is_given():
+    is_signal, scores = make(2, shifts=(1.5, 1.8))
+    for number, given in ((9, False), (10, True)):
+        few = np.flatnonzero(~is_signal | (np.cumsum(is_signal) <= number))
+        result = paired(joined(is_signal[few], scores[:, few]), one_each(2), resamples=20)
+        assert (only(result, AUC).p_value is not None) is given
+        assert any("only 9 objects of one class: no p-values below 10" in text for text in result.limits) is not given
 
 
 def test_a_result_is_plain_json_with_the_logarithm_of_each_p_value():

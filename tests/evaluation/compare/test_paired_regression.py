@@ -6,8 +6,8 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from e2egraph.errors import InputError
-from e2egraph.evaluation.compare.paired import Contender
 from e2egraph.evaluation.compare.paired_regression import PairedTarget, paired_regression
+from e2egraph.evaluation.compare.paired_result import Contender
 
 TWO = [Contender("a", (0,)), Contender("b", (1,))]
 
@@ -93,6 +93,17 @@ def test_targets_are_told_apart_and_negative_ones_have_no_relative_figures():
     assert difference(result, "mae_charge").error == pytest.approx(difference(result, "mae").error)
     assert "no relative resolution of charge: some prediction has none" in result.limits
     assert any("relative figures of charge leave out 2000 of 2000" in limit for limit in result.limits)
+
+
+def test_a_difference_whose_error_some_resamples_do_not_have_says_so():
+    # Medians about zero, so that some resamples have no relative resolution.
+    true = np.full(200, 1.0)
+    predicted = np.stack([np.linspace(-1.0, 1.01, 200), np.linspace(0.5, 1.5, 200)])
+    result = paired_regression([PairedTarget(true, predicted)], None, TWO, resamples=200)
+    found = difference(result, "resolution")
+    assert found.error is None and found.p_value is None
+    assert "b against a: no error of resolution, which some resamples of the objects do not have" in result.limits
+    assert difference(result, "mae").error > 0
 
 
 def test_targets_of_other_jets_are_refused():

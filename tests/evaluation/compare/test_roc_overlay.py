@@ -3,7 +3,7 @@ import pytest
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import JoinedScores
-from e2egraph.evaluation.compare.paired import Contender
+from e2egraph.evaluation.compare.paired_result import Contender
 from e2egraph.evaluation.compare.roc_overlay import overlay_bands
 from e2egraph.evaluation.metrics.enough import enough_pass
 from e2egraph.evaluation.metrics.roc.curve import effective_number, roc_curve

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from e2egraph.evaluation.compare.joined import JoinedScores
-from e2egraph.evaluation.compare.paired import Contender, paired
+from e2egraph.evaluation.compare.paired import paired
+from e2egraph.evaluation.compare.paired_result import Contender
 from e2egraph.evaluation.metrics import figure, figures
 from e2egraph.evaluation.metrics.figure import ResidualFigure, register
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY

@@ -93,8 +93,11 @@ def test_figures_that_cannot_be_said_are_none_with_a_reason():
     assert zero.figures["resolution"] is None
     assert (zero.figures["response"], zero.figures["mae"]) == (0.0, 2.0)
     assert any(
-        limit.startswith("no relative resolution: the median of predicted/true is zero") for limit in zero.limits
+        limit.startswith("no relative resolution: the median of predicted/true is not above zero")
+        for limit in zero.limits
     )
+    below = regression_metrics(np.array([1.0, 2.0, 3.0]), np.array([-1.0, -2.0, -4.0]), resamples=3)
+    assert below.figures["resolution"] is None
     true, weight = np.array([1.0, 2.0, -3.0, -4.0]), np.array([0.0, 0.0, 1.0, 1.0])
     weightless = regression_metrics(true, true + 1, weight, resamples=3)
     assert weightless.figures["response"] is None

@@ -15,10 +15,10 @@ LOWER, UPPER = 0.15865525, 0.84134475
 
 
 def resolutions(rows: ResidualRows) -> Floats:
-    """For every row, [R]; not finite where the median is zero."""
+    """For every row, [R]; not finite where the median is not above zero."""
     lower, median, upper = (rows.ratio_quantile(q) for q in (LOWER, 0.5, UPPER))
     with np.errstate(divide="ignore", invalid="ignore"):
-        result: Floats = (upper - lower) / 2.0 / median
+        result: Floats = np.where(median > 0.0, (upper - lower) / 2.0 / median, np.nan)
     return result
 
 

@@ -138,5 +138,7 @@ def _figures(figures: Mapping[str, ResidualFigure], rows: ResidualRows) -> dict[
 
 def _why(figure: ResidualFigure) -> str:
     if figure.relative:
-        return "the median of predicted/true is zero, or no object with a true value above zero weighs anything"
+        return (
+            "the median of predicted/true is not above zero, or no object with a true value above zero weighs anything"
+        )
     return "it is not finite"
