@@ -94,6 +94,15 @@ def test_the_generators_weights_are_multiplied_into_those_of_the_events(files, t
     assert (jets_of(summary, 1)["weight"] == 1).all()
 
 
+def test_a_luminosity_that_nothing_is_multiplied_by_is_refused(files, tmp_path):
+    samples = [Sample(name, of, (files[name],), luminosity=20.0) for name, of in (("low", "qcd"), ("top", "top"))]
+    with pytest.raises(InputError, match="luminosity: 20 counts for nothing, since no sample has a cross_section"):
+        build(task("resampling=null"), samples, tmp_path / "data")
+    given = [samples[0], replace(samples[1], cross_section=1.0)]
+    summary = build(task("resampling=null"), given, tmp_path / "data")
+    assert (jets_of(summary, 0)["weight"] == 1.0).all()
+
+
 def test_a_cross_section_is_shared_out_over_the_generators_weights(files, tmp_path):
     """σ·L/Σw of all events in the files, selected or not: the weighted number of events is σ·L."""
     (one, first), (two, second) = (biased(tmp_path / f"{seed}.root", seed, 2, 30) for seed in (8, 9))

@@ -116,9 +116,11 @@ def weighted(samples: Sequence[Sample], found: Sequence[Identified]) -> list[Inp
 
     Files with weights in pb that are of one production, and of one class, share its cross-section. InputError when too
     few files are left for a sample's ``generated_events``, the generator's weights of a sample with a cross-section
-    cancel, a weight is 0 or infinite in single precision, or some files alone have weights in pb.
+    cancel, a weight is 0 or infinite in single precision, some files alone have weights in pb, or a luminosity is given
+    and no cross-section.
     """
     _check_cross_sections(samples, found)
+    _check_luminosity(samples, found)
     parts = shares([(entry.file.of_class, entry.production) for entry in found])
     both = list(zip(found, parts, strict=True))
     weights = [
@@ -138,6 +140,17 @@ def _check_cross_sections(samples: Sequence[Sample], found: Sequence[Identified]
             f"{bare.file.path}: states no cross-section, but {stated.file.path} does ({WEIGHTS}); simulate it with "
             "process.cross_section, or make the two kinds samples of their own with --samples, each with its "
             "cross_section."
+        )
+
+
+def _check_luminosity(samples: Sequence[Sample], found: Sequence[Identified]) -> None:
+    """InputError for a luminosity that nothing is multiplied by."""
+    given = next((sample.luminosity for sample in samples if sample.luminosity != 1.0), None)
+    stated = any(sample.cross_section is not None for sample in samples) or any(entry.production for entry in found)
+    if given is not None and not stated:
+        raise InputError(
+            f"luminosity: {given:g} counts for nothing, since no sample has a cross_section and no file states one "
+            f"({WEIGHTS}); give the samples theirs, or leave out the luminosity."
         )
 
 
