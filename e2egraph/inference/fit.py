@@ -8,16 +8,17 @@ from e2egraph.data.fit import check_inputs
 from e2egraph.errors import InputError
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.inference.session import Bundle
-from e2egraph.tasks.objectives.description import meaning
+from e2egraph.tasks.objectives.description import predicted
 
 
 def check_fit(bundle: Bundle, data: Path, manifest: Manifest) -> None:
     """InputError unless the network of ``bundle`` can score the objects of the data set.
 
-    It must be of the bundle's objective and classes, and hold the bundle's inputs (``data.fit.check_inputs``).
+    It must be of the bundle's objective (and of its classes where these are predicted), and hold the bundle's inputs
+    (``data.fit.check_inputs``).
     """
     info = bundle.metadata.info
-    asked, found = meaning(info.objective), meaning(manifest.configuration["objective"])
+    asked, found = predicted(info.objective), predicted(manifest.configuration["objective"])
     if asked != found:
         raise InputError(
             f"{data}: its objective is {found}, that of {bundle.folder} {asked}; give a data set of the bundle's task."

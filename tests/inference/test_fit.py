@@ -125,7 +125,7 @@ def test_missing_variables_and_object_quantities_are_named(data_of: Callable[[st
             "classification",
             r"its objective is classification \(classes qcd, top\), that of .* regression of",
         ),
-        ("classification", "regression", r"its objective is regression of gen_mass \[GeV\], gen_pt \[GeV\] \(classes"),
+        ("classification", "regression", r"its objective is regression of gen_mass \[GeV\], gen_pt \[GeV\], that of"),
         ("joint", "regression", r"that of .* classification with regression of gen_mass \[GeV\] \(classes qcd, "),
     ],
 )
@@ -138,8 +138,11 @@ def test_a_data_set_of_another_objective_is_refused(
     assert "\n" not in str(failure.value)
 
 
-def test_how_a_target_is_learnt_does_not_matter_to_scoring(data_of: Callable[[str], Path], tmp_path: Path) -> None:
-    objective = {**MASS_AND_PT, "loss": "huber", "weights": [1.0, 2.0]}
+@pytest.mark.parametrize("change", [{"loss": "huber", "weights": [1.0, 2.0]}, {"classes": ["w", "top", "z"]}])
+def test_how_a_target_is_learnt_and_of_which_classes_does_not_matter_to_scoring(
+    change: dict[str, object], data_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    objective = {**MASS_AND_PT, **change}
     outputs = outputs_of(objective)
     export(two_layers(REDUCED, outputs), tmp_path / "bundle", info("toy", objective), inputs=REDUCED, outputs=outputs)
     assert predict_dataset(tmp_path / "bundle", data_of("regression"), tmp_path / "s.parquet", threads=1).jets == 60

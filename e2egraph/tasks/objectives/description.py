@@ -31,11 +31,14 @@ def learnt_classes(objective: Stored, head: str) -> tuple[str, ...]:
 
 def meaning(objective: Stored) -> str:
     """In words what is predicted of what: equal for objectives that differ in nothing but how they are learnt."""
-    words = []
-    for part in parts_of(objective):
-        targets = [_target(target) for target in part.get("targets") or ()]
-        words.append(f"{part.get('kind')} of {', '.join(targets)}" if targets else str(part.get("kind")))
-    return f"{' with '.join(words)} (classes {', '.join(class_names(objective)) or 'none'})"
+    return f"{_parts_in_words(objective)} (classes {', '.join(class_names(objective)) or 'none'})"
+
+
+def predicted(objective: Stored) -> str:
+    """The same without the classes where only quantities are predicted, which those of any class have."""
+    if all(part.get("targets") for part in parts_of(objective)):
+        return _parts_in_words(objective)
+    return meaning(objective)
 
 
 def difference(one: Stored, other: Stored) -> tuple[str, str] | None:
@@ -44,6 +47,14 @@ def difference(one: Stored, other: Stored) -> tuple[str, str] | None:
         return None
     name = min(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
     return f"{one['kind']} with {name} {one.get(name)}", f"{other['kind']} with {name} {other.get(name)}"
+
+
+def _parts_in_words(objective: Stored) -> str:
+    words = []
+    for part in parts_of(objective):
+        targets = [_target(target) for target in part.get("targets") or ()]
+        words.append(f"{part.get('kind')} of {', '.join(targets)}" if targets else str(part.get("kind")))
+    return " with ".join(words)
 
 
 def _target(target: Any) -> str:
