@@ -56,6 +56,18 @@ def with_other_numbers(folder: Path, to: Path) -> Path:
     return to
 
 
+def with_larger_values(folder: Path, to: Path, label: int, factor: float) -> Path:
+    """The same data set with the nodes' values of the classes from ``label`` on times ``factor``."""
+
+    def larger(clouds: PointClouds) -> PointClouds:
+        scale = np.where(clouds.jets["label"] >= label, factor, 1.0)[clouds.jet_of_node]
+        nodes = {**clouds.nodes, "value": (clouds.nodes["value"] * scale).astype(np.float32)}
+        return PointClouds(clouds.jets, nodes, clouds.offsets)
+
+    (to / "manifest.json").write_text(json.dumps(_rewritten(folder, to, larger)))
+    return to
+
+
 def rewrite(shard: Path, to: Path, change: Callable[[PointClouds], PointClouds]) -> None:
     """Write a shard again, with other content, to ``to``."""
     with open_shard(shard) as file:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from e2egraph.data.options import DataOptions
@@ -12,12 +14,14 @@ from e2egraph.errors import InputError
 SEED = 1
 
 
-def training_jets(table: JetTable, options: DataOptions) -> Integers:
+def training_jets(table: JetTable, options: DataOptions, labels: Collection[int] | None = None) -> Integers:
     """Numbers of the training split's jets, rising; ``options.training_jets`` of them at random, where it is set.
 
-    InputError when the split is empty or has fewer.
+    ``labels``: of the classes that are learnt from; None for all. InputError when the split is empty or has fewer.
     """
     numbers = table.jets_of("train")
+    if labels is not None:
+        numbers = numbers[np.isin(table.columns["label"][numbers], list(labels))]
     wanted = options.training_jets
     if wanted is None:
         return numbers

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from e2egraph.config import configuration, digest
 from e2egraph.errors import UsageError
@@ -46,8 +47,12 @@ class GivenOptions:
 
     @classmethod
     def of(cls, network: nn.Module) -> GivenOptions:
-        shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
-        return cls(type=f"{type(network).__module__}:{type(network).__qualname__}", shapes=digest(shapes))
+        name = f"{type(network).__module__}:{type(network).__qualname__}"
+        weights = {key: value for key, value in network.state_dict().items() if isinstance(value, Tensor)}
+        for key, tensor in weights.items():
+            if is_lazy(tensor):
+                raise UsageError(f"network {name}: {key} has no shape yet; run the network once before you give it.")
+        return cls(type=name, shapes=digest({key: list(tensor.shape) for key, tensor in weights.items()}))
 
 
 class GivenNetwork(Network):

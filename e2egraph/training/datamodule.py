@@ -55,7 +55,7 @@ class JetDataModule:
                 "rotate_phi out, or learn another target."
             )
         self.table.node_counts(recipe.data.nodes)  # kept for every epoch; refuses what the data set lacks
-        self.training_jets = training_jets(self.table, recipe.data)
+        self.training_jets = training_jets(self.table, recipe.data, self.learning.learnt_labels)
         for split, numbers in (("train", self.training_jets), ("validation", self.table.jets_of("validation"))):
             check_split(self.learning, self.table, numbers, split)
 
@@ -82,6 +82,7 @@ class JetDataModule:
             self.recipe.training.batch_size,
             targets=self.learning.objective.target_names,
             node_targets=self.learning.objective.node_targets,
+            labels=self.learning.learnt_labels,
             seed=self.seed,
             epoch=epoch,
             share=share,

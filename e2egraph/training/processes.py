@@ -61,8 +61,17 @@ def make_fabric(options: TrainingOptions) -> Fabric:
 
 
 def launch(fabric: Fabric, options: TrainingOptions) -> None:
-    """Start the processes, or meet those that were started; UsageError when they are not as many as ``options`` say."""
+    """Start the processes, or meet those that were started; UsageError when they are not as many as ``options`` say.
+
+    All processes of a training that this program began go on with the program: none of them can train alone.
+    """
     devices, nodes = _devices_and_nodes(options)
+    together = torch.distributed.get_world_size() if _in_group() else None
+    if together not in (None, devices * nodes):
+        raise UsageError(
+            f"training.devices={devices} on training.nodes={nodes}: {together} processes train together in this "
+            "program already; train on as many, or in a program of its own."
+        )
     environment = getattr(fabric.strategy, "cluster_environment", None)
     if devices > 1 and isinstance(environment, LightningEnvironment):
         start_workers(environment, devices, nodes)
@@ -82,8 +91,12 @@ def leave_group() -> None:
     The group's threads must have ended before the interpreter does, or now and then a process whose work is done is
     aborted (github.com/pytorch/pytorch/issues/190489). Lightning sees to it for NCCL alone.
     """
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+    if _in_group():
         torch.distributed.destroy_process_group()
+
+
+def _in_group() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
 def _devices_and_nodes(options: TrainingOptions) -> tuple[int, int]:

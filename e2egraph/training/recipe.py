@@ -26,6 +26,7 @@ CIRCUMSTANCES = (
     "training.loggers",
     "data.evaluation_batch_size",
     "data.prefetch_batches",
+    "data.reading_threads",
 )
 
 
@@ -43,8 +44,9 @@ class TrainingOptions:
     with probability ½. ``rotate_phi``: turn each whole event around the beam by a random number of towers; the graph
     networks here turn events to a direction of their own, so that it is for others. ``class_weights``: ``balanced``
     gives every class the same sum of weights. ``accumulate``: pass each batch through the network in this many parts,
-    for less memory. ``deterministic``: the same seed gives the same weights, bit for bit on a CPU. ``devices``: GPUs
-    (or CPU processes) of each of ``nodes`` machines.
+    for less memory; statistics of batches (batch norms, running means, what ``performer`` redraws) see the parts.
+    ``deterministic``: the same seed gives the same weights, bit for bit on a CPU. ``devices``: GPUs (or CPU processes)
+    of each of ``nodes`` machines.
     ``checkpoint_steps``: steps between checkpoints, in addition to those at the end of each epoch. ``loggers``: in
     addition to ``metrics.csv``.
 

@@ -116,6 +116,8 @@ def train(
     identity = RunIdentity(model_config, how, seed, DataIdentity.of(data, jets.table.manifest))
     seed_all(seed)
     network = build_model(model_config, jets.inputs, jets.outputs)
+    if parameter_count(network) == 0:
+        raise UsageError(f"network {model_config.name} has no weights to train; unfreeze some, or score with it as is.")
     beginning = find_beginning(output, identity, restart)
     with quiet_lightning(), torch_settings(how.training.deterministic), explained(output), ExitStack() as closing:
         fabric = make_fabric(how.training)

@@ -26,15 +26,18 @@ def start_workers(environment: LightningEnvironment, devices: int, nodes: int) -
     """Give this very command ``devices`` - 1 more times, unless this is one of those, and watch over them."""
     if environment.creates_processes_externally:
         return
+    first = environment.node_rank() * devices
     os.environ |= {
         "MASTER_ADDR": environment.main_address,
         "MASTER_PORT": str(environment.main_port),
         "NODE_RANK": str(environment.node_rank()),
         "LOCAL_RANK": "0",
+        "RANK": str(first),
         "WORLD_SIZE": str(devices * nodes),
     }
     workers = [
-        subprocess.Popen(same_command(), env=os.environ | {"LOCAL_RANK": str(rank)}) for rank in range(1, devices)
+        subprocess.Popen(same_command(), env=os.environ | {"LOCAL_RANK": str(rank), "RANK": str(first + rank)})
+        for rank in range(1, devices)
     ]
     threading.Thread(target=_watch, args=(workers,), daemon=True, name="workers").start()
 

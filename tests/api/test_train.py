@@ -85,6 +85,19 @@ def test_a_network_object_is_trained_as_a_copy(run: e2e.Run, data: Path, tmp_pat
     np.testing.assert_allclose(tagger.predict(data).values, scores.values, atol=1e-5)
 
 
+def test_a_network_may_keep_a_state_of_its_own(data: Path, tmp_path: Path) -> None:
+    class WithState(Sums):
+        def get_extra_state(self) -> dict[str, int]:
+            return {"version": 1}
+
+        def set_extra_state(self, state: dict[str, int]) -> None:
+            self.version = state["version"]
+
+    network = WithState(e2e.Dataset(data).inputs.n_features)
+    run = e2e.train(network, data, tmp_path / "run", epochs=1)
+    assert len(run.predict(data)) == 120
+
+
 def test_a_run_of_a_network_object_needs_one_like_it(run: e2e.Run, data: Path, capsys) -> None:
     again = e2e.load(run.folder, network=Sums(e2e.Dataset(data).inputs.n_features))
     np.testing.assert_array_equal(again.predict(data).values, run.predict(data).values)
@@ -108,7 +121,11 @@ def test_a_network_that_does_not_fit_is_refused_before_anything_is_written(data:
     class Local(torch.nn.Module):
         pass
 
+    lazy, frozen = Sums(features), Sums(features).requires_grad_(False)
+    lazy.head = torch.nn.LazyLinear(2)
     wrong = (
+        (lazy, r"Sums: head\.weight has no shape yet; run the network once"),
+        (frozen, "network sums has no weights to train; unfreeze some"),
         (Sums(3), r"network tests\.api\.test_train:Sums fails on points \[2, 3, 2\]"),
         (Sums(features, 5), r"gives \(2, 5\) for 2 objects; make it give \(2, 2\)"),
         (Local, "is defined inside something else"),

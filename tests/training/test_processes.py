@@ -88,3 +88,12 @@ def test_what_lightning_refuses_is_told_in_one_sentence(monkeypatch):
     monkeypatch.setattr("e2egraph.training.processes.Fabric", refuse)
     with pytest.raises(UsageError, match=r"training\.devices=1, training\.nodes=1: You set this, but that\."):
         make_fabric(TrainingOptions())
+
+
+def test_a_program_whose_processes_train_together_does_not_train_on_one_device(monkeypatch):
+    """The others of the group would go on with it, in the same folder."""
+    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.distributed.get_world_size", lambda: 2)
+    options = TrainingOptions()
+    with pytest.raises(UsageError, match="2 processes train together in this program already"):
+        launch(make_fabric(options), options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Generic, TypeVar
@@ -117,19 +117,20 @@ def training_loader(
     epoch: int,
     targets: Sequence[str] = (),
     node_targets: Sequence[str] = (),
+    labels: Collection[int] | None = None,
     share: Share = ALONE,
     start: int = 0,
 ) -> JetLoader:
     """The training jets in the order of (seed, epoch), from batch ``start`` on; of each batch ``share``, never empty.
 
-    ``batch_size``: jets of a batch over all processes; batches are the same however many there are, up to
-    ``plan.dropped`` jets, fewer than processes. InputError when the split is empty or has fewer jets than are asked for
-    or than there are processes, or the data set lacks nodes that ``options.nodes`` names; UsageError when
-    ``batch_size`` is too small.
+    ``labels``: of the classes that are learnt from; None for all. ``batch_size``: jets of a batch over all
+    processes; batches are the same however many there are, up to ``plan.dropped`` jets, fewer than processes. InputError
+    when the split is empty or has fewer jets than are asked for or than there are processes, or the data set lacks nodes
+    that ``options.nodes`` names; UsageError when ``batch_size`` is too small.
     """
     plan = training_plan(
         table,
-        training_jets(table, options),
+        training_jets(table, options, labels),
         batch_size,
         seed=seed,
         epoch=epoch,

@@ -18,7 +18,13 @@ LEARNT = 0
 
 
 class AnomalyLearning(Learning[Anomaly]):
-    """The loss is e of ``Anomaly``; objects of other classes have no weight in it."""
+    """The loss is e of ``Anomaly``.
+
+    The network is trained with objects of the learnt class alone: others would move its running means, too. In the
+    validation split, where they are, they have no weight.
+    """
+
+    learnt_labels = (LEARNT,)
 
     @property
     def record_size(self) -> int:

@@ -37,6 +37,10 @@ class Learning(ABC, Generic[Kind]):
 
     # Whether ``training.label_smoothing`` means anything.
     smooths_labels: bool = False
+    # Whether ``training.class_weights`` means anything.
+    balances_classes: bool = True
+    # Labels of the classes whose objects the network is trained with; None: of all.
+    learnt_labels: tuple[int, ...] | None = None
 
     def __init__(self, objective: Kind, options: TrainingOptions) -> None:
         self.objective, self.options = objective, options
@@ -122,6 +126,10 @@ def check_settings(learning: Learning[Any], settings: Iterable[str]) -> None:
         if name == "training.label_smoothing" and value not in ("0", "0.0") and not learning.smooths_labels:
             raise UsageError(
                 f"{setting}: objective {learning.objective.kind} has no class labels to smooth; leave it out."
+            )
+        if name == "training.class_weights" and value != "none" and not learning.balances_classes:
+            raise UsageError(
+                f"{setting}: objective {learning.objective.kind} has no classes of objects to balance; leave it out."
             )
 
 

@@ -35,6 +35,8 @@ LEAST_DISTANCE = 1e-12
 class NodesLearning(Learning[Nodes]):
     """The loss of an event is a mean over its nodes (or true particles), and that of a batch the mean over events."""
 
+    balances_classes = False
+
     def __init__(self, objective: Nodes, options: TrainingOptions) -> None:
         super().__init__(objective, options)
         o = objective

@@ -10,7 +10,7 @@ from e2egraph.errors import UsageError
 from e2egraph.training.recipe import Recipe
 from e2egraph.training.runs.run_folder import RunInfo
 
-READING = ("data.evaluation_batch_size", "data.pool_jets", "data.prefetch_batches")
+READING = ("data.evaluation_batch_size", "data.pool_jets", "data.prefetch_batches", "data.reading_threads")
 
 
 def read_with(info: RunInfo, settings: Sequence[str]) -> RunInfo:

@@ -14,7 +14,7 @@ from e2egraph.data.loading.batch import AnyBatch, JetBatch
 from e2egraph.errors import InputError
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.training.objectives.learning import Learning
-from e2egraph.training.parts import split_batch
+from e2egraph.training.parts import joined, split_batch
 from e2egraph.training.recipe import TrainingOptions
 from e2egraph.training.steps.augmentation import reflect, reflection_signs, rotate, rotation_towers
 from e2egraph.training.steps.ema import WeightAverage
@@ -99,7 +99,7 @@ class Learner:
         self._optimizer.step()
         if self._average is not None:
             self._average.update()
-        return StepResult(torch.cat(losses), norm)
+        return StepResult(joined(losses), norm)
 
     @torch.no_grad()
     def score(self, batch: AnyBatch, scores: EpochScores) -> Tensor:

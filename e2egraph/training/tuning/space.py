@@ -17,10 +17,16 @@ from pydantic import Field, model_validator
 from e2egraph import yamlfile
 from e2egraph.config import configuration, find_config, read_yaml, validate
 from e2egraph.errors import UsageError
+from e2egraph.training.recipe import CIRCUMSTANCES
 
 # Groups of settings that can be searched: not those of the loss, by which trials are compared where there is no other
 # figure.
 SEARCHED = ("model", "training", "data")
+
+# Settings that no search may vary, and why.
+_NOT_SEARCHED = dict.fromkeys(CIRCUMSTANCES, "says how a training runs, not what it finds") | {
+    "training.class_weights": "changes the weights of the figures by which trials are compared",
+}
 
 # Combinations tried before a value is held to be unusable with every value of the other settings.
 COMBINATIONS = 20
@@ -122,6 +128,8 @@ def read_space(name: str) -> Space:
         group, _, rest = str(key).partition(".")
         if group not in SEARCHED or not rest:
             raise UsageError(f"{path}: unknown setting '{key}'; begin with one of {', '.join(SEARCHED)}.")
+        if key in _NOT_SEARCHED:
+            raise UsageError(f"{path}: '{key}' {_NOT_SEARCHED[key]}; give it with --set or in the recipe.")
         if not isinstance(entry, dict) or ("choices" in entry) == ("low" in entry or "high" in entry):
             raise UsageError(
                 f"{path}: '{key}' needs either {{choices: […]}} or {{low: …, high: …}}; correct the search space."

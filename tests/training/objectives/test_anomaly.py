@@ -12,7 +12,9 @@ from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.evaluate import evaluate
 from e2egraph.tasks.objectives.objective import make_objective
 from e2egraph.training.objectives.learning import make_learning
+from e2egraph.training.runs.load import load_run
 from e2egraph.training.train import train
+from tests.changed_dataset import with_larger_values
 from tests.toy_dataset import write_toy_dataset
 
 CLASSES = ["qcd", "top", "w"]
@@ -78,6 +80,22 @@ def test_a_run_learns_without_the_other_classes_and_is_judged_by_them(data, tmp_
         expected = roc_auc_score(scores.jets["label"][members] > 0, error[members], sample_weight=None)
         assert pairs[f"qcd vs {name}"]["auc"] == pytest.approx(expected, abs=1e-3)
     assert any("errors, not probabilities" in limit for limit in found.metrics["limits"])
+
+
+def test_objects_of_other_classes_leave_no_trace_in_the_network(data, tmp_path):
+    """Neither in its weights nor in the running means of its inputs."""
+    path = tmp_path / "autoencoder.yaml"
+    path.write_text(yaml.safe_dump(AUTOENCODER))
+    others = with_larger_values(data, tmp_path / "larger", label=1, factor=50.0)
+    trained = []
+    for name, folder in (("before", data), ("larger", others)):
+        settings = ("training.epochs=1", "training.batch_size=16")
+        done = train(str(path), folder, tmp_path / f"run_{name}", settings=settings, progress=False)
+        trained.append(load_run(tmp_path / f"run_{name}")[0].state_dict())
+    assert 0 < done.training_jets < 120
+    assert trained[0].keys() == trained[1].keys()
+    for key, value in trained[0].items():
+        assert torch.equal(value, trained[1][key]), key
 
 
 def test_without_the_class_that_is_learnt_nothing_is(data):

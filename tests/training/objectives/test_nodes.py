@@ -19,7 +19,7 @@ from e2egraph.errors import InputError, UsageError
 from e2egraph.tasks.objectives.nodes import CLASSES, MASS_OFFSET, Nodes
 from e2egraph.tasks.objectives.objective import make_objective
 from e2egraph.training.datamodule import JetDataModule
-from e2egraph.training.objectives.learning import make_learning
+from e2egraph.training.objectives.learning import check_settings, make_learning
 from e2egraph.training.objectives.nodes import focal_loss
 from e2egraph.training.recipe import load_recipe
 from e2egraph.training.steps.augmentation import reflect, rotate
@@ -236,6 +236,14 @@ def test_truth_that_nothing_can_be_learnt_from_is_refused(data, monkeypatch, col
     monkeypatch.setattr(type(table), "read_group", changed)
     with pytest.raises(InputError, match=message):
         learning().check(table, table.jets_of("train"), "train")
+
+
+def test_events_have_no_classes_to_balance():
+    with pytest.raises(
+        UsageError, match="class_weights=balanced: objective nodes has no classes of objects to balance"
+    ):
+        check_settings(learning(), ["training.class_weights=balanced"])
+    check_settings(learning(), ["training.class_weights=none"])
 
 
 def test_nodes_without_a_momentum_are_refused():

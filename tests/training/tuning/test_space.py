@@ -71,6 +71,9 @@ def test_every_shipped_space_fits_the_model_of_its_name(name):
         ("training.optimizer: {choices: [adam]}", "'choices' is wrong"),
         ("training.optimizer: {choices: [adam, adam]}", "a choice occurs twice"),
         ("{}", "names no setting"),
+        ("training.devices: {choices: [1, 2]}", "'training.devices' says how a training runs, not what it finds"),
+        ("training.loggers: {choices: [[], [csv]]}", "'training.loggers' says how a training runs"),
+        ("training.class_weights: {choices: [none, balanced]}", "'training.class_weights' changes the weights of"),
     ],
 )
 def test_a_wrong_space_is_refused_naming_file_key_and_reason(tmp_path, text, message):
