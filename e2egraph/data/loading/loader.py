@@ -124,9 +124,9 @@ def training_loader(
     """The training jets in the order of (seed, epoch), from batch ``start`` on; of each batch ``share``, never empty.
 
     ``labels``: of the classes that are learnt from; None for all. ``batch_size``: jets of a batch over all
-    processes; batches are the same however many there are, up to ``plan.dropped`` jets, fewer than processes. InputError
-    when the split is empty or has fewer jets than are asked for or than there are processes, or the data set lacks nodes
-    that ``options.nodes`` names; UsageError when ``batch_size`` is too small.
+    processes; batches are the same however many there are, up to ``plan.dropped`` jets, fewer than processes.
+    InputError when the split is empty or has fewer jets than are asked for or than there are processes, or the data set
+    lacks nodes that ``options.nodes`` names; UsageError when ``batch_size`` is too small.
     """
     plan = training_plan(
         table,

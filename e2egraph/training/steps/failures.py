@@ -16,8 +16,8 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_PEER = ("connection closed by peer", "connection reset", "connection refused", "gloo", "nccl", "process group")
 
 GO_ON = (
-    "raise training.accumulate (the same steps in less memory, but for statistics of batches) or, for validation, lower "
-    "data.evaluation_batch_size, and give the command again: it goes on from the last checkpoint"
+    "raise training.accumulate (the same steps in less memory, but for statistics of batches) or, for validation, "
+    "lower data.evaluation_batch_size, and give the command again: it goes on from the last checkpoint"
 )
 
 # torch's words for a parameter that one process's loss does not depend on (torch.nn.parallel.DistributedDataParallel).
