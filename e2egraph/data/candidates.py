@@ -10,12 +10,13 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import Field
 
 from e2egraph.config import configuration
 from e2egraph.data.padding import DenseArrays
@@ -91,7 +92,7 @@ class Decoding:
     """
 
     method: Method = "hard"
-    least_probability: float = 0.01
+    least_probability: Annotated[float, Field(ge=0, lt=1)] = 0.01
     track_directions: bool = True
     track_momenta: bool = False
 
@@ -145,10 +146,17 @@ def decode(
     """The candidates of B padded ``events`` (``COLUMNS`` → [K]), in the order of events and elements.
 
     ``values`` [B, N, C]: the network's outputs; ``rows`` [B]: places of the events in their data set; ``inputs``: the
-    order of their features. A particle of charge from an element that is no track becomes a neutral hadron, and so
-    does a muon; a muon of a track that no muon system saw, where the inputs tell, becomes a charged hadron.
+    order of their features. A charged hadron or a muon from an element that is no track becomes a neutral hadron; a
+    muon of a track that no muon system saw, where the inputs tell, becomes a charged hadron. InputError for outputs
+    that are not finite.
     """
     event, node = np.nonzero(events.mask)
+    bad = np.flatnonzero(~np.isfinite(values[event, node]).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"event {rows[event[bad[0]]]} of the data set, element {node[bad[0]]}: an output is not finite; look for "
+            "absurd values among its elements."
+        )
     columns = {name: values[event, node, place] for name, place in outputs.slices.items()}
     features, (eta, phi) = events.features[event, node], events.points[event, node].T
     classes = next(head.columns for head in outputs.heads if head.name == CLASS)

@@ -2,8 +2,9 @@
 
 ECAL clusters are linked to the nearest track and tracks to the nearest HCAL cluster; what is linked is worked out
 together. Tracks are charged hadrons, electrons or muons. Where the calorimeters saw more than the tracks explain, the
-rest is photons up to what the ECAL saw, then a neutral hadron; what has no track is a photon or a neutral hadron. Less
-than there is in CMS: no bremsstrahlung, no depths, no refit of tracks, no nuclear interactions put together.
+rest is photons up to what the ECAL saw, then, where the HCAL saw anything, a neutral hadron; what has no track is a
+photon or a neutral hadron. Less than there is in CMS: no bremsstrahlung, no depths, no refit of tracks, no nuclear
+interactions put together.
 """
 
 from __future__ import annotations
@@ -109,18 +110,15 @@ def rule_based(elements: Elements, pile_up: Booleans, config: RulesConfig) -> Fl
     excess = np.where(has_track & (excess > config.excess_sigmas * sigma), excess, 0.0)
     to_photon = np.minimum(excess, photons)
     to_photon = np.where(to_photon > config.least_photon, to_photon, 0.0)
-    to_neutral = excess - to_photon
+    # What the ECAL alone saw is photons: its factors for hadrons are those of soft ones that do not reach the HCAL.
+    to_neutral = np.where(raw_hcal > 0, excess - to_photon, 0.0)
     to_neutral = np.where(to_neutral > config.least_neutral, to_neutral, 0.0)
 
     brightest = _brightest(group_of_cluster, energy[ecal], groups)
     some_photon = np.flatnonzero(to_photon > 0)
     some_neutral = np.flatnonzero(to_neutral > 0)
-    neutral_at = np.where(
-        some_neutral < len(hcal), np.append(hcal, np.zeros(groups - len(hcal), np.int64))[some_neutral],
-        np.append(ecal, 0)[brightest[some_neutral]],
-    )  # fmt: skip
-    # Groups without a hadron's track: electrons' alone, or none.
-    lone = np.flatnonzero(~has_track[: len(hcal)])
+    # Without a track. What leaks behind an electron is in its momentum already.
+    lone = np.flatnonzero(np.bincount(group, minlength=groups)[: len(hcal)] == 0)
     alone = ~linked
     charged = track[~fake]
     kind = np.where(muon, _MUON, np.where(electron, _ELECTRON, _CHARGED))[~fake]
@@ -130,7 +128,7 @@ def rule_based(elements: Elements, pile_up: Booleans, config: RulesConfig) -> Fl
         (charged, kind, np.hypot(momentum[~fake], mass), column["value"][charged], pile_up[~fake]),
         (ecal[alone], _PHOTON, photon_energy[alone], None, None),
         (ecal[brightest[some_photon]], _PHOTON, to_photon[some_photon], None, None),
-        (neutral_at, _NEUTRAL, to_neutral[some_neutral], None, None),
+        (hcal[some_neutral], _NEUTRAL, to_neutral[some_neutral], None, None),
         (hcal[lone], _NEUTRAL, lone_energy, None, None),
     ]
     made = []

@@ -74,7 +74,7 @@ def library() -> Any:
         import fastjet
     except ImportError as error:
         raise InputError(
-            "simulate needs FastJet, which is not installed; install it with pip install 'e2egraph[sim]'."
+            "clustering of jets needs FastJet, which is not installed; install it with pip install 'e2egraph[sim]'."
         ) from error
     with contextlib.suppress(AttributeError):
         # FastJet (M. Cacciari, G. Salam and G. Soyez, arXiv:1111.6097) would print a banner into the progress bar.

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from e2egraph.data.candidates import Decoding, decode
+from e2egraph.errors import InputError
 from e2egraph.tasks.objectives.nodes import CLASSES, MASS_OFFSET, Nodes
 
 NONE, CHARGED, NEUTRAL, PHOTON, ELECTRON, MUON = range(6)
@@ -50,6 +51,16 @@ def test_classes_that_an_element_cannot_have_become_those_that_it_can():
     assert found["class"].tolist() == [MUON, CHARGED, NEUTRAL, NEUTRAL, PHOTON]
     assert found["charge"].tolist() == [1, 1, 0, 0, 0]
     assert found["row"].tolist() == [7] * 5 and found["node"].tolist() == list(range(5))
+
+
+@pytest.mark.parametrize("place", [1, 2, 8])
+@pytest.mark.parametrize("method", ["hard", "soft"])
+def test_outputs_that_are_not_finite_are_refused(place, method):
+    """Compared with anything they are false, and their event would be lost."""
+    bad = node(PHOTON)
+    bad[2][place] = math.nan
+    with pytest.raises(InputError, match="event 7 of the data set, element 1: an output is not finite"):
+        decoded(node(PHOTON), bad, method=method)
 
 
 @pytest.mark.parametrize(("momenta", "pt"), [(False, 20.0), (True, 10.0)])

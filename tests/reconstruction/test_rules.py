@@ -80,6 +80,14 @@ def test_clusters_without_a_track_are_photons_and_neutral_hadrons_at_their_calib
     np.testing.assert_allclose(made.energy, [9.1, 5.5])
 
 
+def test_without_the_hcal_an_excess_is_photons_however_hadrons_are_calibrated():
+    """Soft hadrons that stay in the ECAL need large factors; a hard photon next to a soft track is none of them."""
+    calibration = replace(CONFIG.calibration, ecal_alone=[[1.6, 1.6]])
+    made = found((T, 1.0, 0.0, 0.0), (E, 100.0, 0.0, 0.0), config=replace(CONFIG, calibration=calibration))
+    assert made.kind.tolist() == [CHARGED, PHOTON]
+    assert made.energy[1] == pytest.approx(100.0)
+
+
 def test_links_close_in_phi():
     edge = np.pi - 0.005
     made = found((T, 20.0, 0.0, edge), (E, 5.0, 0.0, -edge), (H, 16.0, 0.0, -edge))
@@ -99,6 +107,8 @@ def test_a_muon_takes_what_a_muon_leaves_and_no_more():
 
 def test_an_electron_has_its_energy_in_the_ecal_alone():
     assert found((T, 30.0, 0.0, 0.0), (E, 29.0, 0.0, 0.0)).kind.tolist() == [ELECTRON]
+    # What leaks into the HCAL behind it is no particle of its own.
+    assert found((T, 30.0, 0.0, 0.0), (E, 29.0, 0.0, 0.0), (H, 1.2, 0.0, 0.0)).kind.tolist() == [ELECTRON]
     assert ELECTRON not in found((T, 30.0, 0.0, 0.0), (E, 29.0, 0.0, 0.0), (H, 5.0, 0.0, 0.0)).kind
     assert ELECTRON not in found((T, 30.0, 0.0, 0.0), (E, 20.0, 0.0, 0.0)).kind
     for pt, electron in ((1.5, False), (2.5, True)):

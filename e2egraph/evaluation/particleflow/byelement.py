@@ -35,7 +35,7 @@ class AtElements:
 
 def element_figures(events: FlowEvents, column: Particles, kind: int, draws: NDArray[np.int32], add: Add) -> None:
     """Figures of class ``kind``; nothing for columns that come from no element, and none at the fake rate of the rules
-    for those without probabilities."""
+    for those without probabilities, or where the rules were given other elements."""
     if not (column.node >= 0).any():
         return
     name, own = CLASSES[kind], at_elements(events, column, kind)
@@ -45,7 +45,7 @@ def element_figures(events: FlowEvents, column: Particles, kind: int, draws: NDA
     rules = events.columns.get(RULES)
     if column is rules:
         add("particles", SAME_FAKES, name, efficiency, len(own.found))
-    elif rules is not None and np.isfinite(column.probability).all():
+    elif rules is not None and (rules.node >= 0).any() and np.isfinite(column.probability).all():
         of_rules = at_elements(events, rules, kind)
         allowed = shares(of_rules.fake, of_rules.event, draws)
         # Soft decoding counts a part of the momentum of what is doubtful; here the cut decides.

@@ -126,7 +126,12 @@ def read_events(
 
 
 def _all_different(name: str, paths: Sequence[Path], found: Sequence[Particles]) -> None:
-    """InputError where two of a network's ``paths`` hold the same particles, as two seeds never do."""
+    """InputError where two of a network's ``paths`` hold the same particles, as two seeds never do, or some are decoded
+    soft and others hard."""
+    if len({bool((one.share < 1.0).any()) for one in found}) > 1:
+        raise InputError(
+            f"--candidates {name}: some of its files are decoded soft and others hard; predict all its seeds alike."
+        )
     for last, one in enumerate(found):
         for before, other in enumerate(found[:last]):
             if np.array_equal(one.pt, other.pt) and np.array_equal(one.event, other.event):

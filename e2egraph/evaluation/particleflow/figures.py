@@ -106,8 +106,8 @@ class Collected:
         for column, (values, number) in columns.items():
             if (group := group_of.get(column)) is None:
                 found[column] = _Measured(values, number)
-            elif group not in found:
-                members = [columns[name] for name in self._seeds[group] if name in columns]
+            elif group not in found and all(name in columns for name in self._seeds[group]):
+                members = [columns[name] for name in self._seeds[group]]
                 seeds = tuple(float(each[0]) for each, _ in members)
                 mean = np.mean([each for each, _ in members], axis=0)
                 found[group] = _Measured(mean, max(size for _, size in members), seeds, seeds_part(seeds))

@@ -42,15 +42,17 @@ def particle_figures(events: FlowEvents, column: Particles, draws: NDArray[np.in
         if kind == 0:
             continue
         reach = NEAR.get(kind, USUAL)
-        wanted = true.take((true.kind == kind) & (np.abs(true.eta) < ABS_ETA) & (true.pt > LEAST_MATCH))
-        made = column.take((column.kind == kind) & (np.abs(column.eta) < ABS_ETA + reach) & (column.pt > LEAST_MATCH))
+        # What lies within ABS_ETA may belong to what lies beyond, and that to what lies further.
+        wanted = true.take((true.kind == kind) & (np.abs(true.eta) < ABS_ETA + reach) & (true.pt > LEAST_MATCH))
+        within = np.abs(column.eta) < ABS_ETA + 2.0 * reach
+        made = column.take((column.kind == kind) & within & (column.pt > LEAST_MATCH))
         there, back = _pairs(wanted, made, reach)
         # What has no track is seen from the primary vertex, also where it comes from another.
         left, over = np.flatnonzero(there < 0), np.flatnonzero(back < 0)
         seen = from_primary_vertex(wanted.take(left), events.clouds)
         then, _ = _pairs(seen, made.take(over), reach)
         there[left[then >= 0]], back[over[then[then >= 0]]] = over[then[then >= 0]], left[then >= 0]
-        looked = wanted.pt > LEAST_PT
+        looked = (wanted.pt > LEAST_PT) & (np.abs(wanted.eta) < ABS_ETA)
         add("particles", "efficiency", name, shares(there[looked] >= 0, wanted.event[looked], draws), int(looked.sum()))
         suspect = (made.pt > LEAST_PT) & (np.abs(made.eta) < ABS_ETA)
         add("particles", "fake rate", name, shares(back[suspect] < 0, made.event[suspect], draws), int(suspect.sum()))

@@ -35,19 +35,18 @@ def quantiles(values: Floats, event: Integers, draws: NDArray[np.int32]) -> Floa
     if len(values) == 0:
         return np.full((len(draws), 3), np.nan)
     order = np.argsort(values, kind="stable")
-    ranked, drawn = values[order], draws[:, event[order]]
-    below = np.cumsum(drawn, axis=1, dtype=np.int64)
-    total = below[:, -1]
+    ranked, of_event = values[order], event[order]
     found = np.full((len(draws), 3), np.nan)
-    some = total > 0
-    for place, share in enumerate((LOW, MIDDLE, HIGH)):
-        # Of each resample written out, NumPy's "hazen": linear between the values around rank q n + 1/2.
-        rank = np.clip(share * total + 0.5, 1.0, np.maximum(total, 1))
+    shares = np.array([LOW, MIDDLE, HIGH])
+    for row, drawn in enumerate(draws):
+        below = np.cumsum(drawn[of_event], dtype=np.int64)
+        if not (total := below[-1]):
+            continue
+        # Of the resample written out, NumPy's "hazen": linear between the values around rank q n + 1/2.
+        rank = np.clip(shares * total + 0.5, 1.0, total)
         first = np.floor(rank)
-        lower, upper = (
-            ranked[(below >= np.minimum(each, total)[:, None]).argmax(axis=1)] for each in (first, first + 1.0)
-        )
-        found[some, place] = (lower + (rank - first) * (upper - lower))[some]
+        lower, upper = (ranked[np.searchsorted(below, np.minimum(each, total))] for each in (first, first + 1.0))
+        found[row] = lower + (rank - first) * (upper - lower)
     return found
 
 

@@ -104,7 +104,8 @@ def assign(
     target_kind[to[most]], particle[to[most]] = kind[most], of[most]
     target_kind = _of_soft_leptons(target_kind, np.hypot(*momentum[:2]), channel, config)
     _check(truth, momentum[3], event, element)
-    books = _books(energy, element, has_track, np.bincount(tracks.particle, minlength=particles) > 1, merged >= 0)
+    several = np.bincount(tracks.particle[tracked], minlength=particles) > 1
+    books = _books(energy, element, has_track, several, merged >= 0)
     return Targets(target_kind, momentum, np.clip(pile_up, 0.0, 1.0), particle, element, books)
 
 

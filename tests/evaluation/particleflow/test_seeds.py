@@ -71,6 +71,14 @@ def test_few_members_have_a_difference_and_no_p_value():
     assert enough.p_value < 0.01
 
 
+def test_a_figure_that_one_seed_does_not_have_is_none_of_the_network():
+    comparison = Collected(Comparison(1, (RULES, "network"), RULES), {"network": ("seed 1", "seed 2")})
+    for name in (RULES, "seed 1"):
+        comparison.add(*WHERE, np.array([1.0, 1.1, 0.9]), 100, column=name)
+    comparison.finish()
+    assert [figure.column for figure in comparison.comparison.figures] == [RULES]
+
+
 def test_seeds_of_one_name_are_one_column_between_their_single_ones(events):
     less, more = (replace(events.gen, pt=factor * events.gen.pt, energy=factor * events.gen.energy)
                   for factor in (0.9, 1.1))  # fmt: skip
@@ -101,4 +109,8 @@ def test_files_of_one_name_are_seeds_and_one_of_them_twice_is_refused(events, fl
     assert "| quantity | bin | n | rules | rules with PUPPI | target | perfect association | network |" in table
     assert main([*words, "--candidates", f"network={one}"]) == 1
     said = capsys.readouterr().err
+    soft = write_targets(tmp_path / "soft.parquet", events, digest, decoding="soft",
+                         probability=np.full(len(events.columns[TARGET]), 0.9))  # fmt: skip
+    assert main([*words, "--candidates", f"network={soft}"]) == 1
+    assert "some of its files are decoded soft and others hard; predict all its seeds alike" in capsys.readouterr().err
     assert f"--candidates network: {one} and {one} hold the same particles; give each seed's file once." in said

@@ -103,7 +103,7 @@ def test_particles_find_the_elements_that_they_find_one_after_the_other_in_falli
     assert books["visible"] + books["invisible"] == books["particles"] == len(truth.event)
 
 
-def single(kind, channel, momentum, share=(), tracks=()):
+def single(kind, channel, momentum, share=(), tracks=(), **settings):
     """Targets of particles of ``kind`` with these (px, py, pz, E); ``share``: (element, particle, energy)."""
     size = len(kind)
     truth = Truth(np.zeros(size, int), np.array(kind, np.uint8), np.array(momentum, float).T, np.zeros(size, bool))
@@ -112,7 +112,7 @@ def single(kind, channel, momentum, share=(), tracks=()):
     )
     columns = [np.array(each) for each in zip(*tracks, strict=True)] if tracks else [np.zeros(0, int)] * 3
     real = TrueTracks(*columns, np.zeros(len(columns[0]), bool))
-    return assign(truth, real, energies, np.zeros(len(channel), int), np.array(channel), TargetsConfig())
+    return assign(truth, real, energies, np.zeros(len(channel), int), np.array(channel), TargetsConfig(**settings))
 
 
 def test_what_finds_no_element_of_its_own_is_merged_and_the_most_energetic_gives_the_class():
@@ -129,6 +129,9 @@ def test_a_particle_with_two_tracks_is_split_by_their_momenta():
     # Pairs of converted photons are electrons.
     assert targets.kind.tolist() == [ELECTRON, ELECTRON]
     assert targets.element.tolist() == [0] and targets.books["split"] == 1
+    whole = single([PHOTON], [TRACK, TRACK], [(8, 0, 0, 8)], tracks=[(0, 0, 6.0), (1, 0, 2.0)], split_tracks=False)
+    np.testing.assert_allclose(whole.momentum[0], [8.0, 0.0])
+    assert whole.books["split"] == whole.books["split_gev"] == 0
 
 
 def test_soft_leptons_count_as_hadrons_and_charged_particles_without_a_track_as_neutral_ones():
