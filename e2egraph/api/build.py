@@ -61,7 +61,7 @@ def build(
         ``output``, ``manifest`` (inputs, cutflow, counts by class and split) and ``already_complete``.
 
     Raises:
-        UsageError: Unknown task, setting or class, or a class without files.
+        UsageError: Unknown task, setting or class, a class without files, or no workers.
         InputError: A file is unreadable or does not serve the task, no object is selected, or ``output`` holds
             something else.
 
@@ -70,6 +70,8 @@ def build(
         >>> sorted(built.manifest.counts)
         ['qcd', 'top']
     """
+    if workers < 1:
+        raise UsageError(f"workers={workers}: give a number from 1.")
     texts = as_texts(settings) + (["truth.source=sample_name"] if trust_sample_names else [])
     made = make_task(override(task, texts), "task") if isinstance(task, Mapping) else load_task(str(task), texts)
     options = BuildOptions(

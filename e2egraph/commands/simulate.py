@@ -37,6 +37,7 @@ def simulate(
     """Simulate events into an RHTree ROOT file (Pythia 8 and a parametric, CMS-like detector)."""
     from e2egraph.api.simulate import simulate as run
 
+    replaced = ", in place of the file that was there" if output.is_file() else ""
     with progress(f"simulate {process}", events) as advance_to:
         summary = run(
             process,
@@ -53,7 +54,7 @@ def simulate(
     filtered = "" if summary.tried is None else f" (the filter kept {summary.kept} of {summary.tried} generated)"
     of_all = "" if summary.cross_section is None else f"{summary.cross_section:.3g} pb in all, "
     done(
-        f"wrote {summary.events} events{filtered}{jets} to {output} "
+        f"wrote {summary.events} events{filtered}{jets} to {output}{replaced} "
         f"({of_all}{summary.events_per_second:.1f} events/s; parametric simulation, not CMS simulation)",
         *("e2egraph", "inspect", output),
     )

@@ -100,6 +100,8 @@ def evaluate(
     numbers = table.jets_of(split)[scores.scored]
     found = judge.measure(judged, {name: table.columns[name][numbers] for name in held})
     found = _counted(found, len(scores) - len(judged), objects)
+    if not info.summary:
+        found = _with_limit(found, f"the training of {run} has not ended: figures are of its best epoch so far")
     expected = None if planned is None else planned_significance(planned, scores)
     parameters = parameter_count(network)
 
@@ -141,11 +143,14 @@ def evaluate(
 
 def _counted(found: Measured, unseen: int, objects: ObjectName) -> Measured:
     """The same with the number of objects that have no nodes, and a word on them where there are any."""
-    limits = found.limits
-    if unseen:
-        limits = (*limits, f"{objects.count(unseen)} without nodes: no score, and no figure is of them")
-    content = {**found.content, "limits": list(limits), "jets_without_nodes": unseen}
-    return replace(found, content=content, limits=limits)
+    found = replace(found, content={**found.content, "jets_without_nodes": unseen})
+    words = f"{objects.count(unseen)} without nodes: no score, and no figure is of them"
+    return _with_limit(found, *([words] if unseen else []))
+
+
+def _with_limit(found: Measured, *words: str) -> Measured:
+    limits = (*found.limits, *words)
+    return replace(found, content={**found.content, "limits": list(limits)}, limits=limits)
 
 
 def check_same_objective(folder: Path, manifest: Manifest, info: RunInfo) -> None:

@@ -87,7 +87,7 @@ def make_variant(
     """
     made = convert(kind, content, calibration=jets.calibration, inputs=inputs, outputs=outputs, uses_jet=uses_jet)
     tensors, fed = first_tensors(outputs), _Fed(inputs, uses_jet)
-    float32, variant = (_Form(_session(kind, each), tensors) for each in (content, made.content))
+    float32, variant = (_Form(kind, _session(kind, each), tensors) for each in (content, made.content))
     _check_finite(kind, variant, fed, info.cap)
     before, after = (_outputs_of(form, jets.compared, fed) for form in (float32, variant))
     if not all(np.isfinite(values).all() for values in after):
@@ -125,13 +125,19 @@ class _Fed:
 
 @dataclass(frozen=True)
 class _Form:
-    """One form of the model, and which of its tensors are asked for."""
+    """One form of the model, made for variant ``kind``, and which of its tensors are asked for."""
 
+    kind: str
     session: onnxruntime.InferenceSession
     tensors: list[str]
 
     def run(self, feed: dict[str, Float32s]) -> list[Float32s]:
-        found: list[Float32s] = self.session.run(self.tensors, feed)
+        try:
+            found: list[Float32s] = self.session.run(self.tensors, feed)
+        except Exception as error:  # ONNX Runtime's errors have no common class
+            raise InputError(
+                f"--{self.kind}: ONNX Runtime cannot run the variant ({_first_line(error)}); leave the option out."
+            ) from error
         return found
 
 
@@ -181,8 +187,13 @@ def _session(kind: str, content: bytes) -> onnxruntime.InferenceSession:
     try:
         return one_thread_session(content)
     except Exception as error:  # ONNX Runtime's errors have no common class
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise InputError(f"--{kind}: ONNX Runtime cannot load the variant ({reason}); leave the option out.") from error
+        raise InputError(
+            f"--{kind}: ONNX Runtime cannot load the variant ({_first_line(error)}); leave the option out."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _check_finite(kind: str, variant: _Form, fed: _Fed, cap: int) -> None:

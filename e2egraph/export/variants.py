@@ -58,7 +58,7 @@ def convert(
     if kind == "int8":
         # The last layer decides between scores that differ little, and is small.
         last = last_layers(model, outputs)
-        names = [name for name in names if name not in last]
+        names = [name for name in names if name not in last and name not in _several_matrices(model)]
     if not names:
         raise InputError(
             f"--{kind}: the model has no {', '.join(CONVERTED[:-1])} or {CONVERTED[-1]} with stored weights to "
@@ -84,6 +84,12 @@ def weighted(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     """The operators that multiply by stored weights."""
     stored = {tensor.name for tensor in model.graph.initializer}
     return [node for node in model.graph.node if node.op_type in CONVERTED and node.input[1] in stored]
+
+
+def _several_matrices(model: onnx.ModelProto) -> set[str]:
+    """Names of products with a stack of stored matrices, for whose columns ONNX Runtime has no scales of 8 bits."""
+    stored = {tensor.name: len(tensor.dims) for tensor in model.graph.initializer}
+    return {node.name for node in weighted(model) if node.op_type == "MatMul" and stored[node.input[1]] > 2}
 
 
 def last_layers(model: onnx.ModelProto, outputs: Outputs) -> set[str]:

@@ -52,3 +52,11 @@ def test_a_single_run_or_a_single_file_of_events_is_taken_as_one(made: Path, tmp
         e2e.compare(str(made / "runs/g"))
     with pytest.raises(e2e.UsageError, match=r"ttbar\.root: give \{class: files\}"):
         e2e.build("top", str(made / "ttbar.root"), tmp_path / "data")
+
+
+def test_numbers_of_workers_and_trials_begin_at_one(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(e2e.UsageError, match="workers=0: give a number from 1"):
+        e2e.build(task="top", samples={"top": made / "ttbar.root"}, output=tmp_path / "data", workers=0)
+    with pytest.raises(e2e.UsageError, match="--trials 0: give a number from 1"):
+        e2e.tune("gravnet", data=made / "data/top", output=tmp_path / "search", trials=0)
+    assert not list(tmp_path.iterdir())

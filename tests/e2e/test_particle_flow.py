@@ -240,6 +240,8 @@ def test_a_jet_task_is_no_particle_flow(folder, tmp_path):
     assert main([str(word) for word in words]) == 2
     with pytest.raises(InputError, match=r"objective is .*give a data set of the bundle's task"):
         bundle_particles(folder / "bundle", tmp_path / "data")
+    with pytest.raises(UsageError, match="have no scores of objects that evaluate, compare and ablate work with"):
+        e2e.compare([folder / "run", folder / "run"])
     with pytest.raises(UsageError, match=r"training.rotate_phi=true: nodes of .* lie in 125×125 pixels"):
         train("gnn-lsh", tmp_path / "data", tmp_path / "run", settings=("training.rotate_phi=true",), progress=False)
 

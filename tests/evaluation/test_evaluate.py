@@ -42,6 +42,14 @@ def run(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / "tiny")
 
 
+def test_of_a_training_that_has_not_ended_the_figures_say_so(run):
+    assert not any("has not ended" in limit for limit in evaluate(run, plots=False).limits)
+    (run / "summary.json").unlink()
+    limits = evaluate(run, plots=False).limits
+    assert f"the training of {run} has not ended: figures are of its best epoch so far" in limits
+    assert json.loads((run / "metrics.json").read_text())["limits"] == list(limits)
+
+
 def test_an_evaluation_writes_metrics_scores_and_plots_into_the_run(run, data):
     before = {path.name for path in run.iterdir()}
     summary = evaluate(run)

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 
 from e2egraph.data.padding import pad
@@ -117,6 +118,28 @@ def test_an_earlier_bundle_with_variants_is_replaced(tmp_path: Path) -> None:
     export(Linear(), tmp_path / "b", variants=("fp16",), jets=jets)
     export(Linear(), tmp_path / "b")
     assert not (tmp_path / "b" / "model-fp16.onnx").exists()
+
+
+class Stacked(torch.nn.Module):
+    """Each of three groups of columns has a matrix of its own, stored in one stack."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = torch.nn.Linear(INPUTS.n_features, 12)
+        self.stack = torch.nn.Parameter(0.3 * torch.randn(3, 4, 5))
+        self.last = torch.nn.Linear(5, 2)
+
+    def forward(self, points, features, mask, jet):
+        pooled = self.first((features * mask.unsqueeze(-1)).sum(1) / 1000.0).relu()
+        return self.last((pooled.view(-1, 3, 1, 4) @ self.stack).sum(dim=(1, 2)))
+
+
+def test_stacks_of_matrices_stay_as_they_are_in_8_bits(tmp_path: Path) -> None:
+    """ONNX Runtime has no product of them, and found out in the user's program."""
+    jets = VariantJets(both_classes(8, 0), both_classes(8, 1), "test")
+    export(Stacked().eval(), tmp_path / "b", variants=("int8", "fp16"), jets=jets)
+    variants = Bundle.open(tmp_path / "b", 1).metadata.variants
+    assert (variants["int8"].operators, variants["fp16"].operators) == (1, 3)
 
 
 def test_what_cannot_be_converted_is_refused_and_nothing_is_written(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from e2egraph.config import did_you_mean
+from e2egraph.data.scores import IDENTITY
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.compare.binned_paired import PairedBin, binned_paired, quantity_of
@@ -62,13 +64,17 @@ def compare_binned(
     report = evaluated[0].report
     folder = Path(report["data_set"]["folder"]) if data is None else data
     manifest = read_table(folder).manifest
-    known = manifest.object_columns
+    known = [name for name in manifest.object_columns if name not in (*IDENTITY, "label", "weight", "split")]
     names = [binning.quantity for binning in binnings]
     for binning in binnings:
         if names.count(binning.quantity) > 1:
             raise UsageError(f"--bins {binning.quantity}: given twice; give all its edges at once.")
         if binning.quantity not in known:
-            raise UsageError(f"--bins {binning.quantity}: not in {folder}; choose one of {', '.join(known)}.")
+            meant = did_you_mean(binning.quantity, known)
+            raise UsageError(
+                f"--bins {binning.quantity}: no quantity of the objects in {folder}{meant}; choose one of "
+                f"{', '.join(known)}."
+            )
     table = read_table(folder, extra=tuple(names))
     scores = [run.scores() for run in evaluated]
     joined = join(scores, [str(run.folder) for run in evaluated], objective.signal)

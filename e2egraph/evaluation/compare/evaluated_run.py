@@ -11,8 +11,10 @@ from typing import Any
 from e2egraph.data.scores import Scores, read_scores
 from e2egraph.errors import InputError
 from e2egraph.evaluation.evaluate import METRICS_NAME, SCORES_NAME
+from e2egraph.evaluation.objectives.evaluation import evaluation_of
 from e2egraph.graphs.storage.manifest import OTHER_FOLDERS
 from e2egraph.tasks.objectives.objective import Objective, make_objective
+from e2egraph.training.runs.run_folder import read_run
 
 # What a comparison needs of ``metrics.json``.
 _NEEDED = {"model", "objective", "split", "data_set", "parameters", "training_jets_per_second"}
@@ -140,6 +142,8 @@ def _read_report(run: Path) -> dict[str, Any]:
         what = next((what for name, what in OTHER_FOLDERS.items() if (run / name).is_file()), "no run")
         if what != "a run":
             raise InputError(f"{run}: is {what}; give folders that 'e2egraph train' made and 'e2egraph evaluate' read.")
+        # Refused here where the objective has no scores to evaluate.
+        evaluation_of(read_run(run).objective)
         raise InputError(f"{path}: not there; run 'e2egraph evaluate {run}' first.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

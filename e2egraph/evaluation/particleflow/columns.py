@@ -155,7 +155,8 @@ def found_by_network(path: Path, rows: Integers, elements: Integers, data_sha256
         raise InputError(f"{path}: candidates of another data set than the one compared; predict this one.")
     if (alone := candidates.about.get("split")) not in (None, split):
         raise InputError(
-            f"{path}: candidates of split '{alone}' alone; compare that one with --split, or predict all events."
+            f"{path}: candidates of split '{alone}' alone, not of {split or 'all'}; predict all events (no --split), "
+            "or compare that one, without --calibrate."
         )
     columns = candidates.columns
     row, node = columns["row"], columns["node"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from e2egraph.detector.geometry import Floats
-from e2egraph.evaluation.metrics.enough import ENOUGH_JETS
+from e2egraph.evaluation.metrics.enough import ENOUGH_JETS, ENOUGH_PASSING
 from e2egraph.evaluation.metrics.p_values import student_p_value
 from e2egraph.evaluation.metrics.seeds import SeedsPart, seeds_part, whole_error
 from e2egraph.evaluation.particleflow.calibration import Calibration
@@ -22,6 +23,8 @@ class Figure:
     """One number of a comparison: ``part`` (jets, recoil, …), ``quantity``, ``bin`` in words, ``column``; ``value`` and
     its ``error``; ``number`` of members. Of a network with several ``seeds``, the mean of their values, whose error
     holds their spread.
+
+    With fewer than ``ENOUGH_PASSING`` members there is neither error nor difference: their resamples are few alike.
 
     Of other columns than the reference: the ``difference`` to it as a share of its value, the error of that, and the
     two-sided p-value of the plain difference, which is the same whichever of the two is the reference (Student's with
@@ -124,6 +127,8 @@ class _Measured:
     part: SeedsPart | None = None
 
     def error(self) -> float:
+        if self.number < ENOUGH_PASSING:
+            return math.nan
         return whole_error(error(self.values), _known(self.part))[0]
 
 
@@ -136,7 +141,7 @@ def _with_difference(figure: Figure, one: _Measured, reference: _Measured) -> Fi
     with np.errstate(divide="ignore", invalid="ignore"):
         share = one.values / reference.values - 1.0
     number = min(one.number, reference.number)
-    if not number or not np.isfinite(share[0]) or not error(share) > 0:
+    if number < ENOUGH_PASSING or not np.isfinite(share[0]) or not error(share) > 0:
         return figure
     base = float(reference.values[0])
     parts = [each.times(1.0 / base) for each in _known(one.part)]

@@ -15,7 +15,7 @@ NOTE = (
     "Parametric simulation, not CMS simulation. Jets: anti-kT 0.4 of each column's particles, within 0.2 of jets of "
     "the generator's visible ones, |η| < 1.5; resolution: half the central 68% of pT,reco/pT,gen over its median. "
     "Errors and differences by bootstrap over events, paired; of a network with several seeds the mean, with their "
-    "spread in the errors. Rules and perfect association: tracks of other vertices "
+    "spread in the errors; none for fewer than ten members. Rules and perfect association: tracks of other vertices "
     "taken out; with PUPPI: what has no track by the weight of what is near it (arXiv:1407.6013); target: particles "
     "with most of their energy from pile-up taken out; networks: those more probably of pile-up taken out, or, decoded "
     "soft, each by one minus that probability. Particles: next to the targets; at the rules' fake rate: with a cut on "

@@ -81,7 +81,8 @@ def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Pat
 def draw_spectra(data: Path, stem: Path) -> list[Path]:
     """The columns that the kind of object shows (``ObjectKind.spectra``) and the number of nodes, of the objects of
     each class, weighted and normalised to one."""
-    kind = read_manifest(data).configuration["object"]["kind"]
+    manifest = read_manifest(data)
+    kind, objects = manifest.configuration["object"]["kind"], manifest.object_name
     spectra = {**kinds()[kind].spectra, "n_nodes": "nodes"}
     spectra = {name: QUANTITY_TITLES.get(name, title) for name, title in spectra.items()}
     table = read_table(data, extra=("weight", *spectra))
@@ -90,24 +91,33 @@ def draw_spectra(data: Path, stem: Path) -> list[Path]:
         figure = Figure(figsize=(7 * len(spectra), 6.5), layout="constrained")
         for axes, (name, title) in zip(figure.subplots(1, len(spectra)), spectra.items(), strict=True):
             values = table.columns[name].astype(np.float64)
-            low, high = float(values.min()), float(np.percentile(values, 99.5))
+            low, high = shown_range(values)
             for number, label in enumerate(classes):
                 members = table.columns["label"] == number
                 counts = hist.Hist(
-                    hist.axis.Regular(50, low, max(high, low + 1.0), underflow=True, overflow=True),
+                    hist.axis.Regular(50, low, high, underflow=True, overflow=True),
                     storage=hist.storage.Weight(),
                 )
                 counts.fill(values[members], weight=table.columns["weight"][members])
                 total = counts.sum(flow=True).value
                 if total > 0:
                     mplhep.histplot(counts / total, ax=axes, label=label, linewidth=2, yerr=True, flow="none")
-            axes.set(xlabel=title, ylabel="Jets (normalised)")
+            axes.set(xlabel=title, ylabel=f"{objects.many.capitalize()} (normalised)")
             axes.set_ylim(bottom=0.0)
             axes.legend()
         figure.suptitle(label_of(table.columns["run"]), x=0.02, horizontalalignment="left")
         splits = {split: int((table.columns["split"] == split).sum()) for split in SPLITS}
-        figure.supxlabel(", ".join(f"{split}: {number} jets" for split, number in splits.items()), fontsize="small")
+        figure.supxlabel(
+            ", ".join(f"{split}: {objects.count(number)}" for split, number in splits.items()), fontsize="small"
+        )
         return save(figure, stem)
+
+
+def shown_range(values: NDArray[np.float64]) -> tuple[float, float]:
+    """From the least of ``values`` to just above the 99.5th percentile, since bins end below their upper edge; of a
+    width of 1 at least."""
+    low, high = float(values.min()), float(np.percentile(values, 99.5))
+    return low, float(np.nextafter(max(high, low + 1.0), np.inf))
 
 
 def plot_masses(data: Path, stem: Path) -> list[Path]:

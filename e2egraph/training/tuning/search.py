@@ -77,7 +77,7 @@ def tune(
     model, recipe, setting or space. InputError: unsuitable data set, ``output`` with other content or another search,
     or no trial that could be finished.
     """
-    how = _check_usage(recipe, settings, workers)
+    how = _check_usage(recipe, settings, workers, trials)
     for_model, _ = split_settings(settings)
     base_model = load_model_config(model, for_model)
     chosen = read_space(space)
@@ -182,7 +182,7 @@ def _outcome(search: Search, trial: FrozenTrial) -> str:
     return f"{ended}; {values}"
 
 
-def _check_usage(recipe: str, settings: Sequence[str], workers: int) -> Recipe:
+def _check_usage(recipe: str, settings: Sequence[str], workers: int, trials: int) -> Recipe:
     how = load_recipe(recipe, split_settings(settings)[1])
     options = as_dict(how)["training"]
     if options.get("devices", 1) * options.get("nodes", 1) > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -192,6 +192,8 @@ def _check_usage(recipe: str, settings: Sequence[str], workers: int) -> Recipe:
         )
     if workers < 1:
         raise UsageError(f"--workers {workers}: give a number from 1.")
+    if trials < 1:
+        raise UsageError(f"--trials {trials}: give a number from 1.")
     return how
 
 

@@ -211,7 +211,8 @@ def test_bins_are_those_of_the_runs_own_jets(runs, data, tmp_path, e2egraph):
         ("jet_pt=3,2", "give a quantity and rising edges"),
         ("jet_pt=1,b", "give a quantity and rising edges"),
         ("jet_pt=1,nan", "give a quantity and rising edges"),
-        ("speed=1,2", "--bins speed: not in .*; choose one of .*jet_pt"),
+        ("speed=1,2", "--bins speed: no quantity of the objects in .*; choose one of .*jet_pt"),
+        ("jet_p=1,2", r"--bins jet_p: no quantity of .* \(did you mean 'jet_pt'\?\); choose one of jet_pt"),
     ],
 )
 def test_bins_that_cannot_be_are_refused(runs, bins, words, e2egraph):

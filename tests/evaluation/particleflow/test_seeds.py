@@ -63,6 +63,14 @@ def test_a_p_value_does_not_depend_on_which_column_is_the_reference():
     assert one.p_value == pytest.approx(2.0 * norm.sf(1.1 / plain[1:].std(ddof=1)))
 
 
+def test_under_ten_members_there_is_neither_error_nor_difference():
+    values = {RULES: [1.0, 0.9, 1.1], "other": [2.0, 2.2, 1.9]}
+    few, enough = collected(values, number=9)["other"], collected(values, number=10)["other"]
+    assert few.value == enough.value == 2.0
+    assert np.isnan(few.error) and few.difference is None
+    assert enough.error > 0 and enough.difference == pytest.approx(1.0)
+
+
 def test_few_members_have_a_difference_and_no_p_value():
     values = {RULES: [1.0, 0.9, 1.1], "other": [2.0, 2.2, 1.9]}
     few, enough = collected(values, number=99)["other"], collected(values, number=100)["other"]
