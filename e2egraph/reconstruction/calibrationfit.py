@@ -50,24 +50,29 @@ def fit_calibration(
                 raise InputError(
                     f"{len(part.energy)} {what} at {below:g} ≤ |η| < {above:g} are too few; give more events."
                 )
-        tables["photon"].append(_photon_factors(light, np.asarray(energies)))
+        photon = _photon_factors(light, np.asarray(energies))
+        lone = _lone_factors(heavy, photon, np.asarray(energies))
+        # What leaks out of the ECAL is made a neutral hadron: photons' clusters are to have the rest.
+        tables["photon"].append(_photon_factors(light, np.asarray(energies), lone))
+        tables["hcal_alone"].append(lone)
         alone = heavy.hcal <= 0
         ecal, hcal = _hadron_factors(heavy.take(~alone), np.asarray(energies))
         tables["ecal"].append(ecal)
         tables["hcal"].append(hcal)
         tables["ecal_alone"].append(_alone_factors(heavy.take(alone & (heavy.ecal > 0)), np.asarray(energies)))
-        tables["hcal_alone"].append(_lone_factors(heavy, tables["photon"][-1], np.asarray(energies)))
         below = above
     return Calibration(abs_eta=list(abs_eta), energy=[float(each) for each in energies], **tables)
 
 
-def _photon_factors(part: SingleParticles, energies: Floats) -> list[float]:
+def _photon_factors(part: SingleParticles, energies: Floats, hcal_alone: list[float] | None = None) -> list[float]:
+    """Factors of ECAL energies. ``hcal_alone``: of HCAL energies without tracks, which come on top."""
     factors = np.ones(len(energies))
+    aim = part.energy - (0.0 if hcal_alone is None else _scaled(part.hcal, energies, hcal_alone))
     weight = _hats(np.maximum(part.energy, 1e-6), energies)
     for _ in range(ROUNDS):
         response = part.ecal * np.exp(np.interp(np.log(np.maximum(part.ecal, 1e-6)), np.log(energies), np.log(factors)))
         # Means within 30%: photons that leave the ECAL or convert unseen are no matter of its scale.
-        ratio = response / part.energy
+        ratio = response / np.maximum(aim, 1e-6)
         core = np.abs(ratio - 1.0) < 0.3
         mean = (weight * (ratio * core)[:, None]).sum(axis=0) / np.maximum((weight * core[:, None]).sum(axis=0), 1e-9)
         factors = np.where(mean > 0, factors / np.where(mean > 0, mean, 1.0), factors)
@@ -84,9 +89,13 @@ def _hadron_factors(part: SingleParticles, energies: Floats) -> tuple[list[float
 
 def _lone_factors(part: SingleParticles, photons: list[float], energies: Floats) -> list[float]:
     """Factors of HCAL energies alone, where ECAL energies count as photons."""
-    place = np.log(np.maximum(part.ecal, 1e-6))
-    rest = part.energy - part.ecal * np.interp(place, np.log(energies), photons)
+    rest = part.energy - _scaled(part.ecal, energies, photons)
     return _rounded(_least_squares(_hats(part.hcal, energies) * part.hcal[:, None], rest, part.energy, energies))
+
+
+def _scaled(energy: Floats, energies: Floats, factors: list[float]) -> Floats:
+    """``energy`` [N] by ``factors`` at ``energies`` [GeV], as ``Calibration.factor`` reads them."""
+    return energy * np.interp(np.log(np.maximum(energy, 1e-6)), np.log(energies), factors)
 
 
 def _least_squares(design: Floats, aim: Floats, energy: Floats, energies: Floats) -> Floats:

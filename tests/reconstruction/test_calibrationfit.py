@@ -49,6 +49,17 @@ def test_hadrons_in_one_calorimeter_have_scales_of_their_own():
     assert np.mean(found / hard.energy) == pytest.approx(1.0, abs=0.02)
 
 
+def test_what_leaks_behind_photons_is_not_counted_twice():
+    """It becomes a neutral hadron, so that the clusters in front of it have less to be."""
+    photons, hadrons = particles(1, 0.9, 1.0, 1.0, 0.03), particles(2, 0.85, 1.1, (0.0, 0.9), 0.3)
+    leaking = replace(photons, hcal=np.where(photons.energy > 20, 0.03 * photons.energy, 0.0))
+    calibration = fit_calibration(leaking, hadrons, [1.5], ENERGIES)
+    found = calibration.photons(leaking.ecal, leaking.eta) + calibration.neutral_hadrons(leaking.hcal, leaking.eta)
+    for low, high in ((2.0, 10.0), (40.0, 128.0)):
+        some = (leaking.energy > low) & (leaking.energy < high)
+        assert np.mean(found[some] / leaking.energy[some]) == pytest.approx(1.0, abs=0.005)
+
+
 def test_too_few_particles_are_refused():
     few = particles(1, 1.0, 1.0, 0.5, 0.1).take(np.arange(6000) < 50)
     with pytest.raises(InputError, match=r"photons at 0 ≤ \|η\| < 1.5 are too few"):
