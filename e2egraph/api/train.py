@@ -39,6 +39,9 @@ def train(
     A run that was stopped goes on when the same call is repeated, and ends as if it had not been stopped. The weights
     of the best epoch by the validation figure of the task are kept.
 
+    With several ``devices`` every process runs the calling program from its beginning and goes on with it after the
+    training; what only one may do belongs behind ``if os.environ.get("RANK", "0") == "0":``.
+
     Args:
         network: Name in ``configs/models``, such as ``gravnet`` or ``resnet15``, or a YAML file. Or a network of your
             own: a ``torch.nn.Module`` with ``forward(points [B, N, 2], features [B, N, V], mask [B, N], jet [B, G])``,
