@@ -151,13 +151,14 @@ def decode(
     that are not finite.
     """
     event, node = np.nonzero(events.mask)
-    bad = np.flatnonzero(~np.isfinite(values[event, node]).all(axis=1))
+    given = values[event, node]
+    bad = np.flatnonzero(~np.isfinite(given).all(axis=1))
     if len(bad):
         raise InputError(
             f"event {rows[event[bad[0]]]} of the data set, element {node[bad[0]]}: an output is not finite; look for "
             "absurd values among its elements."
         )
-    columns = {name: values[event, node, place] for name, place in outputs.slices.items()}
+    columns = {name: given[:, place] for name, place in outputs.slices.items()}
     features, (eta, phi) = events.features[event, node], events.points[event, node].T
     classes = next(head.columns for head in outputs.heads if head.name == CLASS)
     is_track = _column(features, inputs, FLAG_PREFIX + Channel.TRACK.name) > 0.5

@@ -57,8 +57,8 @@ def convert(
     names = [node.name for node in weighted(model)]
     if kind == "int8":
         # The last layer decides between scores that differ little, and is small.
-        last = last_layers(model, outputs)
-        names = [name for name in names if name not in last and name not in _several_matrices(model)]
+        kept = last_layers(model, outputs) | _stacks_of_matrices(model)
+        names = [name for name in names if name not in kept]
     if not names:
         raise InputError(
             f"--{kind}: the model has no {', '.join(CONVERTED[:-1])} or {CONVERTED[-1]} with stored weights to "
@@ -86,7 +86,7 @@ def weighted(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     return [node for node in model.graph.node if node.op_type in CONVERTED and node.input[1] in stored]
 
 
-def _several_matrices(model: onnx.ModelProto) -> set[str]:
+def _stacks_of_matrices(model: onnx.ModelProto) -> set[str]:
     """Names of products with a stack of stored matrices, for whose columns ONNX Runtime has no scales of 8 bits."""
     stored = {tensor.name: len(tensor.dims) for tensor in model.graph.initializer}
     return {node.name for node in weighted(model) if node.op_type == "MatMul" and stored[node.input[1]] > 2}

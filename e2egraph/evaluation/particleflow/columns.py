@@ -117,7 +117,7 @@ def read_events(
         for column, path in zip(columns, paths, strict=True):
             own[column] = found_by_network(path, row, elements, manifest.digest, split)
         if len(paths) > 1:
-            _all_different(name, paths, [own[column] for column in columns])
+            _check_seeds(name, paths, [own[column] for column in columns])
             seeds[name] = tuple(columns)
     gen = _side(clouds, "gen")
     visible = is_visible(clouds.side["gen_pdg"].values)
@@ -125,7 +125,7 @@ def read_events(
     return FlowEvents(own, gen.take(visible), gen.take(~visible), true, clouds, seeds)
 
 
-def _all_different(name: str, paths: Sequence[Path], found: Sequence[Particles]) -> None:
+def _check_seeds(name: str, paths: Sequence[Path], found: Sequence[Particles]) -> None:
     """InputError where two of a network's ``paths`` hold the same particles, as two seeds never do, or some are decoded
     soft and others hard."""
     if len({bool((one.share < 1.0).any()) for one in found}) > 1:

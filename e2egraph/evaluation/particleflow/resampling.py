@@ -37,13 +37,13 @@ def quantiles(values: Floats, event: Integers, draws: NDArray[np.int32]) -> Floa
     order = np.argsort(values, kind="stable")
     ranked, of_event = values[order], event[order]
     found = np.full((len(draws), 3), np.nan)
-    shares = np.array([LOW, MIDDLE, HIGH])
+    at = np.array([LOW, MIDDLE, HIGH])
     for row, drawn in enumerate(draws):
         below = np.cumsum(drawn[of_event], dtype=np.int64)
         if not (total := below[-1]):
             continue
         # Of the resample written out, NumPy's "hazen": linear between the values around rank q n + 1/2.
-        rank = np.clip(shares * total + 0.5, 1.0, total)
+        rank = np.clip(at * total + 0.5, 1.0, total)
         first = np.floor(rank)
         lower, upper = (ranked[np.searchsorted(below, np.minimum(each, total))] for each in (first, first + 1.0))
         found[row] = lower + (rank - first) * (upper - lower)
