@@ -20,3 +20,8 @@ class Stopped(Exception):  # noqa: N818 (no error: it was asked for)
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of another library's message that says anything; the name of its class where none does."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

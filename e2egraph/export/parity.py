@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from e2egraph.data.padding import DenseArrays
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, first_line
 from e2egraph.export.bundle import class_head
 from e2egraph.export.feeds import feeds
 from e2egraph.export.made_jets import KINDS, made_jets
@@ -83,7 +83,7 @@ def check_parity(
     try:
         session = one_thread_session(onnx_model)
     except Exception as error:  # ONNX Runtime's errors have no common class
-        raise InputError(f"the exported model does not load in ONNX Runtime ({_line(error)}).") from error
+        raise InputError(f"the exported model does not load in ONNX Runtime ({first_line(error)}).") from error
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
     was_training = model.training
     model.eval()
@@ -184,7 +184,7 @@ def _compare(
     try:
         given = dict(zip(outputs.tensors, session.run(list(outputs.tensors), feeds(jets, uses_jet)), strict=True))
     except Exception as error:  # ONNX Runtime's errors have no common class
-        raise InputError(f"the exported model fails in ONNX Runtime on {case.name} ({_line(error)}).") from error
+        raise InputError(f"the exported model fails in ONNX Runtime on {case.name} ({first_line(error)}).") from error
     largest, probabilities = 0.0, None
     for head in outputs.heads:
         expected = values[..., outputs.slices[head.name]]
@@ -239,7 +239,3 @@ def _slice(sample: DenseArrays, start: int, stop: int) -> DenseArrays:
         weight=sample.weight[start:stop],
         target=sample.target[start:stop],
     )
-
-
-def _line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

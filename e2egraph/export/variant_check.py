@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from e2egraph.data.loading.pools import columns_for, read_jets
 from e2egraph.data.padding import pad
 from e2egraph.data.table import JetTable, read_table
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, first_line
 from e2egraph.export.bundle import BundleInfo, Shift, Variant, first_tensors, variant_file
 from e2egraph.export.feeds import feeds
 from e2egraph.export.made_jets import made_jets
@@ -136,7 +136,7 @@ class _Form:
             found: list[Float32s] = self.session.run(self.tensors, feed)
         except Exception as error:  # ONNX Runtime's errors have no common class
             raise InputError(
-                f"--{self.kind}: ONNX Runtime cannot run the variant ({_first_line(error)}); leave the option out."
+                f"--{self.kind}: ONNX Runtime cannot run the variant ({first_line(error)}); leave the option out."
             ) from error
         return found
 
@@ -188,12 +188,8 @@ def _session(kind: str, content: bytes) -> onnxruntime.InferenceSession:
         return one_thread_session(content)
     except Exception as error:  # ONNX Runtime's errors have no common class
         raise InputError(
-            f"--{kind}: ONNX Runtime cannot load the variant ({_first_line(error)}); leave the option out."
+            f"--{kind}: ONNX Runtime cannot load the variant ({first_line(error)}); leave the option out."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _check_finite(kind: str, variant: _Form, fed: _Fed, cap: int) -> None:

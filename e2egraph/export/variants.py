@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
 from e2egraph.data.padding import pad
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, first_line
 from e2egraph.export.feeds import feeds
 from e2egraph.export.onnx import check_form
 from e2egraph.graphs.storage.pointclouds import PointClouds
@@ -75,7 +75,8 @@ def convert(
     except Exception as error:  # the converters' errors have no common class
         kinds = sorted({node.op_type for node in model.graph.node if node.name in names})
         raise InputError(
-            f"--{kind}: cannot convert the model's {', '.join(kinds)} ({_line(error)}); leave the option out."
+            f"--{kind}: cannot convert the model's {', '.join(kinds)} ({first_line(error).rstrip('.')}); leave the "
+            "option out."
         ) from error
     return Converted(made.SerializeToString(), len(names))
 
@@ -204,7 +205,3 @@ def _drop_unused_domains(model: onnx.ModelProto) -> None:
     kept = [entry for entry in model.opset_import if entry.domain in used or entry.domain == "ai.onnx"]
     del model.opset_import[:]
     model.opset_import.extend(kept)
-
-
-def _line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__).rstrip(".")

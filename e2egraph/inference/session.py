@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from e2egraph.data.padding import DenseArrays
 from e2egraph.data.scores import NO_PREDICTION, NO_SCORE
-from e2egraph.errors import InputError, UsageError
+from e2egraph.errors import InputError, UsageError, first_line
 from e2egraph.export.bundle import MODEL_FILE, VARIANTS, Metadata, class_head, first_tensors, read_metadata
 from e2egraph.export.one_thread import ORT_FATAL
 from e2egraph.export.preprocess import read_cap
@@ -55,7 +55,9 @@ class Bundle:
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors have no common class
-            raise InputError(f"{path}: ONNX Runtime cannot load it ({_line(error)}); export the run again.") from error
+            raise InputError(
+                f"{path}: ONNX Runtime cannot load it ({first_line(error)}); export the run again."
+            ) from error
         for kind, tensors in (("inputs", session.get_inputs()), ("outputs", session.get_outputs())):
             if {tensor.name: tensor.shape for tensor in tensors} != metadata.tensors[kind]:
                 raise InputError(f"{path}: its {kind} are not those of metadata.json; export the run again.")
@@ -130,7 +132,7 @@ class Bundle:
         except Exception as error:  # ONNX Runtime's errors have no common class
             shape = f"{len(jets)} objects of {jets.mask.shape[1]} nodes"
             raise InputError(
-                f"{self.folder}: ONNX Runtime fails on {shape} ({_line(error)}); lower --batch-size."
+                f"{self.folder}: ONNX Runtime fails on {shape} ({first_line(error)}); lower --batch-size."
             ) from error
         found = dict(zip(names, results, strict=True))
         head, empty = class_head(self.metadata.outputs), ~jets.mask.any(axis=1)
@@ -157,7 +159,3 @@ def _model_file(folder: Path, metadata: Metadata, variant: str | None) -> tuple[
     if path.parent != folder or not path.is_file() or sha256_of(path) != found.sha256:
         raise InputError(f"{path}: missing, damaged or altered (SHA-256 differs); export the run again.")
     return path, found.sha256
-
-
-def _line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

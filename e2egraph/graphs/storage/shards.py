@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2egraph import transient
-from e2egraph.errors import InputError, UnfinishedError
+from e2egraph.errors import InputError, UnfinishedError, first_line
 from e2egraph.files import replacing
 from e2egraph.graphs.storage.columns import SPLITS
 from e2egraph.graphs.storage.layout import (
@@ -41,7 +41,7 @@ FOOTER_KEY = b"e2egraph"
 
 def write_error(path: Path, error: OSError) -> UnfinishedError:
     """What to tell the user when ``path`` cannot be written."""
-    reason = os.strerror(error.errno) if error.errno else _first_line(error)
+    reason = os.strerror(error.errno) if error.errno else first_line(error)
     return UnfinishedError(
         f"{path}: cannot be written ({reason}); free space or choose another --output, and "
         "run the command again: it goes on from the shards that are finished."
@@ -84,7 +84,7 @@ class ShardFile:
             self._file = pq.ParquetFile(path)
         except (OSError, pa.ArrowInvalid, MemoryError) as error:
             raise transient.unfinished(str(path), error) or InputError(
-                f"{path}: not a readable shard ({_first_line(error)}); build the data set again."
+                f"{path}: not a readable shard ({first_line(error)}); build the data set again."
             ) from error
         metadata = self._file.schema_arrow.metadata or {}
         try:
@@ -176,7 +176,7 @@ class ShardFile:
             return self._file.read_row_groups(row_groups, columns=stored, use_threads=False)
         except (OSError, pa.ArrowInvalid, MemoryError) as error:
             raise transient.unfinished(str(self.path), error) or InputError(
-                f"{self.path}: damaged shard ({_first_line(error)}); build the data set again."
+                f"{self.path}: damaged shard ({first_line(error)}); build the data set again."
             ) from error
 
 
@@ -203,7 +203,3 @@ def _in_split(jets: dict[str, NDArray], split: str | None, names: list[str]) -> 
     """The columns ``names`` of the objects of a split (all for None), and how many objects these are."""
     own = np.ones(len(jets["split"]), bool) if split is None else jets["split"] == split
     return {name: jets[name] if split is None else jets[name][own] for name in names if name in jets}, int(own.sum())
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
