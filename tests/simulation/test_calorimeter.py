@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from e2egraph.detector.geometry import ECAL_COLUMNS, ECAL_ROWS, HCAL_COLUMNS, HCAL_ROWS, ecal_eta, ecal_phi
+from e2egraph.reconstruction.elements import at_hcal
 from e2egraph.simulation.generation.particles import helices
 from e2egraph.simulation.response.calorimeter import read_out, time_cells
 from e2egraph.simulation.response.showers import Deposits, enter, shower
@@ -39,6 +40,18 @@ def deposits(cell, particle, energy, time=0.0):
     size = len(cell)
     integers = (np.zeros(size, dtype=np.int64), np.asarray(cell), np.asarray(particle))
     return Deposits(*integers, np.asarray(energy, dtype=float), np.full(size, time))
+
+
+@pytest.mark.parametrize("charge", [-1.0, 1.0])
+def test_bent_tracks_enter_the_hcal_where_they_are_extrapolated_to(charge):
+    pt, eta = (grid.ravel() for grid in np.meshgrid([0.75, 0.8, 1.0, 1.5, 3.0, 30.0], [-1.2, 0.0, 0.3, 1.0]))
+    config, pions = detector(), gun(charge=charge, pt=pt, eta=eta)
+    field = config.solenoid.field
+    entry = enter(pions, helices(pions, field), config.ecal.end_plane, config.tracks.max_turns)
+    assert len(entry.particle) == len(pt)
+    expected_eta, expected_phi = at_hcal(pt, pions.charge, entry.ecal_eta, entry.ecal_phi, np.sinh(eta), field)
+    np.testing.assert_allclose(entry.hcal_phi, expected_phi, atol=1e-9)
+    np.testing.assert_allclose(entry.hcal_eta, expected_eta, atol=1e-9)
 
 
 @pytest.mark.parametrize("energy", [5.0, 50.0])

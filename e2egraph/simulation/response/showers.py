@@ -69,10 +69,11 @@ def enter(particles: Particles, helix: Helices, end_plane: float, max_turns: flo
     arriving, helix, path = particles.take(index), helix.take(index), path[index]
     x, y, z = position(helix, path)
     direction = helix.phi + helix.kappa * path
-    # On to the HCAL's face, but no further than its depth allows for those that left through the end.
+    # On to the HCAL's face; those that left through the end go no further than the gap between the calorimeters is deep.
     along = x * np.cos(direction) + y * np.sin(direction)
     step = np.sqrt(np.maximum(along**2 + HCAL_RADIUS**2 - x**2 - y**2, 0.0)) - along
-    step = np.minimum(step, (HCAL_RADIUS - ECAL_RADIUS) * np.maximum(1.0, np.hypot(x, y) / ECAL_RADIUS))
+    at_end = np.hypot(x, y) < ECAL_RADIUS * (1 - 1e-6)
+    step = np.where(at_end, np.minimum(step, HCAL_RADIUS - ECAL_RADIUS), step)
     hx, hy, hz = x + step * np.cos(direction), y + step * np.sin(direction), z + step * helix.dip
     # Time of flight less that of light from the detector's centre, which is how crystals are timed.
     flight = path * arriving.energy / (np.maximum(arriving.pt, 1e-9) * SPEED_OF_LIGHT)
