@@ -6,6 +6,8 @@ ntuples.md §1. Faults of such files, and what is done about each:
 - ``ECAL_tracksQPt_*`` holds pT, not charge times pT: it is never read, and tracks from images have charge 0.
 - ``seljet_genpart_*`` was chosen by a ΔR computed with a wrong px: it is never read; without a generator record of
   mother links a class must be trusted by its sample's name.
+- Tau files have ``jet_*`` in the order of the generator's taus and ``jetSeed_*`` in that of the jets: each jet gets
+  the seed near its axis (``rhtree_jets``).
 - ``jet_IsTau`` is 0 for every jet of the top files (those with ``seljet_genpart_pdgid``): no truth label there.
 - Converters rescale endcap ECAL energies by ¼ twice; the ntuple's ``ECAL_energy`` itself is right and read as it is.
 - |d0| > 10 cm and |dz| > 20 cm are not suppressed by the producer: the graph builder does it (``suppress_displaced``).

@@ -13,9 +13,9 @@ from e2egraph.detector.channels import channels
 from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.samples import Sample
-from e2egraph.events.schema import PointSource
+from e2egraph.events.schema import PointSource, Remarking
 from e2egraph.events.sources.production import Production
-from e2egraph.events.sources.registry import SourceOptions, node_form, opened
+from e2egraph.events.sources.registry import Source, SourceOptions, node_form, opened
 from e2egraph.events.sources.registry import check_alike as check_forms
 from e2egraph.graphs.building.caught import Failure, caught, known_file
 from e2egraph.graphs.building.checks import check_source, quantities_lacking
@@ -32,7 +32,8 @@ class Identified:
     """An input that serves the task. ``number``: of its sample; ``truth``: where its labels come from; ``kind``: how it
     is read, in words; ``lacks``: fields it cannot fill → branches looked for; ``form``: of the nodes it makes;
     ``without``: quantities of objects and cuts that it cannot fill; ``keys``: of its events; ``weights``: the
-    generator's; ``production``: the simulation with weights in pb that it is of, if any."""
+    generator's; ``production``: the simulation with weights in pb that it is of, if any; ``remarks``: what was
+    mended in it."""
 
     number: int
     truth: TruthSource
@@ -44,6 +45,7 @@ class Identified:
     keys: NDArray[np.float64] = field(repr=False)
     weights: GeneratorWeights
     production: Production | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def identify(
@@ -94,7 +96,15 @@ def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identi
             events.keys,
             events.weights,
             None if isinstance(source, PointSource) else source.production,
+            _remarks(source, task),
         )
+
+
+def _remarks(source: Source, task: TaskConfig) -> tuple[str, ...]:
+    """What the source mends in the collections that the task's objects are made of."""
+    if isinstance(source, PointSource) or not isinstance(source, Remarking):
+        return ()
+    return tuple(source.remarks(task.object_kind.collections_of(task.object, source.missing)))
 
 
 def check_classes(samples: Sequence[Sample], found: Sequence[Identified], skipped: Sequence[SkippedFile]) -> None:
