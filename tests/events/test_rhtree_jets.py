@@ -4,10 +4,11 @@ import awkward as ak
 import numpy as np
 import pytest
 
+from e2egraph.detector.geometry import SEED_REACH
 from e2egraph.errors import InputError
 from e2egraph.events.flat import Flat
 from e2egraph.events.sources.registry import open_source
-from e2egraph.events.sources.rhtree_jets import SEED_REACH, complete
+from e2egraph.events.sources.rhtree_jets import complete
 from e2egraph.graphs.building.build import build
 from e2egraph.graphs.inspecting.file_inspection import describe_file, inspect_file
 from e2egraph.simulation import jets as simulated
@@ -122,8 +123,7 @@ def test_an_event_without_an_order_that_fits_is_refused_by_entry():
         complete("a.root", jets, {}, BRANCHES, 10)
 
 
-def test_the_reach_is_that_of_simulated_files_which_fit_everywhere():
-    assert SEED_REACH == simulated.SEED_REACH
+def test_seeds_of_simulated_files_fit_everywhere():
     rng = np.random.default_rng(4)
     size = 2000
     eta, phi = rng.uniform(-2.6, 2.6, size).astype(np.float32), rng.uniform(-np.pi, np.pi, size).astype(np.float32)

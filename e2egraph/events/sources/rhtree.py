@@ -248,7 +248,7 @@ class RHTreeFile:
             return []
         return [
             f"{moved} events have jetSeed_* in another order than their jets: each jet was given the seed within "
-            f"{rhtree_jets.SEED_REACH} towers of its axis"
+            f"{geometry.SEED_REACH} towers of its axis"
         ]
 
     def _read_jets(self, start: int, stop: int) -> ak.Array:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from e2egraph.detector import geometry
+from e2egraph.detector.geometry import SEED_REACH
 from e2egraph.errors import InputError
 from e2egraph.events.flat import Flat
 from e2egraph.events.sources.rhtree_branches import VECTORS
@@ -23,9 +24,7 @@ from e2egraph.events.whole import entry_of
 Floats = NDArray[np.float64]
 
 SEED_BRANCHES = ("jetSeed_ieta", "jetSeed_iphi")
-# Towers between the one under a jet's axis and its seed (``e2egraph.simulation.jets`` has the same reach), and what
-# rounding may add.
-SEED_REACH = 3
+# What rounding may add to the reach, in towers.
 _ROUNDING = 0.05
 # Beyond this tower those of CMS are wider than the rows of the image, so that there distances in rows say nothing.
 _LAST_EVEN_TOWER = 20
