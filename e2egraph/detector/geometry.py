@@ -25,6 +25,9 @@ FIRST_COLUMN_DEGREES = -10.0
 WINDOW_HALF_WIDTH = 62
 WINDOW_SIZE = 2 * WINDOW_HALF_WIDTH + 1
 
+# A jet's seed is the most energetic tower within ±3 of the tower under its axis (MLAnalyzer, 7 × 7 towers).
+SEED_REACH = 3
+
 # Field of the solenoid along +z [T] (CMS, JINST 3 (2008) S08004, §2).
 SOLENOID_FIELD = 3.8
 

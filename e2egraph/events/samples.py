@@ -25,8 +25,9 @@ class Sample:
     """Files of one production, sorted by path whatever the file system's order.
 
     ``name``: of the production. ``of_class``: the class it is given for, None where particles decide.
-    ``cross_section`` [pb]; ``luminosity`` [fb⁻¹]; ``generated``: events that were generated for these files, None for
-    as many as they hold. Without a cross-section every event weighs ``weight``, unless the files have weights in pb.
+    ``cross_section`` [pb]; ``luminosity`` [fb⁻¹]; ``generated``: events that were generated for these files, each of
+    weight 1; ``sum_of_weights``: that of the generator's weights of all events generated for them. Neither: the files
+    hold all of them. Without a cross-section every event weighs ``weight``, unless the files have weights in pb.
     """
 
     name: str
@@ -36,16 +37,23 @@ class Sample:
     generated: int | None = None
     luminosity: float = 1.0
     weight: float = 1.0
+    sum_of_weights: float | None = None
+
+    @property
+    def normalisation(self) -> float | None:
+        """What is known of the sum of the generator's weights of all events generated; None where the files tell it."""
+        return self.generated if self.sum_of_weights is None else self.sum_of_weights
 
     def event_weight(self, weights: float, *, in_pb: bool = False) -> float:
-        """What multiplies the generator's weights: σ·L/N_generated, or the given weight.
+        """What multiplies the generator's weights: σ·L/Σw, or the given weight.
 
-        ``weights``: sum of the generator's weights in the sample's files (the number of events where it gives none).
+        Σw is the sum of the generator's weights of all events generated, so that those add up to σ·L, as CMS normalises
+        samples by ``genEventSumw``. ``weights``: that sum of the sample's files, each 1 where the generator gives none.
         ``in_pb``: they are cross-sections [pb] already, to be multiplied by L and the given weight.
         """
         if self.cross_section is None:
             return self.weight * self.luminosity * INVERSE_PB_PER_INVERSE_FB if in_pb else self.weight
-        return self.cross_section * self.luminosity * INVERSE_PB_PER_INVERSE_FB / (self.generated or weights)
+        return self.cross_section * self.luminosity * INVERSE_PB_PER_INVERSE_FB / (self.normalisation or weights)
 
 
 @configuration
@@ -54,8 +62,10 @@ class SampleEntry:
     paths, those in lists too, count from the YAML file's folder.
 
     ``class_``: the class of the task that its events are of; none where particles decide. ``cross_section`` [pb]:
-    of the process. ``generated_events``: how many were generated for these files; as many as they hold where not
-    given. ``weight``: of each event, in place of a cross-section.
+    of the process. ``generated_events``: how many were generated for these files, where each weighs 1.
+    ``sum_of_weights``: in its place where the generator weights events, the sum of its weights (``genWeight``) over all
+    events generated for these files (``genEventSumw`` of NanoAOD). Neither: the files hold all events generated.
+    ``weight``: of each event, in place of a cross-section.
     """
 
     class_: str | None = Field(alias="class", default=None)
@@ -63,14 +73,23 @@ class SampleEntry:
     files: list[str] | str
     cross_section: Positive | None = None
     generated_events: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    sum_of_weights: Positive | None = None
     weight: Positive | None = None
 
     @model_validator(mode="after")
     def _one_weight(self) -> SampleEntry:
-        if self.weight is not None and (self.cross_section is not None or self.generated_events is not None):
-            raise ValueError("give weight, or cross_section and generated_events, not both")
-        if self.generated_events is not None and self.cross_section is None:
-            raise ValueError("generated_events needs cross_section too")
+        for key in ("generated_events", "sum_of_weights"):
+            if getattr(self, key) is not None and self.weight is not None:
+                raise ValueError(f"give weight, or cross_section and {key}, not both")
+            if getattr(self, key) is not None and self.cross_section is None:
+                raise ValueError(f"{key} needs cross_section too")
+        if self.weight is not None and self.cross_section is not None:
+            raise ValueError("give weight or cross_section, not both")
+        if self.generated_events is not None and self.sum_of_weights is not None:
+            raise ValueError(
+                "give generated_events (where each event weighs 1) or sum_of_weights (where the generator weights "
+                "them), not both"
+            )
         return self
 
 
@@ -152,6 +171,7 @@ def read_samples(
                 _paths([(f"{path}: {pattern}", pattern) for pattern in patterns], path.parent),
                 cross_section=entry.cross_section,
                 generated=entry.generated_events,
+                sum_of_weights=entry.sum_of_weights,
                 luminosity=listed.luminosity,
                 weight=entry.weight or 1.0,
             )

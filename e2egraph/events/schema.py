@@ -117,6 +117,15 @@ class EventSource(Protocol):
         ...
 
 
+@runtime_checkable
+class Remarking(Protocol):
+    """A source that knows of faults of its file which it mends while it reads."""
+
+    def remarks(self, collections: Collection[str]) -> list[str]:
+        """What is read otherwise than it stands in the file, of the named collections, a sentence each."""
+        ...
+
+
 @dataclass(frozen=True)
 class ImagePoints:
     """The non-zero pixels of J images, P nodes in all: an image file's substitute for the event record.

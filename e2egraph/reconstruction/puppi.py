@@ -1,8 +1,14 @@
 """PUPPI: the probability that a particle without a track comes from the hard collision, by what is near it.
 
-D. Bertolini, P. Harris, M. Low, N. Tran, JHEP 10 (2014) 059, arXiv:1407.6013, section 2, with the squares of
-CMSSW (CommonTools/PileupAlgos, PuppiProducer, algorithm 5) and its constants. Without its correction at low pile-up
-(``applyLowPUCorr``).
+D. Bertolini, P. Harris, M. Low, N. Tran, JHEP 10 (2014) 059, arXiv:1407.6013, section 2, with the squares of CMSSW
+(``CommonTools/PileupAlgos``: ``PuppiContainer.cc``, ``PuppiAlgo.cc``, algorithm 5 of ``Puppi_cff.py``), its constants
+for |η| < 2.5 and the order of its cuts. Other than in CMSSW:
+
+- no correction at low pile-up (``applyLowPUCorr``);
+- the median is the mean of the two middle values of an even number (there the upper one), and the width the root mean
+  square of those below it (there the median counts as one of them);
+- where pile-up says nothing, neutral particles of any pT are kept (there the cut on their pT still holds);
+- the same constants beyond |η| = 2.5, where CMSSW has others and takes neutral particles into α.
 """
 
 from __future__ import annotations
@@ -24,17 +30,21 @@ class PuppiConfig:
 
     ``pile_up_abs_eta``, ``pile_up_pt`` [GeV]: charged pile-up up to this |η| and from this pT says what α is in
     pile-up. ``least_weight``: smaller ones become 0. ``neutral_pt``, ``neutral_pt_slope`` [GeV]: neutral particles
-    whose weighted pT is below ``neutral_pt + neutral_pt_slope · vertices`` are dropped. ``hard_pt`` [GeV]: neutral
-    particles from here on are kept whole.
+    whose weighted pT is below ``neutral_pt + neutral_pt_slope · vertices`` get the weight 0. ``hard_pt_start``,
+    ``hard_pt`` [GeV]: then neutral ones weigh at least what rises from 0 to 1 between these pT.
+
+    In CMSSW they are ``cone``, ΔR² < 0.0001 of ``var_within_R``, ``EtaMaxExtrap``, ``rmsPtMin``, ``MinPuppiWeight``,
+    ``MinNeutralPt``, ``MinNeutralPtSlope``, ``PtMaxNeutralsStartSlope`` and ``PtMaxNeutrals``.
     """
 
     cone: float = 0.4
-    least_distance: float = 0.02
+    least_distance: float = 0.01
     pile_up_abs_eta: float = 2.0
     pile_up_pt: float = 0.1
     least_weight: float = 0.01
     neutral_pt: float = 0.2
     neutral_pt_slope: float = 0.015
+    hard_pt_start: float = 20.0
     hard_pt: float = 200.0
 
 
@@ -62,10 +72,12 @@ def puppi_weights(
     above = alpha - median[event]
     with np.errstate(invalid="ignore", divide="ignore"):
         weight = np.where(above > 0, chi2.cdf(np.square(above / width[event]), df=1), 0.0)
-    weight = np.where(weight < config.least_weight, 0.0, weight)
     dropped = weight * particles.pt < config.neutral_pt + config.neutral_pt_slope * vertices[event]
     weight = np.where(dropped, 0.0, weight)
-    weight = np.where((width[event] > 0) & (particles.pt < config.hard_pt), weight, 1.0)
+    hardness = (particles.pt - config.hard_pt_start) / (config.hard_pt - config.hard_pt_start)
+    weight = np.maximum(weight, np.minimum(hardness, 1.0))
+    weight = np.where(weight < config.least_weight, 0.0, weight)
+    weight = np.where(width[event] > 0, weight, 1.0)
     return np.where(charged, (~pile_up).astype(np.float64), weight)
 
 

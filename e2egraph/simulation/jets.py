@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from e2egraph.detector.geometry import (
     HCAL_COLUMNS,
     HCAL_ROWS,
+    SEED_REACH,
     Floats,
     Integers,
     delta_phi,
@@ -31,9 +32,6 @@ from e2egraph.simulation.clustering import (
 )
 from e2egraph.simulation.generation.candidates import Candidates
 from e2egraph.simulation.response.jetsconfig import JetsConfig
-
-# The seed is the most energetic tower within ±3 of the tower under the jet's axis (MLAnalyzer, 7 × 7 towers).
-SEED_REACH = 3
 
 # Larger than any distance in η–φ: one exclusive jet then holds all constituents.
 WHOLE_JET = 10.0

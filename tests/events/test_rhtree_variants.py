@@ -77,6 +77,18 @@ def test_taus_without_jet_phi_take_it_from_the_momentum(tmp_path, deposits, plai
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_ditaus_have_jets_by_their_own_name_of_pt_and_no_truth(tmp_path, deposits, plain):
+    """RHAnalyzer_runEvtSel_jet_dijet_ditau.cc: jetM, jetpT and jetIsSignal, which is no truth, but no jet η or φ."""
+    gone = ("jetEta", "jetPhi", "jetSoftDropM", "jetTau")
+    added = {"jetIsSignal": vectors(np.ones((EVENTS, 2)))}
+    file = variant(tmp_path, deposits, renamed={"jetPt": "jetpT"}, without=gone, added=added)
+    found, expected = (f.read(0, EVENTS, ["jets"]).jets for f in (file, plain))
+    for name in ("pt", "mass", "seed_ieta", "seed_iphi"):
+        assert ak.to_list(found[name]) == ak.to_list(expected[name])
+    assert (file.recognised["jets.pt"], file.recognised["jets.eta"]) == ("jetpT", "jetSeed_ieta")
+    assert "jets.truth_label" in file.missing
+
+
 @pytest.mark.parametrize("momentum", [True, False])
 def test_jets_without_eta_take_it_from_the_momentum_or_their_seed(tmp_path, deposits, plain, momentum):
     columns = [deposits.branches[name] for name in ("jetPt", "jetEta", "jetPhi")]

@@ -72,6 +72,19 @@ def test_a_samples_file_gives_files_from_its_own_folder_and_event_weights(folder
     assert samples[1].event_weight(5000) == pytest.approx(1000.0)
 
 
+def test_a_sum_of_weights_takes_the_place_of_a_number_of_events(folder):
+    samples = listed(
+        folder,
+        """
+        samples:
+          - {class: top, files: a.root, cross_section: 250.0, sum_of_weights: 1.25e7}
+          - {class: qcd, files: b.root, cross_section: 2000.0}
+        """,
+    )
+    # w = σ·L/Σw: 250 pb × 1000 pb⁻¹ / 1.25e7, whatever the files hold
+    assert [sample.event_weight(4000) for sample in samples] == pytest.approx([500.0, 0.02])
+
+
 def test_a_plain_weight_may_be_given_and_one_is_the_default(folder):
     samples = listed(folder, "samples: [{class: top, files: a.root, weight: 2.5}, {class: qcd, files: b.root}]")
     assert [sample.event_weight(10) for sample in samples] == [1.0, 2.5]
@@ -90,6 +103,12 @@ def test_a_plain_weight_may_be_given_and_one_is_the_default(folder):
         ("luminosity: .inf\nsamples: [{class: top, files: a.root, cross_section: 1}]", "'luminosity' is wrong"),
         ("samples: [{class: qcd, files: a.root, files: b.root}]", "line 1: key 'samples.0.files' is given twice"),
         ("samples: [{class: top, files: a.root, generated_events: 5}]", "needs cross_section"),
+        ("samples: [{class: top, files: a.root, sum_of_weights: 5}]", "sum_of_weights needs cross_section"),
+        ("samples: [{class: top, files: a.root, weight: 1, sum_of_weights: 5}]", "not both"),
+        (
+            "samples: [{class: top, files: a.root, cross_section: 1, generated_events: 5, sum_of_weights: 5}]",
+            "give generated_events .* or sum_of_weights .*, not both",
+        ),
         ("samples: [{class: top, files: a.root, weight: 1, cross_section: 2}]", "not both"),
         (
             "samples: [{class: top, files: a.root, cross_section: 2}, {class: qcd, files: b.root}]",

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from e2egraph.events.sources.registry import open_source
 from e2egraph.graphs.building import duplicates
-from e2egraph.graphs.building.duplicates import event_keys, repeats
+from e2egraph.graphs.building.duplicates import GeneratorWeights, event_keys, repeats
 from e2egraph.graphs.building.hashing import hash_unit
 from tests.graphs.builds import ntuple
 
@@ -28,7 +28,7 @@ def test_every_repeat_is_found_once_with_where_the_event_stood_before(files):
 def test_keys_do_not_depend_on_the_steps_they_are_read_in(tmp_path, monkeypatch):
     source = open_source(ntuple(tmp_path / "a.root", 1, 11))
     keys = event_keys(source)
-    assert keys.weights == 11
+    assert keys.weights == GeneratorWeights(total=11, least=1, greatest=1)
     monkeypatch.setattr(duplicates, "EVENTS_PER_STEP", 4)
     again = event_keys(source)
     np.testing.assert_array_equal(again.keys, keys.keys)

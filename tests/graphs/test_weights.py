@@ -121,6 +121,56 @@ def test_a_cross_section_is_shared_out_over_the_generators_weights(files, tmp_pa
     np.testing.assert_allclose(jets["weight"], expected, rtol=1e-6)
 
 
+def weighted_by(path, seed, weights):
+    """An ntuple of one event for each of the generator's ``weights``."""
+    deposits = rhtree_files.random_deposits(len(weights), seed)
+    for weight in weights:
+        deposits.add("genWeight", weight)
+    return rhtree_files.write(path, deposits, without=rhtree_files.IMAGE_PREFIXES)
+
+
+NLO = [0.5, 0.5, -0.5, 0.5] * 5
+
+
+@pytest.mark.parametrize("weights", [[0.03] * 20, NLO, [1.0] * 19 + [1.5]], ids=["equal", "negative", "one of many"])
+def test_weighted_events_are_not_counted_but_their_weights_are_added_up(files, tmp_path, weights):
+    """A selection that kept half of what was generated: its events add up to σ·L/2, which a count cannot give."""
+    path = weighted_by(tmp_path / "a.root", 7, weights)
+    top = Sample("top", "top", (files["top"],), cross_section=1.0)
+    counted = Sample("dijets", "qcd", (path,), cross_section=7.0, generated=2 * len(weights))
+    with pytest.raises(
+        InputError,
+        match=r"sample 'dijets' \(.*a\.root, …\): its events have generator's weights .*give in its place sum",
+    ):
+        build(task("resampling=null"), [counted, top], tmp_path / "counted")
+    summed = replace(counted, generated=None, sum_of_weights=2 * sum(weights))
+    summary = build(task("resampling=null", "object.pt_min=0"), [summed, top], tmp_path / "data")
+    assert summary.manifest.inputs[0].weight * sum(weights) == pytest.approx(7.0 * 1000 / 2)
+    jets = jets_of(summary, 0)
+    expected = 3500 / sum(weights) * np.array(weights)[jets["event"].astype(int) - 1]
+    np.testing.assert_allclose(jets["weight"], expected, rtol=1e-6)
+
+
+def test_a_sum_of_weights_below_that_of_the_files_is_refused_unless_some_are_negative(files, tmp_path):
+    top = Sample("top", "top", (files["top"],), cross_section=1.0)
+    positive = weighted_by(tmp_path / "positive.root", 7, [0.5] * 20)
+    given = Sample("dijets", "qcd", (positive,), cross_section=7.0, sum_of_weights=9.0)
+    with pytest.raises(InputError, match=r"sum_of_weights is 9, but the weights of .* add up to 10; give that of all"):
+        build(task("resampling=null"), [given, top], tmp_path / "data")
+    # Five of twenty are negative, 5 in all; a selection that drops those more often may leave more than there was.
+    mixed = replace(given, paths=(weighted_by(tmp_path / "mixed.root", 7, NLO),), sum_of_weights=4.0)
+    build(task("resampling=null"), [mixed, top], tmp_path / "mixed")
+
+
+def test_a_sum_of_weights_is_that_of_all_files_given(files, tmp_path):
+    (tmp_path / "bad.root").write_bytes(b"root" + bytes(50))
+    both = (tmp_path / "bad.root", weighted_by(tmp_path / "a.root", 7, [0.5] * 20))
+    given = [Sample("qcd", "qcd", both, cross_section=7.0, sum_of_weights=100.0),
+             Sample("top", "top", (files["top"],), cross_section=1.0)]  # fmt: skip
+    with pytest.raises(InputError, match="1 bad files were skipped, so its sum_of_weights no longer fits"):
+        build(task(), given, tmp_path / "data", options=BuildOptions(skip_bad_files=True))
+
+
 def test_weights_that_become_infinite_with_the_generators_are_refused(files, tmp_path):
     path, _ = biased(tmp_path / "biased.root", 7, -20, events=12)
     given = [Sample("qcd", "qcd", (path,), weight=1e37), Sample("top", "top", (files["top"],))]
@@ -216,6 +266,9 @@ def test_a_slice_without_a_cross_section_is_named(files, tmp_path):
                Sample("top", "top", given[1].paths, cross_section=1.0)]  # fmt: skip
     with pytest.raises(InputError, match=r"sample 'qcd' .*share it out among their events; leave out generated_events"):
         build(task("resampling=null"), counted, tmp_path / "data")
+    summed = [replace(sample, generated=None, sum_of_weights=100.0) for sample in counted]
+    with pytest.raises(InputError, match=r"sample 'qcd' .*share it out among their events; leave out sum_of_weights"):
+        build(task("resampling=null"), summed, tmp_path / "data")
     assert not (tmp_path / "data").exists()
 
 

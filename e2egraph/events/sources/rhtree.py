@@ -16,7 +16,7 @@ from e2egraph.detector.channels import AS_KNOWN
 from e2egraph.errors import InputError
 from e2egraph.events.flat import Flat, flat_branch
 from e2egraph.events.schema import Missing
-from e2egraph.events.sources import dense, roottree
+from e2egraph.events.sources import dense, rhtree_jets, roottree
 from e2egraph.events.sources.production import WEIGHT, WEIGHTS, Production, find_production
 from e2egraph.events.sources.rhtree_branches import (
     BARREL_IMAGES,
@@ -26,7 +26,6 @@ from e2egraph.events.sources.rhtree_branches import (
     N_PV_TYPE,
     PARTICLE_FLOW,
     TREES,
-    VECTORS,
     WHOLE,
     find_branches,
 )
@@ -36,6 +35,8 @@ from e2egraph.events.whole import check_whole, entry_of
 
 CRYSTALS = geometry.ECAL_ROWS * geometry.ECAL_COLUMNS
 BARREL_CRYSTALS = geometry.BARREL_ROWS * geometry.ECAL_COLUMNS
+# Jets alone take little room, so that a whole file's are read in few calls.
+JETS_AT_ONCE = 1 << 17
 TOWERS = geometry.HCAL_ROWS * geometry.HCAL_COLUMNS
 BARREL_TOWERS = geometry.HCAL_BARREL_ROWS * geometry.HCAL_COLUMNS
 
@@ -237,26 +238,29 @@ class RHTreeFile:
             energy[:, first : first + BARREL_TOWERS] = barrel
         return dense.crystals(energy, {"energy": energy}, geometry.HCAL_COLUMNS)
 
+    def remarks(self, collections: Collection[str]) -> list[str]:
+        """As of ``Remarking``: events with seeds in another order than their jets."""
+        if "jets" not in collections or "jets" in self.missing:
+            return []
+        edges = [*range(0, self.n_events, JETS_AT_ONCE), self.n_events]
+        moved = sum(self._jets(low, high)[1] for low, high in pairwise(edges))
+        if not moved:
+            return []
+        return [
+            f"{moved} events have jetSeed_* in another order than their jets: each jet was given the seed within "
+            f"{geometry.SEED_REACH} towers of its axis"
+        ]
+
     def _read_jets(self, start: int, stop: int) -> ak.Array:
-        """Jets; in files without their η or φ it is the momentum's, or that of the seed tower's centre (≈ 0.05 off)."""
-        derived = self._found.derived
-        extra = {branch for branches in derived.values() for branch in branches} - {"jetSeed_ieta", "jetSeed_iphi"}
-        jets = self._in_range(self._vectors("jets", start, stop, sorted(extra)), "jets", start, prefix="seed_")
-        of, made = jets.columns, dict[str, NDArray]()
-        if "eta" in derived and "jet_Pz" in derived["eta"]:
-            pt = np.maximum(np.hypot(of["jet_Px"], of["jet_Py"]), 1e-9)
-            of = {**of, "eta": np.arcsinh(of["jet_Pz"] / pt).astype(np.float32)}
-        elif "eta" in derived:
-            of = {**of, "eta": geometry.ecal_eta(geometry.centre_crystal(of["seed_ieta"])).astype(np.float32)}
-        if "phi" in derived and derived["phi"] == ("jet_Px", "jet_Py"):
-            made["phi"] = np.arctan2(of["jet_Py"], of["jet_Px"]).astype(np.float32)
-        elif "phi" in derived:
-            made["phi"] = geometry.ecal_phi(geometry.centre_crystal(of["seed_iphi"])).astype(np.float32)
-        if "mass" in derived:
-            squared = of["jet_Energy"] ** 2 - (of["pt"] * np.cosh(of["eta"])) ** 2
-            made["mass"] = np.sqrt(np.maximum(squared, 0)).astype(np.float32)
-        of = {**of, **made}
-        return Flat(jets.counts, {name: of[name] for name in VECTORS["jets"] if name in of}).record()
+        return self._jets(start, stop)[0].record()
+
+    def _jets(self, start: int, stop: int) -> tuple[Flat, int]:
+        """Jets with their own seeds, and the number of events whose seeds stood in another order."""
+        derived, branches = self._found.derived, self._found.vectors["jets"]
+        jets = self._vectors("jets", start, stop, rhtree_jets.extra_branches(derived))
+        return rhtree_jets.complete(
+            self.path, self._in_range(jets, "jets", start, prefix="seed_"), derived, branches, start
+        )
 
     def _read_fatjets(self, start: int, stop: int) -> ak.Array:
         return self._vectors("fatjets", start, stop).record()

@@ -6,6 +6,10 @@ ntuples.md §1. Faults of such files, and what is done about each:
 - ``ECAL_tracksQPt_*`` holds pT, not charge times pT: it is never read, and tracks from images have charge 0.
 - ``seljet_genpart_*`` was chosen by a ΔR computed with a wrong px: it is never read; without a generator record of
   mother links a class must be trusted by its sample's name.
+- Tau files have ``jet_*`` in the order of the generator's taus and ``jetSeed_*`` in that of the jets: each jet gets
+  the seed near its axis (``rhtree_jets``).
+- ``jetIsSignal`` of the ditau files says that the event's reconstructed masses are those of a signal region, or 1 for
+  every jet; it is no truth, and never read.
 - ``jet_IsTau`` is 0 for every jet of the top files (those with ``seljet_genpart_pdgid``): no truth label there.
 - Converters rescale endcap ECAL energies by ¼ twice; the ntuple's ``ECAL_energy`` itself is right and read as it is.
 - |d0| > 10 cm and |dz| > 20 cm are not suppressed by the producer: the graph builder does it (``suppress_displaced``).
@@ -38,7 +42,7 @@ VECTORS: dict[str, Alternatives] = {
     "ecal": {"ieta": ("ecal_ieta",), "iphi": ("ecal_iphi",), "energy": ("ecal_energy",), "time": ("ecal_time",)},
     "hcal": {"ieta": ("hcal_ieta",), "iphi": ("hcal_iphi",), "energy": ("hcal_energy",)},
     "jets": {
-        "pt": ("jetPt", "jet_Pt"), "eta": ("jetEta", "jet_Eta"), "phi": ("jetPhi", "jet_Phi"),
+        "pt": ("jetPt", "jet_Pt", "jetpT"), "eta": ("jetEta", "jet_Eta"), "phi": ("jetPhi", "jet_Phi"),
         "mass": ("jetM", "jet_M"), "seed_ieta": ("jetSeed_ieta",), "seed_iphi": ("jetSeed_iphi",),
         "softdrop_mass": ("jetSoftDropM",), "tau1": ("jetTau1",), "tau2": ("jetTau2",), "tau3": ("jetTau3",),
         "truth_label": ("jet_truthLabel", "jetIsQuark", "jet_IsTau", "jet_IsEle", "jetIsDiTau", "jetIsDiEle"),

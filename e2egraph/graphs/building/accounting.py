@@ -81,6 +81,7 @@ def account(
         duplicates=duplicates,
         missing=sorted({f"{entry.file.path}: {branch}" for entry in found for branch in entry.lacks}),
         source=as_dict(options.source),
+        remarks=sorted({f"{entry.file.path}: {remark}" for entry in found for remark in entry.remarks}),
     )
 
 

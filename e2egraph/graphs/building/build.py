@@ -17,10 +17,11 @@ from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
 from e2egraph.graphs.building.accounting import account
 from e2egraph.graphs.building.checks import check_samples, check_task
-from e2egraph.graphs.building.inputs import Identified, check_alike, check_classes, check_duplicates, identify, weighted
+from e2egraph.graphs.building.inputs import Identified, check_alike, check_classes, check_duplicates, identify
 from e2egraph.graphs.building.mapper import open_mapper
 from e2egraph.graphs.building.planning import BuildOptions, plan, without
 from e2egraph.graphs.building.staging import check_output, clear_up, open_staging
+from e2egraph.graphs.building.weights import weighted
 from e2egraph.graphs.building.working import Progress, write_shards
 from e2egraph.graphs.storage.manifest import MANIFEST_NAME, Manifest, SkippedFile, read_manifest, write_manifest
 from e2egraph.graphs.storage.shards import write_error

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from e2egraph.events.schema import EventSource
 from e2egraph.graphs.building.hashing import hash_unit
@@ -30,23 +30,51 @@ class Repeats:
 
 
 @dataclass(frozen=True)
+class GeneratorWeights:
+    """The generator's weights of a file's events, each 1 where it gives none: their sum, the ``least``, the
+    ``greatest``."""
+
+    total: float = 0.0
+    least: float = np.inf
+    greatest: float = -np.inf
+
+    @classmethod
+    def of(cls, weights: ArrayLike) -> GeneratorWeights:
+        """Those of events with these ``weights`` [E]."""
+        of_event = np.asarray(weights, np.float64)
+        if not len(of_event):
+            return cls()
+        return cls(float(of_event.sum()), float(of_event.min()), float(of_event.max()))
+
+    def __add__(self, other: GeneratorWeights) -> GeneratorWeights:
+        return GeneratorWeights(
+            self.total + other.total, min(self.least, other.least), max(self.greatest, other.greatest)
+        )
+
+    @property
+    def all_one(self) -> bool:
+        """Whether their sum is the number of events, whichever of them are selected."""
+        return self.least >= 1 and self.greatest <= 1
+
+
+@dataclass(frozen=True)
 class EventKeys:
-    """``keys`` [E]: a 53-bit hash of the identity of every event of a file, 8 bytes each; ``weights``: sum of the
-    generator's weights, or the number of events where it gives none."""
+    """``keys`` [E]: a 53-bit hash of the identity of every event of a file, 8 bytes each; ``weights``: the
+    generator's."""
 
     keys: NDArray[np.float64]
-    weights: float
+    weights: GeneratorWeights
 
 
 def event_keys(source: EventSource) -> EventKeys:
     """The keys of a file's events, read in steps whatever its size."""
-    parts, weights = [np.empty(0)], 0.0
+    parts, weights = [np.empty(0)], GeneratorWeights()
     step = min(EVENTS_PER_STEP, source.events_at_once)
     for start in range(0, source.n_events, step):
         stop = min(start + step, source.n_events)
         events = source.read(start, stop, ["id"])
         parts.append(hash_unit(0, *(np.asarray(events[name]) for name in ("run", "lumi", "event"))))
-        weights += float(np.asarray(events["gen_weight"], np.float64).sum())
+        weights += GeneratorWeights.of(events["gen_weight"])
     return EventKeys(np.concatenate(parts), weights)
 
 

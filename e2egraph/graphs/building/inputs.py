@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -13,29 +13,27 @@ from e2egraph.detector.channels import channels
 from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.samples import Sample
-from e2egraph.events.schema import PointSource
-from e2egraph.events.sources.production import WEIGHTS, Production, shares
-from e2egraph.events.sources.registry import SourceOptions, node_form, opened
+from e2egraph.events.schema import PointSource, Remarking
+from e2egraph.events.sources.production import Production
+from e2egraph.events.sources.registry import Source, SourceOptions, node_form, opened
 from e2egraph.events.sources.registry import check_alike as check_forms
 from e2egraph.graphs.building.caught import Failure, caught, known_file
 from e2egraph.graphs.building.checks import check_source, quantities_lacking
-from e2egraph.graphs.building.duplicates import EventKeys, event_keys, identities, repeats
+from e2egraph.graphs.building.duplicates import EventKeys, GeneratorWeights, event_keys, identities, repeats
 from e2egraph.graphs.building.mapper import Mapper
 from e2egraph.graphs.making.chunk import entries
 from e2egraph.graphs.storage.manifest import InputFile, SkippedFile
 from e2egraph.tasks.task import TaskConfig, import_extensions
 from e2egraph.tasks.truth import TruthSource
 
-# Shards hold weights in single precision.
-_LEAST_WEIGHT, _LARGEST_WEIGHT = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
-
 
 @dataclass(frozen=True)
 class Identified:
     """An input that serves the task. ``number``: of its sample; ``truth``: where its labels come from; ``kind``: how it
     is read, in words; ``lacks``: fields it cannot fill → branches looked for; ``form``: of the nodes it makes;
-    ``without``: quantities of objects and cuts that it cannot fill; ``keys``: of its events; ``weights``: sum of the
-    generator's weights; ``production``: the simulation with weights in pb that it is of, if any."""
+    ``without``: quantities of objects and cuts that it cannot fill; ``keys``: of its events; ``weights``: the
+    generator's; ``production``: the simulation with weights in pb that it is of, if any; ``remarks``: what was
+    mended in it."""
 
     number: int
     truth: TruthSource
@@ -45,8 +43,9 @@ class Identified:
     form: dict[str, str]
     without: frozenset[str]
     keys: NDArray[np.float64] = field(repr=False)
-    weights: float
+    weights: GeneratorWeights
     production: Production | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def identify(
@@ -82,7 +81,7 @@ def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identi
         size, sha256 = locations.size_and_sha256(path)
         truth = task.truth_in(source, sample.of_class)
         if isinstance(source, PointSource):
-            events = EventKeys(np.empty(0), float(source.weights(0, source.n_jets).sum()))
+            events = EventKeys(np.empty(0), GeneratorWeights.of(source.weights(0, source.n_jets)))
         else:
             events = event_keys(source)
         made_of = ", ".join(f"{name} from {how}" for name, how in source.kinds.items())
@@ -97,7 +96,15 @@ def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identi
             events.keys,
             events.weights,
             None if isinstance(source, PointSource) else source.production,
+            _remarks(source, task),
         )
+
+
+def _remarks(source: Source, task: TaskConfig) -> tuple[str, ...]:
+    """What the source mends in the collections that the task's objects are made of."""
+    if isinstance(source, PointSource) or not isinstance(source, Remarking):
+        return ()
+    return tuple(source.remarks(task.object_kind.collections_of(task.object, source.missing)))
 
 
 def check_classes(samples: Sequence[Sample], found: Sequence[Identified], skipped: Sequence[SkippedFile]) -> None:
@@ -109,92 +116,6 @@ def check_classes(samples: Sequence[Sample], found: Sequence[Identified], skippe
             reason = next((entry.reason for entry in skipped if entry.sample in members), "none was given")
             where = "samples" if name is None else f"class '{name}'"
             raise InputError(f"{where}: every file is bad and was skipped, the first because of: {reason}")
-
-
-def weighted(samples: Sequence[Sample], found: Sequence[Identified]) -> list[InputFile]:
-    """The files with their event weights.
-
-    Files with weights in pb that are of one production, and of one class, share its cross-section. InputError when too
-    few files are left for a sample's ``generated_events``, the generator's weights of a sample with a cross-section
-    cancel, a weight is 0 or infinite in single precision, some files alone have weights in pb, or a luminosity is given
-    and no cross-section.
-    """
-    _check_cross_sections(samples, found)
-    _check_luminosity(samples, found)
-    parts = shares([(entry.file.of_class, entry.production) for entry in found])
-    both = list(zip(found, parts, strict=True))
-    weights = [
-        _event_weight(sample, [member for member in both if member[0].number == number])
-        for number, sample in enumerate(samples)
-    ]
-    return [replace(entry.file, weight=weights[entry.number] * part) for entry, part in both]
-
-
-def _check_cross_sections(samples: Sequence[Sample], found: Sequence[Identified]) -> None:
-    """InputError unless all files of samples without a cross-section state one themselves, or none does."""
-    of_file = [entry for entry in found if samples[entry.number].cross_section is None]
-    stated = next((entry for entry in of_file if entry.production is not None), None)
-    bare = next((entry for entry in of_file if entry.production is None), None)
-    if stated is not None and bare is not None:
-        raise InputError(
-            f"{bare.file.path}: states no cross-section, but {stated.file.path} does ({WEIGHTS}); simulate it with "
-            "process.cross_section, or make the two kinds samples of their own with --samples, each with its "
-            "cross_section."
-        )
-
-
-def _check_luminosity(samples: Sequence[Sample], found: Sequence[Identified]) -> None:
-    """InputError for a luminosity that nothing is multiplied by."""
-    given = next((sample.luminosity for sample in samples if sample.luminosity != 1.0), None)
-    stated = any(sample.cross_section is not None for sample in samples) or any(entry.production for entry in found)
-    if given is not None and not stated:
-        raise InputError(
-            f"luminosity: {given:g} counts for nothing, since no sample has a cross_section and no file states one "
-            f"({WEIGHTS}); give the samples theirs, or leave out the luminosity."
-        )
-
-
-def _event_weight(sample: Sample, members: Sequence[tuple[Identified, float]]) -> float:
-    """Weight of the events of a sample; ``members``: its files, each with its share of its production."""
-    where, generated = (
-        f"sample '{sample.name}' ({sample.paths[0]}, …)",
-        sum(file.weights * part for file, part in members),
-    )
-    in_pb = any(file.production is not None for file, _ in members)
-    if sample.cross_section is not None and in_pb and any(file.production is None for file, _ in members):
-        raise InputError(
-            f"{where}: some of its files have weights in pb ({WEIGHTS}) and others have not, so that its cross_section "
-            "cannot be shared out; list the two kinds as samples of their own."
-        )
-    if sample.generated is not None and len(members) < len(sample.paths):
-        raise InputError(
-            f"{where}: {len(sample.paths) - len(members)} bad files were skipped, so its generated_events no longer "
-            "fits; repair the files, or list the good ones alone with their own number."
-        )
-    events = sum(len(file.keys) for file, _ in members)
-    if sample.generated is not None and sample.generated < events:
-        raise InputError(
-            f"{where}: generated_events is {sample.generated}, but its files hold {events} events; give the number "
-            "that was generated, before any selection."
-        )
-    if sample.generated is not None and in_pb:
-        raise InputError(
-            f"{where}: its files state a cross-section and share it out among their events; leave out generated_events."
-        )
-    if not members:
-        return 1.0  # of no event
-    if sample.cross_section is not None and sample.generated is None and generated <= 0:
-        raise InputError(
-            f"{where}: the generator's weights add up to {generated:g}, by which its cross_section cannot be divided; "
-            "give its events a weight instead."
-        )
-    weight = sample.event_weight(generated, in_pb=in_pb)
-    if not _LEAST_WEIGHT <= weight <= _LARGEST_WEIGHT:
-        raise InputError(
-            f"{where}: its events would weigh {weight:g} each, which single precision cannot hold; correct its "
-            "cross_section, generated_events or weight, or the luminosity."
-        )
-    return weight
 
 
 def check_alike(found: Sequence[Identified]) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from e2egraph.config import config_names
 from e2egraph.errors import InputError
 from e2egraph.events import locations
-from e2egraph.events.schema import PointSource
+from e2egraph.events.schema import COLLECTIONS, PointSource, Remarking
 from e2egraph.events.sources import roottree
-from e2egraph.events.sources.registry import SourceOptions, opened
+from e2egraph.events.sources.registry import Source, SourceOptions, opened
 from e2egraph.events.sources.rhtree_branches import TREES
 from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.making.chunk import entries
@@ -23,7 +23,7 @@ ROOT_MAGIC = b"root"
 class FileInspection:
     """``contents``: tree and branch → type, of ROOT files; ``recognised``: field → branches it is read from; ``kinds``:
     collection → what its nodes are made from; ``missing``: field → branches looked for; ``verdicts``: (task, class) →
-    why the file cannot serve it, empty if it can."""
+    why the file cannot serve it, empty if it can; ``remarks``: what is mended in it, or cannot be."""
 
     path: str
     reader: str
@@ -34,6 +34,7 @@ class FileInspection:
     kinds: dict[str, str]
     missing: dict[str, str]
     verdicts: dict[tuple[str, str], str]
+    remarks: tuple[str, ...] = ()
 
     @property
     def unrecognised(self) -> list[str]:
@@ -72,7 +73,17 @@ def inspect_file(
             kinds=dict(source.kinds),
             missing=dict(source.missing.branches),
             verdicts=verdicts,
+            remarks=_remarks(source),
         )
+
+
+def _remarks(source: Source) -> tuple[str, ...]:
+    if isinstance(source, PointSource) or not isinstance(source, Remarking):
+        return ()
+    try:
+        return tuple(source.remarks(tuple(COLLECTIONS)))
+    except InputError as error:
+        return (str(error).removeprefix(f"{source.path}: "),)
 
 
 def describe_file(inspection: FileInspection) -> str:
@@ -86,6 +97,8 @@ def describe_file(inspection: FileInspection) -> str:
         lines += ["", "nodes are made from: " + ", ".join(f"{name}: {how}" for name, how in found.kinds.items())]
     lines += ["", "missing" if found.missing else "nothing is missing"]
     lines += [f"  {field} (looked for {branches})" for field, branches in found.missing.items()]
+    if found.remarks:
+        lines += ["", "faults of the file", *(f"  {remark}" for remark in found.remarks)]
     if found.unrecognised:
         lines += ["", f"{len(found.unrecognised)} branches that are not read"]
         lines += [f"  {name}: {found.contents[name]}" for name in found.unrecognised]

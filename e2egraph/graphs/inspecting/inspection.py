@@ -155,6 +155,8 @@ def describe(inspection: Inspection) -> str:
         found = [inspection.nodes[name][channel] for name in manifest.classes]
         cells = " | ".join(f"{count.mean:.1f} ({count.percentile_90:.0f})" for count in found)
         lines.append(f"| {channel} | {cells} |")
+    if manifest.remarks:
+        lines += ["", "faults of the inputs", *(f"  {line}" for line in manifest.remarks)]
     if manifest.missing:
         lines += ["", "not in the inputs", *(f"  {line}" for line in _missing(manifest))]
     return "\n".join(lines)

@@ -72,7 +72,8 @@ class Manifest:
     class → split → objects; ``nodes``: sample → ``nodes.node_outcomes`` → deposits in the regions of its objects;
     ``particles``: sample → what became of true particles, in number and in GeV (particle flow alone);
     ``skipped``: inputs left out; ``duplicates``: events that occur more than once, where that was allowed;
-    ``missing``: what inputs could not fill (such columns hold 0); ``source``: how inputs were read (``SourceOptions``).
+    ``missing``: what inputs could not fill (such columns hold 0); ``source``: how inputs were read
+    (``SourceOptions``); ``remarks``: what was mended in inputs.
     """
 
     schema_version: int
@@ -93,6 +94,7 @@ class Manifest:
     particles: dict[str, dict[str, float]] = field(default_factory=dict)
     duplicates: int = 0
     source: dict[str, Any] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def numbers(self) -> dict[str, int]:
