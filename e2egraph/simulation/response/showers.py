@@ -69,7 +69,7 @@ def enter(particles: Particles, helix: Helices, end_plane: float, max_turns: flo
     arriving, helix, path = particles.take(index), helix.take(index), path[index]
     x, y, z = position(helix, path)
     direction = helix.phi + helix.kappa * path
-    # On to the HCAL's face; those that left through the end go no further than the gap between the calorimeters is deep.
+    # On to the HCAL's face; those that left through the end, no further than the gap between the calorimeters.
     along = x * np.cos(direction) + y * np.sin(direction)
     step = np.sqrt(np.maximum(along**2 + HCAL_RADIUS**2 - x**2 - y**2, 0.0)) - along
     at_end = np.hypot(x, y) < ECAL_RADIUS * (1 - 1e-6)
