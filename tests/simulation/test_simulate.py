@@ -103,6 +103,11 @@ def test_images_change_nothing_else_and_another_seed_changes_everything(folder, 
     assert not ak.array_equal(other.gen_pt, alone.gen_pt)
 
 
+def test_with_another_pile_up_the_hard_collisions_of_a_seed_are_the_same(events, alone):
+    names = [name for name in alone.fields if name.startswith("gen_")]
+    assert same(alone[names], events[names])
+
+
 def test_pile_up_and_field_follow_their_settings(folder, events, alone):
     assert np.mean(events.nVtx) > 4
     assert np.mean(alone.nVtx) == 1
@@ -186,7 +191,7 @@ def test_progress_ends_at_the_number_of_events(folder):
     [
         ({"events": 0}, UsageError, "--events 0"),
         ({"seed": -1}, UsageError, "--seed -1"),
-        ({"seed": 2**32}, UsageError, "--seed"),
+        ({"seed": 900_000_000}, UsageError, "--seed 900000000: give a whole number from 0 to 899999999"),
         ({"process": "higgs"}, UsageError, "'higgs'"),
         ({"settings": ["process.generator.settings=['HardQCD:al = on']"]}, UsageError, "HardQCD:al = on"),
         ({"settings": ["process.pile_up.process=none"]}, UsageError, "'none'"),

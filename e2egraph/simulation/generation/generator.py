@@ -26,9 +26,6 @@ MM_TO_CM = 0.1
 MM_TO_NS = 0.1 / 29.9792458
 MB_TO_PB = 1e9
 
-# Pythia accepts seeds up to this one (manual, "Random-Number Seed").
-MAX_PYTHIA_SEED = 900_000_000
-
 # Relative difference of two energies of beams that are meant to be one.
 SAME_ENERGY = 1e-3
 
@@ -40,7 +37,7 @@ class Generator:
     """A seeded Pythia 8 instance for one process."""
 
     def __init__(self, config: GeneratorConfig, seed: int, origin: str) -> None:
-        """Initialise Pythia; ``origin`` names the process in errors.
+        """Initialise Pythia; ``seed``, from 0 to ``seeds.MAX_SEED``; ``origin`` names the process in errors.
 
         Raises InputError when pythia8mc is not installed or refuses to start, UsageError on an unknown setting.
         """
@@ -50,7 +47,7 @@ class Generator:
         self._gun: particle_gun.Gun | None = None
         with _slha_file(config.slha) as slha:
             lines = _settings(config, slha)
-            self._tell([*lines, f"Random:seed = {1 + seed % MAX_PYTHIA_SEED}"])
+            self._tell([*lines, f"Random:seed = {1 + seed}"])
             if config.gun is not None:
                 data = self._pythia.particleData
                 self._gun = particle_gun.Gun(config.gun, config.energy, data, seed, origin)
