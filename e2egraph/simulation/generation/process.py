@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
+from pydantic_core import ArgsKwargs
 
 from e2egraph.config import configuration
 from e2egraph.simulation.generation.eventfilter import FilterConfig
@@ -88,8 +90,9 @@ class TruthConfig:
 class PileUpConfig:
     """Additional pp collisions in the same bunch crossing (in time only).
 
-    ``mean``: Poisson mean of their number. ``pool_events``: minimum-bias events generated once a run and re-used, each
-    time turned by a random angle and set at a random vertex. ``process``: the process YAML that generates them.
+    ``mean``: Poisson mean of their number; unless given, 0 for a bare gun. ``pool_events``: minimum-bias events
+    generated once a run and re-used, each time turned by a random angle and set at a random vertex. ``process``: the
+    process YAML that generates them.
     """
 
     mean: float = Field(default=10.0, ge=0)
@@ -131,8 +134,24 @@ class ProcessConfig:
     pile_up: PileUpConfig = Field(default_factory=PileUpConfig)
     cross_section: CrossSectionConfig | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_guns_are_alone(cls, content: Any) -> Any:
+        values = content.kwargs if isinstance(content, ArgsKwargs) else content
+        pile_up = _entry(values, "pile_up", {})
+        bare = _entry(_entry(_entry(values, "generator"), "gun"), "bare")
+        if bare is not True or not isinstance(pile_up, Mapping) or "mean" in pile_up:
+            return content
+        values = {**values, "pile_up": {**pile_up, "mean": 0.0}}
+        return ArgsKwargs(content.args, values) if isinstance(content, ArgsKwargs) else values
+
     @model_validator(mode="after")
     def _guns_have_none(self) -> ProcessConfig:
         if self.cross_section is not None and self.generator.gun is not None:
             raise ValueError("a particle gun has no cross-section; leave cross_section out")
         return self
+
+
+def _entry(group: Any, name: str, default: Any = None) -> Any:
+    """What ``group``, not yet validated or a configuration already, has under ``name``."""
+    return group.get(name, default) if isinstance(group, Mapping) else getattr(group, name, default)
