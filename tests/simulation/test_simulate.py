@@ -1,6 +1,8 @@
 """Whole simulated files: content, images, truth, reproducibility, and what a user can get wrong."""
 
 import json
+import re
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -221,6 +223,33 @@ def test_an_interrupted_run_leaves_an_earlier_file_alone(tmp_path):
         simulate("ttbar", 2, 1, output, images=False, settings=ALONE, progress=stop)
     assert output.read_text() == "earlier"
     assert [path.name for path in tmp_path.iterdir()] == ["x.root"]
+
+
+# In a process of its own, whose files can grow to so many bytes.
+FULL_DISK = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+from pathlib import Path
+from e2egraph.errors import InputError
+from e2egraph.simulation.writer import RHTreeWriter
+try:
+    RHTreeWriter(Path(sys.argv[1]), [], "made by a test " * 1000)
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("size", [0, 300, 16_000, 20_000])
+def test_a_disk_that_fills_up_while_a_file_begins_is_told_and_leaves_nothing(tmp_path, size):
+    pytest.importorskip("resource", reason="limits of POSIX")
+    path = tmp_path / "x.root"
+    run = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(path), str(size)], capture_output=True, text=True, check=False
+    )
+    assert run.stderr == ""
+    assert re.fullmatch(rf"{path}: (cannot be written|writing failed) \(.*\); (choose|free) .*\.\n", run.stdout)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("package", ["pythia8mc", "fastjet"])
