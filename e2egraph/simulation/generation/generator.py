@@ -16,6 +16,7 @@ from e2egraph.simulation.generation import gun as particle_gun
 from e2egraph.simulation.generation.eventfilter import EventFilter
 from e2egraph.simulation.generation.generated import Generated
 from e2egraph.simulation.generation.process import GeneratorConfig
+from e2egraph.simulation.generation.scattering import has_two_to_two, is_two_to_two
 from e2egraph.simulation.generation.startcache import kept_start
 
 # Particles decay inside this cylinder alone (just within the ECAL, JINST 3 (2008) S08004 §4), so that those flying
@@ -41,7 +42,7 @@ class Generator:
 
         Raises InputError when pythia8mc is not installed or refuses to start, UsageError on an unknown setting.
         """
-        self._origin = origin
+        self._config, self._origin = config, origin
         pythia8mc = _pythia8mc()
         self._pythia = pythia8mc.Pythia("", False)
         self._gun: particle_gun.Gun | None = None
@@ -85,6 +86,20 @@ class Generator:
                 f"beams at {energy:g} GeV; set generator.energy={energy:g}, which pile-up follows too."
             )
 
+    def _check_limits(self) -> None:
+        """UsageError for limits on p̂T, of the events just generated, that no process which is on has a use for."""
+        config = self._config
+        if not (config.pt_hat_minimum or config.pt_hat_maximum) or is_two_to_two(self._pythia.infoPython()):
+            return
+        # Another event may be one.
+        with _slha_file(config.slha) as slha:
+            limited = has_two_to_two(type(self._pythia), _settings(config, slha))
+        if not limited:
+            raise UsageError(
+                f"{self._origin}: generator.pt_hat_minimum and pt_hat_maximum limit 2 → 2 scatterings, and the "
+                "processes that generator.settings turn on have none; leave them out."
+            )
+
     def generate(self, events: int) -> Generated:
         """The next ``events`` events that pass the filter, if any."""
         return self._next(events) if self.filter is None else self.filter.fill(events, self._next)
@@ -110,6 +125,8 @@ class Generator:
             if empty > MAX_EMPTY_BATCHES:
                 raise InputError(f"{self._origin}: Pythia generates no event; correct the generator section.")
             batches.append(batch)
+            if self._read == 0 and len(batch):
+                self._check_limits()
             self._read += len(batch)
             if missing > 0 and self._pythia.infoPython().atEndOfFile():
                 if self.filter is not None and missing < events:

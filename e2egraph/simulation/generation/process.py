@@ -23,10 +23,10 @@ class GeneratorConfig:
     """What Pythia 8 generates.
 
     ``energy``: centre-of-mass energy [GeV]. ``pt_hat_minimum``, ``pt_hat_maximum``: limits on the p̂T of the hard
-    2 → 2 scattering [GeV]; None leaves Pythia's own. ``tune``: Pythia's number (Tune:pp) of a set of parameters for
-    showers, multiple interactions and hadrons, of pile-up too where its process has none; None leaves its own, Monash
-    2013 (14). ``settings``: lines of Pythia settings (pythia.org/latest-manual), which may change single numbers of a
-    tune.
+    2 → 2 scattering [GeV], refused where there is none; None leaves Pythia's own. ``tune``: Pythia's number (Tune:pp)
+    of a set of parameters for showers, multiple interactions and hadrons, of pile-up too where its process has none;
+    None leaves its own, Monash 2013 (14). ``settings``: lines of Pythia settings (pythia.org/latest-manual), which may
+    change single numbers of a tune.
     ``slha``: masses, mixings and decays of new particles as text in the SUSY Les Houches Accord's format
     (arXiv:hep-ph/0311123, arXiv:0801.0045); a YAML or ``--set`` may name a file instead, which is then read. ``gun``
     takes the place of a physics process. ``filter``: what events need to have before the detector responds to them.
