@@ -137,7 +137,7 @@ class ProcessConfig:
     @model_validator(mode="before")
     @classmethod
     def _bare_guns_are_alone(cls, content: Any) -> Any:
-        values = content.kwargs if isinstance(content, ArgsKwargs) else content
+        values: Any = content.kwargs if isinstance(content, ArgsKwargs) else content
         pile_up = _entry(values, "pile_up", {})
         bare = _entry(_entry(_entry(values, "generator"), "gun"), "bare")
         if bare is not True or not isinstance(pile_up, Mapping) or "mean" in pile_up:

@@ -32,7 +32,8 @@ class Hits:
 
 
 _Columns = tuple[Integers, Integers, Integers, Floats, Floats, Floats]
-_NO_HITS: _Columns = (*[np.zeros(0, dtype=np.int64)] * 3, *[np.zeros(0)] * 3)
+_NONE, _NOWHERE = np.zeros(0, dtype=np.int64), np.zeros(0)
+_NO_HITS: _Columns = (_NONE, _NONE, _NONE, _NOWHERE, _NOWHERE, _NOWHERE)
 
 
 def layers(config: HitsConfig) -> dict[Channel, LayerConfig]:
