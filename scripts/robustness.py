@@ -2,9 +2,9 @@
 
     python scripts/robustness.py runs/tracks-and-cells runs/resnet15 --output robustness
 
-Every variation has the same events before the detector (same seeds) as far as the generator goes; pile-up and smearing
-draw again. Results: OUTPUT/robustness.json and .md. What OUTPUT holds already is used again. Parametric simulation, not
-CMS simulation.
+Every variation but the tune, which has events of its own, has the same hard collisions (same seeds); pile-up and
+smearing draw again. Results: OUTPUT/robustness.json and .md. What OUTPUT holds already is used again. Parametric
+simulation, not CMS simulation.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def simulate(
         process: Name in ``configs/processes``, such as ``ttbar`` or ``qcd``, or a YAML file.
         events: Number of events.
         output: ROOT file to write.
-        seed: Random seed, from 0 to 4,294,967,295.
+        seed: Random seed, from 0 to 899,999,999; files of other processes or seeds have nothing in common.
         images: Write the dense images as well; without them files are smaller and sooner made.
         particle_flow: Write what particle flow is learnt from: particles of all collisions, their shares of cells and
             their tracks.

@@ -13,7 +13,13 @@ from e2egraph.commands.console import OutputFile, done, example, progress, setti
 @click.command()
 @click.option("--process", required=True, help="Name in configs/processes, or a YAML file.")
 @click.option("--events", required=True, type=click.IntRange(min=1), help="Number of events.")
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(1, 900_000_000), help="Random seed.")
+@click.option(
+    "--seed",
+    default=1,
+    show_default=True,
+    type=click.IntRange(0, 899_999_999),
+    help="Random seed; files of other processes or seeds have nothing in common.",
+)
 @click.option("--output", required=True, type=OutputFile(kind=".root"), help="ROOT file to write.")
 @click.option("--images/--no-images", default=True, show_default=True, help="Write the dense images as well.")
 @click.option(

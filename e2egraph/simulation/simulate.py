@@ -24,6 +24,7 @@ from e2egraph.simulation.generation.generator import Generator
 from e2egraph.simulation.generation.generator_files import with_contents, with_folder
 from e2egraph.simulation.generation.pileup import draw_collisions, final_state, make_pool, overlay
 from e2egraph.simulation.generation.process import ProcessConfig
+from e2egraph.simulation.generation.seeds import MAX_SEED, Seeds, Stream
 from e2egraph.simulation.generation.truth import gen_record
 from e2egraph.simulation.normalisation import generation_record, normalise
 from e2egraph.simulation.particleflow.muonconfig import known_muons
@@ -39,12 +40,6 @@ MONTE_CARLO_RUN = 1
 
 # How the name of a configuration of the user's own ends.
 YAML = (".yaml", ".yml")
-
-# lumiId, a uint32, holds the seed.
-MAX_SEED = 2**32 - 1
-
-# Streams of random numbers that one seed gives.
-_HARD, _POOL, _RESPONSE, _TAGS = range(4)
 
 # Of a batch's response, the part of the muon system.
 _MUONS = 1
@@ -108,7 +103,7 @@ class Simulation:
         Raises UsageError on a wrong pile-up process or setting, or when particle flow finds no muon system, InputError
         when Pythia is missing or refuses to start.
         """
-        self._config, self._seed, self._origin = config, seed, origin
+        self._config, self._origin = config, origin
         self._particle_flow = particle_flow
         candidates = config.detector.candidates
         self._rules = read_rules(candidates.rules) if candidates.kind == "rules" else None
@@ -117,11 +112,12 @@ class Simulation:
         if self._rules is not None:
             known_muons(config.detector.muons, "candidates.kind: rules")
         pile_up = pile_up_process(config)
-        seeds = [int(value) for value in np.random.SeedSequence(seed).generate_state(2)]
-        self._generator = Generator(config.process.generator, seeds[_HARD], origin)
+        self._seeds = Seeds(config.process.generator, seed)
+        self._generator = Generator(config.process.generator, self._seeds.pythia(Stream.HARD), origin)
         self._pool = None
         if pile_up is not None:
-            generator = Generator(pile_up.generator, seeds[_POOL], config.process.pile_up.process)
+            pool_seed = self._seeds.pythia(Stream.POOL)
+            generator = Generator(pile_up.generator, pool_seed, config.process.pile_up.process)
             events = generator.generate(config.process.pile_up.pool_events)
             self._pool = make_pool(events, config.detector.acceptance)
 
@@ -130,14 +126,14 @@ class Simulation:
 
         ``number`` tells apart the detector's random numbers of batches; ask for batches in order.
         """
-        config, rng = self._config, np.random.default_rng([self._seed, _RESPONSE, number])
+        config, rng = self._config, self._seeds.rng(Stream.RESPONSE, number)
         generated = self._generator.generate(size)
         record = gen_record(generated, config.process.truth)
         hard = final_state(generated, record.link, config.detector.acceptance)
         collisions = draw_collisions(size, config.process.pile_up.mean, config.detector.beam_spot, rng)
         particles = overlay(hard, self._pool, collisions, rng)
         muons = self._particle_flow or self._rules is not None
-        muon_rng = np.random.default_rng([self._seed, _RESPONSE, number, _MUONS]) if muons else None
+        muon_rng = self._seeds.rng(Stream.RESPONSE, number, _MUONS) if muons else None
         columns = respond(
             particles, collisions, record, config.detector, rng, muon_rng,
             particle_flow=self._particle_flow, rules=self._rules,
@@ -145,7 +141,7 @@ class Simulation:
         if config.detector.b_tagging is not None:
             jets, radius = columns["jet"], config.detector.jets.radius
             flavour = hadron_flavour(jets, columns["gen"], size, radius)
-            stream, first = (self._seed, _TAGS), number * EVENTS_PER_BATCH
+            stream, first = self._seeds.entropy(Stream.TAGS), number * EVENTS_PER_BATCH
             tags = draw_tags(jets, flavour, size, config.detector.b_tagging, stream, first)
             jets |= {"HadronFlavour": stored(flavour, "int32"), "BTag": stored(tags, "int32")}
         return generated, columns

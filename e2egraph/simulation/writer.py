@@ -83,7 +83,7 @@ class RHTreeWriter:
     """Writes events to a ROOT file; use it in a ``with`` block. On an exception nothing is left behind."""
 
     def __init__(self, path: Path, images: Sequence[str], configuration: str, optional: Sequence[str] = ()) -> None:
-        """Begin the file; InputError when its folder is missing or cannot be written.
+        """Begin the file; InputError when its folder is missing or cannot be written, or the disk is full.
 
         ``images``: names of the image branches. ``configuration``, a text that says how the events are made, is stored
         next to the tree. ``optional``: options of ``OPTIONAL_TYPES`` and ``OPTIONAL_EVENT_TYPES`` that are on.
@@ -94,16 +94,23 @@ class RHTreeWriter:
             self._scalars |= OPTIONAL_EVENT_TYPES.get(name, {})
         self._path = path
         self._images = images
-        self._closing = ExitStack()
         if not path.parent.is_dir():
             raise InputError(f"{path}: the folder {path.parent} does not exist; create it or choose another --output.")
         check_file(path)
         try:
-            # Of LZ4, ZSTD and ZLIB the one that packs the mostly empty images tightest, and as fast as any (measured).
-            partial = self._closing.enter_context(atomic_path(path))
-            self._file = self._closing.enter_context(uproot.recreate(partial, compression=uproot.ZSTD(1)))
+            with ExitStack() as closing:
+                self._begin(closing, configuration)
+                self._closing = closing.pop_all()
         except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --output.") from error
+            raise self._failed(error) from error
+
+    def _begin(self, closing: ExitStack, configuration: str) -> None:
+        try:
+            # Of LZ4, ZSTD and ZLIB the one that packs the mostly empty images tightest, and as fast as any (measured).
+            partial = closing.enter_context(atomic_path(self._path))
+            self._file = closing.enter_context(uproot.recreate(partial, compression=uproot.ZSTD(1)))
+        except OSError as error:
+            raise InputError(f"{self._path}: cannot be written ({error.strerror}); choose another --output.") from error
         self._file[CONFIGURATION] = configuration
         self._tree = self._file.mktree(
             TREE,

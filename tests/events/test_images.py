@@ -7,7 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
+from e2egraph.config import configs_folder
 from e2egraph.detector.channels import Channel, channels
 from e2egraph.errors import InputError, UsageError
 from e2egraph.events.sources.images.pixelnodes import tower_energy
@@ -221,6 +223,20 @@ def test_the_order_of_planes_is_taken_as_given(tmp_path):
     swapped = open_source(path, image_options(None, "topgun"))
     given = open_source(path, image_options(None, "boosted-top"))
     np.testing.assert_array_equal(swapped.read(0, 2).variables["d0_sig"], given.read(0, 2).variables["dz_sig"])
+
+
+def test_pt_of_topgun_files_is_the_jets_and_m_the_generated_tops(tmp_path):
+    given = {"m": np.float32([170, 180]), "pt": np.float32([450, 500])}
+    pixels = image_files.images(2, BOOSTED_TOP)
+    path = image_files.write_parquet(tmp_path / "a.parquet", pixels, given, flat=False)
+    preset = yaml.safe_load((configs_folder() / "images" / "topgun.yaml").read_text())
+    also = tmp_path / "generated.yaml"
+    also.write_text(yaml.safe_dump({**preset, "columns": {"gen_pt": "pt"}}))
+    for name, expected in (("topgun", {"jet_pt", "gen_mass"}), (str(also), {"jet_pt", "gen_mass", "gen_pt"})):
+        jets = open_source(path, image_options(None, name)).read_jets(0, 2)
+        assert {"jet_pt", "gen_mass", "gen_pt"} & set(jets) == expected
+        for quantity in expected:
+            np.testing.assert_array_equal(jets[quantity], given["m" if quantity == "gen_mass" else "pt"])
 
 
 # Bad input.

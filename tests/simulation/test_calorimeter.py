@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import kstest, truncnorm
 
 from e2egraph.detector.geometry import ECAL_COLUMNS, ECAL_ROWS, HCAL_COLUMNS, HCAL_ROWS, ecal_eta, ecal_phi
 from e2egraph.reconstruction.elements import at_hcal
 from e2egraph.simulation.generation.particles import helices
-from e2egraph.simulation.response.calorimeter import read_out, time_cells
+from e2egraph.simulation.response.calorimeter import _gaussian_tail, read_out, time_cells
 from e2egraph.simulation.response.showers import Deposits, enter, shower
 from tests.simulation.particle_gun import detector, gun
 
@@ -135,7 +136,7 @@ def test_the_neutral_share_is_that_of_particles_without_a_track():
     assert cells.neutral[0] == pytest.approx(0.75)
 
 
-@pytest.mark.parametrize("sigmas", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("sigmas", [1e-12, 0.5, 1.0, 2.0])
 def test_noise_alone_passes_the_threshold_as_often_as_a_gaussian_tail_says(sigmas):
     particles = gun(size=1)
     empty = Deposits(*(np.zeros(0, dtype=np.int64),) * 3, np.zeros(0), np.zeros(0))
@@ -185,3 +186,11 @@ def test_a_muon_leaves_no_more_than_its_energy(pt):
     ecal, hcal = deposits_of(muons, detector("solenoid.field=0.1"))
     left = sums(ecal, 500) + sums(hcal, 500)
     assert (left <= muons.energy + 1e-9).all() and left.mean() > 0.3
+
+
+@pytest.mark.parametrize("sigmas", [1e-12, 0.3, 2.5, 8.0, 30.0])
+def test_noise_above_any_threshold_is_the_tail_of_a_gaussian(sigmas):
+    found = _gaussian_tail(sigmas, 20_000, np.random.default_rng(3))
+    assert found.min() >= sigmas
+    assert np.isfinite(found).all()
+    assert kstest(found, truncnorm(sigmas, np.inf).cdf).pvalue > 1e-3

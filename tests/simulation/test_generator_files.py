@@ -56,7 +56,9 @@ def assert_gluino_pairs(events):
     np.testing.assert_allclose(ak.flatten(events.gen_m[events.gen_pdgId == GLUINO]), MASS, rtol=0.02)
     for event in events:
         for gluino in np.flatnonzero(ak.to_numpy(event.gen_pdgId) == GLUINO):
-            daughters = event.gen_pdgId[event.gen_mother == gluino].tolist()
+            # Of the hard process: hadrons of gluons that it radiated before it decayed are its daughters too.
+            decay = (event.gen_mother == gluino) & ((event.gen_status == 22) | (event.gen_status == 23))
+            daughters = event.gen_pdgId[decay].tolist()
             assert sorted(abs(pdg) for pdg in daughters) == [3, 5, 6]
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from e2egraph.config import as_dict, validate
 from e2egraph.errors import InputError, UsageError
 from e2egraph.simulation.generation.generator import Generator
-from e2egraph.simulation.generation.process import GeneratorConfig, TruthConfig
+from e2egraph.simulation.generation.process import GeneratorConfig, PileUpConfig, ProcessConfig, TruthConfig
 from e2egraph.simulation.generation.truth import gen_record
 
 # A light neutral particle that decays to two photons.
@@ -190,3 +191,26 @@ def test_masses_of_leptons_are_those_drawn(bare):
 def test_a_gun_has_no_limits_of_a_hard_scattering():
     with pytest.raises(ValueError, match="a gun has no hard scattering; leave out pt_hat_minimum"):
         GeneratorConfig(gun={"pdg_id": 22, "pt": [20, 60], "eta": [-1, 1]}, pt_hat_minimum=20)
+
+
+@pytest.mark.parametrize(
+    ("bare", "pile_up", "expected"),
+    [
+        (True, None, 0.0),
+        (True, {"pool_events": 40}, 0.0),
+        (True, {"mean": 7}, 7.0),
+        (True, PileUpConfig(), 10.0),
+        (False, None, 10.0),
+    ],
+)
+def test_a_bare_gun_has_pile_up_only_if_its_mean_is_given(bare, pile_up, expected):
+    content = {"title": "gun", "generator": {"gun": {"pdg_id": 22, "pt": [50, 50], "bare": bare}}}
+    content |= {} if pile_up is None else {"pile_up": pile_up}
+    process = validate(ProcessConfig, content, "process")
+    assert process.pile_up.mean == expected
+    assert process.pile_up.pool_events == (40 if pile_up == {"pool_events": 40} else 1000)
+    # The same in Python, where the generator is a configuration already, and of what a file says of itself.
+    assert ProcessConfig(**{**content, "generator": process.generator}) == process
+    assert validate(ProcessConfig, as_dict(process), "stored") == process
+    with pytest.raises(UsageError, match=r"'pile_up' is wrong"):
+        validate(ProcessConfig, {**content, "pile_up": "none"}, "process")

@@ -1,6 +1,8 @@
 """Whole simulated files: content, images, truth, reproducibility, and what a user can get wrong."""
 
 import json
+import re
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -103,6 +105,11 @@ def test_images_change_nothing_else_and_another_seed_changes_everything(folder, 
     assert not ak.array_equal(other.gen_pt, alone.gen_pt)
 
 
+def test_with_another_pile_up_the_hard_collisions_of_a_seed_are_the_same(events, alone):
+    names = [name for name in alone.fields if name.startswith("gen_")]
+    assert same(alone[names], events[names])
+
+
 def test_pile_up_and_field_follow_their_settings(folder, events, alone):
     assert np.mean(events.nVtx) > 4
     assert np.mean(alone.nVtx) == 1
@@ -186,7 +193,7 @@ def test_progress_ends_at_the_number_of_events(folder):
     [
         ({"events": 0}, UsageError, "--events 0"),
         ({"seed": -1}, UsageError, "--seed -1"),
-        ({"seed": 2**32}, UsageError, "--seed"),
+        ({"seed": 900_000_000}, UsageError, "--seed 900000000: give a whole number from 0 to 899999999"),
         ({"process": "higgs"}, UsageError, "'higgs'"),
         ({"settings": ["process.generator.settings=['HardQCD:al = on']"]}, UsageError, "HardQCD:al = on"),
         ({"settings": ["process.pile_up.process=none"]}, UsageError, "'none'"),
@@ -216,6 +223,33 @@ def test_an_interrupted_run_leaves_an_earlier_file_alone(tmp_path):
         simulate("ttbar", 2, 1, output, images=False, settings=ALONE, progress=stop)
     assert output.read_text() == "earlier"
     assert [path.name for path in tmp_path.iterdir()] == ["x.root"]
+
+
+# In a process of its own, whose files can grow to so many bytes.
+FULL_DISK = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+from pathlib import Path
+from e2egraph.errors import InputError
+from e2egraph.simulation.writer import RHTreeWriter
+try:
+    RHTreeWriter(Path(sys.argv[1]), [], "made by a test " * 1000)
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("size", [0, 300, 16_000, 20_000])
+def test_a_disk_that_fills_up_while_a_file_begins_is_told_and_leaves_nothing(tmp_path, size):
+    pytest.importorskip("resource", reason="limits of POSIX")
+    path = tmp_path / "x.root"
+    run = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(path), str(size)], capture_output=True, text=True, check=False
+    )
+    assert run.stderr == ""
+    assert re.fullmatch(rf"{path}: (cannot be written|writing failed) \(.*\); (choose|free) .*\.\n", run.stdout)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("package", ["pythia8mc", "fastjet"])

@@ -102,3 +102,11 @@ def test_an_unknown_layer_is_named():
 def test_a_layers_radius_is_what_the_detectors_description_says():
     hits = hits_of(spread(50, pt=50.0), "hits.layers.BPIX2.radius=5.5")
     np.testing.assert_allclose(np.hypot(hits.x, hits.y)[hits.channel == Channel.BPIX2], 5.5)
+
+
+def test_without_layers_there_are_no_hits():
+    particles = gun(size=5)
+    config = detector("hits.layers={}").hits
+    hits = make_hits(particles, helices(particles, 3.8), 2, config, np.random.default_rng(1))
+    assert len(hits.event) == len(hits.channel) == len(hits.x) == 0
+    assert (hits.event.dtype, hits.z.dtype) == (np.int64, np.float64)

@@ -16,6 +16,7 @@ from e2egraph.simulation.generation import gun as particle_gun
 from e2egraph.simulation.generation.eventfilter import EventFilter
 from e2egraph.simulation.generation.generated import Generated
 from e2egraph.simulation.generation.process import GeneratorConfig
+from e2egraph.simulation.generation.scattering import has_two_to_two, is_two_to_two
 from e2egraph.simulation.generation.startcache import kept_start
 
 # Particles decay inside this cylinder alone (just within the ECAL, JINST 3 (2008) S08004 §4), so that those flying
@@ -25,9 +26,6 @@ DECAY_RADIUS, DECAY_HALF_LENGTH = 1250.0, 3100.0
 MM_TO_CM = 0.1
 MM_TO_NS = 0.1 / 29.9792458
 MB_TO_PB = 1e9
-
-# Pythia accepts seeds up to this one (manual, "Random-Number Seed").
-MAX_PYTHIA_SEED = 900_000_000
 
 # Relative difference of two energies of beams that are meant to be one.
 SAME_ENERGY = 1e-3
@@ -40,17 +38,17 @@ class Generator:
     """A seeded Pythia 8 instance for one process."""
 
     def __init__(self, config: GeneratorConfig, seed: int, origin: str) -> None:
-        """Initialise Pythia; ``origin`` names the process in errors.
+        """Initialise Pythia; ``seed``, from 0 to ``seeds.MAX_SEED``; ``origin`` names the process in errors.
 
         Raises InputError when pythia8mc is not installed or refuses to start, UsageError on an unknown setting.
         """
-        self._origin = origin
+        self._config, self._origin = config, origin
         pythia8mc = _pythia8mc()
         self._pythia = pythia8mc.Pythia("", False)
         self._gun: particle_gun.Gun | None = None
         with _slha_file(config.slha) as slha:
             lines = _settings(config, slha)
-            self._tell([*lines, f"Random:seed = {1 + seed % MAX_PYTHIA_SEED}"])
+            self._tell([*lines, f"Random:seed = {1 + seed}"])
             if config.gun is not None:
                 data = self._pythia.particleData
                 self._gun = particle_gun.Gun(config.gun, config.energy, data, seed, origin)
@@ -88,6 +86,20 @@ class Generator:
                 f"beams at {energy:g} GeV; set generator.energy={energy:g}, which pile-up follows too."
             )
 
+    def _check_limits(self) -> None:
+        """UsageError for limits on p̂T, of the events just generated, that no process which is on has a use for."""
+        config = self._config
+        if not (config.pt_hat_minimum or config.pt_hat_maximum) or is_two_to_two(self._pythia.infoPython()):
+            return
+        # Another event may be one.
+        with _slha_file(config.slha) as slha:
+            limited = has_two_to_two(type(self._pythia), _settings(config, slha))
+        if not limited:
+            raise UsageError(
+                f"{self._origin}: generator.pt_hat_minimum and pt_hat_maximum limit 2 → 2 scatterings, and the "
+                "processes that generator.settings turn on have none; leave them out."
+            )
+
     def generate(self, events: int) -> Generated:
         """The next ``events`` events that pass the filter, if any."""
         return self._next(events) if self.filter is None else self.filter.fill(events, self._next)
@@ -113,6 +125,8 @@ class Generator:
             if empty > MAX_EMPTY_BATCHES:
                 raise InputError(f"{self._origin}: Pythia generates no event; correct the generator section.")
             batches.append(batch)
+            if self._read == 0 and len(batch):
+                self._check_limits()
             self._read += len(batch)
             if missing > 0 and self._pythia.infoPython().atEndOfFile():
                 if self.filter is not None and missing < events:

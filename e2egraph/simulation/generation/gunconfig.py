@@ -19,7 +19,8 @@ Number = Annotated[int, Field(ge=1)]
 class GunConfig:
     """Particles ``pdg_id`` at ``pt`` [GeV], ``eta`` and ``mass`` [GeV] drawn evenly between two limits each.
 
-    Without ``mass`` each has the mass of Pythia's table. ``bare``: one particle alone, with no pp collision around it.
+    Without ``mass`` each has the mass of Pythia's table. ``bare``: one particle alone, with no pp collision around it
+    and, unless ``pile_up.mean`` of the process is given, no pile-up.
 
     ``pdg_id``: PDG id of the particle. ``pt`` [GeV]: limits of pT. ``energy`` [GeV]: limits of the energy of a bare
     gun, in place of ``pt``; its logarithm is drawn evenly. ``grid``: of a bare gun, rows in η and columns in φ, with

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
+from pydantic_core import ArgsKwargs
 
 from e2egraph.config import configuration
 from e2egraph.simulation.generation.eventfilter import FilterConfig
@@ -21,10 +23,10 @@ class GeneratorConfig:
     """What Pythia 8 generates.
 
     ``energy``: centre-of-mass energy [GeV]. ``pt_hat_minimum``, ``pt_hat_maximum``: limits on the p̂T of the hard
-    2 → 2 scattering [GeV]; None leaves Pythia's own. ``tune``: Pythia's number (Tune:pp) of a set of parameters for
-    showers, multiple interactions and hadrons, of pile-up too where its process has none; None leaves its own, Monash
-    2013 (14). ``settings``: lines of Pythia settings (pythia.org/latest-manual), which may change single numbers of a
-    tune.
+    2 → 2 scattering [GeV], refused where there is none; None leaves Pythia's own. ``tune``: Pythia's number (Tune:pp)
+    of a set of parameters for showers, multiple interactions and hadrons, of pile-up too where its process has none;
+    None leaves its own, Monash 2013 (14). ``settings``: lines of Pythia settings (pythia.org/latest-manual), which may
+    change single numbers of a tune.
     ``slha``: masses, mixings and decays of new particles as text in the SUSY Les Houches Accord's format
     (arXiv:hep-ph/0311123, arXiv:0801.0045); a YAML or ``--set`` may name a file instead, which is then read. ``gun``
     takes the place of a physics process. ``filter``: what events need to have before the detector responds to them.
@@ -88,8 +90,9 @@ class TruthConfig:
 class PileUpConfig:
     """Additional pp collisions in the same bunch crossing (in time only).
 
-    ``mean``: Poisson mean of their number. ``pool_events``: minimum-bias events generated once a run and re-used, each
-    time turned by a random angle and set at a random vertex. ``process``: the process YAML that generates them.
+    ``mean``: Poisson mean of their number; unless given, 0 for a bare gun. ``pool_events``: minimum-bias events
+    generated once a run and re-used, each time turned by a random angle and set at a random vertex. ``process``: the
+    process YAML that generates them.
     """
 
     mean: float = Field(default=10.0, ge=0)
@@ -131,8 +134,24 @@ class ProcessConfig:
     pile_up: PileUpConfig = Field(default_factory=PileUpConfig)
     cross_section: CrossSectionConfig | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_guns_are_alone(cls, content: Any) -> Any:
+        values: Any = content.kwargs if isinstance(content, ArgsKwargs) else content
+        pile_up = _entry(values, "pile_up", {})
+        bare = _entry(_entry(_entry(values, "generator"), "gun"), "bare")
+        if bare is not True or not isinstance(pile_up, Mapping) or "mean" in pile_up:
+            return content
+        values = {**values, "pile_up": {**pile_up, "mean": 0.0}}
+        return ArgsKwargs(content.args, values) if isinstance(content, ArgsKwargs) else values
+
     @model_validator(mode="after")
     def _guns_have_none(self) -> ProcessConfig:
         if self.cross_section is not None and self.generator.gun is not None:
             raise ValueError("a particle gun has no cross-section; leave cross_section out")
         return self
+
+
+def _entry(group: Any, name: str, default: Any = None) -> Any:
+    """What ``group``, not yet validated or a configuration already, has under ``name``."""
+    return group.get(name, default) if isinstance(group, Mapping) else getattr(group, name, default)

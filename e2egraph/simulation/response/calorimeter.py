@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from e2egraph.detector.geometry import Booleans, Floats, Integers
 from e2egraph.simulation.generation.particles import Particles
@@ -113,15 +114,10 @@ def _with_noise(
 
 
 def _gaussian_tail(least: float, size: int, rng: np.random.Generator) -> Floats:
-    """Unit-normal numbers above ``least`` > 0 (G. Marsaglia, Technometrics 6 (1964) 101: √(a² − 2 ln u), thinned)."""
-    drawn: list[Floats] = []
-    missing = size
-    while missing > 0:
-        tried = np.sqrt(least**2 - 2.0 * np.log(rng.uniform(size=missing) + 1e-300))
-        accepted = tried[rng.uniform(size=missing) * tried < least]
-        drawn.append(accepted)
-        missing -= len(accepted)
-    return np.concatenate(drawn) if drawn else np.zeros(0)
+    """Unit-normal numbers above ``least`` ≥ 0, from uniform ones by the inverse of the distribution (L. Devroye,
+    Non-Uniform Random Variate Generation (1986), II.2): as many are needed for any ``least``."""
+    # From the upper end, where the small probabilities of a far tail are not lost next to 1.
+    return np.maximum(-ndtri(ndtr(-least) * (1.0 - rng.random(size))), least)
 
 
 def _starts(key: Integers) -> Integers:

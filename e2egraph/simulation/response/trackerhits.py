@@ -31,6 +31,11 @@ class Hits:
     z: Floats
 
 
+_Columns = tuple[Integers, Integers, Integers, Floats, Floats, Floats]
+_NONE, _NOWHERE = np.zeros(0, dtype=np.int64), np.zeros(0)
+_NO_HITS: _Columns = (_NONE, _NONE, _NONE, _NOWHERE, _NOWHERE, _NOWHERE)
+
+
 def layers(config: HitsConfig) -> dict[Channel, LayerConfig]:
     """The configured layers by channel, from the inside out; UsageError on a layer that the detector lacks."""
     known = {channel.name: channel for channel in hit_channels() if channel.cms is not None}
@@ -42,12 +47,12 @@ def layers(config: HitsConfig) -> dict[Channel, LayerConfig]:
 
 
 def make_hits(particles: Particles, helix: Helices, events: int, config: HitsConfig, rng: np.random.Generator) -> Hits:
-    """All hits of a batch of ``events`` events."""
+    """All hits of a batch of ``events`` events; none where no layer is configured."""
     charged = np.flatnonzero(particles.charge != 0)
     true, path = particles.take(charged), helix.take(charged)
     # What reaches the ECAL, or ends in the material, never comes back.
     end = to_cylinder(path, np.minimum(true.stop_radius, ECAL_RADIUS))[0]
-    parts = []
+    parts = [_NO_HITS]
     for channel, layer in layers(config).items():
         crossed, point = _crossings(true, path, end, layer, config.max_turns)
         parts.append(_signal(true, charged, crossed, point, channel, layer, rng))
@@ -57,9 +62,6 @@ def make_hits(particles: Particles, helix: Helices, events: int, config: HitsCon
     return Hits(
         hits.event[order], hits.channel[order], hits.particle[order], hits.x[order], hits.y[order], hits.z[order]
     )
-
-
-_Columns = tuple[Integers, Integers, Integers, Floats, Floats, Floats]
 
 
 def _crossings(
