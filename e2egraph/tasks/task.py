@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 # The variables of a node where a task names none.
 DEFAULT_VARIABLES = ("rho", "value", "d0", "dz", "d0_sig", "dz_sig", "charge", "time")
 
+# Neighbours of a node that a data set stores at most: ten times the room of all else that it stores of it.
+MOST_NEIGHBORS = 128
+
 
 @configuration
 class TaskInputs(NodeSelection):
@@ -37,7 +40,7 @@ class TaskInputs(NodeSelection):
     ``NodeSelection``, with a threshold of 0 for channels that have none set, and with ``channels`` that must be named.
     ``variables``: of nodes, in order. ``object``: quantities of the object that networks may read; all that its kind
     has where not given. ``suppress_displaced``: zero |d0| > 10 cm and |dz| > 20 cm (arXiv:2104.14659, §3).
-    ``neighbors``: static kNN in (η, φ) stored with each object; 0 for none. ``radii``: layer of hits → its distance to
+    ``neighbors``: static kNN in (η, φ) stored with each object, at most 128; 0 for none. ``radii``: layer of hits → its distance to
     the beam line [cm], which nodes get where hits come as images; that of ``detector.channels`` where not given.
     ``field`` [T]: of the solenoid.
     """
@@ -50,6 +53,16 @@ class TaskInputs(NodeSelection):
     neighbors: int = Field(default=0, ge=0)
     radii: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
     field: Annotated[float, Field(gt=0, allow_inf_nan=False)] = SOLENOID_FIELD
+
+    @field_validator("neighbors")
+    @classmethod
+    def _few_neighbors(cls, number: int) -> int:
+        if number > MOST_NEIGHBORS:
+            raise ValueError(
+                f"each neighbour of a node takes 4 bytes in the shards, and networks read 8 to 64; give at most "
+                f"{MOST_NEIGHBORS}"
+            )
+        return number
 
 
 @configuration
