@@ -44,9 +44,9 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Inspection:
-    """``nodes``: class → channel name (those of which any jet has nodes, and ``all``) → nodes per jet; ``bytes_per_jet`` on disk, quantities included;
-    ``jets_cut``: jets that lost nodes to the cap; ``weights``: class → sum of event weights; ``spectra``: jet quantity
-    → class → its spread."""
+    """``nodes``: class → channel name (those of which any jet has nodes, and ``all``) → nodes per jet;
+    ``bytes_per_jet`` on disk, quantities included; ``jets_cut``: jets that lost nodes to the cap; ``weights``: class →
+    sum of event weights; ``spectra``: jet quantity → class → its spread."""
 
     manifest: Manifest
     jets: int

@@ -8,8 +8,8 @@ from scipy.spatial import KDTree
 
 from e2egraph.graphs.storage.pointclouds import PointClouds
 
-# Jets laid this far apart along a third axis cannot be each other's neighbours: a window's diagonal is 3.1, that of whole
-# events 10.
+# Jets laid this far apart along a third axis cannot be each other's neighbours: a window's diagonal is 3.1, that of
+# whole events some 10.
 JET_SPACING = 100.0
 # Pairs of nodes that are looked at together: some 100 MB.
 PAIRS_AT_ONCE = 1 << 21

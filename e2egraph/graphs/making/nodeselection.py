@@ -26,8 +26,8 @@ def select_nodes(
 
     ``numbers``: channel name → number of its nodes. Plain columns follow where they are there: ``n_nodes`` is what is
     left; ``nodes_cut`` grows by what caps cut, as at build time, where nodes that fail the other cuts are not wanted
-    and count as no loss to an object either. ``neighbors`` are found again, round φ where the region is ``periodic``. ValueError when a column it decides by
-    (``selection.columns``) was not read.
+    and count as no loss to an object either. ``neighbors`` are found again, round φ where the region is ``periodic``.
+    ValueError when a column it decides by (``selection.columns``) was not read.
     """
     absent = [name for name in selection.columns if name not in clouds.nodes]
     if absent:
