@@ -35,7 +35,8 @@ class Identified:
     """An input that serves the task. ``number``: of its sample; ``truth``: where its labels come from; ``kind``: how it
     is read, in words; ``lacks``: fields it cannot fill → branches looked for; ``form``: of the nodes it makes;
     ``without``: quantities of objects and cuts that it cannot fill; ``keys``: of its events; ``weights``: sum of the
-    generator's weights; ``production``: the simulation with weights in pb that it is of, if any."""
+    generator's weights; ``production``: the simulation with weights in pb that it is of, if any; ``images``: whether it
+    is a file of images."""
 
     number: int
     truth: TruthSource
@@ -47,6 +48,7 @@ class Identified:
     keys: NDArray[np.float64] = field(repr=False)
     weights: float
     production: Production | None = None
+    images: bool = False
 
 
 def identify(
@@ -97,6 +99,7 @@ def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identi
             events.keys,
             events.weights,
             None if isinstance(source, PointSource) else source.production,
+            isinstance(source, PointSource),
         )
 
 
