@@ -123,7 +123,7 @@ def test_what_is_no_group_where_one_belongs_is_refused_in_one_sentence(value):
         content = json.loads(json.dumps(WHOLE[name]))
         *groups, last = at
         reduce(getitem, groups, content)[last] = value
-        if value is None and last in ("resampling", "elements") or last == "extensions" and value == []:
+        if (last, value) in (("resampling", None), ("elements", None), ("extensions", [])):
             make_task(content, "t.yaml")
             continue
         with pytest.raises(UsageError) as caught:

@@ -53,7 +53,8 @@ def build(
     InputError, with nothing left behind: an unreadable or unsuitable input, events given twice, a class of which no
     object is selected, a target that truth cannot give, or an output folder with other content. UnfinishedError, with
     finished shards left for the same command to go on from: a full disk, a dead worker. UsageError: a sample of no
-    class, or planes of images where no file holds images. ``workers`` stands for ``BuildOptions(workers=…)``; ``say`` gets remarks for the user.
+    class, or planes of images named where no file holds images. ``workers`` stands for ``BuildOptions(workers=…)``;
+    ``say`` gets remarks for the user.
     """
     options = options or BuildOptions(workers=workers)
     check_task(task)

@@ -59,8 +59,8 @@ def check_image_source(source: PointSource, task: TaskConfig) -> None:
         # Cuts on quantities that images do not hold are left out; one on deposits around an object cannot be.
         if name not in kind.cut_needs.values():
             raise InputError(
-                f"{source.path}: holds images, and no {name} of events, which {option} of task '{task.name}' needs; set "
-                "it to null."
+                f"{source.path}: holds images, and no {name} of events, which {option} of task '{task.name}' needs; "
+                "set it to null."
             )
     if source.n_jets == 0:
         raise InputError(f"{source.path}: holds no objects; leave it out.")
