@@ -68,6 +68,18 @@ def with_larger_values(folder: Path, to: Path, label: int, factor: float) -> Pat
     return to
 
 
+def without_channel(folder: Path, to: Path, label: int, channel: int) -> Path:
+    """The same data set, whose objects of one class have no nodes of ``channel``."""
+
+    def without(clouds: PointClouds) -> PointClouds:
+        of_class = clouds.jets["label"][clouds.jet_of_node] == label
+        left = clouds.keep_nodes(~of_class | (clouds.nodes["channel"] != channel))
+        return PointClouds({**left.jets, "n_nodes": left.counts.astype("uint32")}, left.nodes, left.offsets)
+
+    (to / "manifest.json").write_text(json.dumps(_rewritten(folder, to, without)))
+    return to
+
+
 def rewrite(shard: Path, to: Path, change: Callable[[PointClouds], PointClouds]) -> None:
     """Write a shard again, with other content, to ``to``."""
     with open_shard(shard) as file:

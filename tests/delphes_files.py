@@ -51,10 +51,11 @@ BRANCHES = {
 }
 
 
-def write(path: Path, without: tuple[str, ...] = (), **changed: list) -> Path:
-    """Write the tree to ``path``, but the branches whose names begin with ``without``; ``changed``: others' values."""
+def write(path: Path, without: tuple[str, ...] = (), real: type = np.float32, **changed: list) -> Path:
+    """Write the tree to ``path``, but the branches whose names begin with ``without``; ``changed``: others' values;
+    ``real``: type of numbers that are not whole."""
     branches = {name: changed.get(name, values) for name, values in BRANCHES.items() if not name.startswith(without)}
-    kinds = {name: WHOLE.get(name, np.float32) for name in branches}
+    kinds = {name: WHOLE.get(name, real) for name in branches}
     types = {name: f"var * {np.dtype(kind).name}" for name, kind in kinds.items()}
     arrays = {name: ak.values_astype(ak.Array([np.array(v, kinds[name]) for v in values]), kinds[name])
               for name, values in branches.items()}  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from e2egraph.commands.console import FolderOrFile, OutputFile, done, example
+from e2egraph.commands.console import FolderOrFile, OutputFile, done, example, keep_inputs
 
 
 @example("e2egraph compare runs/gravnet runs/resnet15 --reference resnet15 --bundles exports")
@@ -43,6 +43,9 @@ def compare(
 
     if output is not None and json_file is not None and output.resolve() == json_file.resolve():
         raise click.UsageError("--output and --json are one and the same file; give two.")
+    own = [] if bundles is None else [bundles / run.resolve().name for run in runs]
+    for file in (output, json_file):
+        keep_inputs(file, (*runs, data, *own))
     found = run(
         runs,
         data,

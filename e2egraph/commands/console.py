@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,11 +12,16 @@ from typing import Any, TypeVar
 import click
 
 from e2egraph.errors import UsageError
-from e2egraph.files import check_file
+from e2egraph.files import check_file, check_not_read
 from e2egraph.folders import check_folder, user_path
 
 FolderOrFile = click.Path(path_type=Path)
 PLOT_SUFFIXES = (".png", ".pdf")
+# What is read of the folder of a data set, a run or a bundle.
+OF_FOLDERS = (
+    "manifest.json", "*.parquet", "config.yaml", "summary.json", "metrics.*", "checkpoints/*", "metadata.json",
+    "*.onnx",
+)  # fmt: skip
 FORMATS = (".csv", ".json", ".root", ".parquet", ".h5", ".hdf5", ".npy", ".npz", ".txt", ".xlsx")
 OTHER_PICTURES = (".jpg", ".jpeg", ".svg", ".eps", ".ps", ".gif", ".tif", ".tiff", ".webp")
 settings_option = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
@@ -74,6 +79,16 @@ class OutputPlot(_Output):
         for suffix in PLOT_SUFFIXES:
             check_file(stem.with_name(stem.name + suffix), option)
         return stem
+
+
+def keep_inputs(written: Path | None, read: Iterable[str | Path | None]) -> None:
+    """InputError when ``written`` is one of the files that a command is given to read, or of a data set, run or bundle
+    whose folder it is given. Names in ``read`` that are no path are passed over."""
+    if written is None:
+        return
+    for path in (user_path(given) for given in read if given is not None):
+        inside = (found for pattern in OF_FOLDERS for found in path.glob(pattern)) if path.is_dir() else (path,)
+        check_not_read(written, inside)
 
 
 Command = TypeVar("Command", bound=click.Command)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from e2egraph.commands.console import OutputFile, done, example, settings_option
+from e2egraph.commands.console import OutputFile, done, example, keep_inputs, settings_option
 
 
 @example("e2egraph dump-events --task top --sample top=ttbar.root --sample qcd=qcd.root --output events.e2e")
@@ -35,6 +35,8 @@ def dump_events(
     from e2egraph.graphs.making.dump import dump_events as dump
     from e2egraph.tasks.task import load_task
 
+    lists = (option.partition("=")[2].removeprefix("@") for option in sample_options)
+    keep_inputs(output, (task_name, *lists))
     if trust_sample_names:
         settings = (*settings, "truth.source=sample_name")
     task = load_task(task_name, settings)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from e2egraph.commands.console import OutputFile, done, example, progress, settings_option
+from e2egraph.commands.console import OutputFile, done, example, keep_inputs, progress, settings_option
 
 
 @example("e2egraph simulate --process ttbar --events 2000 --seed 1 --output ttbar.root")
@@ -43,6 +43,7 @@ def simulate(
     """Simulate events into an RHTree ROOT file (Pythia 8 and a parametric, CMS-like detector)."""
     from e2egraph.api.simulate import simulate as run
 
+    keep_inputs(output, (process, detector))
     replaced = ", in place of the file that was there" if output.is_file() else ""
     with progress(f"simulate {process}", events) as advance_to:
         summary = run(

@@ -83,7 +83,9 @@ class JetTable:
     def select(self, clouds: PointClouds, selection: NodeSelection) -> PointClouds:
         """The nodes of ``selection``, of those of the task; ``deciding`` columns must have been read."""
         numbers = self.manifest.numbers
-        return select_nodes(select_nodes(clouds, self.task_nodes, numbers), selection, numbers)
+        periodic = self.inputs.region.periodic
+        of_task = select_nodes(clouds, self.task_nodes, numbers, periodic=periodic)
+        return select_nodes(of_task, selection, numbers, periodic=periodic)
 
     def deciding(self, selection: NodeSelection) -> list[str]:
         """Node columns that ``select`` decides by."""

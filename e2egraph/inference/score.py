@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from e2egraph.data.padding import pad
 from e2egraph.data.scores import NODES, Scores, output_columns, refuse_nodes
 from e2egraph.errors import InputError, UsageError
-from e2egraph.events.sources.registry import SourceOptions
+from e2egraph.events.sources.registry import SourceOptions, check_planes, holds_images
 from e2egraph.graphs.storage.columns import AFTER
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.inference.batches import batches_by_length
@@ -33,10 +33,13 @@ def score_files(
     ``Scores.jets`` holds the identity, the plain columns of the task's kind of object (``jet_pt``, …), ``n_pv`` and the
     nodes that the network has seen. ``options``: what files cannot say of themselves. ``progress(done, total)`` is
     called after each file. InputError: a file is unreadable, damaged or lacks what the task needs, or a score is not
-    finite. UsageError: batch size below one.
+    finite. UsageError: batch size below one, or planes of images where no file holds images.
     """
     if batch_size < 1:
         raise UsageError(f"batch size {batch_size} is too small; give 1 or more.")
+    options = options or SourceOptions()
+    if options.image is not None:
+        check_planes(options, paths, (holds_images(path, options) for path in paths))
     refuse_nodes(bundle.metadata.outputs, bundle.folder)
     info = bundle.metadata.info
     task = without_truth(info.configuration, f"{bundle.folder}, task {info.task}")
@@ -46,7 +49,7 @@ def score_files(
     jets = {name: [np.empty(0, kind)] for name, kind in types.items()}
     values = [np.empty((0, len(columns)), np.float32)]
     for number, path in enumerate(paths):
-        for clouds in read_objects(path, task, options or SourceOptions()):
+        for clouds in read_objects(path, task, options):
             seen = bundle.select(clouds, task.numbers)
             counts = np.minimum(seen.counts, bundle.cap)
             found = np.empty((len(seen), len(columns)), np.float32)

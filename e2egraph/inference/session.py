@@ -81,9 +81,9 @@ class Bundle:
         bundle's own where not given.
         """
         numbers = numbers or self.inputs.numbers
-        info = self.metadata.info
-        of_task = select_nodes(clouds, info.task_selection.among(numbers), numbers)
-        return select_nodes(of_task, replace(info.node_selection, cap=None), numbers)
+        info, periodic = self.metadata.info, self.inputs.region.periodic
+        of_task = select_nodes(clouds, info.task_selection.among(numbers), numbers, periodic=periodic)
+        return select_nodes(of_task, replace(info.node_selection, cap=None), numbers, periodic=periodic)
 
     def feeds(self, jets: DenseArrays) -> dict[str, Float32s]:
         """The model's inputs, channels first and float32, of at most ``cap`` nodes; ``jets`` are padded in the order of

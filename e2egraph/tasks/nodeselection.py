@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from e2egraph.config import configuration, validate
 
 Threshold = Annotated[float, Field(allow_inf_nan=False)]
-Number = Annotated[int, Field(ge=1)]
+Number = Annotated[int, Field(ge=1, lt=1 << 31)]
 
 
 @configuration

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 # The variables of a node where a task names none.
 DEFAULT_VARIABLES = ("rho", "value", "d0", "dz", "d0_sig", "dz_sig", "charge", "time")
 
+# Neighbours of a node that a data set stores at most: ten times the room of all else that it stores of it.
+MOST_NEIGHBORS = 128
+
 
 @configuration
 class TaskInputs(NodeSelection):
@@ -37,12 +40,12 @@ class TaskInputs(NodeSelection):
     ``NodeSelection``, with a threshold of 0 for channels that have none set, and with ``channels`` that must be named.
     ``variables``: of nodes, in order. ``object``: quantities of the object that networks may read; all that its kind
     has where not given. ``suppress_displaced``: zero |d0| > 10 cm and |dz| > 20 cm (arXiv:2104.14659, §3).
-    ``neighbors``: static kNN in (η, φ) stored with each object; 0 for none. ``radii``: layer of hits → its distance to
-    the beam line [cm], which nodes get where hits come as images; that of ``detector.channels`` where not given.
-    ``field`` [T]: of the solenoid.
+    ``neighbors``: static kNN in (η, φ) stored with each object, at most 128; 0 for none. ``radii``: layer of hits → its
+    distance to the beam line [cm], which nodes get where hits come as images; that of ``detector.channels`` where not
+    given. ``field`` [T]: of the solenoid.
     """
 
-    channels: list[str]
+    channels: list[str] = Field()
     cap: int = Field(default=4096, ge=1)
     variables: list[str] = Field(default_factory=lambda: list(DEFAULT_VARIABLES))
     object: list[str] | None = None
@@ -50,6 +53,16 @@ class TaskInputs(NodeSelection):
     neighbors: int = Field(default=0, ge=0)
     radii: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
     field: Annotated[float, Field(gt=0, allow_inf_nan=False)] = SOLENOID_FIELD
+
+    @field_validator("neighbors")
+    @classmethod
+    def _few_neighbors(cls, number: int) -> int:
+        if number > MOST_NEIGHBORS:
+            raise ValueError(
+                f"each neighbour of a node takes 4 bytes in the shards, and networks read 8 to 64; give at most "
+                f"{MOST_NEIGHBORS}"
+            )
+        return number
 
 
 @configuration
@@ -88,7 +101,7 @@ class Split:
 
     validation: float = Field(default=0.1, ge=0, lt=1)
     test: float = Field(default=0.2, ge=0, lt=1)
-    salt: int = 0
+    salt: Annotated[int, Field(ge=0, lt=1 << 64)] = 0
 
     @model_validator(mode="after")
     def _some_training(self) -> Split:
@@ -125,10 +138,12 @@ class TaskConfig:
     @field_validator("object")
     @classmethod
     def _known_object(cls, content: Any) -> Any:
-        if not isinstance(content, Mapping):
+        if isinstance(content, tuple(kind.configuration for kind in kinds().values())):
             return content
+        if not isinstance(content, Mapping):
+            raise ValueError("give a group with its kind, such as {kind: jet}")
         kind = content.get("kind", "jet")
-        if kind not in kinds():
+        if not isinstance(kind, str) or kind not in kinds():
             raise ValueError(f"unknown kind '{kind}'; choose one of {', '.join(kinds())}")
         return _raised(lambda: validate(kinds()[kind].configuration, content, "object"))
 
@@ -232,12 +247,17 @@ def load_task(name: str, settings: Sequence[str] = ()) -> TaskConfig:
 
 def make_task(content: Mapping[str, Any], origin: str) -> TaskConfig:
     """The task of a configuration, its extensions imported first; UsageError naming ``origin`` when it is wrong."""
-    import_extensions(content.get("extensions") or (), origin)
+    extensions = content.get("extensions")
+    if isinstance(extensions, str | Mapping) or not isinstance(extensions, Sequence | None):
+        raise UsageError(
+            f"{origin}: 'extensions' is wrong (give a list of modules, such as [mine]); correct the value."
+        )
+    import_extensions(extensions or (), origin)
     return validate(TaskConfig, content, origin)
 
 
 def import_extensions(modules: Sequence[str], origin: str) -> None:
-    """Import the modules that a task names; UsageError when one cannot be found."""
+    """Import the modules that a task names; UsageError when one cannot be found, or fails."""
     for module in modules:
         try:
             importlib.import_module(str(module))
@@ -246,6 +266,9 @@ def import_extensions(modules: Sequence[str], origin: str) -> None:
                 f"{origin}: extension '{module}' cannot be imported ({error}); install its package or put its folder "
                 "on PYTHONPATH."
             ) from error
+        except Exception as error:  # whatever the user's own code, or a name that is none, may raise
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            raise UsageError(f"{origin}: extension '{module}' fails ({reason}); correct it.") from error
 
 
 def _raised(make: Any) -> Any:

@@ -86,7 +86,8 @@ def truth_source(
     of it. ``of_jets``: whether objects are jets; labels of a file of events are those of its jets."""
     if name is None:
         # A file holds the truth of every class or is refused, so that all of them have it from the same place.
-        return next(truth_source(truth, each, source, of_jets=of_jets) for each in truth.decays)
+        (same,) = {truth_source(truth, each, source, of_jets=of_jets) for each in truth.decays}
+        return same
     labels_fit = isinstance(source, PointSource) or (of_jets and "jets" not in source.missing)
     has_label = labels_fit and "jets.truth_label" not in source.missing and name in truth.jet_labels
     if has_label and (truth.source == "jet_label" or (truth.source == "auto" and isinstance(source, PointSource))):

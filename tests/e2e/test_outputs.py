@@ -15,6 +15,7 @@ from e2egraph.errors import UsageError
 from e2egraph.graphs.inspecting.likely_build import likely_build
 from e2egraph.graphs.storage.manifest import read_manifest
 from tests.graphs.builds import SETTINGS, ntuple, parton_ntuple
+from tests.toy_dataset import write_toy_dataset
 
 
 def outputs(group=cli, words=()):
@@ -78,6 +79,58 @@ def test_what_is_written_next_to_an_output_is_refused_alike(tmp_path, capsys):
     assert main(["benchmark", "io", "--output", str(tmp_path / "b.md")]) == 2
     assert main(["compare", "run", "--output", str(tmp_path / "b"), "--json", str(tmp_path / "b")]) == 2
     assert "one and the same file" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """A folder with a data set, what stands for a run and a bundle of its name, and files that commands read."""
+    folder = tmp_path_factory.mktemp("given")
+    write_toy_dataset(folder / "data", 20)
+    for name in ("runs/a/metrics.json", "runs/a/config.yaml", "exports/a/model.onnx", "costs.json", "mine.yaml"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("mine")
+    (folder / "link.json").symlink_to("data/manifest.json")
+    (folder / "link.root").symlink_to("mine.yaml")
+    (folder / "list").write_text("ttbar.root")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dump-elements data --output data/part-qcd-000.parquet",
+        "dump-elements data --output link.json",
+        "dump-events --task mine.yaml --sample top=ttbar.root --output mine.yaml",
+        "dump-events --task top --sample top=@list --output list",
+        "simulate --process mine.yaml --events 1 --output link.root",
+        "compare runs/a --json runs/a/metrics.json",
+        "compare runs/a --bundles exports --output exports/a/model.onnx",
+        "benchmark io --data data --output link.json",
+        "benchmark train --data data --output data/manifest.json",
+        "benchmark scaling --data data --model gravnet --output link.json",
+        "benchmark infer --data data --output link.json",
+        "benchmark infer --bundle exports/a --output exports/a/model.onnx",
+        "benchmark kernels --model mine.yaml --output mine.yaml",
+        "benchmark pareto runs/a --costs costs.json --output costs.json",
+        "benchmark simulate --process mine.yaml --output mine.yaml",
+        "benchmark build --sample top=costs.json --sample qcd=list --output costs.json",
+    ],
+)
+def test_an_output_that_the_command_is_to_read_is_refused_and_stays(given, monkeypatch, capsys, line):
+    monkeypatch.chdir(given)
+    before = {path: path.read_bytes() for path in given.rglob("*") if path.is_file()}
+    assert main(line.split()) == 1
+    assert f"{line.split()[-1]}: is to be read too, as " in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in given.rglob("*") if path.is_file()} == before
+
+
+def test_lists_of_jets_are_not_written_over_the_shards_that_a_link_leads_to(given, tmp_path, capsys):
+    shard = sorted((given / "data").glob("*.parquet"))[-1]
+    (tmp_path / shard.name).symlink_to(shard)
+    before = shard.read_bytes()
+    assert main(["dump-jets", str(given / "data"), "--output", str(tmp_path)]) == 1
+    assert "is to be read too" in capsys.readouterr().err
+    assert shard.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_plot_keeps_the_name_it_is_given(tmp_path):

@@ -92,6 +92,15 @@ def test_crops_of_a_file_are_drawn_again_to_the_last_bit(tmp_path):
     assert (flow["jets"], flow["seed"], flow["truth"]) == (9, 8, 4)
 
 
+def test_isolation_is_refused_of_crops_before_any_work(tmp_path):
+    path = image_files.write_hdf5(tmp_path / "a.hdf5", crops(4), {"y": np.arange(4) % 2}, name="X", last=True)
+    task = load_task("egamma", ["inputs.channels=[ECAL]", "object.isolation={}"])
+    samples = [Sample(name, name, (path,)) for name in ("photon", "electron")]
+    with pytest.raises(InputError, match=r"a\.hdf5: holds images, and no tracks of events, which object\.isolation of"):
+        build(task, samples, tmp_path / "data", options=BuildOptions(source=image_options(None, "egamma")))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.hdf5"]
+
+
 @pytest.mark.parametrize(("row", "column"), [(16, 16), (15, 16), (13, 7)])
 def test_crops_whose_seeds_stand_elsewhere_are_refused(row, column, tmp_path):
     pixels = crops(5)

@@ -52,6 +52,17 @@ def test_images_without_named_channels_are_refused_with_exit_code_1(tmp_path, ca
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("options", [IMAGES, ["--image-channels", "ECAL"]])
+def test_planes_of_images_are_refused_where_there_are_none(tmp_path, options, capsys):
+    path = rhtree_files.write(tmp_path / "a.root", rhtree_files.random_deposits(2))
+    assert build(tmp_path / "data", [("qcd", path), ("top", path)], *options) == 2
+    error = capsys.readouterr().err
+    assert "no file of images, whose planes alone --image-channels and --image-preset name; leave them out" in error
+    assert main(["inspect", str(path), *options]) == 2
+    assert "a.root: no file of images" in capsys.readouterr().err
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.root"]
+
+
 def test_hits_trees_become_data_sets_of_tracks_and_hits(tmp_path, capsys):
     for name, seed in (("top", 1), ("qcd", 2)):
         hitstree_files.write(tmp_path / f"{name}.root", hitstree_files.random_branches(20, seed=seed))

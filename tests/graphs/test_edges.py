@@ -1,10 +1,14 @@
 """Static kNN against scikit-learn, jet by jet."""
 
 import numpy as np
+import pytest
 from sklearn.neighbors import NearestNeighbors
 
+from e2egraph.errors import UsageError
+from e2egraph.graphs.making import edges
 from e2egraph.graphs.making.edges import nearest_neighbors
 from e2egraph.graphs.storage.pointclouds import PointClouds
+from e2egraph.tasks.task import load_task
 
 
 def clouds_of(counts, seed=0, lattice=False):
@@ -57,3 +61,48 @@ def test_ties_go_to_the_lower_index_whatever_is_searched_together():
         np.fill_diagonal(distances, np.inf)
         expected = np.argsort(distances, axis=1, kind="stable")[:, :4]
         assert (nearest_neighbors(alone, 4) == expected).all()
+
+
+def wrapped_distances(points):
+    """[N, N] between (η, φ) points, Δφ = atan2(sin, cos) of the difference; inf to itself."""
+    difference = points[:, None] - points[None]
+    dphi = np.arctan2(np.sin(difference[..., 1]), np.cos(difference[..., 1]))
+    distances = np.hypot(difference[..., 0], dphi)
+    np.fill_diagonal(distances, np.inf)
+    return distances
+
+
+@pytest.mark.parametrize("counts", [[40, 3, 0, 25], [2, 1]])
+def test_where_phi_closes_neighbours_are_those_of_the_shorter_way_round(counts):
+    rng, clouds = np.random.default_rng(1), clouds_of(counts)
+    phi = rng.uniform(-np.pi, np.pi, len(clouds.nodes["dphi"])).astype(np.float32)
+    phi[:3] = [-np.pi, -1e-20, np.nextafter(np.float32(np.pi), np.float32(0))]
+    clouds.nodes["dphi"] = phi
+    found = nearest_neighbors(clouds, 6, periodic=True)
+    flat = nearest_neighbors(clouds, 6)
+    for jet in range(len(counts)):
+        nodes = slice(*clouds.offsets[jet : jet + 2])
+        points = np.column_stack([clouds.nodes["deta"][nodes], clouds.nodes["dphi"][nodes]]).astype(float)
+        expected = np.full((counts[jet], 6), -1)
+        nearest = NearestNeighbors(n_neighbors=max(min(6, counts[jet] - 1), 1), metric="precomputed")
+        if counts[jet] > 1:
+            distances = np.where(np.isinf(wrapped_distances(points)), 0.0, wrapped_distances(points))
+            order = nearest.fit(distances).kneighbors(return_distance=False)
+            expected[:, : order.shape[1]] = order
+        np.testing.assert_array_equal(found[nodes], expected)
+    assert counts[0] < 6 or (found != flat).any()
+
+
+def test_what_is_looked_at_together_does_not_matter(monkeypatch):
+    clouds = clouds_of([60, 45, 60], lattice=True)
+    expected = nearest_neighbors(clouds, 4)
+    monkeypatch.setattr(edges, "PAIRS_AT_ONCE", 50)
+    np.testing.assert_array_equal(nearest_neighbors(clouds, 4), expected)
+
+
+def test_more_neighbours_than_networks_read_are_refused():
+    assert load_task("top", ["inputs.neighbors=128"]).inputs.neighbors == 128
+    with pytest.raises(
+        UsageError, match=r"'inputs.neighbors' is wrong \(each neighbour of a node takes 4 bytes .* 128\)"
+    ):
+        load_task("top", ["inputs.neighbors=129"])

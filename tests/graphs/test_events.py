@@ -59,6 +59,19 @@ def first_of_qcd(summary):
     return open_shard(summary.output / summary.manifest.shards[0].name).read().take(np.array([0]))
 
 
+def test_stored_neighbours_are_the_nearest_round_the_detector(files, tmp_path):
+    task = load_task("rpv", (*ALL, "inputs.neighbors=3"))
+    event = first_of_qcd(build(task, samples(files), tmp_path / "data"))
+    eta, phi, found = (event.nodes[name].astype(float) for name in ("deta", "dphi", "neighbors"))
+    apart = np.abs(phi[:, None] - phi)
+    seam = apart > np.pi
+    distance = np.hypot(eta[:, None] - eta, np.minimum(apart, 2 * np.pi - apart))
+    np.fill_diagonal(distance, np.inf)
+    rows, found = np.arange(len(eta))[:, None], found.astype(int)
+    np.testing.assert_allclose(distance[rows, found], np.sort(distance, axis=1)[:, :3], atol=1e-9)
+    assert seam[rows, found].any()
+
+
 def test_every_event_is_an_object_with_the_sums_of_its_jets(files, made):
     _, summary = made
     columns = jets_of(summary)

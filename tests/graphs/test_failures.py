@@ -9,7 +9,7 @@ import pytest
 import uproot
 
 from e2egraph.data.table import read_table
-from e2egraph.errors import InputError, UnfinishedError
+from e2egraph.errors import InputError, UnfinishedError, UsageError
 from e2egraph.graphs.building import build as build_module
 from e2egraph.graphs.building.build import BuildOptions, build
 from e2egraph.graphs.making import chunk
@@ -54,6 +54,21 @@ def test_a_full_disk_before_the_first_shard_leaves_nothing(files, tmp_path, monk
     with pytest.raises(UnfinishedError, match="No space left on device"):
         build(task(), samples_of([files["qcd"]], [files["top"]]), tmp_path / "data")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [InputError("bad."), UsageError("wrong.")], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("made", [False, True], ids=["new folder", "folder that is there"])
+def test_bad_input_and_wrong_use_in_the_middle_leave_nothing(files, tmp_path, monkeypatch, error, made):
+    if made:
+        (tmp_path / "data").mkdir()
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(build_module, "account", fail)
+    with pytest.raises(type(error), match=str(error)):
+        build(task(), samples_of([files["qcd"]], [files["top"]]), tmp_path / "data")
+    assert [path.name for path in tmp_path.rglob("*")] == ["data"] * made
 
 
 def failing_read(monkeypatch, error, *, at):

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from e2egraph.cli import main
+from e2egraph.detector.channels import Channel
 from e2egraph.errors import InputError
 from e2egraph.graphs.building.build import BuildOptions, build
 from e2egraph.graphs.inspecting.file_inspection import describe_file, inspect_file
 from e2egraph.graphs.inspecting.inspection import describe, inspect_data_set
 from e2egraph.graphs.storage.shards import open_shard
 from tests import rhtree_files
+from tests.changed_dataset import without_channel
 from tests.graphs.builds import ntuple, samples_of, task
+from tests.toy_dataset import write_toy_dataset
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,20 @@ def test_spectra_and_weights_are_those_of_the_jets(data_set):
             tuple(np.percentile(jets["jet_pt"], (5, 50, 95)))
         )
         assert found.weights[shard.sample] == len(jets["jet_pt"])
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_nodes_by_channel_are_told_of_every_class_also_where_one_has_none(tmp_path, label):
+    data = without_channel(write_toy_dataset(tmp_path / "whole", 40), tmp_path / "data", label, Channel.TRACK)
+    found = inspect_data_set(data)
+    names = list(found.nodes)
+    means = [{channel: count.mean for channel, count in found.nodes[name].items()} for name in names]
+    assert list(means[0]) == list(means[1])
+    assert means[label]["TRACK"] == 0 < means[1 - label]["TRACK"]
+    for each in means:
+        assert each["all"] == pytest.approx(sum(each.values()) - each["all"])
+    row = next(line for line in describe(found).splitlines() if line.startswith("| TRACK |"))
+    assert row.strip("| ").split(" | ")[1 + label] == "0.0 (0)"
 
 
 def test_the_text_tells_cutflow_deposits_spectra_and_what_was_skipped(data_set):

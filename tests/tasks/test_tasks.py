@@ -1,6 +1,9 @@
 """Tasks as configurations: the shipped ones, their objectives, and what is refused in one."""
 
+import json
 from dataclasses import replace
+from functools import reduce
+from operator import getitem
 
 import pytest
 
@@ -81,12 +84,53 @@ def test_the_best_epoch_is_the_highest_or_lowest_and_never_nan():
         ({"split": {"validation": 0.5, "test": 0.5}}, "validation and test must leave events to train on"),
         ({"extensions": ["no.such.module"]}, r"t\.yaml: extension 'no\.such\.module' cannot be imported"),
         ({"nodes": {"cap": 3}}, "unknown key 'nodes'"),
+        ({"object": "jet"}, r"'object' is wrong \(give a group with its kind, such as {kind: jet}\)"),
+        ({"object": None}, r"'object' is wrong \(give a group with its kind"),
+        ({"inputs": {"variables": ["value"]}}, r"'inputs\.channels' is wrong \(field required\)"),
+        ({"inputs": {"channels": ["ECAL"], "caps": {"ECAL": 10**20}}}, r"'inputs\.caps\.ECAL' is wrong"),
+        ({"split": {"salt": -1}}, r"'split\.salt' is wrong \(input should be greater than or equal to 0\)"),
+        ({"split": {"salt": 2**64}}, r"'split\.salt' is wrong \(input should be less than"),
+        ({"extensions": "e2egraph.detector.phase1"}, "'extensions' is wrong .give a list of modules"),
+        ({"extensions": [""]}, "extension '' fails"),
     ],
 )
 def test_a_wrong_task_is_refused_in_one_sentence(content, message):
     with pytest.raises(UsageError, match=message) as caught:
         make_task(PLAIN | content, "t.yaml")
     assert "\n" not in str(caught.value)
+
+
+def sections(content, at=()):
+    """The places of all groups in a task's content, the task itself left out."""
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield (*at, key)
+            yield from sections(value, (*at, key))
+
+
+# One task of deposits, with resampling and decays, and one of elements.
+WHOLE = {name: as_dict(load_task(name)) for name in ("top", "particle-flow")}
+PLACES = [
+    (name, at)
+    for name, content in WHOLE.items()
+    for at in (*sections(content), ("extensions",), ("objective", "kind"), ("object", "kind"))
+]
+
+
+@pytest.mark.parametrize("value", [None, "text", [], ["text"], [{}], 3, True], ids=repr)
+def test_what_is_no_group_where_one_belongs_is_refused_in_one_sentence(value):
+    for name, at in PLACES:
+        content = json.loads(json.dumps(WHOLE[name]))
+        *groups, last = at
+        reduce(getitem, groups, content)[last] = value
+        if (last, value) in (("resampling", None), ("elements", None), ("extensions", [])):
+            make_task(content, "t.yaml")
+            continue
+        with pytest.raises(UsageError) as caught:
+            make_task(content, "t.yaml")
+        message = str(caught.value)
+        assert message.startswith("t.yaml: ") and message.endswith(".") and "\n" not in message, at
+        assert last.removesuffix("s") in message or "kind" in message, at
 
 
 def test_a_kind_of_objects_is_known_by_one_name():

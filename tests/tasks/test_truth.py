@@ -184,3 +184,27 @@ def test_a_wrong_truth_is_refused_naming_the_key(truth, message):
     }
     with pytest.raises(UsageError, match=message):
         make_task(content, "t.yaml")
+
+
+@pytest.mark.parametrize("classes", [("b", "w"), ("w", "b")])
+@pytest.mark.parametrize(
+    ("decay", "lacks"),
+    [({"status": [22]}, "gen.status"), ({"visible": True}, "gen.mass")],
+    ids=lambda given: str(given),
+)
+def test_by_particle_a_file_must_hold_what_the_truth_of_each_class_asks_for(classes, decay, lacks):
+    decays = {"b": Decay(pdg_id=[5]), "w": Decay(pdg_id=[24], **decay)}
+    truth = Truth(class_by="particle", decays={name: decays[name] for name in classes})
+    assert truth_source(truth, None, File()) == "generator"
+    with pytest.raises(InputError, match=f"truth of class 'w' asks for .* branch of {lacks}"):
+        truth_source(truth, None, File(lacks))
+
+
+def test_by_particle_labels_of_jets_serve_only_where_each_class_has_one():
+    decays = {"gluon": Decay(pdg_id=[21]), "quark": Decay(pdg_id=[1])}
+    labels = {"gluon": 0, "quark": 1}
+    both = Truth(class_by="particle", decays=decays, jet_labels=labels)
+    assert truth_source(both, None, File("gen")) == "jet_label"
+    one = Truth(class_by="particle", decays=decays, jet_labels={"gluon": 0})
+    with pytest.raises(InputError, match="no truth for class 'quark'"):
+        truth_source(one, None, File("gen"))

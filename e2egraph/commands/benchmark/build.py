@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from e2egraph.commands.benchmark.shared import finish
-from e2egraph.commands.console import FolderOrFile, OutputFile, example, progress, settings_option
+from e2egraph.commands.console import FolderOrFile, OutputFile, example, keep_inputs, progress, settings_option
 
 
 @example("e2egraph benchmark build --task top --sample top='ttbar*.root' --sample qcd='qcd*.root' --output build.json")
@@ -37,8 +37,10 @@ def build(
     from e2egraph.tasks.task import load_task
 
     task = load_task(task_name, settings)
+    given = parse_samples(samples, task.classes)
+    keep_inputs(output, (task_name, *(path for sample in given for path in sample.paths)))
     with progress("benchmark build", None) as advance_to:
-        records = benchmark_build(task, parse_samples(samples, task.classes), progress=advance_to)
+        records = benchmark_build(task, given, progress=advance_to)
     if against is not None:
         with progress("benchmark build", None) as advance_to:
             records += benchmark_against(task_name, settings, samples, against, repeats=repeats, progress=advance_to)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from e2egraph.commands.benchmark.shared import finish, numbers
-from e2egraph.commands.console import FolderOrFile, OutputFile, example, progress, settings_option
+from e2egraph.commands.console import FolderOrFile, OutputFile, example, keep_inputs, progress, settings_option
 
 
 @example("e2egraph benchmark infer --data data/top --model tracks-and-cells --model resnet15 --output infer.json")
@@ -50,6 +50,7 @@ def infer(
     from e2egraph.benchmark.inference.infer_jets import inference_jets
     from e2egraph.benchmark.inference.infer_runner import benchmark_runner
 
+    keep_inputs(output, (data, *models, *bundles, runner, events))
     with progress("benchmark infer", None) as advance_to:
         records = benchmark_infer(
             models, bundles=bundles, settings=settings, jets=inference_jets(data, jets),

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from e2egraph.commands.benchmark.shared import finish
-from e2egraph.commands.console import FolderOrFile, OutputFile, example, progress
+from e2egraph.commands.console import FolderOrFile, OutputFile, example, keep_inputs, progress
 
 
 @example("e2egraph benchmark io --data data/top --output io.json")
@@ -48,6 +48,7 @@ def io(
 
     if (against is None) != (against_data is None):
         raise click.UsageError("Give --against and --against-data (a data set that the other version built) together.")
+    keep_inputs(output, (data, against_data, *models))
     if against is not None and against_data is not None:
         with progress("benchmark io --against", None) as advance_to:
             records = io_against(data, against, against_data, repeats=repeats, progress=advance_to)

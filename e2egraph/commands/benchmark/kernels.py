@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from e2egraph.commands.benchmark.shared import finish
-from e2egraph.commands.console import FolderOrFile, OutputFile, example, progress
+from e2egraph.commands.console import FolderOrFile, OutputFile, example, keep_inputs, progress
 
 
 @example("e2egraph benchmark kernels --model gravnet --model window --output kernels.json")
@@ -48,6 +48,7 @@ def kernels(
     from e2egraph.benchmark.kernels.peers import NODES as PEER_NODES
     from e2egraph.benchmark.kernels.peers import benchmark_peers
 
+    keep_inputs(output, (*models, task))
     with progress("benchmark kernels", None) as advance_to:
         records = benchmark_kernels(
             models, nodes=nodes or NODES, total_nodes=total_nodes or TOTAL_NODES, width=width, depth=depth,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from e2egraph.commands.benchmark.shared import finish
-from e2egraph.commands.console import FolderOrFile, OutputFile, example
+from e2egraph.commands.console import FolderOrFile, OutputFile, example, keep_inputs
 
 
 @example("e2egraph benchmark pareto runs/* --costs train.json --costs infer.json --output pareto.json")
@@ -25,6 +25,7 @@ def pareto(runs: tuple[Path, ...], costs: tuple[Path, ...], output: Path) -> Non
     from e2egraph.plots.pareto import plot_pareto
     from e2egraph.plots.style import label_of
 
+    keep_inputs(output, (*runs, *costs))
     models = contenders(runs, costs)
     make_folder(output.parent)
     label = label_of(read_evaluated(runs)[0].scores().jets["run"])

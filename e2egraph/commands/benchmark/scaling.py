@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from e2egraph.commands.benchmark.shared import finish, numbers
-from e2egraph.commands.console import FolderOrFile, OutputFile, example, progress, settings_option
+from e2egraph.commands.console import FolderOrFile, OutputFile, example, keep_inputs, progress, settings_option
 
 
 @example("e2egraph benchmark scaling --data data/top --model resnet15 --ranks 1,2,4 --output scaling.json")
@@ -52,6 +52,7 @@ def scaling(
     from e2egraph.benchmark.scaling.scaling import RANKS, REPEATS, benchmark_scaling
     from e2egraph.benchmark.storage.pivot import pivot
 
+    keep_inputs(output, (data, model, recipe))
     tables = []
     if ranks or not batch_sizes:
         with progress("benchmark scaling", None) as advance_to:

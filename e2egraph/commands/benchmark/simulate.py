@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from e2egraph.commands.benchmark.shared import finish
-from e2egraph.commands.console import FolderOrFile, OutputFile, example, progress
+from e2egraph.commands.console import FolderOrFile, OutputFile, example, keep_inputs, progress
 
 
 @example("e2egraph benchmark simulate --process ttbar --output simulate.json")
@@ -24,6 +24,7 @@ def simulate(process: str, output: Path, events: int, seed: int, repeats: int, a
     """Time until simulate begins, with an empty cache and in a second run, and CPU time per event."""
     from e2egraph.benchmark.simulate import benchmark_simulate
 
+    keep_inputs(output, (process,))
     with progress("benchmark simulate", None) as advance_to:
         records = benchmark_simulate(
             process, events=events, seed=seed, repeats=repeats, against=against, progress=advance_to

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from e2egraph.commands.benchmark.shared import finish
-from e2egraph.commands.console import FolderOrFile, OutputFile, example, progress
+from e2egraph.commands.console import FolderOrFile, OutputFile, example, keep_inputs, progress
 
 
 @example("e2egraph benchmark train --data data/top --output train.json")
@@ -24,6 +24,7 @@ def train(data: Path, output: Path, models: tuple[str, ...], steps: int, repeats
     """Jets per second in real training steps, parameters and FLOPs per jet."""
     from e2egraph.benchmark.train import benchmark_train
 
+    keep_inputs(output, (data, *models))
     with progress("benchmark train", None) as advance_to:
         records = benchmark_train(data, models, steps=steps, repeats=repeats, threads=threads, progress=advance_to)
     finish(output, records)

@@ -109,7 +109,7 @@ class DelphesFile:
         return ak.zip(fields, depth_limit=1)
 
     def _vectors(self, collection: str, start: int, stop: int) -> Flat:
-        """The columns of a collection that the file has, all of the same length and finite."""
+        """The columns of a collection that the file has, all of the same length and finite, in single precision."""
         columns: dict[str, NDArray] = {}
         counts: NDArray[np.int64] | None = None
         for field in BRANCHES[collection]:
@@ -126,6 +126,8 @@ class DelphesFile:
             columns[field] = roottree.finite(self.path, branch.name, values, start, counts)
             if field in WHOLE.get(collection, ()):
                 check_whole(self.path, branch.name, values, start, "int64", counts)
+            elif collection != "weight":  # weights are added up
+                columns[field] = roottree.single(values)
         return Flat(np.zeros(stop - start, np.int64) if counts is None else counts, columns)
 
     def _one_each(self, collection: str, start: int, stop: int) -> NDArray:

@@ -140,6 +140,8 @@ class HitsTreeFile:
             columns[field] = roottree.finite(self.path, branch.name, values, start, counts[field])
             if field in WHOLE.get(collection, {}):
                 check_whole(self.path, branch.name, values, start, WHOLE[collection][field], counts[field])
+            else:
+                columns[field] = roottree.single(values)
         first = next(iter(columns))
         for field, number in counts.items():
             if not np.array_equal(number, counts[first]):

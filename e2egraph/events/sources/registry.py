@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from e2egraph.config import configuration
 from e2egraph.detector.channels import AS_KNOWN, Channel
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.events import locations
 from e2egraph.events.schema import EventSource, PointSource
 from e2egraph.events.sources.images.layout import ImageLayout, image_layout
@@ -33,6 +33,21 @@ class SourceOptions:
 def image_options(channels: str | None, preset: str | None, settings: Sequence[str] = ()) -> SourceOptions:
     """Options from ``--image-channels`` or ``--image-preset``; UsageError for both or an unknown name."""
     return SourceOptions(image=image_layout(channels, preset, settings))
+
+
+def check_planes(options: SourceOptions, paths: Sequence[str], images: Iterable[bool]) -> None:
+    """UsageError when planes of images are named and none of the files ``paths`` is one of ``images``."""
+    if options.image is not None and paths and not any(images):
+        raise UsageError(
+            f"{paths[0]}{', …' if len(paths) > 1 else ''}: no file of images, whose planes alone --image-channels and "
+            "--image-preset name; leave them out."
+        )
+
+
+def holds_images(path: str | Path, options: SourceOptions) -> bool:
+    """Whether a file is read as images; InputError as ``open_source``."""
+    with opened(path, options) as source:
+        return isinstance(source, PointSource)
 
 
 def open_source(

@@ -101,7 +101,7 @@ class RHTreeFile:
         return roottree.finite(self.path, branch, ak.to_numpy(array), start)
 
     def _vectors(self, collection: str, start: int, stop: int, extra: Collection[str] = ()) -> Flat:
-        """One collection from its per-object branches, all of the same length and finite.
+        """One collection from its per-object branches, all of the same length and finite, in single precision.
 
         ``extra`` branches come along under their own names.
         """
@@ -120,6 +120,8 @@ class RHTreeFile:
             columns[field] = roottree.finite(self.path, branch, values, start, counts)
             if field in WHOLE.get(collection, {}):
                 check_whole(self.path, branch, values, start, WHOLE[collection][field], counts)
+            else:
+                columns[field] = roottree.single(values)
         return Flat(np.empty(0, np.int64) if counts is None else counts, columns)
 
     def _dense(self, branches: dict[str, str], length: int, start: int, stop: int) -> dict[str, NDArray[np.float32]]:

@@ -95,6 +95,12 @@ def finite(location: str, name: str, values: NDArray, start: int, counts: NDArra
     return values
 
 
+def single(values: NDArray) -> NDArray:
+    """Numbers as shards and event files hold them, those that are not whole in single precision: so a file of doubles
+    makes the same nodes in Python as in C++, and as the same file in single precision."""
+    return values.astype(np.float32, copy=False) if values.dtype.kind == "f" else values
+
+
 def _open(location: str) -> uproot.ReadOnlyDirectory:
     if locations.is_remote(location):
         with damage_named(location, NOT_READABLE):

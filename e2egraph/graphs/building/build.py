@@ -15,6 +15,7 @@ from e2egraph import __version__
 from e2egraph.config import as_dict, digest
 from e2egraph.errors import InputError
 from e2egraph.events.samples import Sample
+from e2egraph.events.sources.registry import check_planes
 from e2egraph.graphs.building.accounting import account
 from e2egraph.graphs.building.checks import check_samples, check_task
 from e2egraph.graphs.building.inputs import Identified, check_alike, check_classes, check_duplicates, identify
@@ -53,7 +54,8 @@ def build(
     InputError, with nothing left behind: an unreadable or unsuitable input, events given twice, a class of which no
     object is selected, a target that truth cannot give, or an output folder with other content. UnfinishedError, with
     finished shards left for the same command to go on from: a full disk, a dead worker. UsageError: a sample of no
-    class. ``workers`` stands for ``BuildOptions(workers=…)``; ``say`` gets remarks for the user.
+    class, or planes of images named where no file holds images. ``workers`` stands for ``BuildOptions(workers=…)``;
+    ``say`` gets remarks for the user.
     """
     options = options or BuildOptions(workers=workers)
     check_task(task)
@@ -61,6 +63,7 @@ def build(
     check_output(output)
     with open_mapper(options.workers, options.dask) as run:
         found, skipped = identify(task, samples, options.source, run, skip_bad_files=options.skip_bad_files)
+        check_planes(options.source, [entry.file.path for entry in found], [entry.images for entry in found])
         if (manifest := _already_there(output, task, samples, found, skipped, options)) is not None:
             return BuildSummary(output, manifest, already_complete=True)
         check_alike(found)

@@ -33,7 +33,7 @@ class Identified:
     is read, in words; ``lacks``: fields it cannot fill → branches looked for; ``form``: of the nodes it makes;
     ``without``: quantities of objects and cuts that it cannot fill; ``keys``: of its events; ``weights``: the
     generator's; ``production``: the simulation with weights in pb that it is of, if any; ``remarks``: what was
-    mended in it."""
+    mended in it; ``images``: whether it is a file of images."""
 
     number: int
     truth: TruthSource
@@ -46,6 +46,7 @@ class Identified:
     weights: GeneratorWeights
     production: Production | None = None
     remarks: tuple[str, ...] = ()
+    images: bool = False
 
 
 def identify(
@@ -97,6 +98,7 @@ def _identify(given: _Given, task: TaskConfig, options: SourceOptions) -> Identi
             events.weights,
             None if isinstance(source, PointSource) else source.production,
             _remarks(source, task),
+            isinstance(source, PointSource),
         )
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from e2egraph.errors import InputError, UnfinishedError
+from e2egraph.errors import InputError, UnfinishedError, UsageError
 from e2egraph.files import PARTIAL, write_text
 from e2egraph.folders import check_folder, make_folder, names_in, real
 from e2egraph.graphs.making.chunk import Chunk, origin
@@ -113,8 +113,8 @@ def clear_up(folder: Path) -> None:
 
 @contextmanager
 def open_staging(output: Path, say: Callable[[str], None] = lambda line: None) -> Iterator[Staging]:
-    """Hold the folder to work in. An InputError inside removes what was made, so that nothing half-made stays; a
-    UnfinishedError, an interruption or anything unforeseen leaves it for the next run.
+    """Hold the folder to work in. An InputError or UsageError inside removes what was made, so that nothing half-made
+    stays; a UnfinishedError, an interruption or anything unforeseen leaves it for the next run.
 
     ``say``: gets a remark where the file system has no locks. InputError: another build holds it, or it has other
     content; UnfinishedError: it cannot be made.
@@ -142,7 +142,7 @@ def open_staging(output: Path, say: Callable[[str], None] = lambda line: None) -
                 if not any(folder.glob("*.parquet")):
                     staging.remove()
                 raise
-            except InputError:
+            except (InputError, UsageError):
                 staging.remove()
                 raise
     finally:

@@ -10,7 +10,7 @@ from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.schema import COLLECTIONS, PointSource, Remarking
 from e2egraph.events.sources import roottree
-from e2egraph.events.sources.registry import Source, SourceOptions, opened
+from e2egraph.events.sources.registry import Source, SourceOptions, check_planes, opened
 from e2egraph.events.sources.rhtree_branches import TREES
 from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.making.chunk import entries
@@ -46,10 +46,12 @@ class FileInspection:
 def inspect_file(
     path: str, options: SourceOptions | None = None, tasks: Sequence[TaskConfig] | None = None
 ) -> FileInspection:
-    """Open a file as a build would; ``tasks``: the shipped ones by default. InputError when it cannot be read."""
+    """Open a file as a build would; ``tasks``: the shipped ones by default. InputError when it cannot be read;
+    UsageError for planes of images where it holds events."""
     options = options or SourceOptions()
     tasks = [load_task(name) for name in config_names("tasks")] if tasks is None else tasks
     with opened(path, options) as source:
+        check_planes(options, [path], [isinstance(source, PointSource)])
         tree, contents = _contents(path)
         verdicts = {}
         for task in tasks:

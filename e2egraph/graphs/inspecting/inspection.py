@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,9 +44,9 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Inspection:
-    """``nodes``: class → channel name (and ``all``) → nodes per jet; ``bytes_per_jet`` on disk, quantities included;
-    ``jets_cut``: jets that lost nodes to the cap; ``weights``: class → sum of event weights; ``spectra``: jet quantity
-    → class → its spread."""
+    """``nodes``: class → channel name (those of which any jet has nodes, and ``all``) → nodes per jet;
+    ``bytes_per_jet`` on disk, quantities included; ``jets_cut``: jets that lost nodes to the cap; ``weights``: class →
+    sum of event weights; ``spectra``: jet quantity → class → its spread."""
 
     manifest: Manifest
     jets: int
@@ -73,6 +74,7 @@ def inspect_data_set(folder: Path, *, verify: bool = False) -> Inspection:
                 tables.append(_by_channel(clouds, manifest))
                 columns.append(clouds.jets)
     table, whole = np.concatenate(tables), {name: np.concatenate([part[name] for part in columns]) for name in plain}
+    here = [name for name, some in zip(manifest.network_inputs.channel_names, table.any(axis=0), strict=True) if some]
     members = {name: whole["label"] == label for label, name in enumerate(manifest.classes)}
     jets = sum(shard.jets for shard in manifest.shards)
     return Inspection(
@@ -80,7 +82,7 @@ def inspect_data_set(folder: Path, *, verify: bool = False) -> Inspection:
         jets=jets,
         bytes_per_jet=sum(shard.size for shard in manifest.shards) / jets,
         jets_cut=int((whole["nodes_cut"] > 0).sum()),
-        nodes={name: _node_counts(table[chosen], manifest) for name, chosen in members.items()},
+        nodes={name: _node_counts(table[chosen], here, manifest) for name, chosen in members.items()},
         weights={name: float(whole["weight"][chosen].sum(dtype=np.float64)) for name, chosen in members.items()},
         spectra={
             quantity: {
@@ -176,10 +178,10 @@ def _missing(manifest: Manifest) -> list[str]:
     return lines
 
 
-def _node_counts(table: np.ndarray, manifest: Manifest) -> dict[str, NodeCounts]:
-    """``table`` [J, channels] of counts; channels without any node are left out."""
-    names = manifest.network_inputs.channel_names
-    columns = {name: table[:, position] for position, name in enumerate(names) if table[:, position].any()}
+def _node_counts(table: np.ndarray, names: Sequence[str], manifest: Manifest) -> dict[str, NodeCounts]:
+    """``table`` [J, channels] of counts; of the channels ``names`` and all."""
+    places = manifest.network_inputs.channel_names
+    columns = {name: table[:, places.index(name)] for name in names}
     columns["all"] = table.sum(axis=1)
     return {
         name: NodeCounts(float(column.mean()), float(np.percentile(column, 90))) for name, column in columns.items()

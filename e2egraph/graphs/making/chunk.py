@@ -117,7 +117,9 @@ def build_shard(chunk: Chunk, task: TaskConfig, factors: dict[str, NDArray[np.fl
             raise InputError(f"{chunk.input.path}: {error}") from error
         outcomes = cutflow.total([outcomes, met])
         if task.inputs.neighbors:
-            clouds.nodes[NEIGHBORS] = nearest_neighbors(clouds, task.inputs.neighbors)
+            clouds.nodes[NEIGHBORS] = nearest_neighbors(
+                clouds, task.inputs.neighbors, periodic=task.region.region.periodic
+            )
         factor = weight_factors(clouds.jets, task.classes, factors, task.resampling)
         weight = chunk.input.weight * clouds.jets["gen_weight"] * factor
         parts.append(_completed(clouds, task, plain, weight, chunk.input.path))

@@ -8,30 +8,47 @@ from scipy.spatial import KDTree
 
 from e2egraph.graphs.storage.pointclouds import PointClouds
 
-# Jets laid this far apart along a third axis cannot be each other's neighbours: a window's diagonal is 3.1.
+# Jets laid this far apart along a third axis cannot be each other's neighbours: a window's diagonal is 3.1, that of
+# whole events some 10.
 JET_SPACING = 100.0
+# Pairs of nodes that are looked at together: some 100 MB.
+PAIRS_AT_ONCE = 1 << 21
 
 
-def nearest_neighbors(clouds: PointClouds, k: int) -> NDArray[np.int32]:
+def nearest_neighbors(clouds: PointClouds, k: int, *, periodic: bool = False) -> NDArray[np.int32]:
     """The ``k`` nearest other nodes of the same jet in (Δη, Δφ), [S, k], as indices in the jet, nearest first.
 
     −1 where a jet has fewer. Of equally near nodes, lower indices come first: the result does not depend on which jets
-    are searched together.
+    are searched together. ``periodic``: φ closes at ±π, as in whole events.
     """
     size = len(clouds.nodes["deta"])
     if size == 0:
         return np.empty((0, k), np.int32)
     owner = clouds.jet_of_node
     # One tree for all jets.
-    tree = KDTree(np.column_stack([clouds.nodes["deta"], clouds.nodes["dphi"], owner * JET_SPACING]))
-    found = np.empty((size, k), np.int64)
+    tree = _tree(clouds.nodes["deta"].astype(float), clouds.nodes["dphi"].astype(float), owner, periodic)
+    found = np.empty((size, k), np.int32)
     open_nodes, reach = np.arange(size), k + 2
     while len(open_nodes):
-        nearest, settled = _search(tree, open_nodes, k, reach)
-        found[open_nodes[settled]] = nearest[settled]
+        further = []
+        for nodes in np.array_split(open_nodes, -(-len(open_nodes) * reach // PAIRS_AT_ONCE)):
+            nearest, settled = _search(tree, nodes, k, reach)
+            first = clouds.offsets[:-1][owner[nodes]][:, None]
+            found[nodes] = np.where(nearest >= 0, nearest - first, -1)
+            further.append(nodes[~settled])
         # A tie at the edge of what the search returned may hide a lower index: look further there.
-        open_nodes, reach = open_nodes[~settled], 2 * reach
-    return np.where(found >= 0, found - clouds.offsets[:-1][owner][:, None], -1).astype(np.int32)
+        open_nodes, reach = np.concatenate(further), 2 * reach
+    return found
+
+
+def _tree(deta: NDArray, dphi: NDArray, owner: NDArray[np.int64], periodic: bool) -> KDTree:
+    """The nodes [S] along Δη, Δφ and their jet's number, the second of which may close."""
+    if not periodic:
+        return KDTree(np.column_stack([deta, dphi, owner * JET_SPACING]))
+    # A box takes what lies in [0, its size); one of size 0 does not close.
+    around = np.mod(dphi, 2 * np.pi)
+    around[around >= 2 * np.pi] = 0.0
+    return KDTree(np.column_stack([deta, around, owner * JET_SPACING]), boxsize=[0.0, 2 * np.pi, 0.0])
 
 
 def _search(tree: KDTree, nodes: NDArray[np.int64], k: int, reach: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -54,6 +54,14 @@ def check_image_source(source: PointSource, task: TaskConfig) -> None:
             f"{source.path}: no column {' or '.join(JET_COLUMNS[unknown[0]])}, and so no place in the detector that "
             f"{made} could be made of; give images that have it, or take {made} out of inputs.variables."
         )
+    kind = task.object_kind
+    for name, option in kind.needs(task.object).items():
+        # Cuts on quantities that images do not hold are left out; one on deposits around an object cannot be.
+        if name not in kind.cut_needs.values():
+            raise InputError(
+                f"{source.path}: holds images, and no {name} of events, which {option} of task '{task.name}' needs; "
+                "set it to null."
+            )
     if source.n_jets == 0:
         raise InputError(f"{source.path}: holds no objects; leave it out.")
 

@@ -19,13 +19,15 @@ from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.nodeselection import NodeSelection, of_task
 
 
-def select_nodes(clouds: PointClouds, selection: NodeSelection, numbers: Mapping[str, int]) -> PointClouds:
+def select_nodes(
+    clouds: PointClouds, selection: NodeSelection, numbers: Mapping[str, int], *, periodic: bool = False
+) -> PointClouds:
     """The same objects with the nodes of ``selection``; ``clouds`` itself where that is all of them.
 
     ``numbers``: channel name → number of its nodes. Plain columns follow where they are there: ``n_nodes`` is what is
     left; ``nodes_cut`` grows by what caps cut, as at build time, where nodes that fail the other cuts are not wanted
-    and count as no loss to an object either. ``neighbors`` are found again. ValueError when a column it decides by
-    (``selection.columns``) was not read.
+    and count as no loss to an object either. ``neighbors`` are found again, round φ where the region is ``periodic``.
+    ValueError when a column it decides by (``selection.columns``) was not read.
     """
     absent = [name for name in selection.columns if name not in clouds.nodes]
     if absent:
@@ -48,7 +50,7 @@ def select_nodes(clouds: PointClouds, selection: NodeSelection, numbers: Mapping
             jets[name] = (before + values).astype(jets[name].dtype)
     left = PointClouds(jets, nodes, left.offsets)
     if NEIGHBORS in nodes:
-        nodes[NEIGHBORS] = nearest_neighbors(left, nodes[NEIGHBORS].shape[1])
+        nodes[NEIGHBORS] = nearest_neighbors(left, nodes[NEIGHBORS].shape[1], periodic=periodic)
     return left
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from e2egraph.errors import InputError, UsageError
-from e2egraph.files import replacing
+from e2egraph.files import check_not_read, replacing
 from e2egraph.folders import make_folder
 from e2egraph.graphs.storage.columns import SPLITS
-from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.graphs.storage.manifest import files_of, read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.tasks.elements import elements_digest
@@ -26,14 +26,23 @@ def dump_elements(
 ) -> int:
     """Write the nodes of a data set's events (of one ``split``) to one file, in data set order; how many events.
 
-    InputError: no data set, or a file that cannot be written. UsageError: an unknown split.
+    InputError: no data set, a split without events, a file of the data set as ``output``, or one that cannot be
+    written. UsageError: an unknown split.
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}.")
     manifest = read_manifest(data)
+    check_not_read(output, files_of(data, manifest))
+    if split is not None and not any(counts.get(split) for counts in manifest.counts.values()):
+        raise InputError(
+            f"{data}: no {manifest.object_name.one} in split '{split}'; choose another split, or build it "
+            "from more events."
+        )
     names = (*POINT_NAMES, *manifest.network_inputs.variable_names)
     listed = "".join(f"{name}\n" for name in names).encode()
-    made = elements_digest(manifest.configuration, manifest.numbers, str(data)).encode()
+    made = b""
+    if manifest.objective.outputs.level == "node":
+        made = elements_digest(manifest.configuration, manifest.numbers, str(data)).encode()
     events = 0
     try:
         make_folder(output.parent)

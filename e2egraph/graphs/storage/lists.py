@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from e2egraph.errors import InputError, UnfinishedError
-from e2egraph.files import replacing
+from e2egraph.files import check_not_read, replacing
 from e2egraph.folders import check_folder, make_folder, names_in
 from e2egraph.graphs.storage.columns import NEIGHBORS
-from e2egraph.graphs.storage.manifest import read_manifest
+from e2egraph.graphs.storage.manifest import files_of, read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.graphs.storage.shards import open_shard
 
@@ -41,13 +41,15 @@ def dump_jets(data: Path, output: Path, progress: Progress | None = None) -> lis
     """Write every shard of the data set ``data`` to a file of its name in the folder ``output``; their paths.
 
     A row for each jet, in the same order, with the same columns (``list_table``), zstd. InputError: no data set,
-    or the folder holds other things; UnfinishedError: it cannot be written.
+    or the folder holds other things or links to the data set's files; UnfinishedError: it cannot be written.
     """
     manifest = read_manifest(data)
     check_folder(output)
     names = [shard.name for shard in manifest.shards]
     if output.is_dir() and not set(names_in(output)) <= set(names):
         raise InputError(f"{output}: the folder holds other things; choose a new or empty --output.")
+    for name in names:
+        check_not_read(output / name, files_of(data, manifest))
     try:
         make_folder(output)
         for done, name in enumerate(names):

@@ -115,7 +115,7 @@ def make_objective(content: Mapping[str, Any] | Objective, origin: str) -> Objec
     for name in ("classification", "regression", "anomaly", "joint", "nodes"):
         importlib.import_module(f"e2egraph.tasks.objectives.{name}")
     kind = content.get("kind") if isinstance(content, Mapping) else None
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise UsageError(f"{origin}: unknown objective kind '{kind}'; choose one of {', '.join(sorted(_KINDS))}.")
     made: Objective = validate(_KINDS[kind], content, f"{origin}, objective")
     return made
