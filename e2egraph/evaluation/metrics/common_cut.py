@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED, draws
+from e2egraph.evaluation.metrics.ranked import ROUNDING, Ranked
 
 Floats = NDArray[np.float64]
-
-# Sums of the same weights in another order may differ by rounding.
-_ROUNDING = 1.0 + 1e-12
 
 
 def cut_at(efficiency: float, score: NDArray, weight: NDArray) -> float:
@@ -22,41 +18,8 @@ def cut_at(efficiency: float, score: NDArray, weight: NDArray) -> float:
     """
     ranked = Ranked.of(score)
     passed = np.cumsum(np.asarray(weight, np.float64)[ranked.order])
-    allowed = np.flatnonzero(passed[ranked.ends] <= efficiency * passed[-1] * _ROUNDING)
+    allowed = np.flatnonzero(passed[ranked.ends] <= efficiency * passed[-1] * ROUNDING)
     return float(ranked.falling[ranked.ends[allowed[-1]]]) if len(allowed) else float("inf")
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """Objects by falling score: ``order`` [J] puts them so, ``falling`` [J] are their scores, ``ends`` [steps] the
-    place of the last one of each score: those of equal score are one step, which no cut parts."""
-
-    order: NDArray[np.int64]
-    falling: NDArray
-    ends: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, score: NDArray) -> Ranked:
-        order = np.argsort(-np.asarray(score, np.float64), kind="stable")
-        falling = np.asarray(score)[order]
-        return cls(order, falling, np.flatnonzero(np.append(falling[1:] != falling[:-1], True)))
-
-    def passing(self, drawn: Floats, efficiency: float) -> NDArray[np.int64]:
-        """How many of them, from the highest score, pass the cut of each resample, [R], as ``cut_at`` makes it.
-
-        ``drawn`` [R, J]: their weights, in this order, times how often each was drawn; those never drawn are not there
-        to be cut at.
-        """
-        passed = np.cumsum(drawn, axis=1)
-        limit = efficiency * passed[:, -1] * _ROUNDING
-        if len(self.ends) < len(self.falling):
-            passed = passed[:, self.ends]
-        allowed = (passed <= limit[:, None]).sum(axis=1)
-        reached = passed[np.arange(len(passed)), allowed - 1]
-        # The first step that reaches as much is the last one of which anything was drawn.
-        last_drawn = (passed < reached[:, None]).sum(axis=1)
-        last = self.ends[np.where(allowed > 0, last_drawn, 0)]
-        return np.where((allowed > 0) & (reached > 0), last + 1, 0)
 
 
 def resampled_shares(

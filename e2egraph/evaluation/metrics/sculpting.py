@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED, draws
-from e2egraph.evaluation.metrics.common_cut import Ranked, cut_at
+from e2egraph.evaluation.metrics.common_cut import cut_at
 from e2egraph.evaluation.metrics.enough import ENOUGH_JETS
+from e2egraph.evaluation.metrics.ranked import Ranked
 from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,8 @@ from sklearn.metrics import roc_auc_score
 from e2egraph.errors import InputError
 from e2egraph.evaluation.metrics.bins import binned_metrics, quantile_edges
 from e2egraph.evaluation.metrics.bootstrap import draws
-from e2egraph.evaluation.metrics.common_cut import Ranked, cut_at, resampled_shares
+from e2egraph.evaluation.metrics.common_cut import cut_at, resampled_shares
+from e2egraph.evaluation.metrics.ranked import Ranked
 from e2egraph.evaluation.metrics.roc.curve import roc_curve
 from e2egraph.plots.classification.bins import plot_bins
 
