@@ -51,6 +51,9 @@ Floats = NDArray[np.float64]
 # Kind of the objects → what makes their variables.
 VARIABLES: dict[str, ModuleType] = {"jet": jet_variables, "cluster": cluster_variables, "event": event_variables}
 
+# ΔR of nodes to the axis.
+RADIUS = 0.4
+
 LEARNING_RATES = (0.03, 0.06, 0.12)
 LEAVES = (15, 31, 63)
 MOST_TREES = 600
@@ -62,7 +65,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder for scores.parquet and metrics.json")
     parser.add_argument("--channels", help="NAME,…: variables of these alone (default: all of the data set)")
     parser.add_argument("--without", help="NAME,… or patterns such as *_share_of_pt: variables to leave out")
-    parser.add_argument("--radius", type=float, default=0.4, help="ΔR of nodes of jets, of tracks of clusters")
+    parser.add_argument("--radius", type=float, help=f"ΔR of nodes of jets, of tracks of clusters (default: {RADIUS})")
     parser.add_argument("--training-jets", type=int, help="as data.training_jets of a recipe")
     parser.add_argument("--balanced", action="store_true", help="all classes of the same weight in training")
     parser.add_argument("--seed", type=int, default=1)
@@ -91,7 +94,7 @@ class Settings:
 def fit(
     data: Path,
     output: Path,
-    radius: float,
+    radius: float | None,
     limit: int | None,
     seed: int,
     *,
@@ -101,15 +104,17 @@ def fit(
 ) -> tuple[Settings, float]:
     """Fit, score the test split and write; the chosen settings and their figure of validation.
 
-    ``without``: variables to leave out, by name or pattern. InputError: neither classes nor one target to learn,
-    objects without variables, unknown ``channels`` or ``without``, too few training jets, or a split that nothing can
-    be learnt from or told by.
+    ``radius``: None for ``RADIUS``. ``without``: variables to leave out, by name or pattern. InputError: neither
+    classes nor one target to learn, objects without variables, unknown ``channels`` or ``without``, ``channels`` or a
+    ``radius`` that no variable of these objects knows, too few training jets, or a split that nothing can be learnt
+    from or told by.
     """
     table = read_table(data)
     objective = table.manifest.objective
     learner = learner_of(objective, str(data))
     judge = evaluation_of(objective, table.manifest.object_kind.bins)
-    made, channels = _variables(table, channels)
+    made, channels = _variables(table, channels, radius)
+    radius = RADIUS if radius is None else radius
     kept = _kept([*made.COLUMNS, *made.names(channels)], without, str(data))
     held = [name for name in judge.quantities if name in table.manifest.object_columns]
     identity = tuple(dict.fromkeys((*IDENTITY, learner.column)))
@@ -165,7 +170,7 @@ def fit(
     content = {
         **found.content,
         **{name: about[name] for name in ("model", "run", "split")},
-        "parameters": chosen.trees * chosen.leaves,
+        "parameters": leaves_of(tree, chosen.trees),
         "task": table.manifest.task,
         "objective": stored(objective),
         "seed": seed,
@@ -174,7 +179,7 @@ def fit(
         "node_selection": None,
         "data_set": {"folder": str(data.resolve()), "digest": table.manifest.digest},
         "trained_on": {"folder": str(data.resolve()), "digest": table.manifest.digest},
-        "radius": radius,
+        "radius": radius if made.WITHIN_RADIUS else None,
         "variables": kept,
         "balanced": balanced,
         "scan": scan,
@@ -185,19 +190,40 @@ def fit(
     return chosen, value
 
 
-def _variables(table: JetTable, channels: tuple[str, ...] | None) -> tuple[ModuleType, tuple[str, ...]]:
+def leaves_of(tree: Any, steps: int) -> int:
+    """Leaves of all trees of the first ``steps`` of a fit: a tree may have fewer than it is allowed, and with more than
+    two classes each has a tree of its own in every step."""
+    return sum(int(one.get_n_leaf_nodes()) for of_step in tree._predictors[:steps] for one in of_step)
+
+
+def _variables(
+    table: JetTable, channels: tuple[str, ...] | None, radius: float | None
+) -> tuple[ModuleType, tuple[str, ...]]:
     """What makes the variables of the data set's objects, and the channels to make them of. InputError: there is none,
-    or a channel is not in the data set."""
+    a channel is not in the data set, or no variable is made of a channel or looks within a radius."""
     kind, there = table.manifest.configuration["object"]["kind"], tuple(table.manifest.numbers)
     if kind not in VARIABLES:
         known = ", ".join(VARIABLES)
         raise InputError(f"{table.folder}: a boosted tree has variables of {known}, not of {kind}; give other data.")
+    made = VARIABLES[kind]
     absent = [name for name in channels or () if name not in there]
     if absent:
         raise InputError(
             f"{table.folder}: --channels {','.join(absent)} are not in it; choose out of {', '.join(there)}."
         )
-    return VARIABLES[kind], there if channels is None else channels
+    unused = [name for name in channels or () if not made.names((name,))]
+    if unused:
+        raise InputError(
+            f"{table.folder}: --channels {','.join(unused)}: no variable of {kind}s is made of nodes of these; leave "
+            "them out."
+        )
+    used = there if channels is None else channels
+    if radius is not None and not set(made.WITHIN_RADIUS) & set(used):
+        raise InputError(
+            f"{table.folder}: --radius {radius:g}: no variable of these {kind}s is made of nodes within a radius; "
+            "leave it out."
+        )
+    return made, used
 
 
 def _kept(names: Sequence[str], without: Sequence[str], source: str) -> list[str]:

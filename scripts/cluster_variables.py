@@ -26,6 +26,9 @@ OF_CRYSTALS = (
 )  # fmt: skip
 OF_TRACKS = ("tracks", "track_pt_share", "track_deta", "track_bend", "track_d0_sig")
 
+# Channels whose nodes count within the radius.
+WITHIN_RADIUS = ("TRACK",)
+
 # Crystals on either side of the seed that are looked at, and of these the rows and columns of the cluster.
 REACH, ROWS, COLUMNS_OF_CLUSTER = 16, 2, 8
 ABOVE_NOISE = 0.1  # [GeV]

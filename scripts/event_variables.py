@@ -15,6 +15,9 @@ from e2egraph.graphs.storage.pointclouds import PointClouds
 COLUMNS = ("ht", "n_jets", "n_bjets", "sum_fatjet_mass", "met")
 NODE_COLUMNS = ("channel",)
 
+# Channels whose nodes count within the radius.
+WITHIN_RADIUS: tuple[str, ...] = ()
+
 
 def names(channels: Sequence[str]) -> tuple[str, ...]:
     """Names of the variables of ``of_nodes``: none."""

@@ -29,6 +29,8 @@ from e2egraph.data.table import read_table
 from e2egraph.detector.geometry import delta_phi
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.metrics.baseline import VARIABLES, classifier
+from e2egraph.evaluation.metrics.ranked import Ranked
+from e2egraph.evaluation.metrics.roc.rows import areas
 from e2egraph.events.samples import Sample
 from e2egraph.files import check_file
 from e2egraph.graphs.building.build import build
@@ -107,7 +109,7 @@ def compared(jets: dict[str, _Jets]) -> list[Record]:
     found: dict[str, dict[str, tuple[NDArray[np.float64], int]]] = {}
     for kind, part in jets.items():
         weight = draws[:, np.searchsorted(every, part.event)]
-        auc = np.array([_auc(part.score, part.top, row) for row in weight])
+        auc = areas_of(part.score, part.top, weight)
         mass = part.columns["softdrop_mass"].astype(np.float64)
         inside = part.top & (mass > WINDOW[0]) & (mass < WINDOW[1])
         widths = np.array([_width(mass[inside], row) for row in weight[:, inside]])
@@ -146,11 +148,9 @@ def _ratios(one: _Jets, two: _Jets) -> NDArray[np.float64]:
     return np.asarray(found, np.float64)
 
 
-def _auc(score: NDArray, top: NDArray[np.bool_], weight: NDArray) -> float:
-    order = np.argsort(score, kind="stable")
-    signal, background = (weight * top)[order], (weight * ~top)[order]
-    below = np.cumsum(background) - 0.5 * background
-    return float((signal * below).sum() / (signal.sum() * background.sum()))
+def areas_of(score: NDArray, top: NDArray[np.bool_], weights: NDArray) -> NDArray[np.float64]:
+    """Area under the ROC curve of tops with each of R rows of ``weights`` [R, J]; scores that tie count half."""
+    return areas(*Ranked.of(score).curves(top, weights.astype(np.float64)))
 
 
 def _width(values: NDArray[np.float64], weight: NDArray) -> tuple[float, float]:

@@ -22,6 +22,9 @@ NODE_COLUMNS = ("deta", "dphi", "channel", "value", "dz", "d0_sig", "charge")
 # Tracks of the primary vertex, and deposits well above noise.
 TRACK_PT, TRACK_DZ, DEPOSIT = 1.0, 0.5, 0.5  # [GeV], [cm], [GeV]
 
+# Channels whose nodes count within the radius.
+WITHIN_RADIUS = CHANNELS
+
 CORE = 0.1  # ΔR: the largest signal cone of CMS's taus (arXiv:1809.02816)
 
 OF_CHANNEL = (

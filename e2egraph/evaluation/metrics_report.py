@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from e2egraph.data.scores import Scores
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.joined import equal_as_none
-from e2egraph.evaluation.metrics.bins import binned_metrics
+from e2egraph.evaluation.metrics.bins import metrics_in_bins, quantile_edges
 from e2egraph.evaluation.metrics.calibration import accuracy, calibration
 from e2egraph.evaluation.metrics.multiclass import one_vs_rest, pairwise
 from e2egraph.evaluation.metrics.roc.curve import effective_number
@@ -64,14 +64,15 @@ def metrics_report(
         "effective_background_jets": effective_number(weight[~is_signal]),
     }
 
-    content["bins"] = {}
+    binned = {}
     for name, of in bins.items():
         values = np.abs(quantities[of.column]) if of.absolute else quantities[of.column]
         if np.isfinite(values).all() and (values != values[0]).any():
-            binned = binned_metrics(is_signal, score, values, weight, objects=objects)
-            content["bins"][name] = [asdict(one) for one in binned]
+            binned[name] = values, quantile_edges(values)
         else:
             limits.append(f"no bins of {name}: the same for all {objects.many}, or not finite")
+    found = metrics_in_bins(is_signal, score, binned, weight, objects) if binned else {}
+    content["bins"] = {name: [asdict(one) for one in of_quantity] for name, of_quantity in found.items()}
 
     sculpting = {}
     for name in [name for name in MASSES if name in quantities]:
@@ -91,8 +92,8 @@ def metrics_report(
     if len(scores.classes) > 2:
         for key, function in (("one_vs_rest", one_vs_rest), ("pairwise", pairwise)):
             try:
-                found = function(label, scores.probabilities, scores.classes, weight)
-                content[key] = {name: one.content() for name, one in found.items()}
+                of_classes = function(label, scores.probabilities, scores.classes, weight)
+                content[key] = {name: one.content() for name, one in of_classes.items()}
             except InputError as fault:
                 limits.append(f"no {key.replace('_', ' ')} figures: {str(fault).removesuffix('.')}")
     content["limits"] = limits

@@ -1,9 +1,11 @@
 """The boosted tree's variables against a loop over jets; and that `compare` takes it as one more run."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
 from e2egraph.data.table import read_table
@@ -106,6 +108,40 @@ def test_variables_can_be_left_out_by_name_or_pattern(script, data, tmp_path, mo
     assert not {"jet_mass", "tau21", "TRACK_share_of_pt", "ECAL_share_of_pt"} & set(used)
     with pytest.raises(InputError, match="--without MUON_\\* is no variable; choose out of jet_pt, jet_eta"):
         script.fit(data, tmp_path / "other", RADIUS, 150, seed=1, without=("MUON_*",))
+
+
+def table_of(folder):
+    numbers = {"TRACK": 0, "BPIX1": 1, "ECAL": 9, "HCAL": 10}
+    return SimpleNamespace(folder=folder, manifest=SimpleNamespace(configuration={"object": {}}, numbers=numbers))
+
+
+@pytest.mark.parametrize(
+    ("kind", "channels", "radius", "said"),
+    [
+        ("event", ("TRACK",), None, "--channels TRACK: no variable of events is made of nodes of these; leave them"),
+        ("event", None, 0.4, "--radius 0.4: no variable of these events is made of nodes within a radius; leave it"),
+        ("jet", ("TRACK", "BPIX1"), 0.4, "--channels BPIX1: no variable of jets"),
+        ("cluster", ("HCAL",), None, "--channels HCAL: no variable of clusters"),
+        ("cluster", ("ECAL", "BPIX1"), 0.2, "--radius 0.2: no variable of these clusters"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(script, tmp_path, kind, channels, radius, said):
+    table = table_of(tmp_path)
+    table.manifest.configuration["object"]["kind"] = kind
+    with pytest.raises(InputError, match=f"{tmp_path}: {said}"):
+        script._variables(table, channels, radius)
+    assert script._variables(table, None, None)[0] is script.VARIABLES[kind]
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_parameters_are_the_leaves_that_there_are(script, classes):
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(300, 2))
+    label = (values[:, 0] > 0).astype(int) + (classes == 3) * (values[:, 1] > 1)
+    tree = HistGradientBoostingClassifier(max_iter=6, max_leaf_nodes=15, early_stopping=False).fit(values, label)
+    leaves = [[int(one.nodes["is_leaf"].sum()) for one in step] for step in tree._predictors]
+    assert [len(step) for step in leaves] == [1 if classes == 2 else 3] * 6
+    assert script.leaves_of(tree, 4) == sum(map(sum, leaves[:4])) != 4 * 15
 
 
 TARGET = {"name": "gen_mass", "unit": "GeV", "offset": 120.0, "scale": 60.0}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from e2egraph.detector.geometry import CRYSTALS_PER_TOWER
 from e2egraph.errors import InputError
 from e2egraph.models.layers.geometry.grid import region_pixels
 from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import Outputs
 from e2egraph.tasks.region import Region
 
 # Sundararajan et al., §5: 20 to 300 steps; Gauss–Legendre points reach their accuracy with the fewest.
@@ -35,10 +35,25 @@ PLACE = "rho"
 # Outputs of a network [B, C] → the number of each object [B] that is explained.
 Score = Callable[[Tensor], Tensor]
 
+ALL = slice(None)
 
-def class_score(class_index: int) -> Score:
-    """The log-odds of a class, out of logits."""
-    return partial(log_odds, class_index=class_index)
+
+def column_score(outputs: Outputs, column: int) -> Score:
+    """What is explained of column ``column`` of a network's output [B, C], ``outputs``: the log-odds of a class among
+    the logits of its own softmax, or the number of any other column as it is.
+
+    IndexError: no such column.
+    """
+    for head, columns in zip(outputs.heads, outputs.slices.values(), strict=True):
+        if columns.start <= column < columns.stop:
+            softmax = head.activation == "softmax"
+            return class_score(column - columns.start, columns) if softmax else quantity_score(column)
+    raise IndexError(f"column {column} of outputs that have {outputs.size}")
+
+
+def class_score(class_index: int, logits: slice = ALL) -> Score:
+    """The log-odds of a class, out of the columns ``logits`` of the output (all of a network that gives no more)."""
+    return lambda outputs: log_odds(outputs[:, logits], class_index)
 
 
 def quantity_score(column: int) -> Score:

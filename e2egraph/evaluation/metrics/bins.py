@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from e2egraph.evaluation.metrics.common_cut import cut_at, resampled_shares
 from e2egraph.evaluation.metrics.enough import ENOUGH_JETS, enough_pass
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY
 from e2egraph.evaluation.metrics.roc.curve import WORKING_POINT, check, weighted_share
@@ -22,7 +24,8 @@ class BinMetrics:
     """Jets with ``low`` ≤ quantity < ``high`` (the last bin includes ``high``).
 
     ``auc`` and ``signal_efficiency_at_1pct_mistag`` are those of a cut made in this bin. ``signal_efficiency`` and
-    ``mistag`` are what the one cut that gives 1% mistag over all jets does here. None: ``limit`` says why.
+    ``mistag`` are what the one cut that gives 1% mistag over all jets does here; their errors are the bootstrap's of
+    all jets, the common cut made again in each resample. None: ``limit`` says why.
     """
 
     low: float
@@ -61,48 +64,71 @@ def binned_metrics(
     ``objects``: what limits call the jets. InputError as ``metrics.check`` for all jets; a bin with fewer than
     ``ENOUGH_JETS`` jets or without weight in a class has no figures.
     """
+    edges = quantile_edges(values) if edges is None else np.asarray(edges, np.float64)
+    return metrics_in_bins(is_signal, score, {"": (values, edges)}, weight, objects)[""]
+
+
+def metrics_in_bins(
+    is_signal: NDArray,
+    score: NDArray,
+    quantities: Mapping[str, tuple[NDArray, NDArray[np.float64]]],
+    weight: NDArray | None = None,
+    objects: ObjectName = ANY_OBJECT,
+) -> dict[str, list[BinMetrics]]:
+    """``binned_metrics`` for each of ``quantities``, name → values [J] and edges, by the same resamples."""
     is_signal, score = np.asarray(is_signal, bool), np.asarray(score)
     check(is_signal, score, weight)
     weight = np.ones(len(score)) if weight is None else np.asarray(weight, np.float64)
-    edges = quantile_edges(values) if edges is None else np.asarray(edges, np.float64)
     passes = score >= cut_at(WORKING_POINT, score[~is_signal], weight[~is_signal])
-    result = []
-    for low, high in pairwise(edges):
-        inside = (values >= low) & ((values <= high) if high == edges[-1] else (values < high))
-        signal, background = inside & is_signal, inside & ~is_signal
-        head = (float(low), float(high), int(inside.sum()), int(signal.sum()), int(background.sum()))
-        if head[2] < ENOUGH_JETS or not weight[signal].sum() > 0 or not weight[background].sum() > 0:
-            few = (
-                f"fewer than {objects.count(ENOUGH_JETS)}" if head[2] < ENOUGH_JETS else "signal or background missing"
-            )
-            result.append(BinMetrics(*head, limit=few))
-            continue
-        own = tagging_metrics(is_signal[inside], score[inside], weight[inside])
-        quoted = enough_pass(own.background_passing)
-        efficiency, mistag = (weighted_share(passes[one], weight[one]) for one in (signal, background))
-        result.append(
-            BinMetrics(
-                *head,
-                own.figures[AUC],
-                own.errors[AUC],
-                own.figures[EFFICIENCY] if quoted else None,
-                own.errors[EFFICIENCY] if quoted else None,
-                *efficiency,
-                *mistag,
-                None if quoted else f"{own.background_passing:.1f} background {objects.many} pass 1% mistag, too few",
-            )
-        )
-    return result
+    bounds = [(name, low, high) for name, (_, edges) in quantities.items() for low, high in pairwise(edges.tolist())]
+    members = np.stack([_inside(*quantities[name], low, high) for name, low, high in bounds], axis=1)
+    shares = resampled_shares(is_signal, score, weight, members, WORKING_POINT)
+    errors = [samples.std(axis=0, ddof=1).tolist() for samples in shares]
+    found: dict[str, list[BinMetrics]] = {name: [] for name in quantities}
+    for (name, low, high), inside, *both in zip(bounds, members.T, *errors, strict=True):
+        found[name].append(_bin(low, high, inside, is_signal, score, weight, passes, both, objects))
+    return found
 
 
-def cut_at(efficiency: float, score: NDArray, weight: NDArray) -> float:
-    """The loosest cut (score ≥ cut) that at most a share ``efficiency`` of the jets' weight passes; each [J].
+def _inside(values: NDArray, edges: NDArray[np.float64], low: float, high: float) -> NDArray[np.bool_]:
+    inside: NDArray[np.bool_] = (values >= low) & ((values <= high) if high == edges[-1] else (values < high))
+    return inside
 
-    Infinite where the highest score alone is shared by more.
-    """
-    order = np.argsort(-np.asarray(score, np.float64), kind="stable")
-    falling = np.asarray(score)[order]
-    passed = np.cumsum(np.asarray(weight, np.float64)[order])
-    last_of_step = np.append(falling[1:] != falling[:-1], True)
-    allowed = np.flatnonzero(last_of_step & (passed <= efficiency * passed[-1] * (1.0 + 1e-12)))
-    return float(falling[allowed[-1]]) if len(allowed) else float("inf")
+
+def _bin(
+    low: float,
+    high: float,
+    inside: NDArray[np.bool_],
+    is_signal: NDArray[np.bool_],
+    score: NDArray,
+    weight: NDArray[np.float64],
+    passes: NDArray[np.bool_],
+    errors: Sequence[float],
+    objects: ObjectName,
+) -> BinMetrics:
+    """``passes`` [J]: which pass the common cut; ``errors``: of the shares of signal and background that do, NaN where
+    a resample has none of them."""
+    classes = {"signal": inside & is_signal, "background": inside & ~is_signal}
+    head = (low, high, int(inside.sum()), *(int(members.sum()) for members in classes.values()))
+    if head[2] < ENOUGH_JETS:
+        return BinMetrics(*head, limit=f"fewer than {objects.count(ENOUGH_JETS)}")
+    if not all(weight[members].sum() > 0 for members in classes.values()):
+        return BinMetrics(*head, limit="signal or background missing")
+    own = tagging_metrics(is_signal[inside], score[inside], weight[inside])
+    quoted = enough_pass(own.background_passing)
+    limits = [] if quoted else [f"{own.background_passing:.1f} background {objects.many} pass 1% mistag, too few"]
+    at_cut: list[float | None] = []
+    for (what, members), error in zip(classes.items(), errors, strict=True):
+        known = bool(np.isfinite(error))
+        at_cut += [weighted_share(passes[members], weight[members])[0], error if known else None]
+        if not known:
+            limits.append(f"too few {what} {objects.many} for an error at the common cut")
+    return BinMetrics(
+        *head,
+        own.figures[AUC],
+        own.errors[AUC],
+        own.figures[EFFICIENCY] if quoted else None,
+        own.errors[EFFICIENCY] if quoted else None,
+        *at_cut,
+        "; ".join(limits) or None,
+    )

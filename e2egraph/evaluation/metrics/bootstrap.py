@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from e2egraph.evaluation.metrics.ranked import Ranked
 from e2egraph.evaluation.metrics.roc.curve import WORKING_POINT, check
 from e2egraph.evaluation.metrics.roc.rows import areas, efficiencies_at
 
@@ -75,26 +76,15 @@ def resample(
     is_signal = np.asarray(is_signal, bool)
     for score in scores:
         check(is_signal, score, weight)
-    ranked = [_ranked(is_signal, np.asarray(score)) for score in scores]
+    ranked = [Ranked.of(np.asarray(score)) for score in scores]
     samples: dict[str, list[list[Floats]]] = {name: [[] for _ in ranked] for name in functions}
     for counts in draws(is_signal, resamples, seed):
         drawn: Floats = counts * (np.float64(1.0) if weight is None else np.asarray(weight, np.float64))
-        for number, (order, signal, steps) in enumerate(ranked):
-            sorted_weight = drawn[:, order]
-            all_signal = sorted_weight * signal
-            sorted_weight -= all_signal
-            efficiency, mistag = _curve(all_signal, steps), _curve(sorted_weight, steps)
+        for number, one in enumerate(ranked):
+            mistag, efficiency = one.curves(is_signal, drawn)
             for name, function in functions.items():
                 samples[name][number].append(function(mistag, efficiency))
     return {name: np.stack([np.concatenate(parts) for parts in of_scores]) for name, of_scores in samples.items()}
-
-
-def _ranked(is_signal: NDArray[np.bool_], score: NDArray) -> tuple[NDArray[np.int64], NDArray, NDArray[np.int64]]:
-    """Jets by falling score, whether each is signal, and where the score falls: jets of equal score are one step."""
-    order = np.argsort(-score.astype(np.float64), kind="stable")
-    falling = score[order]
-    steps = np.flatnonzero(np.concatenate([[True], falling[1:] != falling[:-1]]))
-    return order, is_signal[order], steps
 
 
 def draws(is_signal: NDArray[np.bool_], resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
@@ -112,13 +102,3 @@ def draws(is_signal: NDArray[np.bool_], resamples: int, seed: int) -> Iterator[N
             drawn = rng.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
             counts[:, members] = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
         yield counts
-
-
-def _curve(weights: Floats, steps: NDArray[np.int64]) -> Floats:
-    """Efficiency after each step, beginning with 0, [rows, steps + 1]."""
-    efficiency = np.zeros((len(weights), len(steps) + 1))
-    np.cumsum(np.add.reduceat(weights, steps, axis=1), axis=1, out=efficiency[:, 1:])
-    total = efficiency[:, -1:].copy()
-    # A resample can draw weightless jets only; such a row says nothing and its efficiency stays 0.
-    np.divide(efficiency, total, out=efficiency, where=total > 0)
-    return efficiency

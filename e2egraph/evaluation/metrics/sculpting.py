@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.errors import InputError
-from e2egraph.evaluation.metrics.bins import cut_at
 from e2egraph.evaluation.metrics.bootstrap import RESAMPLES, SEED, draws
+from e2egraph.evaluation.metrics.common_cut import cut_at
 from e2egraph.evaluation.metrics.enough import ENOUGH_JETS
+from e2egraph.evaluation.metrics.ranked import Ranked
 from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 
 Floats = NDArray[np.float64]
@@ -131,16 +132,12 @@ def _resampled(
     bin_of: NDArray[np.int64], score: Floats, weight: Floats, efficiency: float, resamples: int, seed: int
 ) -> Floats | None:
     """Divergence of each resample, [R]; None if one of them has no jet of weight that passes."""
-    order = np.argsort(-score, kind="stable")
-    falling = score[order]
-    first_of_step = np.concatenate([[True], falling[1:] != falling[:-1]])
-    last_of_step = np.append(np.flatnonzero(first_of_step)[1:] - 1, len(score) - 1)[np.cumsum(first_of_step) - 1]
-    in_bin = np.eye(len(MASS_EDGES) - 1)[bin_of[order]]
+    ranked = Ranked.of(score)
+    in_bin = np.eye(len(MASS_EDGES) - 1)[bin_of[ranked.order]]
     result = []
     for counts in draws(np.zeros(len(score), bool), resamples, seed):
-        drawn = (counts * weight)[:, order]
-        passed = np.cumsum(drawn, axis=1)
-        passes = passed[:, last_of_step] <= efficiency * passed[:, -1:] * (1.0 + 1e-12)
+        drawn = (counts * weight)[:, ranked.order]
+        passes = np.arange(len(score)) < ranked.passing(drawn, efficiency)[:, None]
         before, after = drawn @ in_bin, (drawn * passes) @ in_bin
         total, left = before.sum(axis=1, keepdims=True), after.sum(axis=1, keepdims=True)
         if not (left > 0).all():

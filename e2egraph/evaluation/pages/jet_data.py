@@ -17,10 +17,9 @@ from e2egraph.data.table import JetTable
 from e2egraph.detector.geometry import CRYSTALS_PER_TOWER
 from e2egraph.evaluation.explain.attribution import (
     ROWS,
-    class_score,
+    column_score,
     occlusion_by_cell,
     occlusion_by_channel,
-    quantity_score,
 )
 from e2egraph.evaluation.objectives.evaluation import ShownJets
 from e2egraph.graphs.storage.pointclouds import PointClouds
@@ -87,7 +86,7 @@ def jet_data(
     # It has no weights, so that it runs wherever its input is.
     images: NDArray[np.float32] = rasterize(batch.points, batch.features, batch.mask).numpy()
     rows = min(ROWS, options.evaluation_batch_size)
-    score = class_score(shown.column) if shown.is_class else quantity_score(shown.column)
+    score = column_score(table.manifest.objective.outputs, shown.column)
     by_channel = occlusion_by_channel(network, batch, score=score, inputs=inputs, rows=rows).numpy()
     region = inputs.region
     by_cell = occlusion_by_cell(network, batch, score=score, region=region, crystals=CELL_CRYSTALS, rows=rows).numpy()

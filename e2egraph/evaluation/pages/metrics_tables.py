@@ -121,7 +121,11 @@ def _bin_table(name: str, bins: Sequence[Mapping[str, Any]], objects: ObjectName
         ]
         for one in bins
     ]
-    return table(f"In bins of {title}; the common cut gives 1% mistag over all {objects.many}", header, rows)
+    caption = (
+        f"In bins of {title}; the common cut gives 1% mistag over all {objects.many}; errors by bootstrap resamples, "
+        "the common cut made again in each"
+    )
+    return table(caption, header, rows)
 
 
 def _error(metrics: Mapping[str, Any], name: str, digits: int) -> Cell:

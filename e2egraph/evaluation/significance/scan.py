@@ -16,7 +16,7 @@ from e2egraph.evaluation.significance.counting import Jets, Yields, thresholds, 
 from e2egraph.evaluation.significance.discovery import discovery_scale
 from e2egraph.evaluation.significance.formulas import FIVE_SIGMA, asimov_limit, asimov_z, exact_z
 from e2egraph.evaluation.significance.results import Counting, CutsResult, Discovery, Scan, Significance
-from e2egraph.evaluation.significance.spread import resampled
+from e2egraph.evaluation.significance.spread import Spread, resampled
 
 Floats = NDArray[np.float64]
 
@@ -66,13 +66,15 @@ def significance(
             f"choosing the threshold on the {counted} that measure it lifts Z by about {spread.optimism:.2f} "
             "(bootstrap, not subtracted)"
         )
+    if spread.optimum_error is None:
+        say.append(f"the optimum has no error: {_why_no_error(spread, jets, 'background', 'the threshold', counted)}")
     known = _Experiments(above, cuts, everything, analysis)
     discovery = known.discovery(used)
     if discovery is None:
         say.append(known.saturation(used, "the score"))
     result = None
     if jets.passes is not None:
-        result = _cuts(jets, jets.passes, everything, analysis, spread.ratio_error, say, counted)
+        result = _cuts(jets, jets.passes, everything, analysis, spread, say, counted)
     return Significance(
         luminosity=analysis.luminosity,
         background_uncertainty=r,
@@ -149,7 +151,7 @@ def _cuts(
     passes: NDArray[np.bool_],
     everything: Yields,
     analysis: Analysis,
-    ratio_error: float | None,
+    spread: Spread,
     limits: list[str],
     counted: str,
 ) -> CutsResult:
@@ -170,13 +172,29 @@ def _cuts(
         efficiency = roc_curve(jets.is_signal, jets.score, jets.yields).efficiency_at(counting.mistag)
         if counting.signal_efficiency > 0:
             ratio = efficiency / counting.signal_efficiency
+            if spread.ratio_error is None:
+                why = _why_no_error(spread, jets, "signal", "the cuts", counted)
+                limits.append(f"the ratio of efficiencies has no error: {why}")
     return CutsResult(
         expression=analysis.selection or "",
         counting=counting,
         discovery=discovery,
         signal_efficiency_at_same_mistag=efficiency,
         ratio=ratio,
-        ratio_error=None if ratio is None else ratio_error,
+        ratio_error=None if ratio is None else spread.ratio_error,
+    )
+
+
+def _why_no_error(spread: Spread, jets: Jets, kind: str, what: str, counted: str) -> str:
+    """Why some resamples have no value: a class of too few objects or, otherwise, too few ``kind`` pass ``what``."""
+    if not spread.absent:
+        return f"in some resamples no {kind} {counted} pass {what}"
+    number, share = max(spread.absent.items(), key=lambda one: one[1])
+    count = int(((jets.label == number) & (jets.yields > 0)).sum())
+    which = "the signal" if jets.is_signal[jets.label == number].all() else "one class of background"
+    return (
+        f"{which} has only {count} {counted} with weight, and {100 * share:.2g}% of the resamples hold none of them; "
+        "evaluate more"
     )
 
 

@@ -18,12 +18,14 @@ Floats = NDArray[np.float64]
 class Spread:
     """As in ``results``: ``optimum_error``, ``optimism``, and ``ratio_error`` of the efficiencies at equal mistag.
 
-    None: not finite in every resample, or no cuts.
+    None: not finite in every resample, or no cuts. ``absent``: number of each class of which some
+    resamples hold nothing of weight → their share of all.
     """
 
     optimum_error: float | None
     optimism: float | None
     ratio_error: float | None
+    absent: dict[int, float]
 
 
 def resampled(
@@ -46,8 +48,11 @@ def resampled(
     full = _z(signal.of(unit * jets.yields), background.of(unit * jets.yields), uncertainty)[0]
     optimum = int(used[:best].sum())
     at_optimum, optimism, ratio = [], [], []
+    absent = dict.fromkeys(np.unique(jets.label).tolist(), 0)
     for counts in draws(jets.is_signal, resamples, seed):
         drawn = _normalised(counts, jets)
+        for number in absent:
+            absent[number] += int(np.isnan(drawn[:, jets.label == number]).any(axis=1).sum())
         s, b = signal.of(drawn), background.of(drawn)
         z = _z(s, b, uncertainty)
         at_optimum.append(z[:, optimum])
@@ -57,7 +62,8 @@ def resampled(
             ratio.append(_ratios(drawn, jets, s, b))
     errors = [_spread(at_optimum), _spread(ratio)]
     shift = np.concatenate(optimism)
-    return Spread(errors[0], float(shift.mean()) if np.isfinite(shift).all() else None, errors[1])
+    missing = {number: count / resamples for number, count in absent.items() if count}
+    return Spread(errors[0], float(shift.mean()) if np.isfinite(shift).all() else None, errors[1], missing)
 
 
 class _Above:

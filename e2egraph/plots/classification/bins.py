@@ -47,6 +47,7 @@ def plot_bins(bins: Mapping[str, Sequence[Mapping[str, Any]]], stem: Path, label
 
 def _points(axes: Axes, bins: Sequence[Mapping[str, Any]], what: str, error: str) -> None:
     known = [one for one in bins if one[what] is not None]
-    low, high, value, spread = (np.array([one[key] for one in known]) for key in ("low", "high", what, error))
+    # An error that could not be said is no bar.
+    low, high, value, spread = (np.array([one[key] for one in known], float) for key in ("low", "high", what, error))
     if known:
         axes.errorbar((low + high) / 2.0, value, xerr=(high - low) / 2.0, yerr=spread, fmt="o", color="C0")

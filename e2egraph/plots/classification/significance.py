@@ -1,4 +1,4 @@
-"""Expected significance against the threshold of the score, and the expected jets beyond it."""
+"""Expected significance against the threshold of the score, and the expected jets or events beyond it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _INNERMOST = 1e-6
 def plot_significance(
     result: Significance, statistical: NDArray, discovery: float, stem: Path, label: str
 ) -> list[Path]:
-    """Z above, expected jets below; PNG and PDF. ``stem``: the path without suffix; ``label`` as ``label_of``.
+    """Z above, the expected jets or events below; PNG and PDF. ``stem``: the path without suffix; ``label`` as
+    ``label_of``.
 
     ``statistical`` [K]: Z (Asimov) at each threshold of the scan without the background's uncertainty, NaN where too
     few background jets pass; ``discovery``: the Z that counts as one.
@@ -48,7 +49,8 @@ def plot_significance(
         axes.axhline(discovery, color="grey", linewidth=1)
         if not used.all():
             blind = (x[used].max(), 1.0 - _INNERMOST)
-            axes.axvspan(*blind, color="grey", alpha=0.15, linewidth=0, label="too few simulated background objects")
+            few = f"too few simulated background {result.counted}"
+            axes.axvspan(*blind, color="grey", alpha=0.15, linewidth=0, label=few)
             below.axvspan(*blind, color="grey", alpha=0.15, linewidth=0)
         axes.set(ylabel=r"Expected significance [$\sigma$]", xscale="logit", xlabel="")
         # Room for the legend, and for the line of a discovery where all lies below it.
@@ -59,7 +61,7 @@ def plot_significance(
         axes.set_title(f"{result.luminosity:g} fb$^{{-1}}$", loc="right", fontsize="small")
         below.plot(x, signal, color="C2", linewidth=2, label="signal")
         below.plot(x[background > 0], background[background > 0], color="C3", linewidth=2, label="background")
-        below.set(ylabel="Jets", yscale="log", xlabel="Score threshold")
+        below.set(ylabel=result.counted.capitalize(), yscale="log", xlabel="Score threshold")
         if x.min() < x.max():
             below.set_xlim(x.min(), x.max())
         below.legend(fontsize="x-small")

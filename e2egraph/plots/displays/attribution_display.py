@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from e2egraph.detector.channels import hit_channels
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.plots.style import figure_style, position_titles, save
+from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
 from e2egraph.tasks.region import Region
 
 # Colours reach their full strength at this quantile of |attribution|, so that no single node washes out all others.
@@ -69,11 +70,13 @@ def plot_channel_attribution(
     classes: Sequence[str],
     stem: Path,
     label: str,
+    objects: ObjectName = ANY_OBJECT,
 ) -> list[Path]:
     """One panel for each class: mean change of the log-odds [J, channels] when a channel is taken away, by network.
 
-    ``channels``: their names, in order; ``class_of`` [J]: each jet's class, as a number; bars are standard errors of
-    the mean. Channels without any change in any network (there are no such nodes, or none is read) are left out.
+    ``channels``: their names, in order; ``class_of`` [J]: each jet's class, as a number; ``objects``: what the jets are
+    called. Bars are standard errors of the mean. Channels without any change in any network (there are no such nodes,
+    or none is read) are left out.
     """
     seen = np.any([np.asarray(change).any(axis=0) for change in changes.values()], axis=0)
     drawn = np.flatnonzero(seen)
@@ -90,7 +93,7 @@ def plot_channel_attribution(
                 if len(own):
                     axes.barh(rows, own.mean(axis=0), height, xerr=error, label=network, capsize=2)
             axes.axvline(0.0, color="grey", linewidth=1)
-            axes.set_title(f"{members.sum()} {name} jets", fontsize="medium")
+            axes.set_title(f"{members.sum()} {name} {objects.many}", fontsize="medium")
             axes.set_xlabel("change of log-odds by the channel", fontsize="small")
         panels[0].set_yticks(range(len(drawn)), [channels[place] for place in drawn.tolist()], fontsize="small")
         panels[0].minorticks_off()

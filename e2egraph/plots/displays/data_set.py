@@ -1,4 +1,4 @@
-"""Plots of a whole data set: images averaged over the jets of each class, and spectra of jet quantities."""
+"""Plots of a whole data set: images averaged over the objects of each class, and spectra of their quantities."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from e2egraph.data.loading.batch import JetBatch
+from e2egraph.data.loading.pools import columns_for, read_jets
 from e2egraph.data.padding import pad
-from e2egraph.data.table import read_table
+from e2egraph.data.table import JetTable, read_table
 from e2egraph.errors import InputError
 from e2egraph.graphs.storage.columns import SPLITS
 from e2egraph.graphs.storage.manifest import read_manifest
-from e2egraph.graphs.storage.shards import first_jets
 from e2egraph.models.image.planes import planes_of
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.plots.style import (
@@ -31,13 +31,12 @@ from e2egraph.plots.style import (
     save,
     save_titled,
 )
-from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.objects.registry import kinds
 
 # Plane → what its mean is called.
 PLANES = {"track_pt": r"track $p_\mathrm{T}$ [GeV]", "BPIX1": "BPIX1 hits", "ECAL": "ECAL [GeV]", "HCAL": "HCAL [GeV]"}
 
-# Jets of each class that are averaged, so many at a time.
+# Objects of each class that are averaged, so many at a time.
 JETS, BATCH = 512, 64
 
 # Colours reach this far below the largest mean.
@@ -47,21 +46,22 @@ MASS_RANGE, MASS_BINS = (0.0, 300.0), 50  # [GeV]
 
 
 def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Path]:
-    """Mean image of the first ``jets`` jets of each class, a row a class, a column a plane."""
+    """Mean image of the first ``jets`` objects of each class, a row a class, a column a plane."""
     table = read_table(data)
     classes = table.manifest.classes
+    chosen = [np.flatnonzero(table.columns["label"] == number)[:jets] for number in range(len(classes))]
     inputs = table.inputs
     half_eta, half_phi = inputs.region.half_eta, inputs.region.half_phi
     along_eta, along_phi = position_titles(inputs.region)
     planes = {name: title for name, title in PLANES.items() if name in planes_of(inputs)}
-    means = {number: _mean_image(data, number, jets, inputs, tuple(planes)) for number in range(len(classes))}
+    means = [_mean_image(table, members, tuple(planes)) for members in chosen]
     with figure_style(14):
         figure = Figure(figsize=(4.6 * len(planes), 4.2 * len(classes)), layout="constrained")
         grid = figure.subplots(len(classes), len(planes), squeeze=False)
         for row, name in enumerate(classes):
             for column, title in enumerate(planes.values()):
                 axes = grid[row, column]
-                top = max(float(mean[column].max()) for mean in means.values()) or 1.0
+                top = max(float(mean[column].max()) for mean in means) or 1.0
                 image = axes.imshow(
                     np.maximum(means[row][column], top * DYNAMIC_RANGE).T,
                     origin="lower",
@@ -72,8 +72,8 @@ def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Pat
                 )
                 axes.set(title=f"{name}: {title}", xlabel=along_eta, ylabel=along_phi)
                 figure.colorbar(image, ax=axes)
-        counts = ", ".join(f"{min(jets, int((table.columns['label'] == i).sum()))} {n}" for i, n in enumerate(classes))
-        title = f"{label_of(table.columns['run'])}: mean of {counts} jets"
+        counts = ", ".join(f"{len(members)} {name}" for members, name in zip(chosen, classes, strict=True))
+        title = f"{label_of(table.columns['run'])}: mean of {counts} {table.manifest.object_name.many}"
         figure.suptitle(title, x=0.02, horizontalalignment="left")
         return save(figure, stem)
 
@@ -122,7 +122,8 @@ def shown_range(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def plot_masses(data: Path, stem: Path) -> list[Path]:
     """Soft-drop mass of every class of a data set, normalised to one; InputError when the data set holds none."""
-    held = "softdrop_mass" in read_manifest(data).object_columns
+    manifest = read_manifest(data)
+    held = "softdrop_mass" in manifest.object_columns
     table = read_table(data, extra=("softdrop_mass",) if held else ())
     if not held or not table.columns["softdrop_mass"].any():
         raise InputError(f"{data}: no soft-drop mass (its inputs did not hold it); build from inputs that have it.")
@@ -131,20 +132,24 @@ def plot_masses(data: Path, stem: Path) -> list[Path]:
     with one_panel() as (figure, axes):
         class_of, edges = np.array(classes)[table.columns["label"]], np.linspace(*MASS_RANGE, MASS_BINS + 1)
         draw_by_class(axes, mass, class_of, classes, edges, weight)
-        axes.set(xlabel="Soft-drop mass [GeV]", ylabel="Jets (normalised)", xlim=MASS_RANGE)
+        axes.set(
+            xlabel="Soft-drop mass [GeV]",
+            ylabel=f"{manifest.object_name.many.capitalize()} (normalised)",
+            xlim=MASS_RANGE,
+        )
         axes.set_ylim(bottom=0.0)
         axes.legend()
         return save_titled(figure, axes, stem, label_of(table.columns["run"]))
 
 
-def _mean_image(data: Path, label: int, jets: int, inputs: Inputs, planes: tuple[str, ...]) -> NDArray[np.float64]:
-    """Mean over jets of each of ``planes``, [planes, rows, columns]."""
-    clouds = first_jets(data, jets)
-    clouds = clouds.take(clouds.jets["label"] == label)
-    rasterize = Rasterize(inputs, planes)
+def _mean_image(table: JetTable, members: NDArray[np.int64], planes: tuple[str, ...]) -> NDArray[np.float64]:
+    """Mean over the objects ``members`` (rising numbers) of each of ``planes``, [planes, rows, columns]; 0 of none."""
+    rasterize = Rasterize(table.inputs, planes)
     total = np.zeros((len(planes), rasterize.height, rasterize.width))
-    for start in range(0, len(clouds), BATCH):
-        batch = JetBatch.from_arrays(pad(clouds.take(np.arange(start, min(start + BATCH, len(clouds)))), inputs))
+    for start in range(0, len(members), BATCH):
+        wanted = members[start : start + BATCH]
+        _, clouds = read_jets(table, np.unique(table.group_of(wanted)), wanted, columns_for(table.inputs))
+        batch = JetBatch.from_arrays(pad(clouds, table.inputs))
         with torch.inference_mode():
             total += rasterize(batch.points, batch.features, batch.mask).numpy().sum(axis=0, dtype=np.float64)
-    return total / max(len(clouds), 1)
+    return total / max(len(members), 1)

@@ -35,7 +35,9 @@ def draw_event(path: str, stem: Path, *, entry: int = 0, options: SourceOptions 
     """Draw event number ``entry`` of a file into ``stem.png`` and ``stem.pdf``. InputError: no such entry."""
     with opened(path, options) as source:
         if isinstance(source, PointSource):
-            raise InputError(f"{path}: holds images and no events; build a data set from it and plot a jet of that.")
+            raise InputError(
+                f"{path}: holds images and no events; build a data set from it and plot an object of that."
+            )
         if not 0 <= entry < source.n_events:
             raise InputError(f"{path}: no entry {entry}; give a number from 0 to {source.n_events - 1}.")
         collections = [name for name in ("tracks", "hits", "ecal", "hcal", "jets") if name not in source.missing]

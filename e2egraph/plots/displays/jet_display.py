@@ -44,18 +44,18 @@ def draw_jet(data: Path, stem: Path, *, number: int | None = None, label: str | 
     that is not given either) whose number of nodes is the median of its class. InputError: no such jet or class.
     """
     table = read_table(data)
-    classes = table.manifest.classes
+    classes, objects = table.manifest.classes, table.manifest.object_name
     if number is None:
         name = getattr(table.manifest.objective, "signal", classes[-1]) if label is None else label
         if name not in classes:
             raise InputError(f"{data}: no class '{name}'; choose one of {', '.join(classes)}.")
         members = np.flatnonzero(table.columns["label"] == classes.index(name))
         if len(members) == 0:
-            raise InputError(f"{data}: no jets of class '{name}'; choose another class.")
+            raise InputError(f"{data}: no {objects.many} of class '{name}'; choose another class.")
         by_size = members[np.argsort(table.columns["n_nodes"][members], kind="stable")]
         number = int(by_size[len(by_size) // 2])
     if not 0 <= number < len(table):
-        raise InputError(f"{data}: no jet number {number}; give a number from 0 to {len(table) - 1}.")
+        raise InputError(f"{data}: no {objects.one} number {number}; give a number from 0 to {len(table) - 1}.")
     wanted, inputs = np.array([number]), table.inputs
     kind = kinds()[table.manifest.configuration["object"]["kind"]]
     columns = list(dict.fromkeys([*columns_for(inputs), *kind.spectra]))

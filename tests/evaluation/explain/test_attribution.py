@@ -13,6 +13,7 @@ from e2egraph.errors import InputError
 from e2egraph.evaluation.explain.attribution import (
     PLACE,
     class_score,
+    column_score,
     completeness_gap,
     integrated_gradients,
     log_odds,
@@ -24,6 +25,7 @@ from e2egraph.evaluation.explain.attribution import (
 )
 from e2egraph.models.layers.geometry.grid import region_pixels
 from e2egraph.models.registry import build_model, load_model_config
+from e2egraph.tasks.outputs import Head, Outputs
 from tests.all_inputs import INPUTS, TWO_CLASSES
 from tests.models.jets import jets
 
@@ -104,6 +106,25 @@ def test_a_quantity_is_explained_in_its_own_unit():
     given = batch()
     expected = given.features[..., 1] * given.mask
     torch.testing.assert_close(occlusion_by_node(Energy(), given, score=quantity_score(0)), expected)
+
+
+@pytest.mark.parametrize("first", ["class", "mass"])
+def test_log_odds_are_of_the_classes_alone_where_a_network_gives_more(first):
+    classes = Head(name="class", columns=("b", "s", "t"), activation="softmax")
+    mass = Head(name="mass", columns=("m", "y"), units=("GeV", ""))
+    outputs = Outputs(heads=(classes, mass) if first == "class" else (mass, classes))
+    given = torch.randn(6, 5) * 10
+    logits = given[:, outputs.slices["class"]]
+    for number, p in enumerate(logits.double().softmax(1).T):
+        found = column_score(outputs, outputs.slices["class"].start + number)(given)
+        torch.testing.assert_close(found.double(), (p / (1 - p)).log(), rtol=1e-4, atol=1e-4)
+    for place in range(5)[outputs.slices["mass"]]:
+        torch.testing.assert_close(column_score(outputs, place)(given), given[:, place])
+
+
+def test_a_column_that_no_head_has_is_no_score():
+    with pytest.raises(IndexError, match="column 2 of outputs that have 2"):
+        column_score(TWO_CLASSES, 2)
 
 
 def test_log_odds_of_one_class_are_refused():

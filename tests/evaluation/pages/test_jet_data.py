@@ -115,6 +115,27 @@ def test_the_image_is_that_of_rasterize_from_the_same_nodes(table, numbers, inpu
             np.testing.assert_allclose(image_of(content, jet), expected, rtol=1e-3)
 
 
+class WithMass(Network):
+    """The same classes, and a mass in GeV of the number of nodes."""
+
+    def forward(self, points, features, mask, jet):
+        return torch.cat([super().forward(points, features, mask, jet), 50.0 * mask.sum(1, keepdim=True)], dim=1)
+
+
+def test_effects_on_a_class_do_not_depend_on_a_mass_that_the_network_gives_as_well(tmp_path, table, numbers, inputs):
+    target = {"name": "gen_mass", "unit": "GeV", "offset": 100.0, "scale": 100.0}
+    heads = [
+        {"kind": "classification", "classes": ["qcd", "top"], "signal": "top"},
+        {"kind": "regression", "classes": ["qcd", "top"], "targets": [target]},
+    ]
+    objective = {"kind": "joint", "heads": heads}
+    joint = read_table(write_toy_dataset(tmp_path / "data", 150, nodes=(0, 40), objective=objective))
+    np.testing.assert_array_equal(joint.jets_of("test"), numbers)
+    with_mass, alone = made(joint, numbers, WithMass(inputs)), made(table, numbers, Network(inputs))
+    for one, other in zip(with_mass["jets"], alone["jets"], strict=True):
+        assert (one["channel_effect"], one["nodes"]) == (other["channel_effect"], other["nodes"])
+
+
 def test_effects_are_what_the_score_loses_without_the_nodes(table, numbers, inputs):
     for jet in made(table, numbers, Network(inputs))["jets"]:
         nodes = {name: np.array(values) for name, values in jet["nodes"].items()}

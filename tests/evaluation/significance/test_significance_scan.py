@@ -224,6 +224,37 @@ def test_jets_that_make_no_sense_are_refused(sample, change, message):
         replace(sample, **change)
 
 
+def test_an_error_that_resamples_do_not_have_is_missing_with_the_reason(sample):
+    label = sample.label.copy()
+    background = np.flatnonzero(label == 0)
+    label[background[np.argsort(sample.score[background])[-3:]]] = 2
+    few = significance(replace(sample, label=label), ANALYSIS, resamples=400, counted="events")
+    assert (few.optimum_error, few.optimism, few.cuts.ratio_error) == (None, None, None)
+    # None of three among 1500 is drawn with probability (1 − 3/1500)^1500 = 5%.
+    for figure in ("the optimum", "the ratio of efficiencies"):
+        (said,) = [limit for limit in few.limits if limit.startswith(f"{figure} has no error")]
+        assert "one class of background has only 3 events with weight" in said
+        assert 3.0 < float(said.partition("weight, and ")[2].partition("%")[0]) < 7.5
+    passes = np.zeros(2400, bool)
+    passes[[0, *background[:800]]] = True
+    rare = significance(replace(sample, passes=passes), ANALYSIS, resamples=50)
+    assert rare.cuts.ratio is not None and rare.cuts.ratio_error is None
+    assert "the ratio of efficiencies has no error: in some resamples no signal objects pass the cuts" in rare.limits
+    assert not any("optimum has no error" in limit for limit in rare.limits)
+
+
+@pytest.mark.parametrize(("counted", "title"), [("events", "Events"), ("jets", "Jets")])
+def test_the_axis_of_expected_numbers_names_what_is_counted(result, counted, title, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr("e2egraph.plots.classification.significance.save", lambda figure, stem: figures.append(figure))
+    result = replace(result, counted=counted)
+    plot_significance(result, statistical_z(result.scan), FIVE_SIGMA, tmp_path / "significance", "label")
+    (figure,) = figures
+    assert figure.axes[1].get_ylabel() == title
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert f"too few simulated background {counted}" in legend
+
+
 @pytest.mark.parametrize("score", [0.0, 0.5, 1.0])
 def test_a_constant_score_is_one_counting_experiment_that_can_be_drawn(sample, score, tmp_path):
     result = significance(replace(sample, score=np.full(2400, score)), ANALYSIS, resamples=5)

@@ -8,6 +8,7 @@ import pytest
 from e2egraph.detector.channels import Channel, channels
 from e2egraph.plots.displays import attribution_display
 from e2egraph.plots.displays.attribution_display import draw_attribution, plot_channel_attribution
+from e2egraph.tasks.objects.naming import ObjectName
 from tests.toy_dataset import toy_clouds, toy_task
 
 NODES = 40
@@ -61,8 +62,9 @@ def test_bars_are_the_means_of_each_class_for_channels_that_are_seen(figures, tm
     change = np.zeros((5, len(channels())))
     change[:, Channel.ECAL], change[:, Channel.TRACK] = 1.0, np.arange(5)
     class_of = np.array([0, 0, 1, 1, 1])
+    stem, named = tmp_path / "channels", ObjectName("jet")
     plot_channel_attribution(
-        {"image": change, "graph": -change}, NAMES, class_of, ("qcd", "top"), tmp_path / "channels", "e2egraph"
+        {"image": change, "graph": -change}, NAMES, class_of, ("qcd", "top"), stem, "e2egraph", named
     )
     qcd, top = figures[0].axes
     assert [label.get_text() for label in qcd.get_yticklabels()] == ["TRACK", "ECAL"]

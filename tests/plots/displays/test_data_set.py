@@ -3,7 +3,48 @@
 import numpy as np
 import pytest
 
-from e2egraph.plots.displays.data_set import shown_range
+from e2egraph.data.padding import pad
+from e2egraph.data.table import read_table
+from e2egraph.graphs.storage.manifest import Manifest
+from e2egraph.plots.displays import data_set
+from e2egraph.plots.displays.data_set import draw_average_images, plot_masses, shown_range
+from e2egraph.tasks.objects.naming import ObjectName
+from tests.toy_dataset import write_toy_dataset
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_toy_dataset(tmp_path_factory.mktemp("toy") / "data", 300, nodes=(0, 12), shards_per_class=5)
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures drawn meanwhile, which are not saved."""
+    drawn = []
+    for name in ("save", "save_titled"):
+        monkeypatch.setattr(data_set, name, lambda figure, *others: drawn.append(figure))
+    return drawn
+
+
+@pytest.mark.parametrize("most", [10, 120, 512])
+def test_average_images_are_of_as_many_objects_as_their_title_says(folder, figures, monkeypatch, tmp_path, most):
+    table, averaged = read_table(folder), []
+    monkeypatch.setattr(data_set, "pad", lambda clouds, inputs: averaged.append(clouds) or pad(clouds, inputs))
+    draw_average_images(folder, tmp_path / "average", jets=most)
+    labels = np.concatenate([clouds.jets["label"] for clouds in averaged])
+    counts = [int((labels == number).sum()) for number in range(2)]
+    assert counts == [min(most, int((table.columns["label"] == number).sum())) for number in range(2)]
+    (figure,) = figures
+    assert figure.get_suptitle().endswith(f": mean of {counts[0]} qcd, {counts[1]} top jets")
+
+
+def test_plots_of_a_data_set_call_its_objects_by_their_name(folder, figures, monkeypatch, tmp_path):
+    monkeypatch.setattr(Manifest, "object_name", ObjectName("event"))
+    draw_average_images(folder, tmp_path / "average", jets=10)
+    plot_masses(folder, tmp_path / "masses")
+    average, masses = figures
+    assert average.get_suptitle().endswith("10 top events")
+    assert masses.axes[0].get_ylabel() == "Events (normalised)"
 
 
 @pytest.mark.parametrize(
