@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from e2egraph.data.fit import check_inputs
@@ -23,4 +24,5 @@ def check_fit(bundle: Bundle, data: Path, manifest: Manifest) -> None:
         raise InputError(
             f"{data}: its objective is {found}, that of {bundle.folder} {asked}; give a data set of the bundle's task."
         )
-    check_inputs(data, manifest, bundle.inputs, info.configuration, info.node_selection, bundle.folder)
+    read = replace(info.node_selection, cap=bundle.cap)
+    check_inputs(data, manifest, bundle.inputs, info.configuration, read, bundle.folder)

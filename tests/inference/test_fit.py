@@ -55,9 +55,42 @@ def thresholds(manifest: dict) -> None:
     manifest["configuration"]["inputs"]["thresholds"] = {"ECAL": 2.0}
 
 
+def built_with(**settings: object) -> Callable[[dict], None]:
+    """The edit that makes a data set one of a task with these inputs, whose caps cut a node."""
+
+    def edit(manifest: dict) -> None:
+        manifest["configuration"]["inputs"] |= settings
+        manifest["nodes"] = {"qcd": {"over_cap": 1}}
+        manifest["network_inputs"] |= {name: value for name, value in settings.items() if name == "field"}
+
+    return edit
+
+
+def other_radius(manifest: dict) -> None:
+    (layer,) = (one for one in manifest["network_inputs"]["channels"] if one["name"] == "BPIX1")
+    layer["radius"] = 2.9
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
+        (
+            built_with(half_window=10),
+            r"bundle asks for half_window without limit, but the data set was built with 10; build it again without "
+            r"inputs\.half_window\.",
+        ),
+        (built_with(radius=0.8), r"asks for radius without limit, .* with 0\.8; build it again without inputs\.radius"),
+        (built_with(thresholds={"HCAL": 0.2}), r"asks for thresholds\.HCAL without limit, but .* with 0\.2; build it"),
+        (built_with(thresholds={"HCAL": -1.0}), r"asks for thresholds\.HCAL without limit, but .* with -1; build it"),
+        (built_with(caps={"TRACK": 2}), r"asks for caps\.TRACK without limit, but .* with 2; build it again without"),
+        (built_with(cap=7), r"asks for cap \d+, but the data set was built with 7; build it again with inputs\.cap="),
+        (
+            built_with(suppress_displaced=False),
+            r"built with inputs\.suppress_displaced false, but .*bundle learnt from nodes of true; build it again with "
+            r"inputs\.suppress_displaced=true",
+        ),
+        (built_with(field=2.0), r"built with inputs\.field 2, but .*bundle learnt from nodes of 3\.8; build it again"),
+        (other_radius, r"built with inputs\.radii\.BPIX1 2\.9, but .*bundle learnt from nodes of "),
         (without_channel, r"cut: has no nodes of channel HCAL, which .*bundle reads; build it with the same task"),
         (other_unit, r"cut: d0 is in mm, but .*bundle reads it in cm; build it with the same task"),
         (smaller_region, r"nodes lie in 65×65 pixels around the seed tower, those of .*bundle in 125×125 pixels"),
