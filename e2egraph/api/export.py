@@ -83,7 +83,7 @@ def write_bundle(
         model,
         about.inputs,
         about.outputs,
-        info=describe_run(about, folder, jets, track_direction, seed_depth),
+        info=describe_run(about, folder, track_direction, seed_depth),
         sample=pad(select_nodes(jets, selection, about.inputs.numbers), about.inputs),
         output=output,
         variants=variants,
