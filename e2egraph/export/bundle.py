@@ -209,6 +209,12 @@ def class_head(outputs: Outputs) -> Head | None:
     return next((head for head in outputs.heads if head.activation == "softmax"), None)
 
 
+def quantity_head(outputs: Outputs) -> Head | None:
+    """The first head of quantities of objects; None where none are predicted."""
+    heads = (head for head in outputs.heads if head.activation == "none" and head.level == "object")
+    return next(heads, None)
+
+
 def variant_file(variant: str) -> str:
     """Name of a variant's file in a bundle."""
     return f"model-{variant}.onnx"
