@@ -31,7 +31,7 @@ def with_more(folder: Path, to: Path, package: str | None = None) -> Path:
         jets = {**clouds.jets, "n_nodes": clouds.jets["n_nodes"] + 1}
         return PointClouds(jets, nodes, clouds.offsets + np.arange(len(clouds.offsets)))
 
-    manifest = _rewritten(folder, to, longer)
+    manifest = rewritten(folder, to, longer)
     known = manifest["network_inputs"]
     known["channels"].append({"name": "MUON1", "number": 77, "collection": "muons", "radius": 500.0, "energy": True})
     quality = {"name": "muon_quality", "unit": "", "description": "of one's own", "scale": {"unit": 1.0}}
@@ -49,7 +49,7 @@ def with_other_numbers(folder: Path, to: Path) -> Path:
     def renumbered(clouds: PointClouds) -> PointClouds:
         return PointClouds(clouds.jets, {**clouds.nodes, "channel": clouds.nodes["channel"] + 100}, clouds.offsets)
 
-    manifest = _rewritten(folder, to, renumbered)
+    manifest = rewritten(folder, to, renumbered)
     for channel in manifest["network_inputs"]["channels"]:
         channel["number"] += 100
     (to / "manifest.json").write_text(json.dumps(manifest))
@@ -64,7 +64,7 @@ def with_larger_values(folder: Path, to: Path, label: int, factor: float) -> Pat
         nodes = {**clouds.nodes, "value": (clouds.nodes["value"] * scale).astype(np.float32)}
         return PointClouds(clouds.jets, nodes, clouds.offsets)
 
-    (to / "manifest.json").write_text(json.dumps(_rewritten(folder, to, larger)))
+    (to / "manifest.json").write_text(json.dumps(rewritten(folder, to, larger)))
     return to
 
 
@@ -92,7 +92,7 @@ def rewrite(shard: Path, to: Path, change: Callable[[PointClouds], PointClouds])
     write_shard(to, clouds, arrow_schema(objects, nodes), footer)
 
 
-def _rewritten(folder: Path, to: Path, change: Callable[[PointClouds], PointClouds]) -> dict:
+def rewritten(folder: Path, to: Path, change: Callable[[PointClouds], PointClouds]) -> dict:
     """Writes changed shards into ``to``; the manifest that fits them, which is not written yet."""
     to.mkdir()
     manifest: dict = json.loads((folder / "manifest.json").read_text())

@@ -11,11 +11,11 @@ from e2egraph.api.run_description import describe_run
 from e2egraph.data.candidates import Method
 from e2egraph.data.padding import pad
 from e2egraph.errors import UsageError
+from e2egraph.evaluation.predictions import check_classes, read_for
 from e2egraph.export.bundle import Metadata
 from e2egraph.export.export import export_model, refuse_other_content
 from e2egraph.export.triton import check_repository, lay_out
 from e2egraph.folders import user_path
-from e2egraph.graphs.making.nodeselection import select_nodes
 from e2egraph.graphs.storage.shards import first_jets
 from e2egraph.training.runs.run_folder import RunInfo
 
@@ -56,7 +56,8 @@ def write_bundle(
     data set whose jets the export checks on, the run's own by default. ``fp16``, ``int8``: add these variants, measured
     on jets of the test split. ``track_direction``, ``seed_depth``: how the training files were read (``BundleInfo``).
     ``triton``: model repository to lay it out in too. ``layout``: ``cmssw`` adds the network in the form of CMSSW's
-    MLPFProducer, ``cmssw-soft`` with soft decoding in it. Errors as ``export_model``; UsageError for another layout.
+    MLPFProducer, ``cmssw-soft`` with soft decoding in it. Errors as ``export_model``; InputError for a data set that
+    lacks what the network reads (``data.fit.check_inputs``), UsageError for another layout.
     """
     if layout is not None and layout not in LAYOUTS:
         raise UsageError(f"unknown layout '{layout}'; choose one of {', '.join(LAYOUTS)}, or none.")
@@ -72,19 +73,20 @@ def write_bundle(
             )
     folder = user_path(about.data.folder if data is None else data)
     selection = about.recipe.data.nodes
-    jets = first_jets(folder, JETS_OF_THE_PARITY_GATE)
+    table = read_for(model, about, folder)
     variants = [name for name, wanted in (("fp16", fp16), ("int8", int8)) if wanted]
     compared = None
     if variants:
         from e2egraph.export.variant_check import variant_jets
 
-        compared = variant_jets(folder, selection)
+        check_classes(about, folder, table.manifest)
+        compared = variant_jets(table, selection, about.inputs.numbers)
     metadata = export_model(
         model,
         about.inputs,
         about.outputs,
-        info=describe_run(about, folder, jets, track_direction, seed_depth),
-        sample=pad(select_nodes(jets, selection, about.inputs.numbers), about.inputs),
+        info=describe_run(about, folder, track_direction, seed_depth),
+        sample=pad(table.select(first_jets(folder, JETS_OF_THE_PARITY_GATE), selection), table.inputs),
         output=output,
         variants=variants,
         jets=compared,

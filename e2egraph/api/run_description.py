@@ -8,11 +8,14 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from e2egraph.config import as_dict
 from e2egraph.errors import InputError, UsageError
 from e2egraph.export.bundle import DEFAULT_CAP, BundleInfo
 from e2egraph.graphs.storage.manifest import Manifest, read_manifest
-from e2egraph.graphs.storage.pointclouds import PointClouds
+from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.models.registry import ModelConfig, load_model_config
 from e2egraph.simulation.writer import CONFIGURATION
 from e2egraph.training.runs.history import VALIDATION
@@ -28,19 +31,21 @@ SUMMARY_METRICS = ("best_epoch", "training_jets", "jets_per_second")
 def describe_run(
     run: RunInfo,
     data: Path,
-    jets: PointClouds,
     track_direction: str | None = None,
     seed_depth: int | None = None,
 ) -> BundleInfo:
-    """What a bundle says of a run whose jets look like ``jets``, some of those in ``data``.
+    """What a bundle says of a run whose export is checked on ``data``.
 
-    Jets are counted where ``data`` is what the run was trained on; the figures of ``e2egraph evaluate`` are taken where
-    the run's folder holds them. ``track_direction``, ``seed_depth``: as ``BundleInfo``; where they are not given, those
-    of ``e2egraph simulate`` if it made all files that the run was trained on (and they are still there), else None.
+    Jets are counted where ``data`` is what the run was trained on. Whether they are simulated is said of all of them,
+    where they are in ``data`` or still where they were. The figures of ``e2egraph evaluate`` are taken where the run's
+    folder holds them. ``track_direction``, ``seed_depth``: as ``BundleInfo``; where they are not given, those of
+    ``e2egraph simulate`` if it made all files that the run was trained on (and they are still there), else None.
     """
     from e2egraph.data.simulated import all_simulated
 
-    if None in (track_direction, seed_depth) and _trained_on_simulation(run, data):
+    trained_on = _training_data(run, data)
+    manifest = None if trained_on is None else read_manifest(trained_on)
+    if None in (track_direction, seed_depth) and manifest is not None and all_made_by_simulate(manifest):
         track_direction = SIMULATED_DIRECTION if track_direction is None else track_direction
         seed_depth = SIMULATED_DEPTH if seed_depth is None else seed_depth
     return BundleInfo(
@@ -53,22 +58,32 @@ def describe_run(
         dataset_sha256=run.data.digest,
         metrics=_metrics(run),
         training=_training(run, data),
-        simulated=all_simulated(jets.jets["run"]) if len(jets) else None,
+        simulated=None if trained_on is None else all_simulated(_runs(trained_on)),
         track_direction=track_direction,
         seed_depth=seed_depth,
+        lacking=run.data.lacking if manifest is None else manifest.lacking,
     )
 
 
-def _trained_on_simulation(run: RunInfo, data: Path) -> bool:
-    """Whether ``all_made_by_simulate`` of the run's training data, in ``data`` or where it was."""
+def _training_data(run: RunInfo, data: Path) -> Path | None:
+    """The folder of the run's training data, ``data`` or where it was; None where it is in neither."""
     for folder in dict.fromkeys((data, Path(run.data.folder))):
         try:
             manifest = read_manifest(folder)
         except InputError:
             continue
         if manifest.digest == run.data.digest:
-            return all_made_by_simulate(manifest)
-    return False
+            return folder
+    return None
+
+
+def _runs(data: Path) -> NDArray:
+    """Run number of every object of a data set."""
+    parts = []
+    for shard in read_manifest(data).shards:
+        with open_shard(data / shard.name) as file:
+            parts.append(file.read(["run"]).jets["run"])
+    return np.concatenate(parts)
 
 
 def all_made_by_simulate(manifest: Manifest) -> bool:

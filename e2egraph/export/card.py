@@ -23,15 +23,12 @@ SIMULATED = (
 NOT_SIMULATED = "The training objects are not simulated, or not all of them (run numbers other than 1)."
 UNKNOWN = "The bundle does not say whether the training objects were simulated."
 
+# Of the inputs, and of the heads of particle flow.
 MEANING = {
     "points": "Δη, Δφ to the region's centre [rad]",
     "features": "raw node variables and the one-hot channel",
     "mask": "1 for a node, 0 for padding",
     "jet": "quantities of the object",
-    "scores": "class probabilities",
-    "softmax": "class probabilities",
-    "logits": "scores before softmax",
-    "prediction": "in physical units",
     "particle": "logits of each node",
     "class": "logits of each node's class",
     "momentum": "relative to each node",
@@ -92,6 +89,13 @@ def _outputs(metadata: Metadata) -> str:
     return f"Outputs, columns in order: {'; '.join(words)}."
 
 
+def _meanings(head: Head) -> tuple[str, ...]:
+    """What each of its tensors holds, whatever these are called."""
+    if head.activation == "softmax":
+        return ("class probabilities", "scores before softmax")
+    return (MEANING.get(head.name, "of each node") if head.level == "node" else "in physical units",)
+
+
 def _columns(head: Head) -> list[str]:
     units = head.units or ("",) * len(head.columns)
     return [f"{name} [{unit}]" if unit else name for name, unit in zip(head.columns, units, strict=True)]
@@ -148,7 +152,9 @@ def _inputs(metadata: Metadata) -> list[str]:
     cuts = _listed(info.configuration.get("object") or {})
     selected = "all" if info.node_selection == NodeSelection() else in_words(info.node_selection)
     shapes = [
-        f"`{name}` {'×'.join(map(str, shape))} ({meaning[name]})" for name, shape in metadata.tensors["outputs"].items()
+        f"`{name}` {'×'.join(map(str, metadata.tensors['outputs'][name]))} ({what})"
+        for head in metadata.outputs.heads
+        for name, what in zip(head.tensors, _meanings(head), strict=True)
     ]
     return [
         "## Inputs",

@@ -5,9 +5,9 @@ jets.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -16,7 +16,8 @@ from sklearn.metrics import roc_auc_score
 
 from e2egraph.data.loading.pools import columns_for, read_jets
 from e2egraph.data.padding import pad
-from e2egraph.data.table import JetTable, read_table
+from e2egraph.data.table import JetTable
+from e2egraph.detector.channels import LARGEST_NUMBER
 from e2egraph.errors import InputError, first_line
 from e2egraph.export.bundle import BundleInfo, Shift, Variant, first_tensors, variant_file
 from e2egraph.export.feeds import feeds
@@ -50,25 +51,32 @@ class VariantJets:
     split: str
 
 
-def variant_jets(data: Path, selection: NodeSelection) -> VariantJets:
+def variant_jets(table: JetTable, selection: NodeSelection, numbers: Mapping[str, int] | None = None) -> VariantJets:
     """Jets of a data set, spread evenly over it: of the training split, and of the test split (or validation).
 
-    InputError: not a data set, no training jet, neither test nor validation jets.
+    ``table``: read by the network (``JetTable.read_by``); ``numbers``: channel → its number for the network, that of
+    the data set where not given. InputError: no training jet, neither test nor validation
+    jets.
     """
-    table = read_table(data)
     split = "test" if (table.columns["split"] == "test").any() else "validation"
     calibration, compared = (
-        _spread(table, chosen, number, selection)
+        _spread(table, chosen, number, selection, numbers or table.inputs.numbers)
         for chosen, number in (("train", CALIBRATION_JETS), (split, COMPARED_JETS))
     )
     return VariantJets(calibration, compared, split)
 
 
-def _spread(table: JetTable, split: str, number: int, selection: NodeSelection) -> PointClouds:
-    numbers = table.jets_of(split)
-    wanted = numbers[np.unique(np.linspace(0, len(numbers) - 1, number).round().astype(np.int64))]
+def _spread(
+    table: JetTable, split: str, number: int, selection: NodeSelection, numbers: Mapping[str, int]
+) -> PointClouds:
+    jets = table.jets_of(split)
+    wanted = jets[np.unique(np.linspace(0, len(jets) - 1, number).round().astype(np.int64))]
     columns = columns_for(table.inputs, table.manifest.targets)
-    return read_jets(table, np.unique(table.group_of(wanted)), wanted, columns, selection)[1]
+    clouds = read_jets(table, np.unique(table.group_of(wanted)), wanted, columns, selection)[1]
+    renumbered = np.arange(LARGEST_NUMBER + 1, dtype=clouds.nodes["channel"].dtype)
+    for name, held in table.inputs.numbers.items():
+        renumbered[held] = numbers[name]
+    return replace(clouds, nodes={**clouds.nodes, "channel": renumbered[clouds.nodes["channel"]]})
 
 
 def make_variant(

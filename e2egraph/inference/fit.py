@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from e2egraph.data.fit import check_inputs
@@ -23,4 +24,8 @@ def check_fit(bundle: Bundle, data: Path, manifest: Manifest) -> None:
         raise InputError(
             f"{data}: its objective is {found}, that of {bundle.folder} {asked}; give a data set of the bundle's task."
         )
-    check_inputs(data, manifest, bundle.inputs, info.configuration, info.node_selection, bundle.folder)
+    read = replace(info.node_selection, cap=bundle.cap)
+    # What a bundle of an earlier version does not record is known of its own data set alone.
+    own = manifest.lacking if manifest.digest == info.dataset_sha256 else ()
+    lacked = own if info.lacking is None else info.lacking
+    check_inputs(data, manifest, bundle.inputs, info.configuration, read, lacked, bundle.folder)

@@ -15,13 +15,22 @@ from numpy.typing import NDArray
 from e2egraph.data.padding import DenseArrays
 from e2egraph.data.scores import NO_PREDICTION, NO_SCORE
 from e2egraph.errors import InputError, UsageError, first_line
-from e2egraph.export.bundle import MODEL_FILE, VARIANTS, Metadata, class_head, first_tensors, read_metadata
+from e2egraph.export.bundle import (
+    MODEL_FILE,
+    VARIANTS,
+    Metadata,
+    class_head,
+    first_tensors,
+    quantity_head,
+    read_metadata,
+)
 from e2egraph.export.one_thread import ORT_FATAL
 from e2egraph.export.preprocess import read_cap
 from e2egraph.graphs.making.nodeselection import select_nodes
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.graphs.storage.verification import sha256_of
 from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.outputs import TENSORS
 
 Float32s = NDArray[np.float32]
 
@@ -100,7 +109,7 @@ class Bundle:
         """Class probabilities [B, C] of padded jets (B may be 0), −1 for one without nodes; ValueError where there are
         none."""
         head = class_head(self.metadata.outputs)
-        return self._one("scores" if head is None else head.tensor, jets)
+        return self._one(TENSORS["softmax"][0] if head is None else head.tensor, jets)
 
     def logits(self, jets: DenseArrays) -> Float32s:
         """Scores before softmax [B, C] of padded jets (B may be 0), NaN for one without nodes; ValueError where there
@@ -110,7 +119,8 @@ class Bundle:
     def predictions(self, jets: DenseArrays) -> Float32s:
         """Predicted quantities [B, T] of padded jets (B may be 0), with units, NaN for one without nodes; ValueError
         where there are none."""
-        return self._one("prediction", jets)
+        head = quantity_head(self.metadata.outputs)
+        return self._one(TENSORS["none"][0] if head is None else head.tensor, jets)
 
     def values(self, jets: DenseArrays) -> Float32s:
         """Probabilities and predicted quantities [B, C] (of nodes: [B, N, C]) side by side, in the order of

@@ -9,10 +9,15 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from e2egraph.config import as_dict, changed, configuration, digest, validate
+from e2egraph.detector.geometry import SOLENOID_FIELD
 from e2egraph.errors import UsageError
 from e2egraph.reconstruction.elements import ElementsConfig
 from e2egraph.reconstruction.rulesconfig import RulesConfig, read_rules
 from e2egraph.tasks.nodeselection import of_task
+from e2egraph.tasks.variables import SUPPRESS
+
+# Of a task's inputs, what changes what elements carry, and its default.
+_VALUES = {"field": SOLENOID_FIELD, SUPPRESS: True}
 
 Energy = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -74,8 +79,8 @@ def element_settings(configuration: Mapping[str, Any], origin: str) -> dict[str,
 
 
 def elements_digest(configuration: Mapping[str, Any], numbers: Mapping[str, int], origin: str) -> str:
-    """A digest of all that decides which elements a task ``configuration`` makes of an event, and so how they are
-    numbered, but for how many there are at most (``inputs.cap``).
+    """A digest of all that decides which elements a task ``configuration`` makes of an event, how they are numbered
+    and what they carry, but for how many there are at most (``inputs.cap``).
 
     ``numbers``: channel → number of its elements. What is at its default does not count, so that settings that a later
     version adds change no digest. UsageError names ``origin``.
@@ -83,7 +88,11 @@ def elements_digest(configuration: Mapping[str, Any], numbers: Mapping[str, int]
     made = _elements(configuration, origin)
     own = None if made is None else changed(made)
     selected = changed(replace(of_task(configuration, origin), cap=None))
-    return digest({"elements": own, "selected": selected, "channels": dict(numbers)})
+    inputs = configuration["inputs"]
+    values = {name: inputs[name] for name, usual in _VALUES.items() if inputs.get(name, usual) != usual}
+    # Only where there are any: digests of earlier versions did without, and stay what they were.
+    others = {"values": values} if values else {}
+    return digest({"elements": own, "selected": selected, "channels": dict(numbers), **others})
 
 
 def _elements(configuration: Mapping[str, Any], origin: str) -> ElementsConfig | None:

@@ -75,6 +75,27 @@ class NodeSelection:
         return (*by_channel, *by_value, *by_place)
 
 
+def both(of_task: NodeSelection, of_run: NodeSelection) -> NodeSelection:
+    """The limits that a node has to keep which a task makes and a run then selects, as one selection of a task: a
+    threshold that is not set is 0 in a task, and none in a run."""
+    thresholds = dict(of_task.thresholds)
+    for name, limit in of_run.thresholds.items():
+        thresholds[name] = max(limit, of_task.thresholds.get(name, 0.0))
+    caps = {name: cap for name, cap in of_task.caps.items() if cap < of_run.caps.get(name, cap + 1)}
+
+    def least(name: str) -> Any:
+        return min((each for one in (of_task, of_run) if (each := getattr(one, name)) is not None), default=None)
+
+    return NodeSelection(
+        channels=of_task.channels if of_run.channels is None else of_run.channels,
+        thresholds=thresholds,
+        half_window=least("half_window"),
+        radius=least("radius"),
+        caps={**of_run.caps, **caps},
+        cap=least("cap"),
+    )
+
+
 def of_task(configuration: Mapping[str, Any], origin: str) -> NodeSelection:
     """Which deposits a task makes nodes of, from its stored ``configuration``; UsageError naming ``origin`` when that
     is damaged."""

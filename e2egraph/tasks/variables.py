@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,11 @@ class NodeVariable:
 
 _TABLE: dict[str, NodeVariable] = {}
 
+# arXiv:2104.14659, §3: displacements beyond these [cm] are not lifetimes and are set to zero, their significances with
+# them, where the task's ``inputs`` say so.
+DISPLACEMENT_LIMITS = {"d0": 10.0, "dz": 20.0}
+SUPPRESS = "suppress_displaced"
+
 # Names that mean something else in a shard.
 RESERVED = ("deta", "dphi", "channel", "neighbors")
 
@@ -84,6 +89,14 @@ def register(row: NodeVariable) -> NodeVariable:
 def variables() -> dict[str, NodeVariable]:
     """Name → row, all that are known, in the order they were added."""
     return dict(_TABLE)
+
+
+def suppressed(inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Displacements that a task of the stored ``inputs`` sets to zero beyond ``DISPLACEMENT_LIMITS``: of its variables,
+    where it asks for that. A significance without its displacement is not told to be large, and stays."""
+    if not inputs.get(SUPPRESS, True):
+        return ()
+    return tuple(name for name in DISPLACEMENT_LIMITS if name in inputs.get("variables", DISPLACEMENT_LIMITS))
 
 
 def values_of(row: NodeVariable, collection: str, deposits: Mapping[str, NDArray], size: int) -> NDArray[np.float32]:

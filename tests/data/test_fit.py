@@ -55,4 +55,7 @@ def test_a_digest_tells_elements_apart_by_all_that_decides_their_numbers_but_how
     same = [made(), made("inputs.cap=9"), made("elements.targets.free_share=0.9")]
     others = [made("elements.track_pt_min=2"), made("elements.kind=cells"), made("inputs.thresholds={HCAL: 3.0}")]
     others += [made("inputs.caps={TRACK: 9}"), made(numbers=(("TRACK", 0), ("ECAL", 8)))]
+    others += [made("inputs.field=2"), made("inputs.suppress_displaced=false")]
     assert len(set(same)) == 1 and len({same[0], *others}) == 1 + len(others)
+    # Bundles and node files of before the field counted have this one.
+    assert same[0] == "15e4ab6679ab147a96acee0bb745497eda5333d565f89c8ea14f021f1481f482"

@@ -99,6 +99,22 @@ def test_predictions_are_in_gev(exported: SimpleNamespace) -> None:
             bundle.probabilities(jets)
 
 
+def test_a_head_may_name_its_own_tensor(tmp_path: Path) -> None:
+    usual = outputs_of(CLASS_AND_MASS)
+    names = {"softmax": "probability", "none": "masses"}
+    outputs = Outputs(heads=tuple(replace(head, tensor=names[head.activation]) for head in usual.heads))
+    model, about = two_layers(REDUCED, outputs), info("toy", CLASS_AND_MASS)
+    metadata = export(model, tmp_path / "bundle", about, inputs=REDUCED, outputs=outputs)
+    text = card(metadata)
+    assert "`probability` batch×2 (class probabilities)" in text and "`masses` batch×1 (in physical units)" in text
+    bundle, jets = Bundle.open(tmp_path / "bundle", threads=1), pad(both_classes(5, 1), REDUCED)
+    values = torchs(model, jets)
+    np.testing.assert_allclose(bundle.predictions(jets), values[:, outputs.slices["regression"]], rtol=2e-6)
+    np.testing.assert_allclose(
+        bundle.probabilities(jets), values[:, outputs.slices["class"]].softmax(1), rtol=2e-6, atol=1e-6
+    )
+
+
 def test_what_is_written_is_read_back(exported: SimpleNamespace) -> None:
     metadata = read_metadata(exported.folder)
     assert metadata.inputs == exported.inputs

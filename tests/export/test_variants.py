@@ -11,6 +11,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from e2egraph.data.padding import pad
+from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, UsageError
 from e2egraph.export.bundle import VARIANTS, BundleInfo, Metadata
 from e2egraph.export.card import card
@@ -165,12 +166,12 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_written(tmp_path: Pa
 
 def test_jets_come_from_the_splits_they_should(tmp_path: Path) -> None:
     data = write_toy_dataset(tmp_path / "data", jets=200, seed=1)
-    jets = variant_jets(data, NodeSelection(cap=7))
+    jets = variant_jets(read_table(data), NodeSelection(cap=7))
     assert jets.split == "test"
     assert jets.calibration.counts.max() == jets.compared.counts.max() == 7
     assert len(jets.calibration) == 64
     without = write_toy_dataset(tmp_path / "without", jets=60, split_fractions=(0.6, 0.4, 0.0))
-    assert variant_jets(without, NodeSelection()).split == "validation"
+    assert variant_jets(read_table(without), NodeSelection()).split == "validation"
 
 
 def test_one_class_alone_has_no_auc(tmp_path: Path) -> None:

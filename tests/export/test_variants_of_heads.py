@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from e2egraph.data.padding import pad
+from e2egraph.data.table import read_table
 from e2egraph.export.bundle import VARIANTS
 from e2egraph.export.card import card
 from e2egraph.export.onnx import to_onnx
@@ -97,5 +98,5 @@ def test_two_last_layers_are_found_behind_what_joins_and_scales_them() -> None:
 
 def test_targets_of_a_data_set_come_with_its_jets(tmp_path: Path) -> None:
     data = write_toy_dataset(tmp_path / "data", jets=60, seed=1, objective=MASS_AND_PT)
-    jets = variant_jets(data, NodeSelection())
+    jets = variant_jets(read_table(data), NodeSelection())
     assert {"target_gen_mass", "target_gen_pt"} <= set(jets.compared.jets)

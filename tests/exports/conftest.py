@@ -20,6 +20,7 @@ from e2egraph.export.preprocess import preprocessing, write_preprocess
 from e2egraph.tasks import variables as variable_table
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection
+from e2egraph.tasks.outputs import Outputs
 from e2egraph.tasks.task import TaskConfig, load_task, make_task
 from e2egraph.tasks.variables import NodeVariable, Scale, Variable
 from tests.all_inputs import INPUTS
@@ -115,9 +116,10 @@ def variant(bundle: Path, folder: Path, *settings: str, selection: NodeSelection
     return folder
 
 
-def bundle_for(task: TaskConfig, folder: Path, inputs: Inputs | None = None) -> Path:
-    """A bundle of a small network with every head of ``task``, which reads the task's inputs or others."""
-    inputs, outputs = inputs or task.network_inputs, task.objective.outputs
+def bundle_for(task: TaskConfig, folder: Path, inputs: Inputs | None = None, outputs: Outputs | None = None) -> Path:
+    """A bundle of a small network with every head of ``task``, which reads the task's inputs or others, and gives its
+    outputs or others."""
+    inputs, outputs = inputs or task.network_inputs, outputs or task.objective.outputs
     export(two_layers(inputs, outputs), folder, about("two-layers", task), inputs=inputs, outputs=outputs)
     return folder
 

@@ -15,8 +15,8 @@ from e2egraph.tasks.task import make_task
 from tests.exports.cpp_events import JET, Collections, record, write_events
 from tests.exports.cpp_files import Inferred, assert_same_nodes, infer
 
-# Tensor of a model → what its columns begin with in the runner's CSV.
-PREFIXES = {"scores": "score", "logits": "logit", "prediction": "predicted"}
+# Activation of a head → what the columns of its tensors begin with in the runner's CSV.
+PREFIXES = {"softmax": ("score", "logit"), "none": ("predicted",)}
 
 
 def python_jets(bundle: Bundle, events: list[Collections]) -> PointClouds:
@@ -53,12 +53,13 @@ def assert_same_outputs(found: Inferred, bundle: Bundle, clouds: PointClouds) ->
     """Columns and values of every tensor, for jets in the order of the runner's rows."""
     outputs = bundle.outputs(pad(clouds, bundle.inputs))
     columns = {
-        name: [f"{PREFIXES[name]}_{column}" for column in head.columns]
+        name: [f"{prefix}_{column}" for column in head.columns]
         for head in bundle.metadata.outputs.heads
-        for name in head.tensors
+        for name, prefix in zip(head.tensors, PREFIXES[head.activation], strict=True)
     }
     expected = [column for names in columns.values() for column in names]
-    given = [column for column in next(iter(found.rows.values())) if column.split("_")[0] in PREFIXES.values()]
+    known = [prefix for prefixes in PREFIXES.values() for prefix in prefixes]
+    given = [column for column in next(iter(found.rows.values())) if column.split("_")[0] in known]
     assert given == expected
     for name, values in outputs.items():
         here = [[float(row[column]) for column in columns[name]] for row in found.rows.values()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from e2egraph.detector.channels import Channel, channels
 from e2egraph.tasks.inputs import resolve
 from e2egraph.tasks.objects.jet import KIND
+from e2egraph.tasks.outputs import Outputs
 from e2egraph.tasks.region import JET_REGION
 from tests.export.bundles import CLASS_AND_MASS, MASS_AND_PT, export
 from tests.exports.conftest import about, bundle_for, jet_linear_network, made_up_task
@@ -81,6 +83,16 @@ def test_quantities_of_the_jet_are_those_of_the_bundle(quantities: list[str], ru
     inputs = of_jets.network_inputs
     export(jet_linear_network(inputs), bundle, about("jet-linear", of_jets), inputs=inputs)
     compare(runner, bundle, made_up_events(5), tmp_path)
+
+
+def test_heads_are_told_apart_by_what_they_are_and_not_by_the_names_of_their_tensors(
+    runner: Path, tmp_path: Path
+) -> None:
+    task = made_up_task(CLASS_AND_MASS)
+    names = {"softmax": "prediction", "none": "masses"}
+    heads = tuple(replace(head, tensor=names[head.activation]) for head in task.objective.outputs.heads)
+    bundle = bundle_for(task, tmp_path / "bundle", outputs=Outputs(heads=heads))
+    compare(runner, bundle, made_up_events(7), tmp_path)
 
 
 @pytest.mark.parametrize(

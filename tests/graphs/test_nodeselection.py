@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,12 @@ from e2egraph.events.sources.rhtree import RHTreeFile
 from e2egraph.graphs.making.edges import nearest_neighbors
 from e2egraph.graphs.making.imagepoints import image_clouds, image_objects
 from e2egraph.graphs.making.nodes import make_nodes
-from e2egraph.graphs.making.nodeselection import built_with, check_available, select_nodes
+from e2egraph.graphs.making.nodeselection import built_with, check_available, check_no_narrower, select_nodes
 from e2egraph.graphs.storage.columns import NEIGHBORS, node_types
 from e2egraph.graphs.storage.manifest import SCHEMA_VERSION, Manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.models.image.rasterize import Rasterize
-from e2egraph.tasks.nodeselection import NodeSelection, in_words
+from e2egraph.tasks.nodeselection import NodeSelection, both, in_words
 from e2egraph.tasks.task import TaskConfig, load_task
 from tests import image_files, rhtree_files
 from tests.all_inputs import INPUTS
@@ -276,6 +277,62 @@ def test_nodes_that_the_data_set_was_built_without_are_not_asked_for_in_vain(opt
         check_available(Path("data/top"), manifest, NodeSelection(**options))
     narrower = NodeSelection(channels=["ECAL"], half_window=31, radius=0.5, thresholds={"ECAL": 0.3}, cap=10_000)
     check_available(Path("data/top"), manifest, narrower)
+
+
+def test_a_radius_is_not_asked_for_of_a_window_that_does_not_hold_it():
+    manifest = manifest_of(load_task("top", ["inputs.half_window=10"]))
+    message = "asks for radius 0.8, but the data set was built with half_window 10; .*, or change data.nodes.radius"
+    with pytest.raises(InputError, match=message):
+        check_available(Path("data"), manifest, NodeSelection(radius=0.8))
+    check_available(Path("data"), manifest, NodeSelection(radius=10.4 * ETA_PITCH))
+    with pytest.raises(InputError, match=r"asks for thresholds\.ECAL -1, but the data set was built with 0;"):
+        check_available(Path("data"), manifest, NodeSelection(thresholds={"ECAL": -1.0}))
+
+
+def test_a_data_set_that_is_accepted_for_a_selection_loses_none_of_its_nodes():
+    """Of nodes on a lattice finer than the crystals, whatever the windows, radii and thresholds of both."""
+    task = load_task("top", ["region.half_window=12"])
+    edges = np.linspace(-12.499, 12.499, 51)
+    deta, dphi = (axis.ravel() for axis in np.meshgrid(edges * ETA_PITCH, edges * PHI_PITCH))
+    rng = np.random.default_rng(5)
+    channel = np.full(len(deta), task.numbers["ECAL"], np.uint8)
+    value = rng.uniform(0, 2, len(deta)).astype(np.float32)
+    columns = {"deta": deta.astype(np.float32), "dphi": dphi.astype(np.float32), "channel": channel, "value": value}
+    clouds = PointClouds({}, columns, np.array([0, len(deta)]))
+    accepted = refused = 0
+    limits = {"half_window": [None, 3, 6], "radius": [None, 0.06, 0.1, 0.2]}
+    thresholds = [{}, {"ECAL": 1.0}]
+    pairs = [
+        NodeSelection(half_window=h, radius=r, thresholds=t)
+        for h in limits["half_window"] for r in limits["radius"] for t in thresholds
+    ]  # fmt: skip
+    for built in pairs:
+        settings = {"half_window": built.half_window, "radius": built.radius, "thresholds": built.thresholds}
+        manifest = manifest_of(replace(task, inputs=replace(task.inputs, **settings)))
+        held = select_nodes(clouds, built, task.numbers)
+        for asked in pairs:
+            kept, whole = (len(select_nodes(each, asked, task.numbers).nodes["value"]) for each in (held, clouds))
+            try:
+                check_no_narrower(Path("data"), manifest, replace(asked, cap=4096), Path("run"))
+            except InputError:
+                refused += 1
+                # But where it ends between nodes of the lattice, some are lost indeed.
+                assert kept < whole or asked.radius is not None
+            else:
+                accepted += 1
+                assert kept == whole
+    assert min(accepted, refused) > len(pairs)
+
+
+def test_what_a_run_selects_is_asked_for_within_its_task():
+    of_task = NodeSelection(
+        channels=["TRACK", "ECAL"], thresholds={"ECAL": 1.0}, half_window=20, caps={"ECAL": 9}, cap=90
+    )
+    of_run = NodeSelection(channels=["ECAL"], thresholds={"ECAL": 0.5, "TRACK": -1.0}, radius=0.1, caps={"ECAL": 20})
+    expected = NodeSelection(
+        channels=["ECAL"], thresholds={"ECAL": 1.0, "TRACK": 0.0}, half_window=20, radius=0.1, caps={"ECAL": 9}, cap=90
+    )
+    assert both(of_task, of_run) == expected
 
 
 def test_no_wider_window_is_asked_for_than_the_region():

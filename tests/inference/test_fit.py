@@ -10,6 +10,7 @@ import pytest
 
 from e2egraph.data.scores import read_scores
 from e2egraph.errors import InputError
+from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.all_inputs import INPUTS
@@ -55,9 +56,42 @@ def thresholds(manifest: dict) -> None:
     manifest["configuration"]["inputs"]["thresholds"] = {"ECAL": 2.0}
 
 
+def built_with(**settings: object) -> Callable[[dict], None]:
+    """The edit that makes a data set one of a task with these inputs, whose caps cut a node."""
+
+    def edit(manifest: dict) -> None:
+        manifest["configuration"]["inputs"] |= settings
+        manifest["nodes"] = {"qcd": {"over_cap": 1}}
+        manifest["network_inputs"] |= {name: value for name, value in settings.items() if name == "field"}
+
+    return edit
+
+
+def other_radius(manifest: dict) -> None:
+    (layer,) = (one for one in manifest["network_inputs"]["channels"] if one["name"] == "BPIX1")
+    layer["radius"] = 2.9
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
+        (
+            built_with(half_window=10),
+            r"bundle asks for half_window without limit, but the data set was built with 10; build it again without "
+            r"inputs\.half_window\.",
+        ),
+        (built_with(radius=0.8), r"asks for radius without limit, .* with 0\.8; build it again without inputs\.radius"),
+        (built_with(thresholds={"HCAL": 0.2}), r"asks for thresholds\.HCAL without limit, but .* with 0\.2; build it"),
+        (built_with(thresholds={"HCAL": -1.0}), r"asks for thresholds\.HCAL without limit, but .* with -1; build it"),
+        (built_with(caps={"TRACK": 2}), r"asks for caps\.TRACK without limit, but .* with 2; build it again without"),
+        (built_with(cap=7), r"asks for cap \d+, but the data set was built with 7; build it again with inputs\.cap="),
+        (
+            built_with(suppress_displaced=False),
+            r"built with inputs\.suppress_displaced false, but .*bundle learnt from nodes of true; build it again with "
+            r"inputs\.suppress_displaced=true",
+        ),
+        (built_with(field=2.0), r"built with inputs\.field 2, but .*bundle learnt from nodes of 3\.8; build it again"),
+        (other_radius, r"built with inputs\.radii\.BPIX1 2\.9, but .*bundle learnt from nodes of "),
         (without_channel, r"cut: has no nodes of channel HCAL, which .*bundle reads; build it with the same task"),
         (other_unit, r"cut: d0 is in mm, but .*bundle reads it in cm; build it with the same task"),
         (smaller_region, r"nodes lie in 65×65 pixels around the seed tower, those of .*bundle in 125×125 pixels"),
@@ -115,6 +149,31 @@ def test_missing_variables_and_object_quantities_are_named(data_of: Callable[[st
     # One that the network does not read need not be there.
     bundle, _ = bundle_of(tmp_path / "none", "classification", inputs)
     predict_dataset(bundle, data_of("classification"), tmp_path / "s.parquet", threads=1)
+
+
+def test_a_data_set_of_files_that_lack_a_variable_is_scored_where_the_training_files_lacked_it_too(
+    data_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    def lacking(manifest: dict) -> None:
+        manifest["missing"] = [f"a: {name}" for name in ("gen", "jets.tau1", "ecal.time", "tracks.d0_err")]
+
+    other = rewritten(data_of("classification"), tmp_path / "other", lacking)
+    of_full, _ = bundle_of(tmp_path / "full", "classification", REDUCED)
+    message = (
+        r"other: files that it was built from have no ecal\.time, so that time, which .*full reads, is 0; build it"
+    )
+    with pytest.raises(InputError, match=message):
+        predict_dataset(of_full, other, tmp_path / "s.parquet", threads=1)
+    of_such, _ = bundle_of(tmp_path / "such", "classification", REDUCED, lacking=["ecal.time"])
+    assert predict_dataset(of_such, other, tmp_path / "s.parquet", threads=1).jets == 60
+    # A bundle of an earlier version knows it of its own data set alone.
+    digest = read_manifest(other).digest
+    own, _ = bundle_of(tmp_path / "own", "classification", REDUCED, dataset_sha256=digest)
+    assert predict_dataset(own, other, tmp_path / "s.parquet", threads=1).jets == 60
+    # A significance is made of the error.
+    of_all, _ = bundle_of(tmp_path / "all", "classification", INPUTS, lacking=["ecal.time"])
+    with pytest.raises(InputError, match=r"have no tracks\.d0_err, so that d0_sig, which"):
+        predict_dataset(of_all, other, tmp_path / "s.parquet", threads=1)
 
 
 @pytest.mark.parametrize(

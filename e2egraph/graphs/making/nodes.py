@@ -20,10 +20,7 @@ from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.objects.objects import Objects
 from e2egraph.tasks.region import Region
 from e2egraph.tasks.task import TaskConfig, TaskInputs
-from e2egraph.tasks.variables import distance_to_beam, values_of, variables
-
-# arXiv:2104.14659, §3: displacements beyond these [cm] are not lifetimes and are set to zero.
-DISPLACEMENT_LIMITS = {"d0": 10.0, "dz": 20.0}
+from e2egraph.tasks.variables import DISPLACEMENT_LIMITS, distance_to_beam, values_of, variables
 
 _Columns = dict[str, NDArray]
 

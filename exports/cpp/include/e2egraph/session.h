@@ -66,6 +66,7 @@ public:
   // unreadable for ONNX Runtime, or has other inputs or outputs than the bundle says.
   explicit Session(const Bundle& bundle, int threads = 1, const std::string& variant = "")
       : path_(bundle.folder + "/" + bundle.model_file(variant).name), outputs_(bundle.metadata.outputs.tensors()),
+        parts_(parts_of(bundle.metadata.outputs)),
         env_(detail::guarded(path_, "cannot start", [] { return Ort::Env(ORT_LOGGING_LEVEL_FATAL, "e2egraph"); })) {
     const std::string content = read_file(path_);
     if (sha256(content) != bundle.model_file(variant).sha256)
@@ -143,12 +144,21 @@ private:
     std::vector<Scores> scores(jets);
     for (std::size_t t = 0; t < outputs_.size(); ++t)
       for (std::size_t b = 0; b < jets; ++b)
-        part_of(scores[b], outputs_[t].first) = row(results[t], b, jets, outputs_[t].second);
+        scores[b].*parts_[t] = row(results[t], b, jets, outputs_[t].second);
     return scores;
   }
 
-  static std::vector<float>& part_of(Scores& scores, const std::string& tensor) {
-    return tensor == "logits" ? scores.logits : tensor == "prediction" ? scores.predictions : scores.probabilities;
+  using Part = std::vector<float> Scores::*;
+
+  // Where the numbers of each tensor of `Outputs::tensors` go, whatever it is called.
+  static std::vector<Part> parts_of(const Outputs& outputs) {
+    std::vector<Part> parts;
+    for (const Head& head : outputs.heads) {
+      parts.push_back(head.of_classes ? &Scores::probabilities : &Scores::predictions);
+      if (head.of_classes)
+        parts.push_back(&Scores::logits);
+    }
+    return parts;
   }
 
   std::vector<float> row(const Ort::Value& output, std::size_t jet, std::size_t jets, std::size_t columns) const {
@@ -165,6 +175,8 @@ private:
   std::string path_;
   // Tensors that are asked for, and the columns of each.
   std::vector<Tensor> outputs_;
+  // Of each of them.
+  std::vector<std::vector<float> Scores::*> parts_;
   Ort::Env env_;
   // Run() is thread-safe, though the C++ interface does not call it const.
   mutable Ort::Session session_{nullptr};
