@@ -76,7 +76,7 @@ def without_channel(folder: Path, to: Path, label: int, channel: int) -> Path:
         left = clouds.keep_nodes(~of_class | (clouds.nodes["channel"] != channel))
         return PointClouds({**left.jets, "n_nodes": left.counts.astype("uint32")}, left.nodes, left.offsets)
 
-    (to / "manifest.json").write_text(json.dumps(_rewritten(folder, to, without)))
+    (to / "manifest.json").write_text(json.dumps(rewritten(folder, to, without)))
     return to
 
 
