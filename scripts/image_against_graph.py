@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from e2egraph.errors import InputError
 from e2egraph.evaluation.markdown import aligned, with_error
+from e2egraph.evaluation.metrics.seeds import seeds_part, whole_error
 from e2egraph.files import write_text
 from e2egraph.folders import check_folder, make_folder
 from e2egraph.plots.style import figure_style, save_titled
@@ -118,8 +119,9 @@ def _line(
 
 
 def _of_objects_and_seeds(standing: dict[str, Any]) -> float:
-    """Error of a mean over seeds: √(error² + spread²/seeds), as in ablations."""
-    return float(np.hypot(standing["error"], standing["spread"] / np.sqrt(len(standing["seeds"]))))
+    """Error of a mean over seeds, as in ablations; rows of older files have the spread of the seeds alone."""
+    part = seeds_part(standing["seeds"])
+    return standing["error"] if part is None else whole_error(standing["error"], [part])[0]
 
 
 def _only(entries: list[dict[str, Any]], what: str, **wanted: Any) -> dict[str, Any]:

@@ -217,7 +217,7 @@ class RegressionEvaluation(Evaluation):
                 )
             true = table.columns[TARGET_PREFIX + target.name][members]
             found |= self._flat(regression_metrics(true, estimate, weight), target)
-        return Baseline(" + ".join(dict.fromkeys(named)), found, 0)
+        return Baseline(" + ".join(dict.fromkeys(named)), found, 0, len(members))
 
     def _real(self, scores: Scores) -> NDArray[np.bool_]:
         """The objects that have the targets, [J]."""
