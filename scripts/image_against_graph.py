@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from e2egraph.config import configuration, validate
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.markdown import aligned, with_error
+from e2egraph.evaluation.metrics.seeds import seeds_part, whole_error
 from e2egraph.files import write_text
 from e2egraph.folders import check_folder, make_folder
 from e2egraph.plots.style import figure_style, save_titled
@@ -182,10 +183,11 @@ def _found(stored: dict[str, Any], wanted: Wanted) -> Line:
 
 
 def _of_objects_and_seeds(standing: dict[str, Any]) -> float | None:
-    """Error of a mean over seeds: √(error² + spread²/seeds), as in ablations."""
+    """Error of a mean over seeds, as in ablations; rows of older files have the spread of the seeds alone."""
     if standing["error"] is None:
         return None
-    return float(np.hypot(standing["error"], standing["spread"] / np.sqrt(len(standing["seeds"]))))
+    part = seeds_part(standing["seeds"])
+    return float(standing["error"] if part is None else whole_error(standing["error"], [part])[0])
 
 
 def _only(entries: list[dict[str, Any]], what: str, **wanted: Any) -> dict[str, Any]:

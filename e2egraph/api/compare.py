@@ -12,7 +12,7 @@ from e2egraph.config import as_dict
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.compare.binned_paired import PairedBin, binned_table
 from e2egraph.evaluation.compare.binned_runs import Binning, bins_as_json, compare_binned, parse_binning
-from e2egraph.evaluation.compare.comparison import Comparison, ComparisonRow, markdown_table, row_as_json
+from e2egraph.evaluation.compare.comparison import Comparison, ComparisonRow, data_of, markdown_table, row_as_json
 from e2egraph.evaluation.compare.comparison import compare as rows_of
 from e2egraph.evaluation.compare.evaluated_run import read_evaluated
 from e2egraph.evaluation.compare.paired import RESAMPLES
@@ -43,12 +43,13 @@ class Compared:
 
     @property
     def rows(self) -> tuple[ComparisonRow, ...]:
-        """A row for each run, then the baseline: ``model``, ``figures`` and ``errors`` by name."""
+        """A row for each run (of each model, if ``grouped``), then the baseline: ``model``, ``figures`` and ``errors``
+        by name, and ``jets``, the number of objects that they are of."""
         return self.table.rows
 
     def tables(self) -> tuple[str, ...]:
-        """The Markdown tables: figures, then differences, then bins."""
-        found = [markdown_table(self.table)]
+        """The Markdown tables with what is to be said of each: figures, then differences, then bins."""
+        found = ["\n\n".join([markdown_table(self.table), "\n".join(self.table.notes)])]
         if self.paired is not None:
             found.append(
                 f"{paired_table(self.paired, self.table.figures)}\n\n{paired_note(self.paired, self.table.objects)}"
@@ -63,6 +64,8 @@ class Compared:
             "runs": [dict(run) for run in self.runs],
             "grouped": self.grouped,
             "rows": [row_as_json(row) for row in self.rows],
+            "different_objects": self.table.different_objects,
+            "notes": list(self.table.notes),
         }
         if self.paired is not None:
             content["paired"] = as_json(self.paired)
@@ -89,14 +92,15 @@ def compare(
         data: Folder of the data set they were evaluated on; taken from the runs by default.
         bundles: Folder with a bundle NAME for each run NAME, to be timed in ONNX Runtime on one thread.
         reference: Run or model that differences are taken to; the first one by default.
-        group: One row per model, the mean over its runs of different seeds.
+        group: One row per model, the mean over its runs of different seeds, with the error of objects and seeds.
         bins: Quantity → rising edges, such as ``{"jet_pt": [20, 35, 60]}``: differences in bins as well.
         resamples: Paired bootstrap resamples.
         paired: Whether runs without ``scores.parquet`` are refused; if not, there are no differences with them.
 
     Returns:
         ``rows`` (the figures of each run, and of the baseline where the task has one), ``paired``, ``bins``, and
-        ``tables()`` and ``as_json()`` of all of it.
+        ``tables()`` and ``as_json()`` of all of it. ``table.notes`` say what the errors are, and which objects figures
+        are of, where rows are of different ones: those without nodes for a run's inputs are in none of its figures.
 
     Raises:
         InputError: A run that was not evaluated, or runs of different objects or objectives.
@@ -116,13 +120,14 @@ def compare(
         else [parse_binning(text) for text in bins]
     )
     times = {} if bundles is None else _latencies(folders, user_path(bundles), folder)
-    table = rows_of(folders, folder, times, group=group)
     evaluated = read_evaluated(folders)
+    _, objects = data_of(evaluated, folder)
     without = tuple(str(run.folder) for run in evaluated if not run.has_scores)
     contenders = len({run.model for run in evaluated}) if group else len(evaluated)
     result = None
     if (contenders > 1 or reference is not None) and (paired or not without):
-        result, _ = compare_paired(folders, reference, group=group, resamples=resamples, objects=table.objects)
+        result, _ = compare_paired(folders, reference, group=group, resamples=resamples, objects=objects)
+    table = rows_of(folders, folder, times, group=group, resamples=resamples, paired=result)
     return Compared(
         runs=tuple(
             {"folder": str(run.folder), "model": run.model, "seed": run.report.get("seed")} for run in evaluated

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from e2egraph.benchmark.report import Record
 from e2egraph.errors import InputError
 from e2egraph.evaluation.compare.evaluated_run import by_model, read_evaluated
-from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, LOW_EFFICIENCY
+from e2egraph.evaluation.compare.over_seeds import reported_figure
 from e2egraph.evaluation.metrics.pareto_front import pareto_front
+from e2egraph.evaluation.objectives.evaluation import ComparedFigure, evaluation_of
 
 # Metric of another benchmark → unit. Latencies are of one thread, image-making included (it belongs to the network).
 COSTS = {
@@ -30,20 +29,32 @@ LATENCY = "latency_ms_per_jet_p50@1"
 
 @dataclass(frozen=True)
 class Contender:
-    """A model with the mean over its runs: ``figures`` by name of metric, ``costs`` by name and size (``…@64``)."""
+    """A model with the mean over its runs: ``figures`` by name of metric, ``costs`` by name and size (``…@64``).
+
+    ``jets``: objects that the figures are of (those with nodes for its inputs), None where its metrics do not say.
+    """
 
     model: str
     runs: int
     figures: dict[str, float]
     costs: dict[str, float]
+    jets: int | None = None
+
+
+def compared_figures(runs: Sequence[Path]) -> tuple[ComparedFigure, ...]:
+    """The figures of the objective of ``runs``, the main one first. InputError as ``read_evaluated``."""
+    return evaluation_of(read_evaluated(runs)[0].objective).figures
 
 
 def contenders(runs: Sequence[Path], costs: Sequence[Path]) -> list[Contender]:
     """Evaluated ``runs`` (those of one model together) with the ``costs`` of benchmark files (``train``, ``infer``).
 
-    InputError: a run not evaluated, runs on different jets, a file that is no benchmark's, a model without its latency.
+    A figure that cannot be quoted of the mean over seeds is left out. InputError: a run not evaluated, runs on
+    different jets, a file that is no benchmark's, a model without its latency or without the objective's main figure.
     """
     evaluated = read_evaluated(runs)
+    judge = evaluation_of(evaluated[0].objective)
+    main = judge.figures[0]
     found: dict[str, dict[str, float]] = {}
     for path in costs:
         for record in _records(path):
@@ -51,38 +62,46 @@ def contenders(runs: Sequence[Path], costs: Sequence[Path]) -> list[Contender]:
                 name = record["metric"] + (f"@{record['n']}" if record["metric"].startswith("latency") else "")
                 found.setdefault(record["case"], {})[name] = float(record["value"])
     result = []
-    for members in by_model(evaluated).values():
+    for model, members in by_model(evaluated, "give one of them").items():
         reports = [evaluated[number].report for number in members]
-        model = evaluated[members[0]].model
         if LATENCY not in found.get(model, {}):
             raise InputError(f"{model}: no latency in the benchmark files; run 'e2egraph benchmark infer' with it.")
         figures = {"parameters": float(reports[0]["parameters"])}
-        for name in (AUC, EFFICIENCY, LOW_EFFICIENCY):
-            values = [report.get(name) for report in reports]
-            known = [float(value) for value in values if value is not None]
-            if len(known) == len(values):
-                figures[name] = float(np.mean(known))
-        result.append(Contender(model, len(members), figures, found[model]))
+        for figure in judge.figures:
+            mean = reported_figure(figure.name, reports, judge).mean
+            if mean is not None:
+                figures[figure.name] = float(mean)
+        if main.name not in figures:
+            raise InputError(f"{model}: no {main.title} among its metrics; evaluate its runs on more objects.")
+        jets = {evaluated[number].jets for number in members}
+        result.append(Contender(model, len(members), figures, found[model], jets.pop() if len(jets) == 1 else None))
     return result
 
 
-def front(models: Sequence[Contender], cost: str, figure: str = AUC) -> list[Contender]:
+def front(models: Sequence[Contender], cost: str, figure: ComparedFigure) -> list[Contender]:
     """Those that no other beats in ``figure`` at the same ``cost`` or less, by rising cost."""
-    points = [(one.costs[cost], one.figures[figure]) for one in models]
-    return [models[place] for place in pareto_front(points)]
+    points = [(one.costs[cost], one.figures[figure.name]) for one in models]
+    return [models[place] for place in pareto_front(points, highest=figure.highest)]
 
 
-def pareto_records(models: Sequence[Contender], cost: str = LATENCY) -> list[Record]:
-    """Every figure of every model, and 1 for ``on_front`` where no model of lower latency has a higher AUC."""
-    optimal = {one.model for one in front(models, cost)}
+def pareto_records(models: Sequence[Contender], figures: Sequence[ComparedFigure], cost: str = LATENCY) -> list[Record]:
+    """Every one of ``figures`` of every model, the main one first, and 1 for ``on_front`` where no model of lower
+    latency is better in that. Notes say how many objects figures are of."""
+    main, units = figures[0], {figure.name: figure.unit for figure in figures}
+    optimal = {one.model for one in front(models, cost, main)}
+    different = len({one.jets for one in models}) > 1
     records = []
     for one in models:
-        seeds = "one run" if one.runs == 1 else f"mean of {one.runs} runs"
-        records += [Record(one.model, one.runs, name, value, "", seeds) for name, value in one.figures.items()]
+        runs = "one run" if one.runs == 1 else f"mean of {one.runs} runs"
+        of = "" if one.jets is None else f", of {one.jets} objects"
+        for name, value in one.figures.items():
+            note = runs + of if name in units else runs
+            records.append(Record(one.model, one.runs, name, value, units.get(name, ""), note))
         for name, value in one.costs.items():
             metric, _, size = name.partition("@")
             records.append(Record(one.model, int(size or 1), metric, value, COSTS[metric]))
-        records.append(Record(one.model, one.runs, "on_front", float(one.model in optimal), "", f"AUC against {cost}"))
+        against = f"{main.title} against {cost}" + (", of different objects" if different else "")
+        records.append(Record(one.model, one.runs, "on_front", float(one.model in optimal), "", against))
     return records
 
 

@@ -15,7 +15,7 @@ from e2egraph.commands.console import FolderOrFile, OutputFile, done, example, k
 @click.option("--data", type=FolderOrFile, help="Data set folder; the runs' own by default.")
 @click.option("--bundles", type=FolderOrFile, help="Folder with a bundle NAME for each run NAME, to be timed.")
 @click.option("--reference", metavar="RUN|MODEL", help="What differences are taken to; the first run by default.")
-@click.option("--group", is_flag=True, help="One row per model: mean and spread over its runs of different seeds.")
+@click.option("--group", is_flag=True, help="One row per model: the mean over its runs of different seeds.")
 @click.option("--bins", "binnings", multiple=True, metavar="QUANTITY=LOW,…,HIGH",
               help="Classes in bins of a quantity as well, such as jet_pt=20,35,60; may repeat.")  # fmt: skip
 @click.option(
@@ -60,10 +60,6 @@ def compare(
     click.echo(first)
     if bundles is None:
         click.echo("ONNX Runtime is timed where exported bundles are given (--bundles).")
-    else:
-        click.echo(f"ONNX Runtime: median over {found.table.objects.many} one at a time, one thread.")
-    if group:
-        click.echo("± of a model: spread over its seeds; of the baseline: bootstrap.")
     if found.without_scores:
         click.echo(f"No paired differences: no scores.parquet in {', '.join(found.without_scores)}; evaluate again.")
     for table in others:

@@ -99,7 +99,7 @@ def evaluate(
         )
     numbers = table.jets_of(split)[scores.scored]
     found = judge.measure(judged, {name: table.columns[name][numbers] for name in held})
-    found = _counted(found, len(scores) - len(judged), objects)
+    found = _counted(found, len(judged), len(scores) - len(judged), objects)
     if not info.summary:
         found = _with_limit(found, f"the training of {run} has not ended: figures are of its best epoch so far")
     expected = None if planned is None else planned_significance(planned, scores)
@@ -141,9 +141,10 @@ def evaluate(
     )
 
 
-def _counted(found: Measured, unseen: int, objects: ObjectName) -> Measured:
-    """The same with the number of objects that have no nodes, and a word on them where there are any."""
-    found = replace(found, content={**found.content, "jets_without_nodes": unseen})
+def _counted(found: Measured, judged: int, unseen: int, objects: ObjectName) -> Measured:
+    """The same with the numbers of objects that the figures are of, unless they say it themselves, and that have no
+    nodes, and a word on these where there are any."""
+    found = replace(found, content={"jets": judged, **found.content, "jets_without_nodes": unseen})
     words = f"{objects.count(unseen)} without nodes: no score, and no figure is of them"
     return _with_limit(found, *([words] if unseen else []))
 

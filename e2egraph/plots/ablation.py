@@ -15,7 +15,8 @@ from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 from e2egraph.plots.style import figure_style, save
 
 if TYPE_CHECKING:
-    from e2egraph.evaluation.ablation.results import Ablation, Cell, CellFigure, InputRow
+    from e2egraph.evaluation.ablation.results import Ablation, Cell, InputRow
+    from e2egraph.evaluation.compare.over_seeds import MeanFigure
 
 _MARKERS = "osD^vP*X"
 
@@ -141,7 +142,7 @@ def _marker(number: int) -> str:
     return _MARKERS[number % len(_MARKERS)]
 
 
-def _dots(axes: Axes, points: Sequence[tuple[float, CellFigure]], label: str, number: int) -> None:
+def _dots(axes: Axes, points: Sequence[tuple[float, MeanFigure]], label: str, number: int) -> None:
     known = [(y, of) for y, of in points if of.mean is not None]
     axes.errorbar(
         [of.mean or 0.0 for _, of in known],

@@ -1,4 +1,4 @@
-"""The Pareto picture: AUC against latency, one point a model, the front joined."""
+"""The Pareto picture: the main figure against latency, one point a model, the front joined."""
 
 from __future__ import annotations
 
@@ -13,40 +13,51 @@ from e2egraph.plots.style import figure_style, save
 
 if TYPE_CHECKING:
     from e2egraph.benchmark.pareto import Contender
-
-_AUC = "auc"
+    from e2egraph.evaluation.objectives.evaluation import ComparedFigure
 
 
 def plot_pareto(
-    models: Sequence[Contender], best: Sequence[Contender], cost: str, stem: Path, label: str
+    models: Sequence[Contender], best: Sequence[Contender], cost: str, figure: ComparedFigure, stem: Path, label: str
 ) -> list[Path]:
     """``stem``.png and .pdf; ``label`` as ``style.label_of`` gives it. Areas of points grow with the parameters.
 
-    ``best``: those on the front of AUC against the latency named ``cost``, by rising latency.
+    ``best``: those on the front of ``figure`` against the latency named ``cost``, by rising latency.
 
-    Points are numbered by falling AUC, since names would cover each other. 1 − AUC is drawn on a logarithmic scale.
+    Points are numbered from the best on, since names would cover each other. The better is above; of a figure whose
+    highest value is the best, such as the AUC, what it lacks to 1 is drawn, where all are below 1. Where figures are of
+    different numbers of objects, names have these.
     """
+    lacking = figure.highest and all(one.figures[figure.name] < 1.0 for one in models)
+    shown = {one.model: 1.0 - one.figures[figure.name] if lacking else one.figures[figure.name] for one in models}
+    falls = lacking or not figure.highest
+    ranked = sorted(models, key=lambda one: shown[one.model] if falls else -shown[one.model])
+    differ = len({one.jets for one in models}) > 1
     with figure_style():
-        figure = Figure(figsize=(13, 8), layout="constrained")
-        axes = figure.add_subplot()
+        picture = Figure(figsize=(13, 8), layout="constrained")
+        axes = picture.add_subplot()
         axes.step(
-            [one.costs[cost] for one in best], [1.0 - one.figures[_AUC] for one in best], where="post",
+            [one.costs[cost] for one in best], [shown[one.model] for one in best], where="post",
             color="grey", linestyle=":", label="Pareto front",
         )  # fmt: skip
-        for number, one in enumerate(sorted(models, key=lambda one: -one.figures[_AUC]), 1):
-            at = (one.costs[cost], 1.0 - one.figures[_AUC])
+        for number, one in enumerate(ranked, 1):
+            at = (one.costs[cost], shown[one.model])
             color = "tab:red" if one in best else "tab:blue"
             axes.scatter(*at, s=40 + one.figures["parameters"] / 1500, color=color, alpha=0.5)
             axes.annotate(str(number), at, xytext=(6, 6), textcoords="offset points", fontsize="xx-small")
-            axes.plot([], [], " ", label=f"{number}  {one.model}")
-        axes.set(xscale="log", yscale="log", xlabel="ONNX Runtime, one thread, one object at a time [ms]")
-        axes.set(ylabel="1 − AUC (better upwards)")
-        axes.invert_yaxis()
-        for axis in (axes.xaxis, axes.yaxis):
+            of = f" ({one.jets} objects)" if differ and one.jets is not None else ""
+            axes.plot([], [], " ", label=f"{number}  {one.model}{of}")
+        axes.set(xscale="log", xlabel="ONNX Runtime, one thread, one object at a time [ms]")
+        axes.set(ylabel=f"1 − {figure.title} (better upwards)" if lacking else f"{figure.head} (better upwards)")
+        if falls:
+            axes.invert_yaxis()
+        logarithmic = min(shown.values()) > 0.0
+        if logarithmic:
+            axes.set(yscale="log")
+        for axis in (axes.xaxis, axes.yaxis) if logarithmic else (axes.xaxis,):
             axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter(NullFormatter())
         axes.margins(x=0.1, y=0.08)
-        figure.legend(loc="outside right upper", fontsize="xx-small", handlelength=1.0)
+        picture.legend(loc="outside right upper", fontsize="xx-small", handlelength=1.0)
         axes.set_title(label, loc="left", fontsize="small")
-        return save(figure, stem)
+        return save(picture, stem)

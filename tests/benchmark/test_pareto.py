@@ -3,13 +3,19 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from e2egraph.benchmark.pareto import LATENCY, Contender, contenders, front, pareto_records
+from e2egraph.benchmark.pareto import LATENCY, Contender, compared_figures, contenders, front, pareto_records
 from e2egraph.benchmark.report import Record, write_report
+from e2egraph.cli import main
+from e2egraph.data.scores import IDENTITY, write_scores
 from e2egraph.errors import InputError
+from e2egraph.evaluation.objectives.evaluation import ComparedFigure
 from e2egraph.plots.pareto import plot_pareto
 
+AREA = ComparedFigure("auc", "AUC", 4, highest=True)
+ERROR = ComparedFigure("mae", "mean absolute error", 2, highest=False, unit="GeV")
 OBJECTIVE = {"kind": "classification", "classes": ["qcd", "top"], "signal": "top"}
 
 
@@ -26,7 +32,8 @@ def test_the_front_holds_each_model_that_none_of_lower_or_equal_cost_beats() -> 
         contender("as fast, worse", 0.94, 1.0),
         contender("slowest and no better", 0.99, 10.0),
     ]
-    assert [one.model for one in front(models, LATENCY)] == ["fast and poor", "as fast, better", "slow and good"]
+    best = front(models, LATENCY, AREA)
+    assert [one.model for one in best] == ["fast and poor", "as fast, better", "slow and good"]
     # By definition, in a loop over pairs.
     for one in models:
         beaten = any(
@@ -34,12 +41,23 @@ def test_the_front_holds_each_model_that_none_of_lower_or_equal_cost_beats() -> 
             for other in models
             if other is not one
         )
-        assert (one in front(models, LATENCY)) == (not beaten)
-    on = {r.case for r in pareto_records(models) if r.metric == "on_front" and r.value == 1}
-    assert on == {one.model for one in front(models, LATENCY)}
+        assert (one in best) == (not beaten)
+    on = {r.case for r in pareto_records(models, [AREA]) if r.metric == "on_front" and r.value == 1}
+    assert on == {one.model for one in best}
 
 
-def write_run(folder: Path, model: str, seed: int, auc: float, low: float | None) -> Path:
+def test_of_errors_the_lowest_is_the_best() -> None:
+    models = [
+        Contender(name, 1, {"mae": mae, "parameters": 1e4}, {LATENCY: ms})
+        for name, mae, ms in (("slow and good", 5.0, 9.0), ("fast and poor", 9.0, 0.1), ("beaten", 9.5, 0.2))
+    ]
+    assert [one.model for one in front(models, LATENCY, ERROR)] == ["fast and poor", "slow and good"]
+    records = pareto_records(models, [ERROR])
+    assert {r.unit for r in records if r.metric == "mae"} == {"GeV"}
+    assert {r.note for r in records if r.metric == "on_front"} == {f"mean absolute error against {LATENCY}"}
+
+
+def write_run(folder: Path, model: str, seed: int, auc: float, low: float | None, **changes: object) -> Path:
     folder.mkdir()
     content = {
         "model": model, "seed": seed, "split": "test", "data_set": {"digest": "d", "folder": "data"}, "parameters": 7,
@@ -47,7 +65,7 @@ def write_run(folder: Path, model: str, seed: int, auc: float, low: float | None
         "signal_efficiency_at_1pct_mistag": 0.5, "signal_efficiency_at_1pct_mistag_error": 0.1,
         "signal_efficiency_at_0p1pct_mistag": low,
     }  # fmt: skip
-    (folder / "metrics.json").write_text(json.dumps(content))
+    (folder / "metrics.json").write_text(json.dumps(content | changes))
     return folder
 
 
@@ -73,6 +91,57 @@ def test_a_model_is_the_mean_over_its_seeds_with_what_the_benchmarks_measured(tm
     assert found.costs == {LATENCY: 2.0, "latency_ms_per_jet_p50@64": 1.5, "train_jets_per_second": 300.0}
 
 
+def test_too_little_background_for_the_efficiency_at_1_per_cent_leaves_it_out_of_means_alone(tmp_path, costs) -> None:
+    few = {"background_passing": 9.2}
+    runs = [write_run(tmp_path / f"a{seed}", "a", seed, 0.9, None, **few) for seed in (1, 2)]
+    (mean,), (single,) = contenders(runs, costs), contenders(runs[:1], costs)
+    assert "signal_efficiency_at_1pct_mistag" not in mean.figures
+    assert single.figures["signal_efficiency_at_1pct_mistag"] == 0.5
+    enough = [write_run(tmp_path / f"b{seed}", "a", seed, 0.9, None, background_passing=10.0) for seed in (1, 2)]
+    assert contenders(enough, costs)[0].figures["signal_efficiency_at_1pct_mistag"] == 0.5
+
+
+def test_records_say_how_many_objects_figures_are_of(tmp_path: Path) -> None:
+    models = [
+        Contender(name, 1, {"auc": 0.9, "parameters": 1.0}, {LATENCY: 1.0}, jets)
+        for name, jets in (("a", 50), ("b", 40))
+    ]
+    records = pareto_records(models, [AREA])
+    assert [r.note for r in records if r.metric == "auc"] == ["one run, of 50 objects", "one run, of 40 objects"]
+    assert all(r.note.endswith(", of different objects") for r in records if r.metric == "on_front")
+    assert not any("different" in r.note for r in pareto_records(models[:1], [AREA]))
+
+
+def test_runs_that_are_no_seeds_are_refused_without_naming_an_option_of_another_command(tmp_path: Path, costs) -> None:
+    runs = [write_run(tmp_path / name, "a", 1, 0.9, None) for name in ("a1", "again")]
+    with pytest.raises(InputError, match=r"one seed \(1, 1\), but a mean needs different seeds; give one of them\."):
+        contenders(runs, costs)
+    other = write_run(tmp_path / "a2", "a", 2, 0.9, None, parameters=8)
+    with pytest.raises(InputError, match="both 'a', but of different parameters; give one of them, or give"):
+        contenders([runs[0], other], costs)
+    with pytest.raises(InputError, match="given twice"):
+        contenders([runs[0], runs[0]], costs)
+
+
+def test_a_regression_has_its_own_figures_and_picture(tmp_path: Path, costs, capsys) -> None:
+    target = {"name": "gen_mass", "unit": "GeV", "offset": 100.0, "scale": 100.0}
+    regression = {"kind": "regression", "classes": ["qcd", "top"], "targets": [target]}
+    figures = {"mae": 12.0, "resolution": 0.2, "bias": -1.0}
+    run = write_run(tmp_path / "a1", "a", 1, 0.9, None, objective=regression, **figures)
+    jets = {name: np.ones(2, np.int64) for name in IDENTITY} | {"target_gen_mass": np.ones(2)}
+    write_scores(run / "scores.parquet", jets, np.ones((2, 1)), ("predicted_gen_mass",))
+    output = tmp_path / "pareto.json"
+    assert main(["benchmark", "pareto", str(run), "--costs", str(costs[0]), "--output", str(output)]) == 0
+    records = {r["metric"]: r for r in json.loads(output.read_text())["records"]}
+    assert {name: records[name]["value"] for name in figures} == figures
+    assert (records["mae"]["unit"], records["on_front"]["value"]) == ("GeV", 1.0)
+    assert "mean absolute error" in capsys.readouterr().out
+    assert compared_figures([run])[0].name == "mae"
+    (run / "metrics.json").write_text((run / "metrics.json").read_text().replace('"mae": 12.0', '"mae": null'))
+    with pytest.raises(InputError, match="a: no mean absolute error among its metrics"):
+        contenders([run], costs)
+
+
 def test_what_is_missing_is_named(tmp_path: Path, costs) -> None:
     other = write_run(tmp_path / "b1", "b", 1, 0.9, None)
     with pytest.raises(InputError, match="b: no latency in the benchmark files"):
@@ -84,6 +153,7 @@ def test_what_is_missing_is_named(tmp_path: Path, costs) -> None:
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     models = [contender("a", 0.95, 1.0), contender("b", 0.97, 3.0)]
-    png, pdf = plot_pareto(models, front(models, LATENCY), LATENCY, tmp_path / "pareto", "simulation")
+    best = front(models, LATENCY, AREA)
+    png, pdf = plot_pareto(models, best, LATENCY, AREA, tmp_path / "pareto", "simulation")
     assert png.read_bytes().startswith(b"\x89PNG")
     assert pdf.read_bytes().startswith(b"%PDF")

@@ -51,13 +51,37 @@ def test_the_shares_beyond_the_edge_and_the_figures_without_them_are_told():
     assert found["edge"] == 0.0
     photons = found["classes"]["photon"]
     assert photons["objects"] == 100
-    assert photons["median"] == pytest.approx(np.median(predicted[~real]))
+    # Each object in the middle of its share of the weight, linear between them.
+    order = np.argsort(predicted[~real])
+    values, shares = predicted[~real][order], weight[~real][order] / weight[~real].sum()
+    assert photons["median"] == pytest.approx(np.interp(0.5, np.cumsum(shares) - shares / 2, values))
     assert photons["beyond"] == pytest.approx(np.average(predicted[~real] < 0, weights=weight[~real]))
     kept = real & (predicted >= 0)
     error = np.abs(predicted - made.jets["target_gen_mass"])
     assert found["kept"]["mae"] == pytest.approx(np.average(error[kept], weights=weight[kept]), rel=1e-5)
     assert found["kept"]["share"] == pytest.approx(weight[kept].sum() / weight[real].sum())
     assert f"beyond 0 GeV: {100 * photons['beyond']:.0f}% of photon" in measured.line
+
+
+def test_the_median_of_a_drawn_class_is_that_of_its_weight():
+    made, quantities = scores()
+    photons = np.flatnonzero(made.jets["label"] == 1)
+    values, weight = made.values.copy(), made.jets["weight"].copy()
+    values[photons, 0] = np.repeat([-0.2, 0.2, 9.0], [40, 40, 20])
+    judge = evaluation_of(objective(drawn={"photon": [-0.3, 0.0]}))
+
+    def median(*weights):
+        weight[photons] = np.repeat([*weights], [40, 40, 20])
+        changed = replace(made, values=values, jets=made.jets | {"weight": weight})
+        found = judge.measure(changed, quantities).content["targets"]["gen_mass"]["continuation"]
+        return found["classes"]["photon"]["median"]
+
+    assert (median(9.0, 1.0, 0.0), median(1.0, 9.0, 0.0)) == pytest.approx((-0.2, 0.2))
+    assert median(0.0, 0.0, 0.0) is None
+    assert median(0.0, 0.0, 1.0) == pytest.approx(9.0)
+    # Without weights it is the usual one: between the two middle objects.
+    values[photons, 0] = np.linspace(-1.0, 1.0, 100) ** 3
+    assert median(1.0, 1.0, 1.0) == pytest.approx(np.median(values[photons, 0]))
 
 
 def test_without_objects_of_a_drawn_class_nothing_is_said_of_it():

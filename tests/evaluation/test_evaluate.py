@@ -195,7 +195,11 @@ def test_a_comparison_lists_runs_and_baseline_on_the_same_jets(run, tmp_path, da
     evaluate(second, plots=False)
     comparison = compare([run, second], data, {"second": 0.1234})
     rows = comparison.rows
-    assert [row.model for row in rows] == ["tiny", "tiny", "soft-drop mass + τ32 (logistic regression)"]
+    assert [row.model for row in rows] == [
+        f"tiny ({run.name})",
+        "tiny (second)",
+        "soft-drop mass + τ32 (logistic regression)",
+    ]
     assert rows[0].figures == rows[1].figures
     assert (rows[0].onnx_ms_per_jet, rows[1].onnx_ms_per_jet) == (None, 0.1234)
     assert rows[2].training_jets_per_second is None

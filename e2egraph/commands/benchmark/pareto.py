@@ -18,16 +18,20 @@ from e2egraph.commands.console import FolderOrFile, OutputFile, example, keep_in
     "--output", required=True, type=OutputFile(".md", ".png", ".pdf"), help="JSON file to write (table, plots)."
 )
 def pareto(runs: tuple[Path, ...], costs: tuple[Path, ...], output: Path) -> None:
-    """Quality of evaluated runs against their cost: table, picture, and the models that no other beats in both."""
-    from e2egraph.benchmark.pareto import LATENCY, contenders, front, pareto_records
+    """Quality of evaluated runs against their cost: table, picture, and the models that no other beats in both.
+
+    Quality is the first figure of their objective, such as the AUC or the mean absolute error. Runs of one model are
+    its seeds.
+    """
+    from e2egraph.benchmark.pareto import LATENCY, compared_figures, contenders, front, pareto_records
     from e2egraph.evaluation.compare.evaluated_run import read_evaluated
     from e2egraph.folders import make_folder
     from e2egraph.plots.pareto import plot_pareto
     from e2egraph.plots.style import label_of
 
     keep_inputs(output, (*runs, *costs))
-    models = contenders(runs, costs)
+    models, figures = contenders(runs, costs), compared_figures(runs)
     make_folder(output.parent)
     label = label_of(read_evaluated(runs)[0].scores().jets["run"])
-    plot_pareto(models, front(models, LATENCY), LATENCY, output.with_suffix(""), label)
-    finish(output, pareto_records(models))
+    plot_pareto(models, front(models, LATENCY, figures[0]), LATENCY, figures[0], output.with_suffix(""), label)
+    finish(output, pareto_records(models, figures))

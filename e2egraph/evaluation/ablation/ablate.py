@@ -135,6 +135,7 @@ def ablate(
         limits=(*found.limits, *_limits(costs, failures)),
         machine=costs.machine,
         object=test.manifest.object_name.one,
+        same_test_jets=found.same_jets,
     )
     written = [
         write_ablation(output, ablation),
@@ -197,6 +198,8 @@ def _entry(run: FinishedRun, names: tuple[str, ...]) -> RunEntry:
         training_jets_per_second=float(summary["jets_per_second"]),
         training_seconds=float(summary["seconds"]),
         device=str(summary["device"]),
+        test_jets=run.evaluated.jets,
+        jets_without_nodes=run.evaluated.without_nodes,
     )
 
 

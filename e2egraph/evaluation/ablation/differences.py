@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,20 +9,27 @@ import numpy as np
 
 from e2egraph.data.scores import Scores
 from e2egraph.evaluation.ablation.plan import Plan, jets_name
-from e2egraph.evaluation.ablation.results import Cell, CellFigure, Contrast, Cost, TrainingJets
+from e2egraph.evaluation.ablation.results import Cell, Contrast, Cost, TrainingJets
 from e2egraph.evaluation.ablation.rows import steps
 from e2egraph.evaluation.ablation.runs import FinishedRun, by_cell
+from e2egraph.evaluation.compare.joined import same_objects
+from e2egraph.evaluation.compare.over_seeds import mean_figure
 from e2egraph.evaluation.compare.paired_result import Contender, Difference, PairedResult, Standing
 from e2egraph.evaluation.metrics.p_values import PValue
 from e2egraph.evaluation.objectives.evaluation import Evaluation
+from e2egraph.tasks.objects.naming import ObjectName
 
 Key = tuple[str, str, TrainingJets]
 
 
 @dataclass
 class Comparisons:
-    """What is found while cells are compared; ``limits``: what could not be said, each a sentence, once."""
+    """What is found while cells are compared; ``limits``: what could not be said, each a sentence, once.
 
+    ``same_jets``: whether the figures of all cells are of the same test jets, those with nodes for their inputs.
+    """
+
+    same_jets: bool = True
     cells: list[Cell] = field(default_factory=list)
     model_differences: list[Contrast] = field(default_factory=list)
     layer_differences: list[Contrast] = field(default_factory=list)
@@ -65,14 +71,19 @@ def compare_runs(
             progress(done, total)
 
     scores = {id(run): run.evaluated.scores() for run in runs}
+    result.same_jets = same_objects([scores[id(run)] for run in runs])
+    result.limits += _unseen(order, members, judge.objects, same=result.same_jets)
     cost_of = {(cost.row, cost.model): cost for cost in costs}
     for (row, jets), keys in by_row.items():
         keys = sorted(keys, key=lambda key: key[1] != plan.reference)
         # Where the reference has no run, nothing is compared, and each model stands alone.
         for group in [keys] if keys[0][1] == plan.reference else [[key] for key in keys]:
             found = _paired(group, members, scores, judge, resamples)
+            same = same_objects([scores[id(run)] for key in group for run in members[key]])
             for key in group:
-                result.cells.append(_cell(key, members[key], found.standings, cost_of.get(key[:2])))
+                # Figures are of all jets that a cell has seen, not of those alone that the others have seen too.
+                own = found if same or len(members[key]) == 1 else _paired([key], members, scores, judge, resamples)
+                result.cells.append(_cell(key, members[key], own.standings, cost_of.get(key[:2])))
             result.model_differences += _contrasts(group, members, found)
             _note(result.limits, found, f"{row}, {jets_name(jets)} objects")
         step()
@@ -123,22 +134,35 @@ def _cell(key: Key, runs: Sequence[FinishedRun], standings: Sequence[Standing], 
         training_jets=key[2],
         jets_learnt=int(runs[0].info.summary["training_jets"]),
         seeds=tuple(run.plan.seed for run in runs),
-        figures={name: _figure(standing, reports[0]) for name, standing in found.items()},
+        figures={name: mean_figure(standing, reports[0]) for name, standing in found.items()},
         parameters=int(reports[0]["parameters"]),
         training_jets_per_second=float(np.mean([report["training_jets_per_second"] for report in reports])),
         cost=cost,
+        test_jets=runs[0].evaluated.jets,
     )
 
 
-def _figure(standing: Standing, first: dict[str, float | None]) -> CellFigure:
-    """The mean over seeds; of a single run, figure and error as its evaluation gave them."""
-    if len(standing.seeds) == 1:
-        error = first.get(f"{standing.figure}_error")
-        return CellFigure(first.get(standing.figure), error, error, None)
-    if standing.mean is None or standing.spread is None or standing.error is None:
-        return CellFigure(standing.mean, None, standing.error, standing.spread)
-    whole = math.hypot(standing.error, standing.spread / math.sqrt(len(standing.seeds)))
-    return CellFigure(standing.mean, whole, standing.error, standing.spread)
+def _unseen(
+    order: Sequence[Key], members: dict[Key, list[FinishedRun]], objects: ObjectName, *, same: bool
+) -> list[str]:
+    """Which jets figures are not of, as a limit; none where all have nodes for the inputs of every run."""
+    of_row: dict[str, dict[str, int]] = {}
+    for key in order:
+        numbers = of_row.setdefault(key[0], {})
+        numbers[key[1]] = max(numbers.get(key[1], 0), *(run.evaluated.without_nodes or 0 for run in members[key]))
+    if same:
+        unseen = max(number for row in of_row.values() for number in row.values())
+        return [f"{objects.count(unseen)} without nodes: no figure is of them"] if unseen else []
+    counts = []
+    for row, numbers in of_row.items():
+        if len(set(numbers.values())) == 1:
+            counts.append(f"{row} {next(iter(numbers.values()))}")
+        else:
+            counts += [f"{row} {model} {number}" for model, number in numbers.items()]
+    return [
+        f"figures are of different test {objects.many}, those with nodes for a row's inputs (without nodes: "
+        f"{', '.join(counts)}); differences are of the {objects.many} that have nodes for all networks compared"
+    ]
 
 
 def _contrasts(keys: Sequence[Key], members: dict[Key, list[FinishedRun]], found: PairedResult) -> list[Contrast]:
@@ -167,6 +191,7 @@ def _contrasts(keys: Sequence[Key], members: dict[Key, list[FinishedRun]], found
             log10_p_value_jets=log10_jets,
             ratio=difference.ratio,
             ratio_error=difference.ratio_error,
+            test_jets=found.jets,
         )
 
     return [contrast(difference) for difference in found.differences]

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from e2egraph.errors import InputError
+from e2egraph.evaluation.compare.over_seeds import MeanFigure
 from e2egraph.evaluation.objectives.evaluation import ComparedFigure
 from e2egraph.files import write_text
 from e2egraph.tasks.objects.naming import ANY_OBJECT, ObjectName
@@ -59,7 +60,8 @@ class RunEntry:
     ``folder``: relative to that of ``ablation.json``, or to where it was when the file is copied elsewhere.
     ``training_jets``: as asked for (None: all), ``jets_learnt``: as used. ``settings``: ``--set`` values on top of
     the recipe. ``figures``: those of ``metrics.json`` by name, ``errors``: their bootstrap errors; None where one
-    cannot be quoted. ``validation``: the best value of the figure that decides which epoch is kept.
+    cannot be quoted. ``validation``: the best value of the figure that decides which epoch is kept. ``test_jets``: what
+    the figures are of; ``jets_without_nodes``: others of the split, which have no nodes for the run's inputs.
     """
 
     row: str
@@ -78,20 +80,8 @@ class RunEntry:
     training_jets_per_second: float
     training_seconds: float
     device: str
-
-
-@dataclass(frozen=True)
-class CellFigure:
-    """One figure of a cell: its mean over seeds.
-
-    ``spread``: standard deviation over seeds, None for one. ``error_jets``: from the test jets, of the mean.
-    ``error``: √(error_jets² + spread²/seeds); for one seed that of its ``metrics.json``.
-    """
-
-    mean: float | None
-    error: float | None
-    error_jets: float | None
-    spread: float | None
+    test_jets: int | None = None
+    jets_without_nodes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +107,7 @@ class Cost:
 class Cell:
     """All seeds of a model with the inputs of a row and this many training jets.
 
-    ``figures``: by name. ``training_jets_per_second``: mean over seeds; ``cost``: None where
+    ``figures``: by name, of ``test_jets`` jets. ``training_jets_per_second``: mean over seeds; ``cost``: None where
     costs were not measured.
     """
 
@@ -126,10 +116,11 @@ class Cell:
     training_jets: TrainingJets
     jets_learnt: int
     seeds: tuple[int, ...]
-    figures: dict[str, CellFigure]
+    figures: dict[str, MeanFigure]
     parameters: int
     training_jets_per_second: float
     cost: Cost | None
+    test_jets: int | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +152,7 @@ class Contrast:
     log10_p_value_jets: float | None
     ratio: float | None
     ratio_error: float | None
+    test_jets: int | None = None
 
 
 @dataclass(frozen=True)
@@ -194,7 +186,9 @@ class Ablation:
     the row of all inputs may have been trained with other numbers too (the learning curve).
     ``model_differences``: models in the same row and with as many training jets; ``layer_differences``: what inputs
     add, one model in two rows. ``simulation``: whether all test jets are simulated by ``e2egraph simulate``.
-    ``machine``: where costs were measured. ``object``: what one of the objects is called.
+    ``machine``: where costs were measured. ``object``: what one of the objects is called. ``same_test_jets``: whether
+    the figures of all cells are of the same jets, those that have nodes for the inputs. In it and in all parts, numbers
+    of test jets and this are None where an earlier version wrote the file.
     """
 
     schema_version: int
@@ -229,6 +223,7 @@ class Ablation:
     limits: tuple[str, ...]
     machine: dict[str, Any]
     object: str = ANY_OBJECT.one
+    same_test_jets: bool | None = None
 
     @property
     def objects(self) -> ObjectName:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from e2egraph.evaluation.ablation.plan import jets_name
-from e2egraph.evaluation.ablation.results import Ablation, Cell, CellFigure, Contrast, InputRow, TrainingJets
+from e2egraph.evaluation.ablation.results import Ablation, Cell, Contrast, InputRow, TrainingJets
 from e2egraph.evaluation.ablation.table import Table
 from e2egraph.evaluation.compare.comparison import TOO_FEW
+from e2egraph.evaluation.compare.over_seeds import MeanFigure
 from e2egraph.evaluation.markdown import with_error
 from e2egraph.evaluation.metrics.p_values import PValue
 from e2egraph.evaluation.objectives.evaluation import ComparedFigure
@@ -27,6 +28,7 @@ def inputs_table(ablation: Ablation) -> Table | None:
     published = any(row.published is not None for row in ablation.rows)
     header += [f"published {figure.title}" for figure in ablation.figures] if published else []
     one, many = ablation.objects.one, ablation.objects.many
+    header += _jets_head(ablation)
     header += ["parameters", f"MFLOPs/{one}", f"training {many}/s", f"ONNX ms/{one}", "seeds"]
     lines: list[tuple[str, ...]] = []
     rules = []
@@ -35,7 +37,8 @@ def inputs_table(ablation: Ablation) -> Table | None:
         for cell in ablation.main_cells(row.name):
             middle = _published(row, ablation.figures) if published else []
             figures = _figures(cell, ablation.figures)
-            lines.append((row.title, cell.model, *figures, *middle, *_costs(cell), str(len(cell.seeds))))
+            jets = _jets(cell, ablation)
+            lines.append((row.title, cell.model, *figures, *middle, *jets, *_costs(cell), str(len(cell.seeds))))
     if not lines:
         return None
     return Table(
@@ -55,11 +58,24 @@ def curve_table(ablation: Ablation) -> Table | None:
     if len({cell.training_jets for cell in cells}) < 2:
         return None
     lines = [
-        (cell.model, f"{cell.jets_learnt:,}", *_figures(cell, ablation.figures), str(len(cell.seeds))) for cell in cells
+        (
+            cell.model,
+            f"{cell.jets_learnt:,}",
+            *_figures(cell, ablation.figures),
+            *_jets(cell, ablation),
+            str(len(cell.seeds)),
+        )
+        for cell in cells
     ]
     models = [cell.model for cell in cells]
     many = ablation.objects.many
-    header = ("model", f"training {many}", *(figure.head for figure in ablation.figures), "seeds")
+    header = (
+        "model",
+        f"training {many}",
+        *(figure.head for figure in ablation.figures),
+        *_jets_head(ablation),
+        "seeds",
+    )
     rules = tuple(models.index(model) for model in dict.fromkeys(models))
     return Table("curve", f"All inputs by number of training {many}", header, tuple(lines), rules=rules)
 
@@ -115,8 +131,18 @@ def _figures(cell: Cell, shown: Sequence[ComparedFigure]) -> list[str]:
     return [_figure(cell.figures[figure.name], figure.digits) for figure in shown]
 
 
-def _figure(figure: CellFigure, digits: int) -> str:
+def _figure(figure: MeanFigure, digits: int) -> str:
     return TOO_FEW if figure.mean is None else with_error(figure.mean, figure.error, digits)
+
+
+def _jets_head(ablation: Ablation) -> list[str]:
+    """The column of the number of test jets, where figures are of different ones."""
+    return [f"test {ablation.objects.many}"] if ablation.same_test_jets is False else []
+
+
+def _jets(cell: Cell, ablation: Ablation) -> list[str]:
+    number = ABSENT if cell.test_jets is None else f"{cell.test_jets:,}"
+    return [number] * len(_jets_head(ablation))
 
 
 def _costs(cell: Cell) -> list[str]:
@@ -172,11 +198,13 @@ def training_jets(ablation: Ablation, jets: TrainingJets) -> str:
 
 
 def _errors_note(ablation: Ablation) -> str:
-    return (
-        f"{ablation.test_data.jets:,} test {ablation.objects.many}. ± of one seed: bootstrap over the test "
-        f"{ablation.objects.many}; "
-        "of several: that and the spread over seeds."
-    )
+    many, jets = ablation.objects.many, f"{ablation.test_data.jets:,} test {ablation.objects.many}"
+    numbers = {cell.test_jets for cell in ablation.cells}
+    if ablation.same_test_jets is False:
+        jets = f"Figures are of different {many}: of {jets}, those with nodes for the inputs of their row"
+    elif ablation.same_test_jets and len(numbers) == 1 and numbers != {ablation.test_data.jets}:
+        jets = f"{numbers.pop():,} of {jets}, those with nodes"
+    return f"{jets}. ± of one seed: bootstrap over the test {many}; of several: that and the spread over seeds."
 
 
 def _published_note(rows: Sequence[InputRow]) -> str:
@@ -208,8 +236,9 @@ def _paired_note(ablation: Ablation) -> str:
         if methods.get(one.name, "bootstrap") != "bootstrap"
     ]
     many = ablation.objects.many
+    common = ", those with nodes for all networks compared" if ablation.same_test_jets is False else ""
     return (
-        f"Paired on the same test {many}: {''.join(special)}{ablation.resamples} paired resamples"
+        f"Paired on the same test {many}{common}: {''.join(special)}{ablation.resamples} paired resamples"
         f"{' for all else' if special else ''}. Errors and p: {many} and, with several seeds on both sides, seeds "
         f"(Student’s t); p {many}: from the {many} alone, which holds for these networks only."
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,9 @@ from e2egraph.training.runs.run_folder import read_run
 
 # What a comparison needs of ``metrics.json``.
 _NEEDED = {"model", "objective", "split", "data_set", "parameters", "training_jets_per_second"}
+
+# Numbers in it other than figures and their errors; each may be null or missing.
+_NUMBERS = {"training_jets_per_second", "jets", "jets_without_nodes", "background_passing", "seed"}
 
 # Runs of one model differ by the seed alone if these agree, and the digest of the data they were trained on.
 _SAME = ("parameters", "node_selection", "training_jets", "objective")
@@ -51,6 +56,18 @@ class EvaluatedRun:
         return digest
 
     @property
+    def jets(self) -> int | None:
+        """Objects that its figures are of, None where the metrics do not say."""
+        jets: int | None = self.report.get("jets")
+        return jets
+
+    @property
+    def without_nodes(self) -> int | None:
+        """Objects that no figure is of, as they have no nodes for its inputs; None where the metrics do not say."""
+        unseen: int | None = self.report.get("jets_without_nodes")
+        return unseen
+
+    @property
     def has_scores(self) -> bool:
         return (self.folder / SCORES_NAME).is_file()
 
@@ -67,10 +84,14 @@ class EvaluatedRun:
 
 
 def read_evaluated(runs: Sequence[Path]) -> list[EvaluatedRun]:
-    """InputError: no runs, a run not evaluated or with damaged metrics, runs of different objectives or evaluated on
-    different jets."""
+    """InputError: no runs, one given twice, not evaluated or with damaged metrics, runs of different objectives or
+    evaluated on different jets."""
     if not runs:
         raise InputError("there is nothing to compare; name at least one run.")
+    folders = [run.resolve() for run in runs]
+    again = next((run for number, run in enumerate(runs) if folders[number] in folders[:number]), None)
+    if again is not None:
+        raise InputError(f"{again}: given twice; name each run once.")
     evaluated = [EvaluatedRun(run, _read_report(run)) for run in runs]
     for run in evaluated[1:]:
         if run.report["objective"] != evaluated[0].report["objective"]:
@@ -97,8 +118,8 @@ def labels(runs: Sequence[EvaluatedRun]) -> list[str]:
     return names
 
 
-def by_model(runs: Sequence[EvaluatedRun]) -> dict[str, list[int]]:
-    """Numbers of the runs of each model, in order: its seeds.
+def by_model(runs: Sequence[EvaluatedRun], instead: str = "compare them without --group") -> dict[str, list[int]]:
+    """Numbers of the runs of each model, in order: its seeds. ``instead``: what to do with runs that are no seeds.
 
     InputError when runs of one model have the same seed or differ by more than the seed (parameters, node selection,
     training jets, training data), as far as their metrics record it.
@@ -116,14 +137,14 @@ def by_model(runs: Sequence[EvaluatedRun]) -> dict[str, list[int]]:
                 other.append("training data")
             if other:
                 raise InputError(
-                    f"{first.folder}, {run.folder}: both '{model}', but of different {', '.join(other)}; compare them "
-                    "without --group, or give one another model name."
+                    f"{first.folder}, {run.folder}: both '{model}', but of different {', '.join(other)}; {instead}, or "
+                    "give one another model name."
                 )
         seeds = [runs[number].report.get("seed") for number in members]
         if len(set(seeds)) < len(seeds):
             raise InputError(
                 f"{', '.join(str(runs[number].folder) for number in members)}: runs of '{model}' with one seed "
-                f"({', '.join(map(str, seeds))}); --group needs runs of different seeds."
+                f"({', '.join(map(str, seeds))}), but a mean needs different seeds; {instead}."
             )
     return groups
 
@@ -151,10 +172,32 @@ def _read_report(run: Path) -> dict[str, Any]:
         raise InputError(f"{path}: damaged; evaluate the run again.") from error
     if not isinstance(content, dict) or not content.keys() >= _NEEDED or not _as_written(content):
         raise InputError(f"{path}: not the metrics of an evaluation; evaluate the run again.")
+    _check_numbers(path, content, make_objective(content["objective"], str(run)))
     return content
 
 
 def _as_written(content: dict[str, Any]) -> bool:
     """Whether the values that are read by name are of their types."""
     kinds = {"model": str, "split": str, "objective": dict, "data_set": dict, "parameters": int}
-    return all(isinstance(content[name], kind) for name, kind in kinds.items()) and "digest" in content["data_set"]
+    if not all(isinstance(content[name], kind) for name, kind in kinds.items()):
+        return False
+    trained_on = content.get("trained_on")
+    known = content["data_set"]
+    return all(isinstance(known.get(name), str) for name in ("digest", "folder")) and (
+        trained_on is None or isinstance(trained_on, dict)
+    )
+
+
+def _check_numbers(path: Path, content: dict[str, Any], objective: Objective) -> None:
+    """InputError naming the first figure, error or other number that is none (null is one), or a figure to compare
+    that is not there."""
+    compared = [figure.name for figure in evaluation_of(objective).figures]
+    for name in compared:
+        if name not in content:
+            raise InputError(f"{path}: there is no {name}; evaluate the run again.")
+    figures = {*compared, *(name.removesuffix("_error") for name in content if name.endswith("_error"))}
+    for name in sorted(figures | {f"{name}_error" for name in figures} | _NUMBERS):
+        value = content.get(name)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if value is not None and not number:
+            raise InputError(f"{path}: {name} is {reprlib.repr(value)}, not a number; evaluate the run again.")

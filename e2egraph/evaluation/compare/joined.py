@@ -95,6 +95,18 @@ def _aligned(scores: Sequence[Scores], names: Sequence[str]) -> tuple[list[Score
     return result if scored.all() else [own.take(kept) for own in result], kept
 
 
+def same_objects(scores: Sequence[Scores]) -> bool:
+    """Whether every one of ``scores`` has nodes of the same objects, in whatever order."""
+    first = _keys(scores[0])[scores[0].scored]
+    for own in scores[1:]:
+        mine = _keys(own)[own.scored]
+        if len(mine) != len(first):
+            return False
+        if (mine != first).any() and (np.sort(mine, order=KEY) != np.sort(first, order=KEY)).any():
+            return False
+    return True
+
+
 def equal_as_none(weight: NDArray) -> NDArray[np.float64] | None:
     """None for weights [J] that are all equal: they change no figure, and what holds without weights may be used."""
     weight = np.asarray(weight, np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from e2egraph.evaluation.compare.paired_result import Contender, PairedResult
 from e2egraph.evaluation.compare.roc_overlay import overlay_bands
 from e2egraph.evaluation.explain.chosen_jets import choose_jets
 from e2egraph.evaluation.metrics import baseline as jet_baseline
+from e2egraph.evaluation.metrics.enough import enough_pass
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY, LOW_EFFICIENCY
 from e2egraph.evaluation.metrics.registry import FIGURES
 from e2egraph.evaluation.metrics.roc.band import roc_band
@@ -117,6 +119,11 @@ class ClassificationEvaluation(Evaluation):
         joined = join(scores, names, self.objective.signal)
         return paired(joined, contenders, reference, resamples=resamples, objects=self.objects)
 
+    def in_a_mean(self, name: str, report: Mapping[str, Any]) -> float | None:
+        """Without the efficiency at 1% mistag of too little background, which is quoted of single runs alone."""
+        few = name == EFFICIENCY and not enough_pass(report.get("background_passing", math.inf))
+        return None if few else super().in_a_mean(name, report)
+
     def report(self, metrics: Mapping[str, Any]) -> ReportParts:
         from e2egraph.evaluation.pages import metrics_tables as tables
 
@@ -177,7 +184,7 @@ class ClassificationEvaluation(Evaluation):
         if not set(jet_baseline.VARIABLES) <= set(read_manifest(data).object_columns):
             return None  # clusters have neither mass nor substructure
         found = jet_baseline.baseline(data, split)
-        return Baseline(jet_baseline.NAME, found.metrics.content(), found.parameters)
+        return Baseline(jet_baseline.NAME, found.metrics.content(), found.parameters, found.metrics.jets)
 
 
 def remove_plots(folder: Path, stems: Sequence[str]) -> None:

@@ -59,11 +59,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline's row of a comparison: its ``name``, ``figures`` (as in ``metrics.json``) and fitted parameters."""
+    """A baseline's row of a comparison: its ``name``, ``figures`` (as in ``metrics.json``), fitted parameters, and the
+    number of objects that the figures are of."""
 
     name: str
     figures: Mapping[str, Any]
     parameters: int
+    jets: int
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,12 @@ class Evaluation(ABC):
         ``scores``, with ``names`` for errors, one for each row that contenders name. InputError when they are of
         different objects or outputs.
         """
+
+    def in_a_mean(self, name: str, report: Mapping[str, Any]) -> float | None:
+        """Figure ``name`` of the ``metrics.json`` of one seed as a mean over seeds takes it; None: it cannot be quoted
+        in one."""
+        value: float | None = report.get(name)
+        return value
 
     def plot_overlays(self, panels: Sequence[Overlay], stem: Path, label: str) -> list[Path] | None:
         """A picture of curves of several contenders, a panel for each of ``panels``; None where there is no such."""

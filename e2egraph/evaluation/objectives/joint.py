@@ -103,6 +103,10 @@ class JointEvaluation(Evaluation):
             limits=tuple(dict.fromkeys(limit for one in found for limit in one.limits)),
         )
 
+    def in_a_mean(self, name: str, report: Mapping[str, Any]) -> float | None:
+        owners = (part for part in self.parts if name in {figure.name for figure in part.figures})
+        return next(owners, self.parts[0]).in_a_mean(name, report)
+
     def report(self, metrics: Mapping[str, Any]) -> ReportParts:
         found = [part.report(metrics) for part in self.parts]
         cards: Cards = {}

@@ -24,6 +24,7 @@ from e2egraph.evaluation.explain.chosen_jets import choose_by_error
 from e2egraph.evaluation.metrics.registry import residual_figures
 from e2egraph.evaluation.metrics.regression.bins import binned_regression
 from e2egraph.evaluation.metrics.regression.matrix import true_against_predicted
+from e2egraph.evaluation.metrics.regression.residuals import weighted_quantiles
 from e2egraph.evaluation.metrics.regression.summary import FEWEST, RegressionMetrics, regression_metrics
 from e2egraph.evaluation.objectives.evaluation import (
     Baseline,
@@ -216,7 +217,7 @@ class RegressionEvaluation(Evaluation):
                 )
             true = table.columns[TARGET_PREFIX + target.name][members]
             found |= self._flat(regression_metrics(true, estimate, weight), target)
-        return Baseline(" + ".join(dict.fromkeys(named)), found, 0)
+        return Baseline(" + ".join(dict.fromkeys(named)), found, 0, len(members))
 
     def _real(self, scores: Scores) -> NDArray[np.bool_]:
         """The objects that have the targets, [J]."""
@@ -244,7 +245,7 @@ class RegressionEvaluation(Evaluation):
             members = (scores.jets["label"] == self.objective.classes.index(name)) & np.isfinite(predicted)
             classes[name] = {
                 "objects": int(members.sum()),
-                "median": float(np.median(predicted[members])) if members.any() else None,
+                "median": _median(predicted[members], weight[members]),
                 "beyond": _share(beyond[members], weight[members]),
             }
         kept = real & ~beyond
@@ -289,6 +290,14 @@ def digits_of(target: Target) -> int:
 
 def _share(members: NDArray[np.bool_], weight: NDArray) -> float | None:
     return float(np.average(members, weights=weight)) if weight.sum() > 0 else None
+
+
+def _median(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float | None:
+    """Of the ``values`` [J] that weigh anything; None where none does."""
+    values, weight = values[weight > 0], weight[weight > 0]
+    if len(values) < 2:
+        return float(values[0]) if len(values) else None
+    return float(weighted_quantiles(values, weight, (0.5,))[0])
 
 
 def _with_error(content: Mapping[str, Any], name: str, digits: int) -> str:

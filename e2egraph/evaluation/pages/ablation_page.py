@@ -122,6 +122,8 @@ def _full_figures(ablation: Ablation) -> Cards:
             error = "" if found.error is None else f"± {found.error:.{figure.digits}f}; "
             seeds = f"{len(cell.seeds)} seed{'s' if cell.seeds[1:] else ''}"
             note = f"{error}{count_cell(cell.jets_learnt).text} training {ablation.objects.many}, {seeds}"
+            if ablation.same_test_jets is False and cell.test_jets is not None:
+                note += f", {count_cell(cell.test_jets).text} test {ablation.objects.many}"
             value = f"{found.mean:.{figure.digits}f} {figure.unit}".strip()
             shown[f"{name}: {figure.title}"] = (value, note)
     return shown
@@ -147,6 +149,8 @@ def _runs(ablation: Ablation) -> PageTable:
         "seed",
         *(figure.head for figure in ablation.figures),
     ]
+    unseen = any(run.jets_without_nodes for run in ablation.runs)
+    header += [f"test {many}", "without nodes"] if unseen else []
     header += ["parameters", "best epoch", f"validation {ablation.best}", f"training {many}/s"]
     rows: list[list[Cell | str]] = [
         [
@@ -158,6 +162,7 @@ def _runs(ablation: Ablation) -> PageTable:
                 figure_cell(run.figures.get(figure.name), run.errors.get(figure.name), figure.digits)
                 for figure in ablation.figures
             ),
+            *([_known(run.test_jets), _known(run.jets_without_nodes)] if unseen else []),
             count_cell(run.parameters),
             Cell(f"{run.best_epoch} of {run.epochs}", float(run.best_epoch)),
             figure_cell(run.validation),
@@ -166,6 +171,10 @@ def _runs(ablation: Ablation) -> PageTable:
         for run in ablation.runs
     ]
     return table(f"Every run; errors by bootstrap of the test {ablation.objects.many}", header, rows)
+
+
+def _known(number: int | None) -> Cell:
+    return Cell(ABSENT) if number is None else count_cell(number)
 
 
 def _configuration(ablation: Ablation) -> Section:

@@ -6,7 +6,6 @@ from e2egraph.evaluation.ablation.results import (
     SCHEMA_VERSION,
     Ablation,
     Cell,
-    CellFigure,
     Contrast,
     Cost,
     DataSet,
@@ -14,6 +13,7 @@ from e2egraph.evaluation.ablation.results import (
     RunEntry,
 )
 from e2egraph.evaluation.ablation.rows import load_rows
+from e2egraph.evaluation.compare.over_seeds import MeanFigure
 from e2egraph.evaluation.metrics.figures import AUC, EFFICIENCY
 from e2egraph.evaluation.metrics.registry import FIGURES
 from e2egraph.evaluation.objectives.evaluation import ComparedFigure
@@ -32,9 +32,9 @@ def made_ablation(**changes):
     for place, (row, jets) in enumerate(sizes):
         for number, model in enumerate(MODELS):
             seeds = (1, 2, 3) if row.full else (1,)
-            figures = {name: CellFigure(None, None, None, None) for name in FIGURES}
-            figures[AUC] = CellFigure(0.9 + 0.008 * place + 0.001 * number, 0.0012, 0.001, 0.001 if row.full else None)
-            figures[EFFICIENCY] = CellFigure(0.3 + 0.03 * place, 0.02, 0.02, None)
+            figures = {name: MeanFigure(None, None, None, None) for name in FIGURES}
+            figures[AUC] = MeanFigure(0.9 + 0.008 * place + 0.001 * number, 0.0012, 0.001, 0.001 if row.full else None)
+            figures[EFFICIENCY] = MeanFigure(0.3 + 0.03 * place, 0.02, 0.02, None)
             latency = None if (row.name, number) == ("pt", 1) else 1.5 / (1 + number) + 0.01 * place
             cost = Cost(row.name, model, 90_194, 1e8 / (1 + number), latency, 64, 400.0)
             learnt = 40_000 if jets is None else jets

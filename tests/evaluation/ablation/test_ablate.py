@@ -4,11 +4,12 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from e2egraph.cli import main
-from e2egraph.data.scores import read_scores
+from e2egraph.data.scores import read_scores, write_scores
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from e2egraph.evaluation.ablation import ablate as ablate_module
@@ -20,6 +21,7 @@ from e2egraph.evaluation.ablation.plan import Request, make_plan
 from e2egraph.evaluation.ablation.results import read_ablation
 from e2egraph.evaluation.ablation.rows import load_rows
 from e2egraph.evaluation.compare.joined import aligned
+from e2egraph.evaluation.metrics.tagging import tagging_metrics
 from e2egraph.evaluation.objectives.evaluation import evaluation_of
 from e2egraph.training.train import train
 from tests.evaluation.ablation.test_tables import cells_of
@@ -156,6 +158,56 @@ def test_the_same_command_again_trains_evaluates_and_times_nothing(output, data,
     assert main(command(data, models, output)) == 0
     assert trained(output) == before
     assert read_ablation(output) == ablation
+
+
+def test_figures_of_different_test_jets_are_said_to_be(made):
+    ablation = read_ablation(made)
+    assert ablation.same_test_jets is False
+    unseen = {}
+    for run in ablation.runs:
+        report = json.loads((made / run.folder / "metrics.json").read_text())
+        assert (run.test_jets, run.jets_without_nodes) == (report["jets"], report["jets_without_nodes"])
+        assert ablation.cell(run.row, run.model, run.training_jets).test_jets == report["jets"]
+        unseen[run.row] = report["jets_without_nodes"]
+    assert unseen["pt"] > unseen["all"]
+    said = (
+        f"figures are of different test jets, those with nodes for a row's inputs (without nodes: pt {unseen['pt']}, "
+    )
+    assert ablation.limits[0].startswith(f"{said}all {unseen['all']}); differences are of the jets that have nodes for")
+    seen = [read_scores(made / run.folder / "scores.parquet").scored for run in ablation.runs if run.model == "tiny"]
+    assert {one.test_jets for one in ablation.layer_differences} == {int(np.logical_and.reduce(seen).sum())}
+    header, *rows = cells_of((made / "ablation.md").read_text().split("### ")[1])
+    numbers = {row[0]: row[header.index("test jets")] for row in rows}
+    assert numbers == {"track pT": f"{len(seen[0]) - unseen['pt']}", "all": f"{len(seen[0]) - unseen['all']}"}
+    assert f"Figures are of different jets: of {len(seen[0])} test jets" in (made / "ablation.md").read_text()
+    page = (made / "report.html").read_text()
+    for words in (said.replace("'", "&#39;"), f">{unseen['pt']}</td>", ">without nodes<"):
+        assert words in page
+
+
+@pytest.mark.usefixtures("without_export")
+def test_a_mean_over_seeds_is_of_all_jets_of_its_cell_whatever_another_model_has(output, data, models):
+    folders = [output / f"runs/all/picture/jets_all/seed_{seed}" for seed in (1, 2)]
+    for folder in folders:
+        scores = read_scores(folder / "scores.parquet")
+        hidden = np.flatnonzero(scores.scored)[::3]
+        scores.jets["n_nodes"][hidden], scores.values[hidden] = 0, -1.0
+        write_scores(folder / "scores.parquet", scores.jets, scores.values, scores.columns, scores.about)
+        seen, report = scores.take(scores.scored), json.loads((folder / "metrics.json").read_text())
+        report |= tagging_metrics(seen.jets["label"] == 1, seen.probabilities[:, 1]).content()
+        report["jets_without_nodes"] = len(scores) - len(seen)
+        (folder / "metrics.json").write_text(json.dumps(report))
+    assert main(command(data, models, output, "--report-only")) == 0
+    ablation = read_ablation(output)
+    for model in ("picture", "tiny"):
+        reports = [
+            json.loads((output / f"runs/all/{model}/jets_all/seed_{seed}/metrics.json").read_text()) for seed in (1, 2)
+        ]
+        cell = ablation.cell("all", model, None)
+        assert cell.figures["auc"].mean == pytest.approx(sum(report["auc"] for report in reports) / 2)
+        assert cell.test_jets == reports[0]["jets"]
+    assert f"all picture {reports[0]['jets_without_nodes'] + len(hidden)}, all tiny" in ablation.limits[0]
+    assert ablation.model_difference("all", "tiny", "auc", None).test_jets == len(seen)
 
 
 def test_only_what_is_missing_is_made_and_a_report_alone_names_it(output, data, models, capsys):

@@ -14,6 +14,19 @@ def test_what_is_written_is_read_again_from_the_file_or_its_folder(tmp_path):
     assert json.loads(path.read_text())["schema_version"] == 2
 
 
+def test_files_without_numbers_of_test_jets_are_read(tmp_path):
+    path = write_ablation(tmp_path, made_ablation())
+    content = json.loads(path.read_text())
+    del content["same_test_jets"]
+    for part in ("cells", "runs", "model_differences", "layer_differences"):
+        for one in content[part]:
+            del one["test_jets"]
+    for run in content["runs"]:
+        del run["jets_without_nodes"]
+    path.write_text(json.dumps(content))
+    assert read_ablation(path) == made_ablation()
+
+
 def test_missing_damaged_and_other_files_are_refused_with_the_mend(tmp_path):
     with pytest.raises(InputError, match="not there; make it with 'e2egraph ablate'"):
         read_ablation(tmp_path)

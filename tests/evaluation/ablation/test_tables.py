@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 from e2egraph.evaluation.ablation.table import Table, latex_text
 from e2egraph.evaluation.ablation.tables import tables
@@ -33,6 +34,24 @@ def test_the_table_of_inputs_holds_every_row_and_model_with_figures_published_on
     assert calorimeters[4:6] == ["–", "–"]
     assert "CMS Open Data, full simulation" in table.note
     assert "another sample" in table.note
+
+
+def test_figures_of_different_jets_have_their_number_next_to_them():
+    plain = made_ablation()
+    cells = tuple(replace(cell, test_jets=18_000 + len(cell.row)) for cell in plain.cells)
+    inputs, curve, models, layers = tables(made_ablation(cells=cells, same_test_jets=False))
+    for table, first in ((inputs, "pt"), (curve, "all")):
+        assert table.rows[0][table.header.index("test objects")] == f"{18_000 + len(first):,}"
+    assert inputs.note.startswith("Figures are of different objects: of 20,000 test objects, those with nodes for the")
+    for table in (models, layers):
+        assert table.note.startswith("Paired on the same test objects, those with nodes for all networks compared: ")
+    cells = tuple(replace(cell, test_jets=19_500) for cell in plain.cells)
+    inputs, *_ = tables(made_ablation(cells=cells, same_test_jets=True))
+    assert "test objects" not in inputs.header
+    assert inputs.note.startswith("19,500 of 20,000 test objects, those with nodes. ±")
+    # What an earlier version wrote does not say, and neither do its tables.
+    inputs, *_ = tables(plain)
+    assert inputs.note.startswith("20,000 test objects. ±")
 
 
 def test_tables_call_the_objects_what_they_are():

@@ -8,12 +8,12 @@ from e2egraph.evaluation.ablation.results import (
     SCHEMA_VERSION,
     Ablation,
     Cell,
-    CellFigure,
     DataSet,
     InputRow,
     RunEntry,
     write_ablation,
 )
+from e2egraph.evaluation.compare.over_seeds import MeanFigure
 from e2egraph.evaluation.metrics.registry import FIGURES
 from e2egraph.evaluation.pages.ablation_page import number_cell, write_ablation_report
 from tests.evaluation.ablation.made import FIGURES_SHOWN
@@ -26,8 +26,8 @@ ROWS = (
 
 
 def figures(auc):
-    values = dict.fromkeys(FIGURES, CellFigure(None, None, None, None))
-    return values | {AUC: CellFigure(auc, 0.0012, 0.001, None), EFFICIENCY: CellFigure(auc / 2, 0.02, 0.02, None)}
+    values = dict.fromkeys(FIGURES, MeanFigure(None, None, None, None))
+    return values | {AUC: MeanFigure(auc, 0.0012, 0.001, None), EFFICIENCY: MeanFigure(auc / 2, 0.02, 0.02, None)}
 
 
 def run(row, model, auc):
