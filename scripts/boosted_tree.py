@@ -45,6 +45,7 @@ from e2egraph.tasks.objectives.objective import stored
 from e2egraph.training.datamodule import check_split
 from e2egraph.training.objectives.learning import class_factors, make_learning
 from e2egraph.training.recipe import TrainingOptions
+from e2egraph.utf8 import use_utf8
 
 Floats = NDArray[np.float64]
 
@@ -255,4 +256,5 @@ def object_variables(
 
 
 if __name__ == "__main__":
+    use_utf8()
     main()

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2egraph.benchmark.report import Record, write_report
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.events.sources.registry import opened
 from e2egraph.events.sources.rhtree import RHTreeFile
 from e2egraph.files import check_file
@@ -46,7 +46,7 @@ def main() -> None:
     try:
         check_file(options.output)
         records = [record for path in options.files for record in figures(path, options.generated)]
-    except InputError as error:
+    except (InputError, UsageError) as error:
         parser.exit(1, f"event_samples.py: {error}\n")
     command = shlex.join(["python", "scripts/event_samples.py", *sys.argv[1:]])
     for path in write_report(options.output, command, records):
@@ -101,8 +101,8 @@ def sizes(events: ak.Array) -> dict[str, NDArray[np.int64]]:
 
 
 def generator_level(name: str, events: ak.Array, selected: Booleans) -> list[Record]:
-    """H_T after the detector over that of generated jets, and how few and soft the latter are where events are
-    ``selected``."""
+    """H_T after the detector over that of generated jets (of events that have some), and how few and soft the latter
+    are where events are ``selected``."""
     gen, kind = events.gen, np.abs(events.gen.pdg_id)
     # Leptons of the hard process keep its status.
     final = (gen.status == 1) | ((gen.status == 23) & ((kind == 11) | (kind == 13)))
@@ -116,8 +116,12 @@ def generator_level(name: str, events: ak.Array, selected: Booleans) -> list[Rec
     jets = cluster_plain(momenta, len(events), 0.4, 20.0, 2.5)
     ht, number = np.bincount(jets.event, jets.pt, len(events)), np.bincount(jets.event, minlength=len(events))
     measured = events.jets[(events.jets.pt > JET_PT) & (np.abs(events.jets.eta) < 2.4)]
-    ratio = ak.to_numpy(ak.sum(measured.pt, axis=1)) / ht
-    records = [Record(name, len(events), "H_T over generated", float(ratio.mean()), "", f"spread {ratio.std():.3f}")]
+    some = ht > 0
+    ratio = ak.to_numpy(ak.sum(measured.pt, axis=1))[some] / ht[some]
+    records = []
+    if some.any():
+        note = f"spread {ratio.std():.3f}"
+        records.append(Record(name, len(ratio), "H_T over generated", float(ratio.mean()), "", note))
     if selected.any():
         least = float(ht[selected].min()), float(number[selected].min())
         for what, value, unit in zip(("generated H_T", "generated jets"), least, ("GeV", ""), strict=True):

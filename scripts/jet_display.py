@@ -38,7 +38,8 @@ def chosen(table: JetTable, objects: int, most_nodes: int) -> NDArray[np.int64]:
         members = np.flatnonzero((labels == label) & (nodes <= most_nodes))
         if len(members) < objects:
             raise InputError(
-                f"{table.folder}: {len(members)} objects of class {table.manifest.classes[label]} with {most_nodes} "
+                f"{table.folder}: {table.manifest.object_name.count(len(members))} of class "
+                f"{table.manifest.classes[label]} with {most_nodes} "
                 "nodes at most; ask for fewer --objects, or more --most-nodes."
             )
         distance = np.abs(nodes[members] - np.median(nodes[members]))
@@ -81,6 +82,8 @@ def main() -> None:
     parser.add_argument("--most-nodes", type=int, default=4000, help="that an object may have")
     options = parser.parse_args()
     check_folder(options.output, "--output")
+    if options.objects < 1:
+        raise UsageError(f"--objects {options.objects}: give one at least.")
     make_folder(options.output)
     for folder in options.data:
         plain = read_table(folder)

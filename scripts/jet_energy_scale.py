@@ -67,6 +67,8 @@ def main() -> None:
     try:
         for path in report_paths(options.output):
             check_file(path)
+        if options.events < 1:
+            raise UsageError(f"--events {options.events}: give one at least.")
         pairs = simulated(options)
     except (InputError, UsageError) as error:
         parser.exit(1, f"jet_energy_scale.py: {error}\n")

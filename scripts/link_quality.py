@@ -58,7 +58,7 @@ DISTANCE_EDGES = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.4)
 @dataclass(frozen=True)
 class Found:
     """Tracks and links, one number each: pT [GeV], distance ΔR to the nearest other track, whether a partner matches,
-    and that partner's pT (of tracks)."""
+    and that partner's pT (of tracks). Of links, every track is another one but the partner."""
 
     track_pt: Floats
     track_distance: Floats
@@ -135,12 +135,13 @@ def _of_jet(tracks: Floats, links: Floats) -> list[Floats]:
     best = np.where(same, np.abs(difference[..., 2]), np.inf)
     partner = best.argmin(1) if best.size else np.zeros(len(tracks), int)
     curvature = np.abs(links[partner, 2]) if len(links) else np.full(len(tracks), np.nan)
-    # Nearest but one: the first is the track itself.
-    second = np.sort(to_tracks, axis=1)[:, 1] if len(tracks) > 1 else np.full(len(links), np.inf)
+    matched = same.any(0)
+    if matched.any():
+        to_tracks[matched, best.argmin(0)[matched]] = np.inf
     return [
         1.0 / np.abs(tracks[:, 2]), apart.min(1, initial=np.inf), same.any(1).astype(float),
         1.0 / np.maximum(curvature, 1e-4),
-        1.0 / np.maximum(np.abs(links[:, 2]), 1e-4), second, same.any(0).astype(float),
+        1.0 / np.maximum(np.abs(links[:, 2]), 1e-4), to_tracks.min(1, initial=np.inf), matched.astype(float),
     ]  # fmt: skip
 
 

@@ -91,6 +91,8 @@ def main() -> None:
     options = parser.parse_args()
     try:
         check_file(options.output)
+        if options.events < 1:
+            raise UsageError(f"--events {options.events}: give one at least.")
         records: list[Record] = []
         for words in options.layers:
             for choices in options.choices.split(","):

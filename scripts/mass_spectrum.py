@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.data.scores import Scores, read_scores
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.metrics.bootstrap import draws
 from e2egraph.evaluation.metrics.regression.residuals import quantile
 from e2egraph.evaluation.metrics.roc.curve import effective_number
@@ -53,6 +53,8 @@ def main() -> None:
     options = parser.parse_args()
     try:
         check_folder(options.output)
+        if options.bins < 1:
+            raise UsageError(f"--bins {options.bins}: give one at least.")
         found = {}
         for word in options.scores:
             name, _, path = word.rpartition("=")
@@ -61,7 +63,7 @@ def main() -> None:
                 raise InputError(f"{word}: another file is called {name}; give each a name of its own, NAME=FILE.")
             found[name] = read_scores(Path(path))
         spectra = {name: spectrum(scores, options.column, name) for name, scores in found.items()}
-    except InputError as error:
+    except (InputError, UsageError) as error:
         parser.exit(1, f"mass_spectrum.py: {error}\n")
     for name, shown in spectra.items():
         if shown.left_out:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import venv
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from e2egraph.tasks.outputs import Head
 
 # The oldest that CMSSW 14_0 has, that of 2025, and the newest that pip finds.
+VERSION = re.compile(r"\d+\.\d+(\.\d+)*")
 VERSIONS = ("1.17.3", "1.20.1", "newest")
 
 CASES = [(batch, n) for n in (0, 1, 17, 100, 1500) for batch in (1, 3)]
@@ -43,13 +45,17 @@ def main() -> int:
         print(json.dumps(score(arguments.bundles, arguments.folder)))
         return 0
     # Not at the top: where --score is run, e2egraph is not installed.
-    from e2egraph.errors import InputError
+    from e2egraph.errors import InputError, UsageError
     from e2egraph.folders import check_folder
 
     try:
         check_folder(arguments.folder, "--folder")
-        return compare(arguments.bundles, arguments.folder, arguments.versions.split(","))
-    except InputError as error:
+        versions = arguments.versions.split(",")
+        wrong = [version for version in versions if version != "newest" and not VERSION.fullmatch(version)]
+        if wrong:
+            raise UsageError(f"--versions {wrong[0]}: give versions such as 1.20.1, or newest, with commas between.")
+        return compare(arguments.bundles, arguments.folder, versions)
+    except (InputError, UsageError) as error:
         parser.exit(1, f"onnxruntime_matrix.py: {error}\n")
 
 

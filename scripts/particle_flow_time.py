@@ -42,10 +42,18 @@ def main() -> None:
     options = parser.parse_args()
     try:
         check_file(options.output)
+        few = [number for number in options.laid_over if number < 1]
+        if few:
+            raise UsageError(f"--laid-over {few[0]}: give one at least.")
         measured = read_gun(options.events).record.measured
+        if max(options.laid_over) > measured.events:
+            raise InputError(
+                f"{options.events}: {measured.events} events, fewer than --laid-over {max(options.laid_over)}; give a "
+                "file of more."
+            )
+        records = [record for number in options.laid_over for record in times(laid_over(measured, number))]
     except (InputError, UsageError) as error:
         parser.exit(1, f"particle_flow_time.py: {error}\n")
-    records = [record for number in options.laid_over for record in times(laid_over(measured, number))]
     sizes, totals = (np.array([record.value for record in records if record.metric == name]) for name in SHOWN)
     if len(sizes) > 1:
         slope = float(np.polyfit(np.log(sizes), np.log(totals), 1)[0])

@@ -14,9 +14,11 @@ import pytest
 from e2egraph.benchmark.report import Record, write_report
 from e2egraph.benchmark.scaling import cores
 from e2egraph.benchmark.scaling.cores import one_core
-from e2egraph.benchmark.storage import dense_parquet, peers
+from e2egraph.benchmark.storage import dense_parquet, io, peers
 from e2egraph.benchmark.versions import run_version
 from e2egraph.cli import main
+from e2egraph.data.loading.loader import random_jets
+from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
 from tests.graphs.builds import SETTINGS, ntuple
 from tests.toy_dataset import toy_clouds, toy_task, write_toy_dataset
@@ -146,6 +148,24 @@ def test_benchmark_io_compares_the_same_jets_both_ways(tmp_path, capsys):
 def test_the_help_of_every_benchmark_has_an_example(what, capsys):
     assert main(["benchmark", what, "--help"]) == 0
     assert f"e2egraph benchmark {what} " in capsys.readouterr().out.split("Example:")[1]
+
+
+def test_images_and_peers_hold_the_same_random_jets_of_the_training_split(tmp_path):
+    table = read_table(write_toy_dataset(tmp_path / "toy", 600, nodes=(10, 60)))
+    train = table.jets_of("train")
+    first, *others = io._peers(table, tmp_path, 150, lambda line: None)
+    held = pq.read_table(first.path)
+    drawn = random_jets(table, 128, "train")
+    for name in ("event", "jet", "label"):
+        assert held[name].to_pylist() == table.columns[name][drawn].tolist()
+    assert {peer.jets for peer in others} == {128} and np.isin(drawn, train).all()
+    label, size = table.columns["label"], table.columns["n_nodes"]
+    assert abs(label[drawn].mean() - label[train].mean()) < 0.12
+    assert size[drawn].mean() == pytest.approx(size[train].mean(), rel=0.1)
+    images = io._write_images(table, tmp_path, 150)[dense_parquet.FIELD.name]
+    stored = pq.read_table(images.path, columns=["y", "pt"]).to_pydict()
+    assert sorted(stored["y"]) == sorted(held["label"].to_pylist())
+    assert sorted(stored["pt"]) == sorted(held["jet_pt"].to_pylist())
 
 
 def test_benchmark_io_of_too_few_jets_is_refused(tmp_path, capsys):

@@ -60,6 +60,8 @@ def test_jets_at_random_are_of_all_classes_and_sizes(table):
     assert abs(labels[chosen].mean() - labels.mean()) < 0.15
     assert abs(sizes[chosen].mean() - sizes.mean()) < 0.15 * sizes.mean()
     assert sum(len(batch.number) for batch in random_loader(table, SMALL_POOLS, 10**6)) == len(labels)
+    of_split = [batch.number for batch in random_loader(table, SMALL_POOLS, 10**6, "validation")]
+    np.testing.assert_array_equal(np.sort(np.concatenate(of_split)), table.jets_of("validation"))
 
 
 TENSORS = ("points", "features", "mask", "jet", "label", "weight", "target", "number")

@@ -53,3 +53,12 @@ def test_nodes_are_counted_by_kind(script, tmp_path):
     whole = [ak.num(record[name]) for name in ("tracks", "ecal", "hcal", "hits")]
     np.testing.assert_array_equal(found["all nodes"], sum(ak.to_numpy(each) for each in whole))
     assert (found["crystals above 0.3 GeV"] <= found["crystals"]).all()
+
+
+def test_events_without_a_generated_jet_have_no_ratio_to_one(script):
+    particle = {"pdg_id": 211, "pt": 100.0, "eta": 0.0, "phi": 0.0, "mass": 0.14, "status": 1}
+    jet = {"pt": 90.0, "eta": 0.0}
+    found = ak.Array([{"gen": [], "jets": [jet]}, {"gen": [particle], "jets": [jet]}])
+    (ratio,) = script.generator_level("a", found, np.zeros(2, bool))
+    assert (ratio.n, ratio.value) == (1, pytest.approx(0.9))
+    assert script.generator_level("a", found[:1], np.zeros(1, bool)) == []

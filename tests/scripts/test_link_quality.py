@@ -50,3 +50,22 @@ def test_particles_are_found_with_their_momentum_and_noise_is_not(shift: float) 
         records = {(r.case, r.metric): r.value for r in script.records_of(found)}
         assert records["all", "efficiency"] == found.track_matched.mean()
         assert records["all", "purity"] == found.link_matched.mean()
+
+
+@pytest.mark.parametrize(
+    ("tracks", "link", "matched", "distance"),
+    [
+        # No track has its curvature: the nearest is another one.
+        ([[0.0, 0.0, 0.1], [0.3, 0.0, 0.1]], [0.005, 0.005, -0.5], False, np.hypot(0.005, 0.005)),
+        ([[0.0, 0.0, 0.1], [0.3, 0.0, 0.1]], [0.0, 0.005, 0.1], True, np.hypot(0.3, 0.005)),
+        # The partner is not the nearest.
+        ([[0.0, 0.0, 0.1], [0.0, 0.012, -0.9]], [0.0, 0.01, 0.1], True, 0.002),
+        ([[0.0, 0.0, 0.1]], [0.0, 0.005, 0.1], True, np.inf),
+        ([[0.0, 0.0, 0.1]], [0.0, 0.005, -0.5], False, 0.005),
+        (np.zeros((0, 3)), [0.0, 0.005, 0.1], False, np.inf),
+    ],
+)
+def test_the_nearest_other_track_of_a_link_is_any_but_its_partner(tracks, link, matched, distance) -> None:
+    with loading.script("link_quality") as script:
+        *_, link_distance, link_matched = script._of_jet(np.array(tracks), np.array([link]))
+    assert (link_matched.tolist(), link_distance.tolist()) == ([matched], [pytest.approx(distance)])

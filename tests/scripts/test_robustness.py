@@ -1,10 +1,14 @@
 """``scripts/robustness.py``: the variations of detector and generator are what their names say."""
 
+import json
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 
+from e2egraph.errors import InputError
 from e2egraph.simulation.simulate import read_settings
+from e2egraph.tasks.task import load_task
 from tests.scripts import loading
 
 
@@ -67,3 +71,35 @@ def test_runs_that_cannot_be_told_apart_or_read_are_named_before_any_work(runs, 
     assert ended.value.code == 1
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_runs_of_another_objective_are_refused_before_any_work(tmp_path):
+    with loading.script("robustness") as script:
+        script.check_task(SimpleNamespace(folder=tmp_path, objective=load_task("top").objective))
+        for other in ("tau", "top-mass"):
+            with pytest.raises(InputError, match=f"{tmp_path}: trained for another objective than that of task top"):
+                script.check_task(SimpleNamespace(folder=tmp_path, objective=load_task(other).objective))
+
+
+def test_a_command_that_fails_is_named(tmp_path):
+    with (
+        loading.script("robustness") as script,
+        pytest.raises(InputError, match=r"'e2egraph inspect .*none' ended with exit code 1; see its message above"),
+    ):
+        script.e2egraph("inspect", str(tmp_path / "none"))
+
+
+def test_figures_without_an_error_are_given_as_such_and_damaged_ones_named(tmp_path, monkeypatch):
+    report = {"jets": 40, "auc": 0.9, "auc_error": 0.01, "signal_efficiency_at_1pct_mistag": 0.2}
+    folder = tmp_path / "nominal" / "run"
+    folder.mkdir(parents=True)
+    with loading.script("robustness") as script:
+        monkeypatch.setattr(script, "make_data", lambda *others: tmp_path)
+        given = ("nominal", [], [tmp_path / "run"], tmp_path, 1, 1)
+        content = {**report, "signal_efficiency_at_1pct_mistag_error": None}
+        (folder / "metrics.json").write_text(json.dumps(content), encoding="utf-8")
+        assert [record.note for record in script.measured(*given)] == ["error 0.0100", "no error"]
+        for damaged in ("{", json.dumps(report)):
+            (folder / "metrics.json").write_text(damaged, encoding="utf-8")
+            with pytest.raises(InputError, match=r"metrics\.json: damaged, or not of a classification"):
+                script.measured(*given)

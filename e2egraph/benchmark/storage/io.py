@@ -1,7 +1,9 @@
 """``benchmark io``: bytes per jet, jets read a second and time spent waiting for data, against image files and others.
 
-All hold jets of the same data set, are read on one core from a warm file cache, and end in batches of the same size.
-What the image network itself does on its device (drawing the image) is measured apart.
+Shards are read for their training split; images and others' formats hold some jets of that split, drawn at random, the
+same for all. All are read on one core from a warm file cache and end in batches of the same size. The size of shards is
+that of the whole data set, whose splits are alike. What the image network itself does on its device (drawing the image)
+is measured apart.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from e2egraph.benchmark.storage import dense_parquet
 from e2egraph.benchmark.storage.peers import WEAVER_MISSING, Peer, list_parquet, padded_hdf5, weaver
 from e2egraph.benchmark.storage.stored_images import compare_training
 from e2egraph.data.loading.batch import JetBatch
-from e2egraph.data.loading.loader import JetLoader, random_loader, training_loader
+from e2egraph.data.loading.loader import JetLoader, random_jets, random_loader, training_loader
 from e2egraph.data.loading.pools import columns_for, read_jets, read_pools
 from e2egraph.data.loading.sampler import own_pools
 from e2egraph.data.options import DataOptions
@@ -37,7 +39,11 @@ from e2egraph.training.objectives.learning import make_learning
 
 BATCH_SIZE = 64
 
-# Jets of the files that are read: enough for seconds of the fastest way, little enough (244 MB of pixels) for any disk.
+# What all formats hold jets of.
+SPLIT = "train"
+
+# Jets in files of images and of others: enough for seconds of the fastest way, little enough (244 MB of pixels) for any
+# disk.
 JETS = 512
 
 # Training steps timed after the first, and the networks that are trained.
@@ -54,14 +60,14 @@ def benchmark_io(
     data: Path, *, jets: int = JETS, steps: int = STEPS, networks: tuple[str, ...] = NETWORKS, repeats: int = 3,
     progress: Progress | None = None, say: Callable[[str], None] = lambda line: None,
 ) -> list[Record]:  # fmt: skip
-    """Measure with the first ``jets`` jets of the data set (images and peers) and its training split (shards),
-    ``repeats`` times.
+    """Measure with the training split (shards) and ``jets`` jets of it, in whole batches, drawn at random (images and
+    peers), ``repeats`` times.
 
     The median of the repeats counts. ``say`` gets a remark on what is left out. InputError: not a data set, or fewer
     training jets than one batch.
     """
     table = read_table(data)
-    if len(table.jets_of("train")) < 2 * BATCH_SIZE:
+    if len(table.jets_of(SPLIT)) < 2 * BATCH_SIZE:
         raise InputError(f"{data}: fewer than {2 * BATCH_SIZE} training jets; build it from more events.")
     if not isinstance(table.manifest.objective, Classification):
         raise InputError(f"{data}: images are compared on labels alone; give a data set of classes to tell apart.")
@@ -86,15 +92,15 @@ def benchmark_io(
 
 
 def _write_images(table: JetTable, folder: Path, jets: int) -> dict[str, dense_parquet.ImageFile]:
-    """Draw some jets of the data set, chosen at random, into image files: the field's, the same with zstd, and the
-    smallest that pyarrow can write (``BEST``)."""
+    """Draw jets of ``random_jets`` into image files: the field's, the same with zstd, and the smallest that pyarrow can
+    write (``BEST``)."""
     rasterize = Rasterize(table.manifest.network_inputs)
     shape = (rasterize.height, rasterize.width, len(rasterize.channels))
     settings = (dense_parquet.FIELD, dense_parquet.ZSTD, *dense_parquet.CANDIDATES)
     paths = {each.name: folder / f"{number}.parquet" for number, each in enumerate(settings)}
     writers = {each.name: dense_parquet.ImageWriter(paths[each.name], each) for each in settings}
     columns, written = table.manifest.network_inputs.object_names, 0
-    for batch in random_loader(table, DataOptions(), jets // BATCH_SIZE * BATCH_SIZE):
+    for batch in random_loader(table, DataOptions(), _whole_batches(jets), SPLIT):
         drawn = rasterize(batch.points, batch.features, batch.mask).numpy()
         mass, pt = (_quantity(batch, columns, name) for name in ("jet_mass", "jet_pt"))
         for writer in writers.values():
@@ -114,9 +120,13 @@ def _quantity(batch: JetBatch, names: tuple[str, ...], name: str) -> NDArray:
     return batch.jet[:, names.index(name)].numpy() if name in names else np.zeros(len(batch))
 
 
+def _whole_batches(jets: int) -> int:
+    return jets // BATCH_SIZE * BATCH_SIZE
+
+
 def _peers(table: JetTable, folder: Path, jets: int, say: Callable[[str], None]) -> list[Peer]:
-    """The first jets of the data set as others hold points."""
-    wanted = np.arange(min(jets, len(table)))
+    """The jets of the images as others hold points."""
+    wanted = random_jets(table, _whole_batches(jets), SPLIT)
     columns = [*dict.fromkeys([*columns_for(table.inputs), *table.manifest.object_columns])]
     _, clouds = read_jets(table, np.unique(table.group_of(wanted)), wanted, columns)
     lists = list_parquet(clouds, table.inputs, folder, BATCH_SIZE)
@@ -134,7 +144,7 @@ def _sizes(table: JetTable, images: dict[str, dense_parquet.ImageFile], peers: l
     pixels = float(4 * np.prod(field.shape))
     named = {name: file for name, file in images.items() if file is not field}
     return [
-        Record("shards", len(table), "bytes_per_jet", shards, "B", "all jet quantities included"),
+        Record("shards", len(table), "bytes_per_jet", shards, "B", "all jet quantities included; of all splits"),
         Record("image Parquet", field.jets, "bytes_per_jet_uncompressed", pixels, "B", "float32 pixels"),
         Record("image Parquet", field.jets, "bytes_per_jet", field.bytes_per_jet, "B", "snappy, pyarrow's defaults"),
         *(
@@ -153,7 +163,7 @@ def _rates(
 ) -> list[Record]:
     """Jets per second into batches, and CPU time, on one core; in turns, so that a busy machine slows all equally."""
     rasterize = Rasterize(table.manifest.network_inputs)
-    kept = list(random_loader(table, DataOptions(), 4 * BATCH_SIZE))
+    kept = list(random_loader(table, DataOptions(), 4 * BATCH_SIZE, SPLIT))
 
     def drawn() -> int:
         return sum(len(rasterize(batch.points, batch.features, batch.mask)) for batch in kept)

@@ -35,7 +35,8 @@ class _Given(nn.Module):
 def compare_training(
     loader: JetLoader, images: dense_parquet.ImageFile, manifest: Manifest, batch_size: int, repeats: int
 ) -> list[Record]:
-    """Training jets/s both ways alternately, medians; ``images`` holds the same jets, as ``dense_parquet`` writes.
+    """Training jets/s both ways alternately, medians; ``images`` holds jets of the same split, drawn at random,
+    as ``dense_parquet`` writes.
 
     Both read ahead in a thread, both read warm files, both train all parameters; the first batch is not timed.
     """

@@ -16,7 +16,13 @@ from e2egraph.commands.console import FolderOrFile, OutputFile, example, keep_in
 @click.option(
     "--output", required=True, type=OutputFile(".md"), help="JSON file to write (a Markdown table next to it)."
 )
-@click.option("--jets", default=512, show_default=True, type=click.IntRange(min=64), help="Jets of the image file.")
+@click.option(
+    "--jets",
+    default=512,
+    show_default=True,
+    type=click.IntRange(min=64),
+    help="Training jets, drawn at random, of image files and other formats.",
+)
 @click.option("--steps", default=12, show_default=True, type=click.IntRange(min=1), help="Training steps timed.")
 @click.option(
     "--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Readings; the median counts."

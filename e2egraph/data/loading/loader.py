@@ -171,15 +171,23 @@ def evaluation_loader(
     return JetLoader(table, plan, options, targets, node_targets=node_targets)
 
 
-def random_loader(table: JetTable, options: DataOptions, number: int, seed: int = 0) -> JetLoader:
-    """``number`` jets (all, where there are no more) of the whole data set, chosen at random by ``seed``.
+def random_jets(table: JetTable, number: int, split: str | None = None, seed: int = 0) -> Integers:
+    """``number`` jets (all, where there are no more) of a split (None: of the whole data set), drawn by ``seed`` and in
+    data set order. The first ones would be of the first class.
+    """
+    return np.sort(np.random.default_rng(seed).permutation(table.jets_of(split))[:number])
+
+
+def random_loader(
+    table: JetTable, options: DataOptions, number: int, split: str | None = None, seed: int = 0
+) -> JetLoader:
+    """The jets of ``random_jets``.
 
     The first batches of ``evaluation_loader`` would be the smallest jets of the first class.
     """
-    drawn = np.random.default_rng(seed).permutation(table.jets_of(None))[:number]
-    sizes = table.node_counts(options.nodes)
+    numbers, sizes = random_jets(table, number, split, seed), table.node_counts(options.nodes)
     plan = evaluation_plan(
-        table, np.sort(drawn), options.evaluation_batch_size, pool_jets=options.pool_jets, sizes=sizes,
+        table, numbers, options.evaluation_batch_size, pool_jets=options.pool_jets, sizes=sizes,
         batch_nodes=options.batch_nodes,
     )  # fmt: skip
     return JetLoader(table, plan, options, ())
