@@ -133,7 +133,7 @@ class EpochBatches:
     No row group is read twice in an epoch as long as the data set's cache holds two pools of ``options.pool_jets``.
 
     Args:
-        dataset: The data set whose jets to batch.
+        dataset: The data set whose jets to batch, or a part of one, such as ``data[:1000]``.
         batch_size: Jets of a batch, over all processes.
         seed: Of the order.
         options: ``pool_jets``, ``bucket_batches`` and ``drop_remainder`` of a recipe's ``data``.
@@ -164,13 +164,17 @@ class EpochBatches:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self._dataset.numbers), self._batch_size)
+        whole, rest = divmod(len(self._dataset), self._batch_size)
         return whole + bool(rest >= self._share.world and not (self._options.drop_remainder and whole))
 
     def __iter__(self) -> Iterator[list[int]]:
+        # A part of a data set (``dataset[:40]``, ``dataset.shuffle()``) numbers its jets itself, in its own order.
+        own = self._dataset.numbers[np.asarray(self._dataset.indices(), np.int64)]
+        place = np.argsort(own, kind="stable")
+        numbers = own[place]
         plan = training_plan(
             self._dataset.table,
-            self._dataset.numbers,
+            numbers,
             self._batch_size,
             seed=self._seed,
             epoch=self._epoch,
@@ -181,7 +185,7 @@ class EpochBatches:
             processes=self._share.world,
         )
         for batch in plan.batches:
-            yield np.searchsorted(self._dataset.numbers, self._share.of(batch)).tolist()
+            yield place[np.searchsorted(numbers, self._share.of(batch))].tolist()
 
 
 def dense(batch: Batch) -> JetBatch:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 
 from e2egraph.config import RefusedError, configuration, find_config, override, read_yaml, validate
 from e2egraph.detector.geometry import SOLENOID_FIELD
-from e2egraph.errors import UsageError
+from e2egraph.errors import UsageError, first_line
 from e2egraph.tasks.elements import ELEMENT_VARIABLES, TaskElements
 from e2egraph.tasks.inputs import Inputs, resolve, with_radii
 from e2egraph.tasks.nodeselection import NodeSelection
@@ -267,8 +267,9 @@ def import_extensions(modules: Sequence[str], origin: str) -> None:
                 "on PYTHONPATH."
             ) from error
         except Exception as error:  # whatever the user's own code, or a name that is none, may raise
-            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-            raise UsageError(f"{origin}: extension '{module}' fails ({reason}); correct it.") from error
+            raise UsageError(
+                f"{origin}: extension '{module}' fails ({type(error).__name__}: {first_line(error)}); correct it."
+            ) from error
 
 
 def _raised(make: Any) -> Any:

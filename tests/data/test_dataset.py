@@ -38,6 +38,29 @@ def test_epoch_batches_are_the_trainings_batches(folder):
     assert [batch.number.tolist() for batch in loader] == [batch.number.tolist() for batch in ours]
 
 
+def parts(dataset):
+    every = np.random.default_rng(2).permutation(len(dataset))
+    return {
+        "first": dataset[:40],
+        "in another order": dataset.shuffle(),
+        "some": dataset[torch.from_numpy(every[:33])],
+        "of a part": dataset[10:90][np.arange(5, 50)],
+    }
+
+
+@pytest.mark.parametrize("which", ["first", "in another order", "some", "of a part"])
+def test_a_part_of_a_data_set_is_batched_alone_each_jet_once(folder, which):
+    part = parts(JetDataset(folder, "train"))[which]
+    wanted = sorted(int(part[i].number) for i in range(len(part)))
+    sampler = EpochBatches(part, 8, options=DataOptions(pool_jets=50, bucket_batches=2))
+    seen = [batch.number.tolist() for batch in DataLoader(part, batch_sampler=sampler)]
+    assert len(seen) == len(sampler) == -(-len(part) // 8)
+    assert sorted(number for batch in seen for number in batch) == wanted
+    assert [len(batch) for batch in seen[:-1]] == [8] * (len(seen) - 1)
+    halves = [EpochBatches(part, 6, share=Share(rank, 2)) for rank in (0, 1)]
+    assert sorted(index for half in halves for batch in half for index in batch) == list(range(len(part)))
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_with_worker_processes_an_epoch_still_holds_every_jet_once(folder, processes):
     dataset = JetDataset(folder, "train", cached_jets=60)

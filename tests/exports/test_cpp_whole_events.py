@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import numpy as np
 import pytest
 import torch
@@ -96,3 +98,16 @@ def test_events_of_a_data_set_are_scored_alike(runner, tmp_path):
             nodes = {name: column[clouds.offsets[i] : clouds.offsets[i + 1]] for name, column in clouds.nodes.items()}
             assert_same_nodes(found.nodes[identity], nodes, identity)
             assert int(found.rows[identity]["label"]) == int(clouds.jets["label"][i])
+
+
+@pytest.mark.parametrize("jets", [0, 1, 2])
+def test_one_jet_at_most_stands_for_an_event(runner, bundle, tmp_path, jets):
+    event = awkward_event(np.random.default_rng(4), 7, np.full((jets, 2), 30))
+    path = write_events(tmp_path / "events.e2e", [event])
+    words = [str(word) for word in (runner, bundle, path)]
+    found = subprocess.run(words, capture_output=True, text=True)
+    if jets < 2:
+        assert (found.returncode, len(found.stdout.splitlines())) == (0, 2), found.stderr
+        return
+    assert found.returncode == 1 and found.stderr.count("\n") == 1
+    assert "event 1:2:0: holds 2 jets, but this bundle scores whole events" in found.stderr

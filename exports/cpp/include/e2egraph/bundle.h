@@ -149,12 +149,18 @@ public:
       : bundle_(&bundle), placed_(event, bundle.metadata.nodes) {}
 
   // Those that are to be made: the event's own, or, for clusters where it has none, all that are found. Of whole events
-  // one, which may say number and label.
+  // one, which may say number and label. InputError: several in an event that is taken as a whole.
   std::vector<JetAxis> axes() {
     const auto& clusters = bundle_->metadata.clusters;
-    if (bundle_->metadata.kind == ObjectKind::event)
-      return {placed_.event().jets.empty() ? JetAxis{} : placed_.event().jets.front()};
-    return clusters && placed_.event().jets.empty() ? crystals().clusters(clusters->seed_min) : placed_.event().jets;
+    const std::vector<JetAxis>& jets = placed_.event().jets;
+    if (bundle_->metadata.kind == ObjectKind::event) {
+      if (jets.size() > 1)
+        throw InputError("event " + name_of(placed_.event()) + ": holds " + std::to_string(jets.size()) +
+                         " jets, but this bundle scores whole events, for which one stands at most; dump the events "
+                         "for its task.");
+      return {jets.empty() ? JetAxis{} : jets.front()};
+    }
+    return clusters && jets.empty() ? crystals().clusters(clusters->seed_min) : jets;
   }
 
   // InputError: an axis that is not finite, or a seed outside the image.
