@@ -73,7 +73,7 @@ def write_bundle(
             )
     folder = user_path(about.data.folder if data is None else data)
     selection = about.recipe.data.nodes
-    table = read_for(about, folder)
+    table = read_for(model, about, folder)
     variants = [name for name, wanted in (("fp16", fp16), ("int8", int8)) if wanted]
     compared = None
     if variants:

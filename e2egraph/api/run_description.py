@@ -61,6 +61,7 @@ def describe_run(
         simulated=None if trained_on is None else all_simulated(_runs(trained_on)),
         track_direction=track_direction,
         seed_depth=seed_depth,
+        lacking=run.data.lacking if manifest is None else manifest.lacking,
     )
 
 

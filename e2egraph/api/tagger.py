@@ -87,7 +87,8 @@ class Tagger:
             has seen) and ``score_CLASS`` or ``predicted_TARGET``. An object without nodes has score −1, or NaN.
 
         Raises:
-            InputError: No such file, or one that is unreadable, damaged or lacks what the task needs.
+            InputError: No such file, or one that is unreadable, damaged or lacks what the task needs or the network
+                reads (unless the files lacked it too that it was trained on).
             UsageError: Batch size below one, or both ways to name planes.
 
         Example:

@@ -12,6 +12,7 @@ from e2egraph.graphs.making.nodeselection import check_no_narrower
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.graphs.storage.shards import open_shard
 from e2egraph.tasks.elements import element_settings
+from e2egraph.tasks.fields import first_lacking
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.nodeselection import NodeSelection, both, in_words, of_task
 from e2egraph.tasks.variables import DISPLACEMENT_LIMITS, SUPPRESS, suppressed, variables
@@ -23,13 +24,18 @@ def check_inputs(
     inputs: Inputs,
     configuration: Mapping[str, Any],
     of_run: NodeSelection,
+    lacked: Collection[str],
     reader: Path,
+    *,
+    uses_jet: bool = True,
 ) -> None:
     """InputError unless the data set holds the region, channels, variables and object quantities of ``inputs``, in
     their units, with no fewer nodes and no other values than the network learnt from, and elements made as its own.
 
     ``configuration``: of the task that the network was trained for; ``of_run``: those of its nodes that it was trained
-    on. ``reader``: the folder of the run or bundle, for the message. Whatever else the data set holds is not read.
+    on; ``lacked``: fields that the files lacked which it was trained on; ``uses_jet``: whether it reads the object
+    quantities. ``reader``: the folder of the run or bundle, for the message. Whatever else the data set holds is not
+    read.
     """
     check_elements(data, manifest, configuration, reader)
     task_selection = of_task(configuration, str(reader))
@@ -56,6 +62,13 @@ def check_inputs(
     asked = both(task_selection, of_run).among(channels)
     check_no_narrower(data, manifest, replace(asked, channels=list(channels)), reader)
     _check_values(data, manifest, inputs, configuration, channels, reader)
+    read = inputs if uses_jet else replace(inputs, object=())
+    absent = first_lacking(read, manifest.object_kind, channels, manifest.lacking, lacked)
+    if absent is not None:
+        raise InputError(
+            f"{data}: files that it was built from have no {absent[1]}, so that {absent[0]}, which {reader} reads, is "
+            "0; build it from files that have it, or give a network that was trained on such files."
+        )
 
 
 def _check_values(

@@ -85,7 +85,7 @@ def evaluate(
     judge = evaluation_of(info.objective, manifest.object_kind.bins, objects)
     check_same_objective(folder, manifest, info)
     held = [name for name in judge.quantities if name in manifest.object_columns]
-    table = read_for(info, folder, (*held, *target_columns(info.objective.target_names)))
+    table = read_for(network, info, folder, (*held, *target_columns(info.objective.target_names)))
     target = run if output is None else output
     _check_output(target, run)
     planned = None if analysis is None else plan(analysis, table, split)

@@ -53,7 +53,7 @@ def find_particles(
     check_particle_flow(info.outputs, run)
     info, how = read_with(info, settings), decoding or Decoding()
     check_every_element(info.reading.nodes, run)
-    table = read_for(info, data)
+    table = read_for(network, info, data)
     check_same_elements(data, table.manifest, info.data.configuration, run)
     if output is not None:
         files = files_of(data, table.manifest)

@@ -134,7 +134,7 @@ def predict_run(
     if output is not None:
         check_not_read(output, (*files_of(data, manifest), run / CONFIG, run / CHECKPOINTS / f"{BEST}{SUFFIX}"))
     known = [name for name in info.objective.target_names if name in manifest.targets]
-    table = read_for(info, data, target_columns(known))
+    table = read_for(network, info, data, target_columns(known))
     scores = predict_all(network, info, table, output, split, share)
     if scores is None:
         return None
@@ -152,15 +152,25 @@ def predict_run(
     return scores
 
 
-def read_for(info: RunInfo, folder: Path, extra: tuple[str, ...] = ()) -> JetTable:
-    """The data set ``folder`` with the inputs and nodes of the run's network, found by name.
+def read_for(network: nn.Module, info: RunInfo, folder: Path, extra: tuple[str, ...] = ()) -> JetTable:
+    """The data set ``folder`` with the inputs and nodes of the run's ``network``, found by name.
 
     ``extra``: plain columns. InputError as ``table.read_table``, or when it lacks what the network reads
     (``fit.check_inputs``).
     """
     table = read_table(folder, extra)
     of_run = info.recipe.data.nodes
-    check_inputs(folder, table.manifest, info.inputs, info.data.configuration, of_run, info.folder)
+    lacked = table.manifest.lacking if table.manifest.digest == info.data.digest else info.lacking or ()
+    check_inputs(
+        folder,
+        table.manifest,
+        info.inputs,
+        info.data.configuration,
+        of_run,
+        lacked,
+        info.folder,
+        uses_jet=bool(getattr(network, "uses_jet", False)),
+    )
     return table.read_by(info.inputs, info.task_selection)
 
 

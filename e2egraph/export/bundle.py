@@ -66,7 +66,8 @@ class BundleInfo:
     known). How the training files were read, where files can differ (None: not known): ``track_direction`` (of
     ``TRACK_DIRECTIONS``) and ``seed_depth``, the HCAL depth whose energies competed for an object's seed, 0 for towers
     summed over depths. ``elements``: digest of how the elements of particle flow are made and numbered
-    (``tasks.elements``), None for other tasks; the exporter works it out.
+    (``tasks.elements``), None for other tasks; the exporter works it out. ``lacking``: fields of the event record that
+    the training files lacked, and for which the network knows 0 (None: not recorded, as in earlier versions).
     """
 
     model: str
@@ -82,6 +83,7 @@ class BundleInfo:
     track_direction: str | None = None
     seed_depth: int | None = None
     elements: str | None = None
+    lacking: list[str] | None = None
 
     def __post_init__(self) -> None:
         if self.node_selection.cap is not None:

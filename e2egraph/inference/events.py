@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from e2egraph.errors import InputError
 from e2egraph.events.schema import EventSource, PointSource
-from e2egraph.events.sources.registry import SourceOptions, opened
+from e2egraph.events.sources.registry import Source, SourceOptions, opened
 from e2egraph.graphs.building.checks import check_source
 from e2egraph.graphs.making.chunk import EVENTS_PER_STEP
 from e2egraph.graphs.making.imagepoints import image_clouds, image_cuts, image_objects
 from e2egraph.graphs.making.nodes import collections_needed, make_nodes
 from e2egraph.graphs.storage.pointclouds import PointClouds
+from e2egraph.tasks.fields import first_lacking
+from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.objects.objects import Objects
 from e2egraph.tasks.task import TaskConfig, make_task
 
@@ -32,10 +36,24 @@ def without_truth(configuration: Mapping[str, Any], origin: str) -> TaskConfig:
     return make_task({**configuration, "objective": learnt, "truth": truth, "resampling": None}, origin)
 
 
-def read_objects(path: str, task: TaskConfig, options: SourceOptions) -> Iterator[PointClouds]:
+@dataclass(frozen=True)
+class Reader:
+    """A network that files are read for: its ``inputs`` of nodes of ``channels``; ``lacked``: fields that the files
+    lacked which it was trained on (None: not known); ``folder``: of its bundle."""
+
+    inputs: Inputs
+    channels: Sequence[str]
+    lacked: Collection[str] | None
+    folder: Path
+
+
+def read_objects(
+    path: str, task: TaskConfig, options: SourceOptions, reader: Reader | None = None
+) -> Iterator[PointClouds]:
     """The objects of a file that pass the cuts of ``task`` (of ``without_truth``), some at a time, in the file's order.
 
-    InputError, naming file and branch: unreadable, damaged, or without what the task needs.
+    InputError, naming file and branch: unreadable, damaged, without what the task needs, or without what the network of
+    ``reader`` reads, which would be 0 for all objects.
     """
     if task.elements is not None:
         raise InputError(
@@ -44,10 +62,25 @@ def read_objects(path: str, task: TaskConfig, options: SourceOptions) -> Iterato
         )
     with opened(path, options, task.inputs.radii) as source:
         check_source(source, task, _ANY)
+        if reader is not None:
+            _check_fields(source, task, reader)
         try:
             yield from (_of_images(source, task) if isinstance(source, PointSource) else _of_events(source, task))
         except InputError as error:
             raise error if str(error).startswith(path) else InputError(f"{path}: {error}") from error
+
+
+def _check_fields(source: Source, task: TaskConfig, reader: Reader) -> None:
+    missing = source.missing.branches
+    absent = first_lacking(reader.inputs, task.object_kind, reader.channels, missing, reader.lacked or ())
+    if absent is None:
+        return
+    name, field = absent
+    unknown = " (if its own were such, export the run again, which records it)" if reader.lacked is None else ""
+    raise InputError(
+        f"{source.path}: no branch for {field} (looked for {missing[field]}), which {reader.folder} reads as {name}; "
+        f"give a file that has it, or a bundle of a network trained on such files{unknown}."
+    )
 
 
 def _of_events(source: EventSource, task: TaskConfig) -> Iterator[PointClouds]:

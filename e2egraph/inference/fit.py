@@ -25,4 +25,7 @@ def check_fit(bundle: Bundle, data: Path, manifest: Manifest) -> None:
             f"{data}: its objective is {found}, that of {bundle.folder} {asked}; give a data set of the bundle's task."
         )
     read = replace(info.node_selection, cap=bundle.cap)
-    check_inputs(data, manifest, bundle.inputs, info.configuration, read, bundle.folder)
+    # What a bundle of an earlier version does not record is known of its own data set alone.
+    own = manifest.lacking if manifest.digest == info.dataset_sha256 else ()
+    lacked = own if info.lacking is None else info.lacking
+    check_inputs(data, manifest, bundle.inputs, info.configuration, read, lacked, bundle.folder)

@@ -14,7 +14,7 @@ from e2egraph.events.sources.registry import SourceOptions
 from e2egraph.graphs.storage.columns import AFTER
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.inference.batches import batches_by_length
-from e2egraph.inference.events import read_objects, without_truth
+from e2egraph.inference.events import Reader, read_objects, without_truth
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.inputs import numbered
 from e2egraph.tasks.objects.objects import IDENTITY_TYPES
@@ -32,7 +32,8 @@ def score_files(
 
     ``Scores.jets`` holds the identity, the plain columns of the task's kind of object (``jet_pt``, …), ``n_pv`` and the
     nodes that the network has seen. ``options``: what files cannot say of themselves. ``progress(done, total)`` is
-    called after each file. InputError: a file is unreadable, damaged or lacks what the task needs, or a score is not
+    called after each file. InputError: a file is unreadable, damaged or lacks what the task needs or the network
+    reads (unless its training files lacked it too), or a score is not
     finite. UsageError: batch size below one.
     """
     if batch_size < 1:
@@ -41,12 +42,14 @@ def score_files(
     info = bundle.metadata.info
     task = without_truth(info.configuration, f"{bundle.folder}, task {info.task}")
     inputs = numbered(bundle.inputs, task.numbers)
+    channels = info.node_selection.channels or info.task_selection.channels or list(inputs.channel_names)
+    reader = Reader(inputs, channels, info.lacking, bundle.folder)
     types = {**IDENTITY_TYPES, **task.object_kind.columns, **AFTER}
     columns = output_columns(bundle.metadata.outputs)
     jets = {name: [np.empty(0, kind)] for name, kind in types.items()}
     values = [np.empty((0, len(columns)), np.float32)]
     for number, path in enumerate(paths):
-        for clouds in read_objects(path, task, options or SourceOptions()):
+        for clouds in read_objects(path, task, options or SourceOptions(), reader):
             seen = bundle.select(clouds, task.numbers)
             counts = np.minimum(seen.counts, bundle.cap)
             found = np.empty((len(seen), len(columns)), np.float32)

@@ -31,6 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
     toys = write_toy_dataset(folder / "toys", jets=4 * (CHECKED_JETS + 4), seed=1, nodes=(1, 20))
     manifest = rewritten(toys, folder / "data", last_from_data)
+    manifest["missing"] = [f"{name}.root: ecal.time" for name in ("qcd", "top")]
     (folder / "data" / "manifest.json").write_text(json.dumps(manifest))
     words = ["--data", str(folder / "data"), "--output", str(folder / "run"), "--set", "training.epochs=1"]
     assert main(["train", "--model", write_tiny_model(folder), *words]) == 0
@@ -76,4 +77,7 @@ def test_objects_count_as_simulated_where_all_are_that_the_network_was_trained_o
     shutil.copytree(folder / "run", tmp_path / "run")
     config = tmp_path / "run" / "config.yaml"
     config.write_text(config.read_text().replace(str(folder / "data"), str(tmp_path / "gone")))
-    assert exported(tmp_path, tmp_path / "unknown", folder / "toys").info.simulated is None
+    metadata = exported(tmp_path, tmp_path / "unknown", folder / "toys")
+    assert metadata.info.simulated is None
+    # What its files lacked stands in the run itself.
+    assert metadata.info.lacking == ["ecal.time"]

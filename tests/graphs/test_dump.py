@@ -89,9 +89,28 @@ def test_hits_that_come_as_images_lie_where_the_task_says(tmp_path):
     path = rhtree_files.write(tmp_path / "images.root", deposits, without=rhtree_files.VECTOR_PREFIXES)
     given = [Sample("qcd", "qcd", (path,)), Sample("top", "top", (path,))]
     task = load_task("top", ["object.abs_eta_max=1.5", "resampling=null", "inputs.radii={BPIX1: 2.9}"])
-    dump_events(task, given[:1], tmp_path / "events.e2e")
+    dump_events(task, given[:1], tmp_path / "events.e2e", fill_missing=True)
     rho = np.concatenate([np.hypot(c["hits"]["x"], c["hits"]["y"]) for _, c in read(tmp_path / "events.e2e")])
     assert np.isclose(rho, 2.9, rtol=1e-3).any() and not np.isclose(rho, 4.4, rtol=1e-3).any()
+
+
+def test_what_a_file_lacks_is_written_as_0_only_where_that_is_asked_for(tmp_path, capsys):
+    output = tmp_path / "events.e2e"
+    words = ["dump-events", "--task", "top", "--output", str(output)]
+    for seed, name in enumerate(("top", "qcd")):
+        deposits, path = rhtree_files.random_deposits(20, seed), tmp_path / f"{name}.root"
+        rhtree_files.write(path, deposits, without=rhtree_files.VECTOR_PREFIXES)
+        words += ["--sample", f"{name}={path}"]
+    words += ["--set", "object.abs_eta_max=1.5", "--set", "resampling=null", "--trust-sample-names"]
+    assert main(words) == 1
+    message = (
+        f"{path}: no branch for tracks.charge (looked for track_charge), which charge of task 'top' is made of; give"
+    )
+    assert message in capsys.readouterr().err and not output.exists()
+    assert main([*words, "--set", "inputs.variables=[rho,value,d0]"]) == 0
+    assert main([*words, "--fill-missing"]) == 0
+    charges = np.concatenate([collections["tracks"]["charge"] for _, collections in read(output)])
+    assert len(charges) > 0 and not charges.any()
 
 
 def test_no_more_jets_of_a_class_than_asked_for_and_the_first_ones(samples, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from e2egraph.data.scores import read_scores
 from e2egraph.errors import InputError
+from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.all_inputs import INPUTS
@@ -148,6 +149,31 @@ def test_missing_variables_and_object_quantities_are_named(data_of: Callable[[st
     # One that the network does not read need not be there.
     bundle, _ = bundle_of(tmp_path / "none", "classification", inputs)
     predict_dataset(bundle, data_of("classification"), tmp_path / "s.parquet", threads=1)
+
+
+def test_a_data_set_of_files_that_lack_a_variable_is_scored_where_the_training_files_lacked_it_too(
+    data_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    def lacking(manifest: dict) -> None:
+        manifest["missing"] = [f"a: {name}" for name in ("gen", "jets.tau1", "ecal.time", "tracks.d0_err")]
+
+    other = rewritten(data_of("classification"), tmp_path / "other", lacking)
+    of_full, _ = bundle_of(tmp_path / "full", "classification", REDUCED)
+    message = (
+        r"other: files that it was built from have no ecal\.time, so that time, which .*full reads, is 0; build it"
+    )
+    with pytest.raises(InputError, match=message):
+        predict_dataset(of_full, other, tmp_path / "s.parquet", threads=1)
+    of_such, _ = bundle_of(tmp_path / "such", "classification", REDUCED, lacking=["ecal.time"])
+    assert predict_dataset(of_such, other, tmp_path / "s.parquet", threads=1).jets == 60
+    # A bundle of an earlier version knows it of its own data set alone.
+    digest = read_manifest(other).digest
+    own, _ = bundle_of(tmp_path / "own", "classification", REDUCED, dataset_sha256=digest)
+    assert predict_dataset(own, other, tmp_path / "s.parquet", threads=1).jets == 60
+    # A significance is made of the error.
+    of_all, _ = bundle_of(tmp_path / "all", "classification", INPUTS, lacking=["ecal.time"])
+    with pytest.raises(InputError, match=r"have no tracks\.d0_err, so that d0_sig, which"):
+        predict_dataset(of_all, other, tmp_path / "s.parquet", threads=1)
 
 
 @pytest.mark.parametrize(

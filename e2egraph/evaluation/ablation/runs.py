@@ -68,7 +68,8 @@ def check_inputs(plan: Plan, training: JetTable, test: JetTable) -> None:
             for table in (training, test):
                 check_available(table.folder, table.manifest, nodes)
             of_training = training.manifest.configuration
-            fit.check_inputs(test.folder, test.manifest, training.inputs, of_training, nodes, training.folder)
+            lacked = training.manifest.lacking
+            fit.check_inputs(test.folder, test.manifest, training.inputs, of_training, nodes, lacked, training.folder)
 
 
 def check_folders(output: Path, plan: Plan, data: Path, manifest: Manifest, *, unfinished: bool = True) -> None:

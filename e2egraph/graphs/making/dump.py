@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import awkward as ak
@@ -14,11 +14,12 @@ from e2egraph.errors import InputError
 from e2egraph.events import locations
 from e2egraph.events.eventfile import COLLECTIONS, EventFileWriter
 from e2egraph.events.samples import Sample
-from e2egraph.events.schema import PointSource
+from e2egraph.events.schema import EventSource, PointSource
 from e2egraph.events.sources.registry import opened
 from e2egraph.files import check_not_read
 from e2egraph.graphs.building.checks import check_samples, check_source
 from e2egraph.graphs.making.chunk import EVENTS_PER_STEP
+from e2egraph.tasks.fields import first_lacking
 from e2egraph.tasks.objects.objects import Objects
 from e2egraph.tasks.task import TaskConfig
 from e2egraph.tasks.truth import NO_CLASS, labelled
@@ -49,14 +50,22 @@ class DumpSummary:
 
 
 def dump_events(
-    task: TaskConfig, samples: Sequence[Sample], output: Path, *, max_jets: int | None = None, seeds: bool = True
+    task: TaskConfig,
+    samples: Sequence[Sample],
+    output: Path,
+    *,
+    max_jets: int | None = None,
+    seeds: bool = True,
+    fill_missing: bool = False,
 ) -> DumpSummary:
     """Write the events of ``samples`` that hold a jet or cluster selected by ``task`` (cuts and truth, without
     resampling).
 
     ``max_jets``: of each class at most, the first ones. ``seeds``: give each jet's seed; else −1, for the reader to
-    find it; of clusters and whole events, give them at all. Collections that a file lacks and the task does not need
-    are empty. InputError: an input is unreadable or unsuitable, no jet is selected, the output cannot be written.
+    find it; of clusters and whole events, give them at all. ``fill_missing``: write 0 for fields that a file lacks and
+    that the task's variables are made of, as for a network that learnt from such files. Collections that a file lacks
+    and the task does not need are empty. InputError: an input is unreadable, unsuitable or lacks such fields, no jet is
+    selected, the output cannot be written.
     """
     if task.object.kind not in _COLUMNS:
         known = " and ".join(f"{name}s" for name in _COLUMNS)
@@ -73,7 +82,7 @@ def dump_events(
                 left = {name: None if max_jets is None else max_jets - jets[name] for name in wanted}
                 if all(number is not None and number <= 0 for number in left.values()):
                     break
-                for chosen in _selected(str(path), sample.of_class, task, left):
+                for chosen in _selected(str(path), sample.of_class, task, left, fill_missing):
                     _write(file, chosen, task.object.kind, seeds)
                     events += len(np.unique(chosen.jets.event))
                     for label, name in enumerate(task.classes):
@@ -94,12 +103,16 @@ class _Step:
     jets: Objects
 
 
-def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str, int | None]) -> Iterator[_Step]:
+def _selected(
+    path: str, of_class: str | None, task: TaskConfig, most: dict[str, int | None], fill_missing: bool
+) -> Iterator[_Step]:
     """Steps of a file with their selected jets, ``most`` of each class in all (None: any number)."""
     with opened(path, radii=task.inputs.radii) as source:
         check_source(source, task, of_class)
         if isinstance(source, PointSource):
             raise InputError(f"{path}: holds images and no deposits; give a file of events.")
+        if not fill_missing:
+            _check_fields(source, task)
         truth = task.truth_in(source, of_class)
         kind = task.object_kind
         read = kind.collections_of(task.object, source.missing)
@@ -124,6 +137,21 @@ def _selected(path: str, of_class: str | None, task: TaskConfig, most: dict[str,
             yield _Step(events, jets.with_columns({"label": found.label}).take(keep))
             if all(number is not None and number <= 0 for number in most.values()):
                 return
+
+
+def _check_fields(source: EventSource, task: TaskConfig) -> None:
+    """InputError where the file lacks a field that the task's variables, or the quantities of objects that it names,
+    are made of: an event file would hold 0, and nothing in it would say so."""
+    inputs = task.network_inputs if task.inputs.object is not None else replace(task.network_inputs, object=())
+    absent = first_lacking(inputs, task.object_kind, task.inputs.channels, source.missing.branches)
+    if absent is not None:
+        name, field = absent
+        option = "inputs.object" if name in inputs.object_names else "inputs.variables"
+        raise InputError(
+            f"{source.path}: no branch for {field} (looked for {source.missing.branches[field]}), which {name} of task "
+            f"'{task.name}' is made of; give a file that has it, take {name} out of {option}, or add --fill-missing "
+            "for a network that was trained on such files."
+        )
 
 
 def _write(file: EventFileWriter, step: _Step, kind: str, seeds: bool) -> None:

@@ -99,6 +99,11 @@ class Manifest:
         """Channel name → number in the shards."""
         return {channel.name: channel.number for channel in self.network_inputs.channels}
 
+    @property
+    def lacking(self) -> list[str]:
+        """Fields of the event record that some of its input files could not fill (``missing`` without the files)."""
+        return sorted({entry.rpartition(": ")[2] for entry in self.missing})
+
     @cached_property
     def objective(self) -> Objective:
         """What is learnt. UsageError when it needs an extension that cannot be imported."""

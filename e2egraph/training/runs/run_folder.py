@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from e2egraph.data.options import DataOptions
 from e2egraph.errors import InputError, UsageError
 from e2egraph.files import is_partial, write_text
 from e2egraph.folders import check_folder, names_in
-from e2egraph.graphs.storage.manifest import Manifest
+from e2egraph.graphs.storage.manifest import Manifest, read_manifest
 from e2egraph.models.registry import ModelConfig
 from e2egraph.tasks.inputs import Inputs, read_inputs, stored
 from e2egraph.tasks.nodeselection import NodeSelection, of_task
@@ -44,7 +45,8 @@ _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, UsageError)
 class DataIdentity:
     """The data set a run was trained on.
 
-    ``configuration``: the whole configuration of ``task``; ``inputs``: what the network reads (``tasks.inputs``).
+    ``configuration``: the whole configuration of ``task``; ``inputs``: what the network reads (``tasks.inputs``);
+    ``lacking``: fields of the event record that its files lacked, None where an earlier version did not record them.
     """
 
     folder: str
@@ -53,6 +55,7 @@ class DataIdentity:
     configuration: dict[str, Any]
     configuration_sha256: str
     inputs: dict[str, Any]
+    lacking: list[str] | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, folder: Path, manifest: Manifest) -> DataIdentity:
@@ -63,6 +66,7 @@ class DataIdentity:
             configuration=manifest.configuration,
             configuration_sha256=manifest.configuration_sha256,
             inputs=stored(manifest.network_inputs),
+            lacking=manifest.lacking,
         )
 
     @property
@@ -99,6 +103,22 @@ class RunInfo:
     def task_selection(self) -> NodeSelection:
         """Which deposits the task made nodes of."""
         return of_task(self.data.configuration, str(self.folder / CONFIG))
+
+    @cached_property
+    def training_manifest(self) -> Manifest | None:
+        """The manifest of the data set that it was trained on; None where that is no longer there, or changed."""
+        try:
+            manifest = read_manifest(Path(self.data.folder))
+        except InputError:
+            return None
+        return manifest if manifest.digest == self.data.digest else None
+
+    @property
+    def lacking(self) -> list[str] | None:
+        """Fields that the files lacked which it was trained on; None where nobody knows."""
+        if self.data.lacking is not None or self.training_manifest is None:
+            return self.data.lacking
+        return self.training_manifest.lacking
 
     @property
     def cap(self) -> int | None:
