@@ -95,11 +95,12 @@ def test_hits_that_come_as_images_lie_where_the_task_says(tmp_path):
 
 
 def test_what_a_file_lacks_is_written_as_0_only_where_that_is_asked_for(tmp_path, capsys):
-    deposits = rhtree_files.random_deposits(20, 1)
-    path = rhtree_files.write(tmp_path / "images.root", deposits, without=rhtree_files.VECTOR_PREFIXES)
     output = tmp_path / "events.e2e"
-    words = ["dump-events", "--task", "top", "--sample", f"qcd={path}", "--output", str(output)]
-    words += ["--sample", f"top={path}"]
+    words = ["dump-events", "--task", "top", "--output", str(output)]
+    for seed, name in enumerate(("top", "qcd")):
+        deposits, path = rhtree_files.random_deposits(20, seed), tmp_path / f"{name}.root"
+        rhtree_files.write(path, deposits, without=rhtree_files.VECTOR_PREFIXES)
+        words += ["--sample", f"{name}={path}"]
     words += ["--set", "object.abs_eta_max=1.5", "--set", "resampling=null", "--trust-sample-names"]
     assert main(words) == 1
     message = (
