@@ -74,7 +74,8 @@ def inspect_data_set(folder: Path, *, verify: bool = False) -> Inspection:
                 tables.append(_by_channel(clouds, manifest))
                 columns.append(clouds.jets)
     table, whole = np.concatenate(tables), {name: np.concatenate([part[name] for part in columns]) for name in plain}
-    here = [name for name, some in zip(manifest.network_inputs.channel_names, table.any(axis=0), strict=True) if some]
+    names = manifest.network_inputs.channel_names
+    here = [names[position] for position in np.flatnonzero(table.any(axis=0))]
     members = {name: whole["label"] == label for label, name in enumerate(manifest.classes)}
     jets = sum(shard.jets for shard in manifest.shards)
     return Inspection(
