@@ -108,27 +108,30 @@ def _bin(
 ) -> BinMetrics:
     """``passes`` [J]: which pass the common cut; ``errors``: of the shares of signal and background that do, NaN where
     a resample has none of them."""
-    classes = {"signal": inside & is_signal, "background": inside & ~is_signal}
-    head = (low, high, int(inside.sum()), *(int(members.sum()) for members in classes.values()))
+    signal, background = inside & is_signal, inside & ~is_signal
+    head = (low, high, int(inside.sum()), int(signal.sum()), int(background.sum()))
     if head[2] < ENOUGH_JETS:
         return BinMetrics(*head, limit=f"fewer than {objects.count(ENOUGH_JETS)}")
-    if not all(weight[members].sum() > 0 for members in classes.values()):
+    if not weight[signal].sum() > 0 or not weight[background].sum() > 0:
         return BinMetrics(*head, limit="signal or background missing")
     own = tagging_metrics(is_signal[inside], score[inside], weight[inside])
     quoted = enough_pass(own.background_passing)
     limits = [] if quoted else [f"{own.background_passing:.1f} background {objects.many} pass 1% mistag, too few"]
-    at_cut: list[float | None] = []
-    for (what, members), error in zip(classes.items(), errors, strict=True):
-        known = bool(np.isfinite(error))
-        at_cut += [weighted_share(passes[members], weight[members])[0], error if known else None]
-        if not known:
-            limits.append(f"too few {what} {objects.many} for an error at the common cut")
+    known = [float(error) if np.isfinite(error) else None for error in errors]
+    limits += [
+        f"too few {what} {objects.many} for an error at the common cut"
+        for what, error in zip(("signal", "background"), known, strict=True)
+        if error is None
+    ]
     return BinMetrics(
         *head,
-        own.figures[AUC],
-        own.errors[AUC],
-        own.figures[EFFICIENCY] if quoted else None,
-        own.errors[EFFICIENCY] if quoted else None,
-        *at_cut,
-        "; ".join(limits) or None,
+        auc=own.figures[AUC],
+        auc_error=own.errors[AUC],
+        signal_efficiency_at_1pct_mistag=own.figures[EFFICIENCY] if quoted else None,
+        signal_efficiency_at_1pct_mistag_error=own.errors[EFFICIENCY] if quoted else None,
+        signal_efficiency=weighted_share(passes[signal], weight[signal])[0],
+        signal_efficiency_error=known[0],
+        mistag=weighted_share(passes[background], weight[background])[0],
+        mistag_error=known[1],
+        limit="; ".join(limits) or None,
     )
