@@ -88,11 +88,11 @@ def read_evaluated(runs: Sequence[Path]) -> list[EvaluatedRun]:
     evaluated on different jets."""
     if not runs:
         raise InputError("there is nothing to compare; name at least one run.")
+    evaluated = [EvaluatedRun(run, _read_report(run)) for run in runs]
     folders = [run.resolve() for run in runs]
     again = next((run for number, run in enumerate(runs) if folders[number] in folders[:number]), None)
     if again is not None:
         raise InputError(f"{again}: given twice; name each run once.")
-    evaluated = [EvaluatedRun(run, _read_report(run)) for run in runs]
     for run in evaluated[1:]:
         if run.report["objective"] != evaluated[0].report["objective"]:
             raise InputError(
