@@ -57,11 +57,11 @@ def test_a_column_of_the_generators_own_particles_is_perfect(events):
     assert 0 < widths[0] < widths[1]
 
 
-def test_energies_scaled_by_a_factor_scale_responses_and_leave_resolutions(events):
-    rules = events.columns[RULES]
+def test_energies_scaled_by_a_factor_scale_responses_and_leave_resolutions(more_events):
+    rules = more_events.columns[RULES]
     scaled = replace(rules, pt=1.1 * rules.pt, energy=1.1 * rules.energy)
     found = compare(
-        replace(events, columns={RULES: rules, "more": scaled, TARGET: events.columns[TARGET]}), resamples=30
+        replace(more_events, columns={RULES: rules, "more": scaled, TARGET: more_events.columns[TARGET]}), resamples=30
     )
     more = found.value("jets", "median response", "50-100 GeV", "more")
     assert more.difference == pytest.approx(0.1, abs=0.02)

@@ -53,7 +53,8 @@ def test_events_are_rows_with_targets_of_their_nodes_and_side_columns(clouds):
     assert np.median(np.abs(apart[track])) < 0.003
     photon = (nodes["channel"] == int(Channel.ECAL)) & (nodes["node_class"] == 3)
     assert np.median(np.abs(apart[photon])) < 0.01
-    assert np.median(turned[photon]) < 0.01
+    # Directions of cells are those from the primary vertex, which photons of other collisions do not come from.
+    assert np.median(turned[photon & (nodes["node_target_pileup"] == 0)]) < 0.01
     assert set(np.unique(nodes["node_class"])) <= set(range(6))
     assert 0.2 < nodes["node_target_pileup"][there].mean() < 0.95
 
@@ -141,7 +142,9 @@ def test_perfect_association_has_every_track_once_and_what_particles_lose_in_the
     tracks = clouds.nodes["value"][clouds.nodes["channel"] == int(Channel.TRACK)]
     found = side["perfect_pt"].values[charged]
     assert len(np.unique(found)) == len(found) > 0.97 * len(tracks)
-    assert np.isin(found, tracks).mean() > 0.97  # a few are no elements
+    # No elements are tracks that meet the calorimeter beyond |η| = 2.5, and those that curl past it: pT < 0.3·B·R/2.
+    meets = (found > 1.03 * 0.3 * 3.8 * 1.29 / 2) & (np.abs(side["perfect_eta"].values[charged]) < 2.4)
+    assert np.isin(found[meets], tracks).mean() > 0.995 and meets.sum() > 500  # some begin far out, or off their η
     energy, true = side["perfect_energy"].values.astype(np.float64), side["sim_energy"].values.astype(np.float64)
     both = np.bincount(of, energy, len(true))
     central = np.abs(side["sim_eta"].values) < 1.4
