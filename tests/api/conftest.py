@@ -18,8 +18,8 @@ SMALL = {"model.options": {"width": 8, "depth": 1, "neighbors": 4}}
 def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ``ttbar.root`` and ``qcd.root``."""
     folder = tmp_path_factory.mktemp("events")
-    for seed, process in enumerate(("ttbar", "qcd"), start=1):
-        words = ("--process", process, "--events", "250", "--seed", str(seed), "--no-images")
+    for seed, (process, events) in enumerate((("ttbar", 250), ("qcd", 400)), start=1):
+        words = ("--process", process, "--events", str(events), "--seed", str(seed), "--no-images")
         shutil.copy(simulated_once(tmp_path_factory, *words), folder / f"{process}.root")
     return folder
 

@@ -46,10 +46,13 @@ KEPT = ("simulate", "build-graphs", "train", "evaluate", "export")
 
 # What takes long is made small; everything else runs to the letter.
 SMALLER = (
+    # Few jets of QCD pass, and every split needs some.
+    (r"--process qcd --events \d+", "--process qcd --events 400"),
+    (r'simulate\("qcd", events=\d+', 'simulate("qcd", events=400'),
     (r"--events (1000|2000)", "--events 250"),
     (r"--events 3000", "--events 600"),
     (r"--events (100|200)\b", "--events 20"),
-    (r"events=\d+", "events=250"),
+    (r"events=(?!400)\d+", "events=250"),
     (r"training\.epochs=\d+", "training.epochs=1"),
     (r"\bepochs=\d+", "epochs=1"),
     (r"--recipe short(?! --set training\.epochs)", "--recipe short --set training.epochs=1"),
@@ -175,8 +178,8 @@ def check_yaml(fence: Fence) -> None:
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where results of commands are kept; two simulations are those of tests/api too."""
     folder = tmp_path_factory.mktemp("kept")
-    for seed, process in enumerate(("ttbar", "qcd"), start=1):
-        words = ["--process", process, "--events", "250", "--seed", str(seed), "--no-images"]
+    for seed, (process, events) in enumerate((("ttbar", 250), ("qcd", 400)), start=1):
+        words = ["--process", process, "--events", str(events), "--seed", str(seed), "--no-images"]
         copy(simulated_once(tmp_path_factory, *words), folder / kept_name(["simulate", *words]))
     return folder
 
