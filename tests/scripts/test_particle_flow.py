@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from e2egraph.evaluation.particleflow.singleparticles import read_gun
 from tests.scripts import loading
@@ -21,17 +20,6 @@ def test_events_laid_over_one_another_keep_their_energies_and_tracks(flow_file):
         places = np.stack([two["event"], two["row"], two["column"]])
         assert np.unique(places, axis=1).shape == places.shape
     assert [record.metric for record in records] == ["elements", "clusters", "rules", "clusters and rules"]
-
-
-def test_areas_under_curves_with_draws_are_those_of_the_drawn_jets():
-    rng = np.random.default_rng(1)
-    top = rng.uniform(size=300) < 0.4
-    score = rng.normal(size=300) + top
-    drawn = rng.integers(0, 3, 300)
-    with loading.script("jet_candidates") as script:
-        found = script._auc(score, top, drawn)
-    # Jets drawn twice tie with themselves alone, which are of one class.
-    assert abs(found - roc_auc_score(np.repeat(top, drawn), np.repeat(score, drawn))) < 1e-9
 
 
 def test_a_scan_writes_jets_and_pions_for_each_value(flow_file, tmp_path, monkeypatch):
