@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -121,7 +120,8 @@ class ClassificationEvaluation(Evaluation):
 
     def in_a_mean(self, name: str, report: Mapping[str, Any]) -> float | None:
         """Without the efficiency at 1% mistag of too little background, which is quoted of single runs alone."""
-        few = name == EFFICIENCY and not enough_pass(report.get("background_passing", math.inf))
+        passing = report.get("background_passing")
+        few = name == EFFICIENCY and passing is not None and not enough_pass(passing)
         return None if few else super().in_a_mean(name, report)
 
     def report(self, metrics: Mapping[str, Any]) -> ReportParts:

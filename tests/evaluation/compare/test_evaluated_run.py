@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from e2egraph.evaluation.evaluate import METRICS_NAME
+from e2egraph.evaluation.evaluate import METRICS_NAME, SCORES_NAME
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,11 @@ def test_metrics_that_are_no_numbers_are_named(runs, name, value, said, e2egraph
 def test_numbers_of_metrics_may_be_null_but_not_missing(runs, e2egraph):
     path = runs[1] / METRICS_NAME
     content = json.loads(path.read_text())
-    path.write_text(json.dumps(content | {"training_jets_per_second": None, "auc_error": None, "jets": None}))
+    null = dict.fromkeys(("training_jets_per_second", "auc_error", "jets", "background_passing"))
+    path.write_text(json.dumps(content | null))
     assert e2egraph("compare", *runs[:3])[0] == 0
+    (runs[1] / SCORES_NAME).unlink()
+    assert e2egraph("compare", *runs[:2], "--group")[0] == 0
     path.write_text(json.dumps({key: value for key, value in content.items() if key != "auc"}))
     code, _, error = e2egraph("compare", *runs[:3])
     assert code == 1
