@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import onnx
 from torch import nn
 
 from e2egraph import __version__
@@ -89,7 +90,7 @@ def export_model(
     files, measured = _make_variants(variants, content, info, inputs, outputs, uses_jet, jets)
     parity = {name: found for name, found in asdict(report).items() if name != "nodes" or found}
     if cmssw is not None:
-        files[CMSSW_FILE], parity["cmssw"] = _make_cmssw(model, inputs, outputs, info, cmssw)
+        files[CMSSW_FILE], parity["cmssw"] = _make_cmssw(model, proto, inputs, outputs, info, cmssw)
     if outputs.level == "node":
         made = elements_digest(info.configuration, inputs.numbers, f"task {info.task}")
         info = replace(info, elements=made)
@@ -115,10 +116,10 @@ def export_model(
 
 
 def _make_cmssw(
-    model: nn.Module, inputs: Inputs, outputs: Outputs, info: BundleInfo, decoding: Method
+    model: nn.Module, proto: onnx.ModelProto, inputs: Inputs, outputs: Outputs, info: BundleInfo, decoding: Method
 ) -> tuple[bytes, dict[str, float | str]]:
     """The file for CMSSW's MLPFProducer, and what its gate found."""
-    content = to_cmssw(model, inputs, outputs, decoding).SerializeToString()
+    content = to_cmssw(proto, type(model).__name__, inputs, outputs, decoding).SerializeToString()
     largest = check_cmssw(model, content, inputs, outputs, info.cap, decoding)
     digest_of = sha256(content).hexdigest()
     return content, {"file": CMSSW_FILE, "sha256": digest_of, "decoding": decoding, "largest_difference": largest}

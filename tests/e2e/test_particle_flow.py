@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 
 import numpy as np
 import onnx
@@ -19,12 +20,13 @@ from e2egraph.evaluation.evaluate import evaluate
 from e2egraph.evaluation.particles import find_particles
 from e2egraph.evaluation.predictions import predict_run
 from e2egraph.export.bundle import read_metadata
-from e2egraph.export.cmssw_form import COLUMNS, PDG, CmsswForm
+from e2egraph.export.cmssw_form import COLUMNS, PDG, CmsswForm, NodesOfElements
 from e2egraph.export.cmssw_gate import elements_of
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.shards import first_jets
 from e2egraph.inference.particles import bundle_particles
 from e2egraph.inference.predict import predict_dataset
+from e2egraph.models.layers.ordering.serialization import GRID_BITS
 from e2egraph.training.runs.load import load_run
 from e2egraph.training.runs.run_folder import read_run
 from e2egraph.training.train import train
@@ -161,14 +163,20 @@ def test_the_form_for_cmssw_has_the_names_ranks_and_order_that_its_producer_read
     assert {entry.domain for entry in proto.opset_import} <= {"", "ai.onnx"}
 
 
+@pytest.mark.parametrize("file", ["model.onnx", "model-cmssw.onnx"])
+def test_a_small_network_s_file_holds_nothing_larger_than_the_table_of_the_curve_through_an_event(folder, file):
+    tensors = onnx.load(folder / "bundle" / file).graph.initializer
+    assert max(math.prod(tensor.dims) for tensor in tensors) == 2**GRID_BITS
+
+
 def test_elements_as_cmssw_writes_them_give_the_outputs_of_the_run(folder):
     network, info = load_run(folder / "run")
     events = pad(first_jets(folder / "data", 5), info.inputs)
     elements = torch.from_numpy(elements_of(events, info.inputs))
-    form = CmsswForm(network, info.inputs, info.outputs)
-    points, features = form.nodes(elements)
-    torch.testing.assert_close(points, torch.from_numpy(events.points), atol=1e-6, rtol=0)
-    torch.testing.assert_close(features, torch.from_numpy(events.features), atol=1e-6, rtol=0)
+    points, features, valid = NodesOfElements(info.inputs)(elements, torch.from_numpy(events.mask).float())
+    torch.testing.assert_close(points.transpose(1, 2), torch.from_numpy(events.points), atol=1e-6, rtol=0)
+    torch.testing.assert_close(features.transpose(1, 2), torch.from_numpy(events.features), atol=1e-6, rtol=0)
+    np.testing.assert_array_equal(valid[:, 0], events.mask)
     session = onnxruntime.InferenceSession(folder / "bundle" / "model-cmssw.onnx")
     mask = events.mask.astype(np.float32)
     bid, classes, momentum, pu = session.run(None, {"Xfeat_normed": elements.numpy(), "mask": mask})

@@ -35,6 +35,10 @@ STEPS = 2**18
 # Rounded to float32, as the exporter does to every constant: the product with a float32 is then exact in float64.
 TURNS_PER_RADIAN = float(np.float32(0.5 / math.pi))
 
+# Number → the number whose even bits are its bits, for all below 2¹²; [4096] float64. A constant, since ONNX has shifts
+# of unsigned integers only, and loops over bits would stand in an exported network once a block.
+SPREAD_BITS = torch.tensor([int(f"{number:b}", base=4) for number in range(2**GRID_BITS)], dtype=torch.float64)
+
 # Keys are float64: integer code (< 2²⁴) plus a fraction below one that orders nodes of one code.
 LARGEST_FRACTION = 1.0 - 2.0**-24
 
@@ -55,7 +59,7 @@ def order_code(points: Tensor, order: Order = "curve", periodic: bool = False) -
     half = 2 ** (GRID_BITS - 1)
     row = torch.floor((points[..., 0] / ETA_PITCH + 0.5) * CELLS_PER_CRYSTAL) + half
     column = torch.floor((points[..., 1] / PHI_PITCH + 0.5) * CELLS_PER_CRYSTAL) + half
-    spread = _spread_bits(points.device)
+    spread = SPREAD_BITS.to(points.device)
     # NaN, as padding may hold, has no whole number: it gets the first cell.
     row, column = (cell.clamp(0, 2 * half - 1).nan_to_num(0.0).to(torch.int64) for cell in (row, column))
     return 2.0 * spread[row] + spread[column]
@@ -72,16 +76,9 @@ def _closed_curve(points: Tensor) -> Tensor:
     strip = torch.div(column, STRIP_CELLS, rounding_mode="floor")
     row = torch.where(torch.remainder(strip, 2) == 0, row, 2 * half - 1 - row)
     along = torch.div(row, square, rounding_mode="floor")
-    spread = _spread_bits(points.device)
+    spread = SPREAD_BITS.to(points.device)
     inside = 2.0 * spread[row - square * along] + spread[column - STRIP_CELLS * strip]
     return (strip * (2 * half // square) + along).double() * 4.0**SQUARE_BITS + inside
-
-
-def _spread_bits(device: torch.device) -> Tensor:
-    """Number → the number whose even bits are its bits, for all below 2¹²; [4096] float64."""
-    numbers = torch.arange(2**GRID_BITS, device=device)
-    # A loop over bits, not shifts of integers, which ONNX has for unsigned ones only.
-    return torch.stack([(numbers // 2**bit % 2) * 4**bit for bit in range(GRID_BITS)]).sum(0).double()
 
 
 @dataclass(frozen=True)
