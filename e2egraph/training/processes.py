@@ -8,15 +8,15 @@ import os
 from typing import Any
 
 import torch
-from lightning.fabric import Fabric
-from lightning.fabric.plugins.environments import (
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import (
     ClusterEnvironment,
     LightningEnvironment,
     SLURMEnvironment,
     TorchElasticEnvironment,
 )
-from lightning.fabric.plugins.precision import MixedPrecision, Precision
-from lightning.fabric.strategies import DDPStrategy
+from lightning_fabric.plugins.precision import MixedPrecision, Precision
+from lightning_fabric.strategies import DDPStrategy
 from torch import nn
 
 from e2egraph.errors import UsageError

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from e2egraph.errors import UsageError
 from e2egraph.files import PARTIAL, write_json
@@ -243,7 +243,7 @@ def torch_settings(wanted: bool) -> Iterator[None]:
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Silence Lightning's notes on hardware and its advice, which are not ours."""
-    loggers = [logging.getLogger(name) for name in ("lightning.fabric", "lightning.pytorch")]
+    loggers = [logging.getLogger(name) for name in ("lightning_fabric", "lightning.fabric", "lightning.pytorch")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

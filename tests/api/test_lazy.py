@@ -51,6 +51,6 @@ def test_a_bundle_scores_events_and_data_sets_without_torch(made: Path) -> None:
     fresh(
         "import e2egraph as e2e; tagger = e2e.Tagger(sys.argv[1]);"
         "assert len(tagger.score(sys.argv[2])) > 0 and len(e2e.load(sys.argv[1]).predict(sys.argv[3])) > 0;"
-        "assert not {'torch', 'torch_geometric', 'lightning'} & set(sys.modules)",
+        "assert not {'torch', 'torch_geometric', 'lightning_fabric'} & set(sys.modules)",
         *(made / "exports/g", made / "ttbar.root", made / "data/top"),
     )

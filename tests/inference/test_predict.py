@@ -148,7 +148,7 @@ def test_predicting_needs_no_torch(trained, data: Path, tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from e2egraph.inference.predict import predict_dataset;"
         "from e2egraph.inference.latency import latency;"
         "predict_dataset(*map(Path, sys.argv[1:]), threads=1);"
-        "assert not {'torch', 'torch_geometric', 'lightning'} & set(sys.modules)"
+        "assert not {'torch', 'torch_geometric', 'lightning_fabric'} & set(sys.modules)"
     )
     output = tmp_path / "scores.parquet"
     subprocess.run([sys.executable, "-c", program, str(trained[0]), str(data), str(output)], check=True)

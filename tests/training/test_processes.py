@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from lightning.fabric.plugins.environments import LightningEnvironment, SLURMEnvironment
+from lightning_fabric.plugins.environments import LightningEnvironment, SLURMEnvironment
 
 from e2egraph.cli import main
 from e2egraph.errors import UsageError

@@ -353,5 +353,3 @@ def test_environment_and_code_say_how_to_repeat_the_run(finished):
     assert environment["command"]
     assert environment["packages"]["torch"] == torch.__version__
     assert {"commit", "modified"} <= environment["code"].keys()
-    if patch := environment["code"].get("patch"):
-        assert (finished[0] / patch).is_file()

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from e2egraph.benchmark.scaling.communication import AllReduceTimer, busy_seconds, exposed_seconds
 from e2egraph.benchmark.scaling.scaling_turn import ERROR_SUFFIX, RESULT_SUFFIX, WARM_UP_STEPS, Timing, Turn, read_turn

@@ -15,11 +15,15 @@ from typing import Any
 
 import torch
 
+import e2egraph
 from e2egraph import __version__
 from e2egraph.files import write_json, write_text
 from e2egraph.training.runs.run_folder import ENVIRONMENT, read_json
 
-PACKAGES = ("torch", "lightning", "torch-geometric", "numpy", "pyarrow", "scikit-learn", "onnx", "onnxruntime")
+# The folder that holds the package: the checkout, where it runs from one.
+CHECKOUT = Path(e2egraph.__file__).parents[1]
+
+PACKAGES = ("torch", "lightning-fabric", "torch-geometric", "numpy", "pyarrow", "scikit-learn", "onnx", "onnxruntime")
 
 
 def describe_environment() -> dict[str, Any]:
@@ -44,11 +48,10 @@ def describe_environment() -> dict[str, Any]:
 
 def code_state() -> dict[str, Any]:
     """Commit of the checkout this package runs from, and whether files differ from it."""
-    checkout = Path(__file__).parents[2]
-    if not (checkout / ".git").exists():
+    if not (CHECKOUT / ".git").exists():
         return {"commit": None, "modified": None}
-    commit = _git(checkout, "rev-parse", "HEAD")
-    status = _git(checkout, "status", "--porcelain")
+    commit = _git("rev-parse", "HEAD")
+    status = _git("status", "--porcelain")
     return {"commit": commit, "modified": None if status is None else bool(status)}
 
 
@@ -72,16 +75,15 @@ def record_environment(folder: Path, goes_on: bool) -> None:
 
 
 def _changes() -> str:
-    checkout = Path(__file__).parents[2]
-    new = _git(checkout, "ls-files", "--others", "--exclude-standard") or ""
-    difference = _git(checkout, "diff", "HEAD") or ""
+    new = _git("ls-files", "--others", "--exclude-standard") or ""
+    difference = _git("diff", "HEAD") or ""
     return "".join(f"# not in the commit: {name}\n" for name in new.splitlines()) + difference + "\n"
 
 
-def _git(checkout: Path, *arguments: str) -> str | None:
+def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=checkout, capture_output=True, check=True, timeout=20,
+            ["git", *arguments], cwd=CHECKOUT, capture_output=True, check=True, timeout=20,
             encoding="utf-8", errors="surrogateescape",
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
