@@ -330,6 +330,16 @@ def test_another_number_of_processes_is_among_what_differs(run):
     assert changes_since(run, 4, 2) == ["processes 2, before 4"]
 
 
+def test_within_an_epoch_of_batches_split_for_other_processes_a_run_does_not_go_on(data, model, tmp_path, monkeypatch):
+    run, settings = tmp_path / "run", (*SETTINGS, "data.batch_nodes=60")
+    stopped(monkeypatch, model, data, run, "train:5:SIGTERM", settings)
+    content = checkpoint(run)
+    content["resume"]["processes"] *= 8
+    write_checkpoint(run / "checkpoints" / "last.ckpt", content)
+    with pytest.raises(InputError, match=r"of 8 processes, for whom data.batch_nodes .* for 1; go on with 8, or begin"):
+        train(model, data, run, settings=settings, seed=5, progress=False)
+
+
 def test_a_run_without_a_checkpoint_begins_again_and_says_so(data, model, whole, run, capfd):
     shutil.rmtree(run / "checkpoints")
     train(model, data, run, settings=SETTINGS, seed=5, progress=True)
