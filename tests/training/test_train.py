@@ -188,6 +188,11 @@ def test_progress_goes_to_standard_error_one_line_an_epoch(data, model, tmp_path
         ({"model": "gravnett"}, UsageError, "unknown model 'gravnett'"),
         ({"recipe": "mine"}, UsageError, "unknown recipe 'mine'"),
         ({"seed": -1}, UsageError, "--seed -1"),
+        (
+            {"settings": ("training.step_factor=0.1",), "recipe": "modern"},
+            UsageError,
+            "training.step_factor=0.1: changes nothing without training.schedule=step; add that, or leave it out",
+        ),
     ],
 )
 def test_wrong_usage_is_named_and_leaves_nothing_behind(data, model, tmp_path, changes, error, message):
