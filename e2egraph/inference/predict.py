@@ -148,9 +148,7 @@ class _Reader:
     def select(self, clouds: PointClouds) -> PointClouds:
         """The nodes that the network reads; ``nodes_cut``: how many more an object had."""
         clouds = replace(clouds, jets={**clouds.jets, "nodes_cut": np.zeros(len(clouds), np.int64)})
-        selected = self.bundle.select(clouds, self.manifest.numbers)
-        beyond = np.maximum(selected.counts - self.bundle.cap, 0)
-        return replace(selected, jets={**selected.jets, "nodes_cut": selected.jets["nodes_cut"] + beyond})
+        return self.bundle.cut(self.bundle.select(clouds, self.manifest.numbers))
 
 
 def _scores(reader: _Reader, share: Share, split: str | None, batch_size: int, progress: Progress | None) -> Scores:
@@ -162,14 +160,12 @@ def _scores(reader: _Reader, share: Share, split: str | None, batch_size: int, p
     n_nodes = [np.empty(0, np.int64)]
     values = [np.empty((0, len(columns)), np.float32)]
     cut, seconds, done = 0, 0.0, 0
-    for clouds in _stretch(reader, first, last):
-        done += len(clouds)
-        if split is not None:
-            clouds = clouds.take(clouds.jets["split"] == split)
+    for read, clouds in _stretch(reader, first, last, split):
+        done += read
         start = time.perf_counter()
         clouds = reader.select(clouds)
         values.append(_values(reader, clouds, batch_size))
-        n_nodes.append(np.minimum(clouds.counts, reader.bundle.cap))
+        n_nodes.append(clouds.counts)
         seconds += time.perf_counter() - start
         cut += int((clouds.jets["nodes_cut"] > 0).sum())
         for name in jets:
@@ -180,8 +176,9 @@ def _scores(reader: _Reader, share: Share, split: str | None, batch_size: int, p
     return Scores(whole, np.concatenate(values), columns, {"jets_cut": cut, "seconds": seconds})
 
 
-def _stretch(reader: _Reader, first: int, last: int) -> Iterator[PointClouds]:
-    """Jets ``first`` to ``last - 1`` of the data set, piece by piece: one block of a shard is in memory at a time."""
+def _stretch(reader: _Reader, first: int, last: int, split: str | None) -> Iterator[tuple[int, PointClouds]]:
+    """Jets ``first`` to ``last - 1`` of the data set, piece by piece: of each their number, and those of ``split``
+    (None: all). One block of a shard is in memory at a time, where it is whole without the nodes of other splits."""
     begun = 0
     for shard in reader.manifest.shards:
         path = reader.data / shard.name
@@ -194,15 +191,17 @@ def _stretch(reader: _Reader, first: int, last: int) -> Iterator[PointClouds]:
                 begun += jets
                 if len(inside) == 0:
                     continue
-                clouds = file.read(reader.columns, [block])
-                yield clouds if len(inside) == jets else clouds.take(inside)
+                if len(inside) == jets:
+                    yield jets, file.read(reader.columns, [block], split)
+                    continue
+                clouds = file.read(reader.columns, [block]).take(inside)
+                yield len(inside), clouds if split is None else clouds.take(clouds.jets["split"] == split)
 
 
 def _values(reader: _Reader, clouds: PointClouds, batch_size: int) -> NDArray[np.float32]:
     """What the network gives [J, C] in the order of ``clouds``; batches hold jets of similar length."""
     outputs = reader.bundle.metadata.outputs
     values = np.empty((len(clouds), outputs.size), np.float32)
-    counts = np.minimum(clouds.counts, reader.bundle.cap)
-    for index in batches_by_length(counts, batch_size):
+    for index in batches_by_length(clouds.counts, batch_size):
         values[index] = reader.bundle.values(pad(clouds.take(index), reader.inputs))
     return values

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,7 +19,7 @@ from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.making.nodeselection import select_nodes
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
-from e2egraph.graphs.storage.shards import open_shard
+from e2egraph.graphs.storage.shards import ShardFile, open_shard
 from e2egraph.inference.latency import latency
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
@@ -85,6 +86,27 @@ def test_one_split_alone_can_be_scored(trained, data: Path, tmp_path: Path) -> N
     assert 0 < chosen.sum() < len(everything)
     assert (test.jets["event"] == everything.jets["event"][chosen]).all()
     np.testing.assert_allclose(test.probabilities, everything.probabilities[chosen], atol=1e-6)
+
+
+def test_of_a_split_no_nodes_of_others_are_read_and_of_an_object_none_beyond_the_cap_are_padded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(JetLinear().eval(), tmp_path / "bundle", info(cap=20))
+    data = write_toy_dataset(tmp_path / "data", jets=40, seed=1)
+    clouds, read, widths = all_jets(data), [], []
+    original, feeds = ShardFile.read, Bundle.feeds
+
+    def counted(self: ShardFile, *arguments: Any) -> PointClouds:
+        found = original(self, *arguments)
+        read.append(int(found.offsets[-1]))
+        return found
+
+    monkeypatch.setattr(ShardFile, "read", counted)
+    monkeypatch.setattr(Bundle, "feeds", lambda self, jets: widths.append(jets.mask.shape[1]) or feeds(self, jets))
+    predict_dataset(tmp_path / "bundle", data, split="test", threads=1)
+    in_test = clouds.jets["split"] == "test"
+    assert sum(read) == clouds.counts[in_test].sum() < clouds.counts.sum()
+    assert max(widths) == 20 < clouds.counts[in_test].max()
 
 
 def test_the_batch_size_changes_no_score(trained, data: Path, tmp_path: Path) -> None:
