@@ -138,7 +138,7 @@ def train(
             jets,
             how.training,
             folder=output,
-            identity=identity.digest,
+            identity=identity.recorded,
             stop=stop,
             watchers=watchers,
             on_epoch=on_epoch,

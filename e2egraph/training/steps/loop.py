@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -66,8 +66,9 @@ class Training:
     """Trains ``network`` until it is done, stopped, or fails; ``rows`` then holds a row for each epoch done.
 
     Every process of a training runs the same; the first one writes and tells ``watchers``. ``batch_size`` jets make a
-    step whatever the number of processes: the gradient is that of the mean loss of them all. Raises Stopped when
-    ``stop`` was requested, with a checkpoint written; InputError when the loss is not finite.
+    step whatever the number of processes: the gradient is that of the mean loss of them all. ``identity``: what
+    checkpoints say of the run (``RunIdentity.recorded``). Raises Stopped when ``stop`` was requested, with a checkpoint
+    written; InputError when the loss is not finite.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Training:
         options: TrainingOptions,
         *,
         folder: Path,
-        identity: str,
+        identity: Mapping[str, Any],
         stop: StopRequests,
         watchers: Sequence[Watcher] = (),
         on_epoch: Callable[[EpochRow], None] | None = None,
@@ -279,7 +280,7 @@ class Training:
         self._fabric.barrier()
 
     def _write(self, name: str, content: dict[str, Any], keep: Path | None = None) -> None:
-        whole = {"identity": self._identity, "state_dict": network_state(self._learner.result), **content}
+        whole = {**self._identity, "state_dict": network_state(self._learner.result), **content}
         write_checkpoint(self._folder / CHECKPOINTS / f"{name}{SUFFIX}", whole, keep)
 
     def _raise_stopped(self) -> NoReturn:
