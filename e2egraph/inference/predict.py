@@ -15,7 +15,16 @@ from e2egraph import __version__
 from e2egraph.config import as_dict
 from e2egraph.data.padding import node_columns, pad
 from e2egraph.data.parts import remove_parts, scores_of_all
-from e2egraph.data.scores import IDENTITY, NODES, Scores, output_columns, refuse_nodes, target_columns, write_scores
+from e2egraph.data.scores import (
+    IDENTITY,
+    NODES,
+    Scores,
+    check_finite,
+    output_columns,
+    refuse_nodes,
+    target_columns,
+    write_scores,
+)
 from e2egraph.data.share import ALONE, Share
 from e2egraph.errors import InputError, UsageError
 from e2egraph.files import check_not_read
@@ -73,8 +82,8 @@ def predict_dataset(
     ``variant``: of the bundle, instead of ``model.onnx``; ``share``: this process's unbroken stretch of the jets, where
     several work together: the one that finishes last writes ``output``, the others return None
     (``parts.scores_of_all``). ``progress(done, total)`` is called as jets are read. InputError: bundle, variant or data
-    set missing or damaged, it does not fit the bundle (``fit.check_fit``), no jet in the split. UsageError: unknown
-    split or variant, batch size below one.
+    set missing or damaged, it does not fit the bundle (``fit.check_fit``), no jet in the split, a score that is not
+    finite. UsageError: unknown split or variant, batch size below one.
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}, or none for all objects.")
@@ -109,7 +118,9 @@ def predict_dataset(
         )
     parts = scores.about["parts"]
     scores = replace(scores, about=about)
-    if output is not None:
+    if output is None:
+        check_finite(data, scores.jets, scores.values)
+    else:
         write_scores(output, scores.jets, scores.values, scores.columns, about)
         remove_parts(output, share)
     cut, seconds = sum(part["jets_cut"] for part in parts), max(part["seconds"] for part in parts)

@@ -25,6 +25,7 @@ from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.all_inputs import INPUTS
+from tests.changed_dataset import rewritten
 from tests.export.bundles import JetLinear, export, export_small, info
 from tests.toy_dataset import toy_clouds, write_toy_dataset
 
@@ -154,6 +155,23 @@ def test_a_bundle_reads_the_nodes_that_its_selection_names(tmp_path: Path) -> No
     np.testing.assert_array_equal(scores.jets["n_nodes"], jets.mask.sum(1))
     np.testing.assert_array_equal(scores.scored, jets.mask.any(1))
     assert summary.jets_without_nodes == (~scores.scored).sum() > (clouds.counts == 0).sum()
+
+
+def test_scores_that_are_not_finite_are_refused_though_no_file_is_written(tmp_path: Path) -> None:
+    export(JetLinear().eval(), tmp_path / "bundle", info())
+    data = write_toy_dataset(tmp_path / "data", jets=10, seed=1)
+
+    def spoilt(clouds: PointClouds) -> PointClouds:
+        time = np.where(clouds.jet_of_node == 2, np.nan, clouds.nodes["time"]).astype(np.float32)
+        return PointClouds(clouds.jets, {**clouds.nodes, "time": time}, clouds.offsets)
+
+    manifest = rewritten(data, tmp_path / "spoilt", spoilt)
+    (tmp_path / "spoilt" / "manifest.json").write_text(json.dumps(manifest))
+    assert (all_jets(tmp_path / "spoilt").counts > 0).all()
+    with pytest.raises(
+        InputError, match=r"spoilt: 2 of 10 objects have a score that is not finite .* run 1, lumi 1, ev"
+    ):
+        predict_dataset(tmp_path / "bundle", tmp_path / "spoilt", threads=1)
 
 
 def test_progress_ends_at_all_jets(trained, data: Path, tmp_path: Path) -> None:
