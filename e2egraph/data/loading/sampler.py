@@ -187,7 +187,7 @@ def _supplies(
     for sample in np.flatnonzero(few):
         n = int(counts[sample])
         for i, group in enumerate(order[sample_of == sample].tolist()):
-            first, last = np.searchsorted(over, i / n, side="right"), np.searchsorted(over, (i + 1) / n)
+            first, last = int(np.searchsorted(over, i / n, side="right")), int(np.searchsorted(over, (i + 1) / n))
             given = np.rint((over[first:last] * n - i) * len(jets[group])).astype(np.int64)
             read[first].append(group)
             for pool, piece in enumerate(np.split(rng.permutation(jets[group]), given), first):

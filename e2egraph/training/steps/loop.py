@@ -137,7 +137,7 @@ class Training:
         for world in (processes, now):
             batches = self._data.training(place.epoch, Share(0, world)).plan.batches[: place.batch]
             done.append(np.sort(np.concatenate(batches)))
-        if not np.array_equal(*done):
+        if not np.array_equal(done[0], done[1]):
             raise InputError(
                 f"{self._folder}: stopped within an epoch of {processes} processes, for whom data.batch_nodes splits "
                 f"batches otherwise than for {now}; go on with {processes}, or begin again with --restart."
