@@ -14,15 +14,16 @@ from torch_geometric.utils import to_dense_batch
 
 from e2egraph.data.loading.batch import JetBatch
 from e2egraph.data.loading.pools import columns_for, read_jets
-from e2egraph.data.loading.sampler import training_plan
+from e2egraph.data.loading.sampler import EpochPlan, training_plan
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import node_features, object_features, targets_of
 from e2egraph.data.share import ALONE, Share
 from e2egraph.data.table import read_table
+from e2egraph.errors import UsageError
 from e2egraph.folders import user_path
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.tasks.inputs import POINT_NAMES, Inputs
-from e2egraph.tasks.nodeselection import NodeSelection
+from e2egraph.tasks.nodeselection import NodeSelection, in_words
 
 
 class JetDataset(Dataset):
@@ -65,8 +66,8 @@ class JetDataset(Dataset):
         self.inputs = self.table.inputs
         self.targets = self.table.manifest.targets
         self.node_targets = self.table.manifest.objective.node_targets
-        self._selection = nodes or NodeSelection()
-        self.sizes = self.table.node_counts(self._selection)
+        self.selection = nodes or NodeSelection()
+        self.sizes = self.table.node_counts(self.selection)
         self._room = cached_jets
         self._columns = columns_for(self.inputs, self.targets, self.node_targets)
         self._cache: OrderedDict[int, _Group] = OrderedDict()
@@ -79,15 +80,17 @@ class JetDataset(Dataset):
         group = self._group(int(self.table.group_of(np.array([number]))[0]))
         row = int(np.searchsorted(group.numbers, number))
         start, stop = group.offsets[row], group.offsets[row + 1]
-        of_nodes = {} if group.node_target is None else {"node_target": group.node_target[start:stop]}
+        # Copies: views would keep the whole row group for as long as a jet is kept, and a transform that works in place
+        # would change what the next epoch is given.
+        of_nodes = {} if group.node_target is None else {"node_target": group.node_target[start:stop].clone()}
         return Data(
             **of_nodes,
-            pos=group.points[start:stop],
-            x=group.features[start:stop],
-            y=group.label[row : row + 1],
-            weight=group.weight[row : row + 1],
-            jet=group.jet[row : row + 1],
-            target=group.target[row : row + 1],
+            pos=group.points[start:stop].clone(),
+            x=group.features[start:stop].clone(),
+            y=group.label[row : row + 1].clone(),
+            weight=group.weight[row : row + 1].clone(),
+            jet=group.jet[row : row + 1].clone(),
+            target=group.target[row : row + 1].clone(),
             number=torch.tensor([number]),
             num_nodes=int(stop - start),
         )
@@ -97,7 +100,7 @@ class JetDataset(Dataset):
             self._cache.move_to_end(index)
         else:
             only = np.array([index])
-            numbers, clouds = read_jets(self.table, only, self.numbers, self._columns, self._selection)
+            numbers, clouds = read_jets(self.table, only, self.numbers, self._columns, self.selection)
             self._cache[index] = _Group(numbers, clouds, self.inputs, self.targets, self.node_targets)
             while len(self._cache) > 1 and sum(len(group.numbers) for group in self._cache.values()) > self._room:
                 self._cache.popitem(last=False)
@@ -136,8 +139,11 @@ class EpochBatches:
         dataset: The data set whose jets to batch, or a part of one, such as ``data[:1000]``.
         batch_size: Jets of a batch, over all processes.
         seed: Of the order.
-        options: ``pool_jets``, ``bucket_batches`` and ``drop_remainder`` of a recipe's ``data``.
+        options: ``pool_jets``, ``bucket_batches``, ``batch_nodes`` and ``drop_remainder`` of a recipe's ``data``.
         share: The part of each batch that this process gets; all of it by default.
+
+    Raises:
+        UsageError: ``options`` name ``training_jets``, or other ``nodes`` than those of the data set.
 
     Example:
         >>> from torch.utils.data import DataLoader
@@ -159,15 +165,33 @@ class EpochBatches:
         self._dataset, self._batch_size, self._seed, self._share = dataset, batch_size, seed, share
         self._options = options or DataOptions()
         self._epoch = 0
+        if self._options.training_jets is not None:
+            raise UsageError(
+                f"training_jets={self._options.training_jets}: EpochBatches takes all jets of the data set that it is "
+                "given; give it a part of one, such as data[:1000], and leave training_jets out."
+            )
+        if self._options.nodes not in (NodeSelection(), dataset.selection):
+            raise UsageError(
+                f"nodes of {in_words(self._options.nodes)} in the options of EpochBatches, but the data set was opened "
+                f"with {in_words(dataset.selection)}; give Dataset those nodes."
+            )
 
     def set_epoch(self, epoch: int) -> None:
         self._epoch = epoch
 
     def __len__(self) -> int:
+        if self._options.batch_nodes is not None:
+            return len(self._plan()[0])
         whole, rest = divmod(len(self._dataset), self._batch_size)
         return whole + bool(rest >= self._share.world and not (self._options.drop_remainder and whole))
 
     def __iter__(self) -> Iterator[list[int]]:
+        plan, numbers, place = self._plan()
+        for batch in plan.batches:
+            yield place[np.searchsorted(numbers, self._share.of(batch))].tolist()
+
+    def _plan(self) -> tuple[EpochPlan, NDArray[np.int64], NDArray[np.int64]]:
+        """The epoch's plan, the numbers of its jets, rising, and the place of each in the data set."""
         # A part of a data set (``dataset[:40]``, ``dataset.shuffle()``) numbers its jets itself, in its own order.
         own = self._dataset.numbers[np.asarray(self._dataset.indices(), np.int64)]
         place = np.argsort(own, kind="stable")
@@ -181,11 +205,11 @@ class EpochBatches:
             pool_jets=self._options.pool_jets,
             bucket_batches=self._options.bucket_batches,
             drop_remainder=self._options.drop_remainder,
+            batch_nodes=self._options.batch_nodes,
             sizes=self._dataset.sizes,
             processes=self._share.world,
         )
-        for batch in plan.batches:
-            yield place[np.searchsorted(numbers, self._share.of(batch))].tolist()
+        return plan, numbers, place
 
 
 def dense(batch: Batch) -> JetBatch:

@@ -16,8 +16,9 @@ Positive = Annotated[int, Field(ge=1)]
 class DataOptions:
     """How jets are read and batched.
 
-    ``pool_jets``: jets in memory at a time (twice that while the next pool is read). ``bucket_batches``: this many
-    batches are sorted by number of nodes together. ``prefetch_batches``: batches made ahead.
+    ``pool_jets``: jets in memory at a time (twice that while the next pool is read, and some hundred of each sample
+    that is rare). ``bucket_batches``: this many batches are sorted by number of nodes together. ``prefetch_batches``:
+    batches made ahead.
     ``reading_threads``: threads that read; batches are the same with any number. ``nodes``: which nodes of the data set
     are used. ``evaluation_batch_size``: jets per batch where nothing is learnt. ``drop_remainder``: leave out a smaller
     last batch when training. ``batch_nodes``: the most nodes of a batch, padding included; batches of large objects

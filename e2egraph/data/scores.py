@@ -134,6 +134,18 @@ class Scores:
         return self.values if len(chosen) == len(self.columns) else self.values[:, chosen]
 
 
+def check_finite(origin: Path, jets: Mapping[str, NDArray], values: NDArray) -> None:
+    """InputError, naming ``origin`` and the first event, when a value [J, C] of an object with nodes is not finite."""
+    seen = np.asarray(jets[NODES]) > 0 if NODES in jets else np.True_
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=1) & seen)
+    if len(bad):
+        run, lumi, event = (int(jets[name][bad[0]]) for name in ("run", "lumi", "event"))
+        raise InputError(
+            f"{origin}: {len(bad)} of {len(values)} objects have a score that is not finite (the first is in "
+            f"run {run}, lumi {lumi}, event {event}); check these objects and the model, then predict again."
+        )
+
+
 def write_scores(
     path: Path,
     jets: Mapping[str, NDArray],
@@ -151,14 +163,7 @@ def write_scores(
     values = np.asarray(values)
     if values.ndim != 2 or values.shape[1] != len(columns):
         raise ValueError(f"values of shape {values.shape} for {len(columns)} columns")
-    seen = np.asarray(jets[NODES]) > 0 if NODES in jets else np.True_
-    bad = np.flatnonzero(~np.isfinite(values).all(axis=1) & seen)
-    if len(bad):
-        run, lumi, event = (int(jets[name][bad[0]]) for name in ("run", "lumi", "event"))
-        raise InputError(
-            f"{path}: {len(bad)} of {len(values)} objects have a score that is not finite (the first is in "
-            f"run {run}, lumi {lumi}, event {event}); check these objects and the model, then predict again."
-        )
+    check_finite(path, jets, values)
     targets = [name for name in target_columns(_without(PREDICTED_PREFIX, columns)) if name in jets]
     identity = {**BEFORE, **({NODES: AFTER[NODES]} if NODES in jets else {})}
     schema = arrow_schema({**identity, **dict.fromkeys((*columns, *targets), "float32")}, {})

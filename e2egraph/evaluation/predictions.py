@@ -22,6 +22,7 @@ from e2egraph.data.scores import (
     IDENTITY,
     NODES,
     Scores,
+    check_finite,
     output_columns,
     refuse_nodes,
     target_columns,
@@ -124,7 +125,7 @@ def predict_run(
     ``settings``: see ``reading.read_with``. ``about`` of the result counts jets of more nodes than the network reads
     (``jets_cut``). Of several processes the one that finishes last writes the file, the others
     return None. InputError: not a run, data set missing, damaged or one that the network cannot read (``read_for``),
-    other classes, an empty split.
+    other classes, an empty split, a score that is not finite.
     """
     network, info = load_run(run)
     refuse_nodes(info.outputs, run)
@@ -146,7 +147,9 @@ def predict_run(
         "jets_cut": int((table.cut_counts(info.recipe.data.nodes)[table.jets_of(split)] > 0).sum()),
     }
     scores = replace(scores, about=about)
-    if output is not None:
+    if output is None:
+        check_finite(data, scores.jets, scores.values)
+    else:
         write_scores(output, scores.jets, scores.values, scores.columns, about)
         remove_parts(output, share)
     return scores

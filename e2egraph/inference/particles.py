@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,16 +72,13 @@ def bundle_particles(
     for shard in manifest.shards:
         with open_shard(data / shard.name) as file:
             for block, held in enumerate(file.sizes):
-                clouds = file.read(columns, [block])
-                clouds = type(clouds)(
-                    {**clouds.jets, "nodes_cut": np.zeros(held, np.int64)}, clouds.nodes, clouds.offsets
-                )
-                rows = np.arange(first, first + held)
-                chosen = np.arange(held) if split is None else np.flatnonzero(clouds.jets["split"] == split)
-                clouds, rows = opened.select(clouds.take(chosen), manifest.numbers), rows[chosen]
-                cut += int(((clouds.jets["nodes_cut"] > 0) | (clouds.counts > opened.cap)).sum())
-                rank = np.arange(clouds.offsets[-1]) - clouds.offsets[clouds.jet_of_node]
-                clouds = clouds.keep_nodes(rank < opened.cap)
+                rows = first + np.arange(held)
+                if split is not None:
+                    rows = rows[file.read(["split"], [block]).jets["split"] == split]
+                clouds = file.read(columns, [block], split)
+                clouds = replace(clouds, jets={**clouds.jets, "nodes_cut": np.zeros(len(rows), np.int64)})
+                clouds = opened.cut(opened.select(clouds, manifest.numbers))
+                cut += int((clouds.jets["nodes_cut"] > 0).sum())
                 filled = np.flatnonzero(clouds.counts)
                 events, without = events + len(rows), without + len(rows) - len(filled)
                 for index in batches_by_length(clouds.counts[filled], batch_size):

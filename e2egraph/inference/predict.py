@@ -15,7 +15,16 @@ from e2egraph import __version__
 from e2egraph.config import as_dict
 from e2egraph.data.padding import node_columns, pad
 from e2egraph.data.parts import remove_parts, scores_of_all
-from e2egraph.data.scores import IDENTITY, NODES, Scores, output_columns, refuse_nodes, target_columns, write_scores
+from e2egraph.data.scores import (
+    IDENTITY,
+    NODES,
+    Scores,
+    check_finite,
+    output_columns,
+    refuse_nodes,
+    target_columns,
+    write_scores,
+)
 from e2egraph.data.share import ALONE, Share
 from e2egraph.errors import InputError, UsageError
 from e2egraph.files import check_not_read
@@ -73,8 +82,8 @@ def predict_dataset(
     ``variant``: of the bundle, instead of ``model.onnx``; ``share``: this process's unbroken stretch of the jets, where
     several work together: the one that finishes last writes ``output``, the others return None
     (``parts.scores_of_all``). ``progress(done, total)`` is called as jets are read. InputError: bundle, variant or data
-    set missing or damaged, it does not fit the bundle (``fit.check_fit``), no jet in the split. UsageError: unknown
-    split or variant, batch size below one.
+    set missing or damaged, it does not fit the bundle (``fit.check_fit``), no jet in the split, a score that is not
+    finite. UsageError: unknown split or variant, batch size below one.
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}, or none for all objects.")
@@ -109,7 +118,9 @@ def predict_dataset(
         )
     parts = scores.about["parts"]
     scores = replace(scores, about=about)
-    if output is not None:
+    if output is None:
+        check_finite(data, scores.jets, scores.values)
+    else:
         write_scores(output, scores.jets, scores.values, scores.columns, about)
         remove_parts(output, share)
     cut, seconds = sum(part["jets_cut"] for part in parts), max(part["seconds"] for part in parts)
@@ -148,9 +159,7 @@ class _Reader:
     def select(self, clouds: PointClouds) -> PointClouds:
         """The nodes that the network reads; ``nodes_cut``: how many more an object had."""
         clouds = replace(clouds, jets={**clouds.jets, "nodes_cut": np.zeros(len(clouds), np.int64)})
-        selected = self.bundle.select(clouds, self.manifest.numbers)
-        beyond = np.maximum(selected.counts - self.bundle.cap, 0)
-        return replace(selected, jets={**selected.jets, "nodes_cut": selected.jets["nodes_cut"] + beyond})
+        return self.bundle.cut(self.bundle.select(clouds, self.manifest.numbers))
 
 
 def _scores(reader: _Reader, share: Share, split: str | None, batch_size: int, progress: Progress | None) -> Scores:
@@ -162,14 +171,12 @@ def _scores(reader: _Reader, share: Share, split: str | None, batch_size: int, p
     n_nodes = [np.empty(0, np.int64)]
     values = [np.empty((0, len(columns)), np.float32)]
     cut, seconds, done = 0, 0.0, 0
-    for clouds in _stretch(reader, first, last):
-        done += len(clouds)
-        if split is not None:
-            clouds = clouds.take(clouds.jets["split"] == split)
+    for read, clouds in _stretch(reader, first, last, split):
+        done += read
         start = time.perf_counter()
         clouds = reader.select(clouds)
         values.append(_values(reader, clouds, batch_size))
-        n_nodes.append(np.minimum(clouds.counts, reader.bundle.cap))
+        n_nodes.append(clouds.counts)
         seconds += time.perf_counter() - start
         cut += int((clouds.jets["nodes_cut"] > 0).sum())
         for name in jets:
@@ -180,8 +187,9 @@ def _scores(reader: _Reader, share: Share, split: str | None, batch_size: int, p
     return Scores(whole, np.concatenate(values), columns, {"jets_cut": cut, "seconds": seconds})
 
 
-def _stretch(reader: _Reader, first: int, last: int) -> Iterator[PointClouds]:
-    """Jets ``first`` to ``last - 1`` of the data set, piece by piece: one block of a shard is in memory at a time."""
+def _stretch(reader: _Reader, first: int, last: int, split: str | None) -> Iterator[tuple[int, PointClouds]]:
+    """Jets ``first`` to ``last - 1`` of the data set, piece by piece: of each their number, and those of ``split``
+    (None: all). One block of a shard is in memory at a time, where it is whole without the nodes of other splits."""
     begun = 0
     for shard in reader.manifest.shards:
         path = reader.data / shard.name
@@ -194,15 +202,17 @@ def _stretch(reader: _Reader, first: int, last: int) -> Iterator[PointClouds]:
                 begun += jets
                 if len(inside) == 0:
                     continue
-                clouds = file.read(reader.columns, [block])
-                yield clouds if len(inside) == jets else clouds.take(inside)
+                if len(inside) == jets:
+                    yield jets, file.read(reader.columns, [block], split)
+                    continue
+                clouds = file.read(reader.columns, [block]).take(inside)
+                yield len(inside), clouds if split is None else clouds.take(clouds.jets["split"] == split)
 
 
 def _values(reader: _Reader, clouds: PointClouds, batch_size: int) -> NDArray[np.float32]:
     """What the network gives [J, C] in the order of ``clouds``; batches hold jets of similar length."""
     outputs = reader.bundle.metadata.outputs
     values = np.empty((len(clouds), outputs.size), np.float32)
-    counts = np.minimum(clouds.counts, reader.bundle.cap)
-    for index in batches_by_length(counts, batch_size):
+    for index in batches_by_length(clouds.counts, batch_size):
         values[index] = reader.bundle.values(pad(clouds.take(index), reader.inputs))
     return values

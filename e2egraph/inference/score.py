@@ -53,14 +53,14 @@ def score_files(
     values = [np.empty((0, len(columns)), np.float32)]
     for number, path in enumerate(paths):
         for clouds in read_objects(path, task, options, reader):
-            seen = bundle.select(clouds, task.numbers)
-            counts = np.minimum(seen.counts, bundle.cap)
+            seen = bundle.cut(bundle.select(clouds, task.numbers))
+            counts = seen.counts
             found = np.empty((len(seen), len(columns)), np.float32)
             for index in batches_by_length(counts, batch_size):
                 found[index] = bundle.values(pad(seen.take(index), inputs))
             _check_finite(path, seen, found, counts)
             values.append(found)
-            known = {**seen.jets, NODES: counts, "nodes_cut": seen.jets["nodes_cut"] + seen.counts - counts}
+            known = {**seen.jets, NODES: counts}
             for name, kind in types.items():
                 jets[name].append(np.asarray(known[name]).astype(kind))
         if progress is not None:

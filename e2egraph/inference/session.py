@@ -26,10 +26,11 @@ from e2egraph.export.bundle import (
 )
 from e2egraph.export.one_thread import ORT_FATAL
 from e2egraph.export.preprocess import read_cap
-from e2egraph.graphs.making.nodeselection import select_nodes
+from e2egraph.graphs.making.nodeselection import first_nodes, select_nodes
 from e2egraph.graphs.storage.pointclouds import PointClouds
 from e2egraph.graphs.storage.verification import sha256_of
 from e2egraph.tasks.inputs import Inputs
+from e2egraph.tasks.nodeselection import NodeSelection
 from e2egraph.tasks.outputs import TENSORS
 
 Float32s = NDArray[np.float32]
@@ -86,13 +87,18 @@ class Bundle:
     def select(self, clouds: PointClouds, numbers: Mapping[str, int] | None = None) -> PointClouds:
         """The nodes that the network was trained on: those of the task, and of these what the run selected.
 
-        Not yet cut to ``cap``, as the caller may want to count. ``numbers``: channel → its number in ``clouds``, the
+        Not yet cut to ``cap`` (``cut``). ``numbers``: channel → its number in ``clouds``, the
         bundle's own where not given.
         """
         numbers = numbers or self.inputs.numbers
         info, periodic = self.metadata.info, self.inputs.region.periodic
         of_task = select_nodes(clouds, info.task_selection.among(numbers), numbers, periodic=periodic)
         return select_nodes(of_task, replace(info.node_selection, cap=None), numbers, periodic=periodic)
+
+    def cut(self, clouds: PointClouds) -> PointClouds:
+        """The first ``cap`` nodes of each object, before they are padded; column ``nodes_cut`` grows by the others."""
+        first = first_nodes(clouds, NodeSelection(cap=self.cap), {})
+        return replace(first, jets={**first.jets, "nodes_cut": first.jets["nodes_cut"] + clouds.counts - first.counts})
 
     def feeds(self, jets: DenseArrays) -> dict[str, Float32s]:
         """The model's inputs, channels first and float32, of at most ``cap`` nodes; ``jets`` are padded in the order of

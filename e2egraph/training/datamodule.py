@@ -60,6 +60,20 @@ class JetDataModule:
             check_split(self.learning, self.table, numbers, split)
 
     @property
+    def remarks(self) -> list[str]:
+        """What the user should know of the training split, a sentence each: classes that it cannot teach."""
+        names = self.learning.objective.class_names
+        label, weight = (self.table.columns[name][self.training_jets] for name in ("label", "weight"))
+        sums = np.bincount(label, weights=weight, minlength=len(names))
+        labels = self.learning.learnt_labels or range(len(names))
+        many = self.table.manifest.object_name.many
+        return [
+            f"no training {many} of class '{names[each]}' (with weight): it is not learnt"
+            for each in labels
+            if not sums[each] > 0
+        ]
+
+    @property
     def inputs(self) -> Inputs:
         """What a network reads of the data set."""
         return self.table.inputs

@@ -30,6 +30,10 @@ CIRCUMSTANCES = (
 )
 
 
+# Settings that one ``training.schedule`` alone has a use for.
+OF_SCHEDULE = {"training.step_epochs": "step", "training.step_factor": "step"}
+
+
 @configuration
 class TrainingOptions:
     """The ``training`` group of a recipe. The defaults are those of the end-to-end papers (arXiv:2104.14659).

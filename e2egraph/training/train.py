@@ -128,6 +128,7 @@ def train(
             network = join_batch_norms(network, fabric.device.type == "cuda")
         watchers: list[Watcher] = []
         if fabric.is_global_zero:
+            beginning.remarks.extend(jets.remarks)
             watchers = _open(output, identity, beginning, jets.learning.objective.best, progress, closing)
         else:
             seed_all(seed + fabric.global_rank)
@@ -138,7 +139,7 @@ def train(
             jets,
             how.training,
             folder=output,
-            identity=identity.digest,
+            identity=identity.recorded,
             stop=stop,
             watchers=watchers,
             on_epoch=on_epoch,

@@ -8,6 +8,7 @@ from e2egraph.data.dataset import EpochBatches, JetDataset, dense
 from e2egraph.data.loading.loader import evaluation_loader, training_loader
 from e2egraph.data.options import DataOptions
 from e2egraph.data.share import Share
+from e2egraph.errors import UsageError
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.toy_dataset import write_toy_dataset
 
@@ -27,15 +28,51 @@ def test_pyg_batches_made_dense_equal_the_loaders_batches(folder):
             torch.testing.assert_close(getattr(actual, name), getattr(expected, name), rtol=0, atol=0)
 
 
-def test_epoch_batches_are_the_trainings_batches(folder):
+@pytest.mark.parametrize("batch_nodes", [None, 90])
+def test_epoch_batches_are_the_trainings_batches(folder, batch_nodes):
     dataset = JetDataset(folder, "train")
-    options = DataOptions(pool_jets=50, bucket_batches=2)
+    options = DataOptions(pool_jets=50, bucket_batches=2, batch_nodes=batch_nodes)
     sampler = EpochBatches(dataset, 16, seed=4, options=options)
     sampler.set_epoch(3)
     loader = DataLoader(dataset, batch_sampler=sampler)
     ours = training_loader(dataset.table, options, 16, seed=4, epoch=3)
     assert len(loader) == len(ours)
     assert [batch.number.tolist() for batch in loader] == [batch.number.tolist() for batch in ours]
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        (DataOptions(training_jets=20), r"training_jets=20: .* such as data\[:1000\]"),
+        (DataOptions(nodes=NodeSelection(cap=3)), r"at most 3 per object .* give Dataset those nodes"),
+    ],
+)
+def test_epoch_batches_refuse_options_that_they_would_ignore(folder, options, remedy):
+    with pytest.raises(UsageError, match=remedy):
+        EpochBatches(JetDataset(folder, "train"), 8, options=options)
+    capped = NodeSelection(cap=3)
+    assert len(EpochBatches(JetDataset(folder, "train", nodes=capped), 8, options=DataOptions(nodes=capped))) > 1
+
+
+def test_what_a_transform_does_in_place_is_not_done_again_in_the_next_epoch(folder):
+    dataset, plain = (JetDataset(folder, "train") for _ in range(2))
+
+    def scaled(data):
+        for values in (data.x, data.pos, data.jet, data.target, data.weight):
+            values.mul_(2.0)
+        return data
+
+    dataset.transform = scaled
+    for _ in range(3):
+        for index in range(5):
+            torch.testing.assert_close(dataset[index].x, 2.0 * plain[index].x)
+            torch.testing.assert_close(dataset[index].weight, 2.0 * plain[index].weight)
+
+
+def test_a_jet_that_is_kept_does_not_keep_its_whole_row_group(folder):
+    jet = JetDataset(folder, "train")[0]
+    for name in ("x", "pos", "jet", "target"):
+        assert jet[name].untyped_storage().nbytes() == 4 * jet[name].numel()
 
 
 def parts(dataset):

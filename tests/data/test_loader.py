@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from e2egraph.data.loading.loader import evaluation_loader, random_loader, training_loader
+from e2egraph.data.loading.loader import JetLoader, evaluation_loader, random_loader, training_loader
 from e2egraph.data.loading.prefetch import Prefetch
+from e2egraph.data.loading.sampler import training_plan
 from e2egraph.data.options import DataOptions
 from e2egraph.data.padding import pad
 from e2egraph.data.share import ALONE, Share
@@ -50,6 +51,20 @@ def test_batches_hold_what_the_shards_hold_for_the_jets_they_name(table, everyth
         seen.append(batch.number)
     np.testing.assert_array_equal(np.sort(torch.cat(seen)), table.jets_of(split))
     assert len(seen) == len(loader)
+
+
+@pytest.mark.parametrize("start", [0, 4])
+def test_jets_that_were_read_for_an_earlier_pool_are_those_that_a_batch_names(table, everything, start):
+    train = table.jets_of("train")
+    group, signal = table.group_of(train), table.columns["label"][train] == 1
+    numbers = train[~signal | (group == group[signal].min())]
+    made = training_plan(table, numbers, 8, seed=1, epoch=0, pool_jets=40, bucket_batches=2)
+    batches = list(JetLoader(table, made, SMALL_POOLS, start=start))
+    assert [batch.number.tolist() for batch in batches] == [batch.tolist() for batch in made.batches[start:]]
+    for batch in batches:
+        expected = pad(everything.take(batch.number.numpy()), table.manifest.network_inputs)
+        np.testing.assert_array_equal(batch.features.numpy(), expected.features)
+        np.testing.assert_array_equal(batch.label.numpy(), expected.label)
 
 
 def test_jets_at_random_are_of_all_classes_and_sizes(table):

@@ -82,6 +82,24 @@ def test_every_pool_mixes_the_classes_although_each_shard_holds_one(table):
         assert 0.2 < labels.mean() < 0.8
 
 
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_every_pool_holds_the_same_share_of_a_sample_that_has_few_row_groups(table, blocks):
+    train = table.jets_of("train")
+    group, signal = table.group_of(train), table.columns["label"][train] == 1
+    numbers = train[~signal | np.isin(group, np.unique(group[signal])[:blocks])]
+    share = table.columns["label"][numbers].mean()
+    for epoch in range(5):
+        made = training_plan(table, numbers, 4, seed=3, epoch=epoch, pool_jets=60, bucket_batches=2)
+        np.testing.assert_array_equal(np.sort(np.concatenate(made.batches)), numbers)
+        assert len(made) == -(-len(numbers) // 4) and len(made.pools) > 3
+        done = found = 0
+        for pool in made.pools:
+            labels = table.columns["label"][np.concatenate(pool.batches)]
+            done, found = done + len(labels), found + labels.sum()
+            # Jets that do not fill a batch wait for the next pool, three at most.
+            assert abs(found - share * done) <= 4
+
+
 def test_bucketing_wastes_less_padding(table):
     def waste(bucket_batches: int) -> int:
         sizes = [table.columns["n_nodes"][b].astype(int) for b in plan(table, bucket_batches=bucket_batches).batches]

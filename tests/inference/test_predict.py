@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,12 +19,13 @@ from e2egraph.errors import InputError, UsageError
 from e2egraph.graphs.making.nodeselection import select_nodes
 from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.graphs.storage.pointclouds import PointClouds, concatenate
-from e2egraph.graphs.storage.shards import open_shard
+from e2egraph.graphs.storage.shards import ShardFile, open_shard
 from e2egraph.inference.latency import latency
 from e2egraph.inference.predict import predict_dataset
 from e2egraph.inference.session import Bundle
 from e2egraph.tasks.nodeselection import NodeSelection
 from tests.all_inputs import INPUTS
+from tests.changed_dataset import rewritten
 from tests.export.bundles import JetLinear, export, export_small, info
 from tests.toy_dataset import toy_clouds, write_toy_dataset
 
@@ -87,6 +89,27 @@ def test_one_split_alone_can_be_scored(trained, data: Path, tmp_path: Path) -> N
     np.testing.assert_allclose(test.probabilities, everything.probabilities[chosen], atol=1e-6)
 
 
+def test_of_a_split_no_nodes_of_others_are_read_and_of_an_object_none_beyond_the_cap_are_padded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(JetLinear().eval(), tmp_path / "bundle", info(cap=20))
+    data = write_toy_dataset(tmp_path / "data", jets=40, seed=1)
+    clouds, read, widths = all_jets(data), [], []
+    original, feeds = ShardFile.read, Bundle.feeds
+
+    def counted(self: ShardFile, *arguments: Any) -> PointClouds:
+        found = original(self, *arguments)
+        read.append(int(found.offsets[-1]))
+        return found
+
+    monkeypatch.setattr(ShardFile, "read", counted)
+    monkeypatch.setattr(Bundle, "feeds", lambda self, jets: widths.append(jets.mask.shape[1]) or feeds(self, jets))
+    predict_dataset(tmp_path / "bundle", data, split="test", threads=1)
+    in_test = clouds.jets["split"] == "test"
+    assert sum(read) == clouds.counts[in_test].sum() < clouds.counts.sum()
+    assert max(widths) == 20 < clouds.counts[in_test].max()
+
+
 def test_the_batch_size_changes_no_score(trained, data: Path, tmp_path: Path) -> None:
     scores = []
     for size in (1, 7, 1000):
@@ -132,6 +155,23 @@ def test_a_bundle_reads_the_nodes_that_its_selection_names(tmp_path: Path) -> No
     np.testing.assert_array_equal(scores.jets["n_nodes"], jets.mask.sum(1))
     np.testing.assert_array_equal(scores.scored, jets.mask.any(1))
     assert summary.jets_without_nodes == (~scores.scored).sum() > (clouds.counts == 0).sum()
+
+
+def test_scores_that_are_not_finite_are_refused_though_no_file_is_written(tmp_path: Path) -> None:
+    export(JetLinear().eval(), tmp_path / "bundle", info())
+    data = write_toy_dataset(tmp_path / "data", jets=10, seed=1)
+
+    def spoilt(clouds: PointClouds) -> PointClouds:
+        time = np.where(clouds.jet_of_node == 2, np.nan, clouds.nodes["time"]).astype(np.float32)
+        return PointClouds(clouds.jets, {**clouds.nodes, "time": time}, clouds.offsets)
+
+    manifest = rewritten(data, tmp_path / "spoilt", spoilt)
+    (tmp_path / "spoilt" / "manifest.json").write_text(json.dumps(manifest))
+    assert (all_jets(tmp_path / "spoilt").counts > 0).all()
+    with pytest.raises(
+        InputError, match=r"spoilt: 2 of 10 objects have a score that is not finite .* run 1, lumi 1, ev"
+    ):
+        predict_dataset(tmp_path / "bundle", tmp_path / "spoilt", threads=1)
 
 
 def test_progress_ends_at_all_jets(trained, data: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -239,6 +240,38 @@ def test_smoothing_labels_of_a_regression_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
     with pytest.raises(UsageError, match=r"^training\.label_smoothing: objective regression has no class labels"):
         check_settings(make_learning(read_table(data).manifest.objective), ["training.label_smoothing"])
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+@pytest.mark.parametrize("absent", [True, False])
+def test_a_split_whose_targets_are_all_drawn_is_refused_before_anything_is_written(
+    model, tmp_path, monkeypatch, split, absent
+):
+    """The figure that decides would be of no object in each epoch, and the first epoch the best."""
+    drawn = REGRESSION | {"targets": [MASS | {"drawn": {"qcd": [-60.0, 0.0]}}]}
+    data = write_toy_dataset(tmp_path / "data", 100, nodes=(1, 5), objective=drawn)
+    table = read_table(data, ("target_gen_mass",))
+    jets = table.jets_of(split)
+    real = jets[table.columns["label"][jets] == 1]
+    name, value = ("label", 0) if absent else ("weight", 0.0)
+    table.columns[name] = table.columns[name].copy()
+    table.columns[name][real] = value
+    monkeypatch.setattr("e2egraph.training.datamodule.read_table", lambda folder, extra: table)
+    with pytest.raises(
+        InputError, match=f"no objects of class top with weight in split '{split}', and the targets of all"
+    ):
+        train(model, data, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("loss", ["mae", "huber"])
+def test_where_huber_turns_linear_is_refused_for_other_losses(folder, model, tmp_path, loss):
+    settings = ("objective.delta=0.5", f"objective.loss={loss}", "training.epochs=1", "data.training_jets=64")
+    allowed = (
+        nullcontext() if loss == "huber" else pytest.raises(UsageError, match=r"nothing without objective\.loss=hub")
+    )
+    with allowed:
+        train(model, folder / "regression-data", tmp_path / "run", settings=settings, progress=False)
 
 
 def test_a_recipe_that_smooths_labels_serves_a_regression_as_well(folder, model, tmp_path):

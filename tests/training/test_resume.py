@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from e2egraph.cli import main
+from e2egraph.config import digest
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError, Stopped
 from e2egraph.models.registry import complete
@@ -271,6 +273,22 @@ def test_options_that_came_after_a_run_was_made_are_what_they_are_by_default(run
     assert other_setting(older, wider) == f"model.options.width ({default} there, {default + 1} now)"
 
 
+@pytest.mark.parametrize("records", ["settings", "the digest alone"])
+def test_a_run_stopped_before_a_version_that_has_further_settings_goes_on_with_it(data, model, whole, run, records):
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["training"].pop("rotate_phi")
+    config["data"].pop("batch_nodes")
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    for path in (run / "checkpoints").iterdir():
+        content = torch.load(path, weights_only=True)
+        settings = content.pop("settings")
+        then = {name: settings[name] for name in settings if name not in ("training.rotate_phi", "data.batch_nodes")}
+        content["identity"] = digest(then)
+        torch.save(content | ({"settings": then} if records == "settings" else {}), path)
+    train(model, data, run, settings=SETTINGS, seed=5, progress=False)
+    assert_same_run(run, whole)
+
+
 def test_a_data_set_changed_since_the_checkpoint_is_refused(model, run, tmp_path):
     other = write_toy_dataset(tmp_path / "other", 200, seed=9, nodes=(0, 20))
     with pytest.raises(InputError, match="another data set"):
@@ -290,6 +308,7 @@ def test_a_run_may_go_on_under_other_circumstances(data, model, whole, run):
         ({"state_dict": {}, "resume": {}}, r"made by another version \(format not given, not 1\)"),
         ({"format": 1, "state_dict": {}}, "could not go on"),
         ({"format": 1, "resume": {}, "identity": "another"}, "belongs to another run"),
+        ({"format": 1, "resume": {}, "settings": {"training.batch_size": 17}}, "belongs to another run"),
     ],
 )
 def test_checkpoints_of_other_versions_and_runs_are_refused(data, model, run, content, message):
@@ -328,6 +347,16 @@ def test_a_run_that_goes_on_elsewhere_says_what_differs(data, model, run, capfd,
 def test_another_number_of_processes_is_among_what_differs(run):
     assert changes_since(run, 1, 1) == []
     assert changes_since(run, 4, 2) == ["processes 2, before 4"]
+
+
+def test_within_an_epoch_of_batches_split_for_other_processes_a_run_does_not_go_on(data, model, tmp_path, monkeypatch):
+    run, settings = tmp_path / "run", (*SETTINGS, "data.batch_nodes=60")
+    stopped(monkeypatch, model, data, run, "train:5:SIGTERM", settings)
+    content = checkpoint(run)
+    content["resume"]["processes"] *= 8
+    write_checkpoint(run / "checkpoints" / "last.ckpt", content)
+    with pytest.raises(InputError, match=r"of 8 processes, for whom data.batch_nodes .* for 1; go on with 8, or begin"):
+        train(model, data, run, settings=settings, seed=5, progress=False)
 
 
 def test_a_run_without_a_checkpoint_begins_again_and_says_so(data, model, whole, run, capfd):

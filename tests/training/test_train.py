@@ -188,6 +188,11 @@ def test_progress_goes_to_standard_error_one_line_an_epoch(data, model, tmp_path
         ({"model": "gravnett"}, UsageError, "unknown model 'gravnett'"),
         ({"recipe": "mine"}, UsageError, "unknown recipe 'mine'"),
         ({"seed": -1}, UsageError, "--seed -1"),
+        (
+            {"settings": ("training.step_factor=0.1",), "recipe": "modern"},
+            UsageError,
+            "training.step_factor=0.1: changes nothing without training.schedule=step; add that, or leave it out",
+        ),
     ],
 )
 def test_wrong_usage_is_named_and_leaves_nothing_behind(data, model, tmp_path, changes, error, message):
@@ -318,6 +323,19 @@ def test_jets_that_are_left_out_are_counted_once_on_the_terminal_and_in_the_log(
     sentence = f"each epoch leaves out {summary.training_jets % 50} jets"
     assert capfd.readouterr().err.count(sentence) == 1
     assert (tmp_path / "run" / "train.log").read_text().count(sentence) == 1
+
+
+def test_a_class_without_training_jets_is_told_on_the_terminal_and_in_the_log(model, tmp_path, monkeypatch, capfd):
+    folder = write_toy_dataset(tmp_path / "data", 300, nodes=(1, 5), classes=("qcd", "top", "w"))
+    table = read_table(folder)
+    told = "no training jets of class 'w' (with weight): it is not learnt"
+    for run, absent in (("with", False), ("without", True)):
+        if absent:
+            table.columns["weight"] = np.where(table.columns["label"] == 2, 0.0, table.columns["weight"])
+            monkeypatch.setattr("e2egraph.training.datamodule.read_table", lambda folder, extra: table)
+        train(model, folder, tmp_path / run, settings=("training.epochs=1",))
+        assert (told in (tmp_path / run / "train.log").read_text()) == absent
+        assert (told in capfd.readouterr().err.replace("\n", " ")) == absent
 
 
 def test_early_stopping_ends_the_run_after_so_many_epochs_without_a_better_one(data, model, tmp_path):

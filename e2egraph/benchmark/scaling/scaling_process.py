@@ -95,7 +95,7 @@ def run(turn: Turn, folder: Path) -> Timing | None:
         timer.watch(fabric)
         stop = StopRequests()
         watch = Stopwatch(turn.steps, stop, timer, fabric.device)
-        training = Training(fabric, network, data, options, folder=folder, identity="", stop=stop, watchers=[watch])
+        training = Training(fabric, network, data, options, folder=folder, identity={}, stop=stop, watchers=[watch])
         with suppress(Stopped):
             training.run()
         if fabric.world_size > 1:

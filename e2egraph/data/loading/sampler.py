@@ -2,9 +2,10 @@
 
 Row groups are permuted, each sample's spread evenly over the epoch so that classes mix, and joined into pools of a few
 thousand jets, the only jets that need be in memory. The first pool is as small as holds all samples, for training to
-begin soon, and the next ones grow. Inside a pool jets are permuted and batched by size, and the order of the batches is
-permuted. Jets that do not fill a batch wait for the next pool. The plan knows nothing of how many
-processes train (each takes its share of every batch) nor of how far they got, so an epoch can begin at any batch.
+begin soon, and the next ones grow. A sample with few row groups would be missing from many pools: the jets of each of
+its row groups are given out evenly until the next one is read. Inside a pool jets are permuted and batched by size, and
+the order of the batches is permuted. Jets that do not fill a batch wait for the next pool. The plan does not know how
+many processes train (each takes its share of every batch) or how far they got, so an epoch can begin at any batch.
 """
 
 from __future__ import annotations
@@ -73,12 +74,12 @@ def training_plan(
     """Every jet of ``numbers`` (sorted) once, shuffled; only the epoch's last batch may be smaller than the others.
 
     ``batch_nodes``: batches of more nodes, padding included, are split, down to one jet per process.
-    ``pool_jets``: jets of a pool, to within one row group; the first ones are smaller. ``bucket_batches``: this many
-    batches of jets are sorted by their number of nodes together; 1 does not sort at all, more pads less and mixes sizes
-    less inside a batch. ``drop_remainder`` leaves the smaller last batch out, unless it is the only one. ``sizes``:
-    nodes of every jet of the data set, where a selection leaves fewer than are stored. A last batch with fewer jets
-    than ``processes`` is left out, as each needs one; in all else they do not matter. UsageError or InputError when
-    there are more processes than jets of a batch or of the split.
+    ``pool_jets``: jets of a pool, to within one row group, and one of each sample that has few (``_supplies``); the
+    first ones are smaller. ``bucket_batches``: this many batches of jets are sorted by their number of nodes together;
+    1 does not sort at all, more pads less and mixes sizes less inside a batch. ``drop_remainder`` leaves the smaller
+    last batch out, unless it is the only one. ``sizes``: nodes of every jet of the data set, where a selection leaves
+    fewer than are stored. A last batch with fewer jets than ``processes`` is left out, as each needs one; in all else
+    they do not matter. UsageError or InputError when there are more processes than jets of a batch or of the split.
     """
     if batch_size < processes:
         raise UsageError(f"training.batch_size={batch_size} is too small for {processes} processes; raise it.")
@@ -87,13 +88,11 @@ def training_plan(
         raise InputError(f"{table.folder}: {len(numbers)} training {many} for {processes} processes; start fewer.")
     sizes = table.columns["n_nodes"] if sizes is None else sizes
     rng = np.random.default_rng((seed, epoch))
-    jets = _jets_of_groups(table, numbers)
-    order = _spread(table.group_sample, list(jets), rng)
     pools: list[Pool] = []
     waiting = np.empty(0, np.int64)
-    stretches = _stretches(order, jets, pool_jets, _mixed(order, jets, table.group_sample))
-    for position, groups in enumerate(stretches):
-        members = rng.permutation(np.concatenate([waiting, *(jets[group] for group in groups)]))
+    supplies = _supplies(_jets_of_groups(table, numbers), table.group_sample, pool_jets, rng)
+    for position, (groups, arrived) in enumerate(supplies):
+        members = rng.permutation(np.concatenate([waiting, *arrived]))
         whole = len(members) // batch_size * batch_size
         ready, waiting = members[:whole], members[whole:]
         batches: list[Integers] = []
@@ -102,7 +101,7 @@ def training_plan(
         batches = _bounded(batches, sizes, batch_nodes, processes)
         batches = [batches[i] for i in rng.permutation(len(batches))]
         unwanted = drop_remainder and len(numbers) > batch_size
-        if position == len(stretches) - 1 and len(waiting) >= processes and not unwanted:
+        if position == len(supplies) - 1 and len(waiting) >= processes and not unwanted:
             batches += _bounded([waiting], sizes, batch_nodes, processes)
             waiting = waiting[:0]
         pools.append(Pool(groups, batches))
@@ -162,6 +161,45 @@ def _jets_of_groups(table: JetTable, numbers: Integers) -> dict[int, Integers]:
     return dict(zip(groups.tolist(), np.split(numbers, first[1:]), strict=True))
 
 
+def _supplies(
+    jets: dict[int, Integers], samples: NDArray, pool_jets: int, rng: np.random.Generator
+) -> list[tuple[Integers, list[Integers]]]:
+    """Of each pool the row groups that are read for it, and the jets that may be batched from then on.
+
+    These are the jets of its row groups, but for samples of n row groups, fewer than pools or than two a full pool: the
+    i-th of these is read for the pool in which i/n of the epoch is over, and its jets are given out by (i+1)/n of it,
+    in proportion.
+    """
+    order = _spread(samples, list(jets), rng)
+    stretches = _stretches(order, jets, pool_jets, _mixed(order, jets, samples))
+    _, sample_of, counts = np.unique(samples[order], return_inverse=True, return_counts=True)
+    few = counts < max(len(stretches), 2 * _size(order, jets) / pool_jets)
+    common, sizes = order[~few[sample_of]], np.ones(len(stretches), np.int64)
+    if few.all():
+        stretches = [common] * len(stretches)
+    elif few.any():
+        share = _size(common, jets) / _size(order, jets)
+        stretches = _stretches(common, jets, max(1, int(pool_jets * share)), _mixed(common, jets, samples))
+        sizes = np.array([_size(groups, jets) for groups in stretches])
+    over = np.cumsum(sizes) / sizes.sum()
+    read = [groups.tolist() for groups in stretches]
+    arrived = [[jets[group] for group in groups] for groups in read]
+    for sample in np.flatnonzero(few):
+        n = int(counts[sample])
+        for i, group in enumerate(order[sample_of == sample].tolist()):
+            first, last = int(np.searchsorted(over, i / n, side="right")), int(np.searchsorted(over, (i + 1) / n))
+            given = np.rint((over[first:last] * n - i) * len(jets[group])).astype(np.int64)
+            read[first].append(group)
+            for pool, piece in enumerate(np.split(rng.permutation(jets[group]), given), first):
+                arrived[pool].append(piece)
+    return [(np.array(groups, np.int64), parts) for groups, parts in zip(read, arrived, strict=True)]
+
+
+def _size(groups: Integers, jets: dict[int, Integers]) -> int:
+    """Jets of row groups."""
+    return sum(len(jets[group]) for group in groups.tolist())
+
+
 def _spread(samples: NDArray, groups: list[int], rng: np.random.Generator) -> Integers:
     """The groups in random order, those of each sample at even distances: group i of n falls in [i/n, (i+1)/n)."""
     candidates = np.array(groups, np.int64)
@@ -175,7 +213,7 @@ def _spread(samples: NDArray, groups: list[int], rng: np.random.Generator) -> In
 def _mixed(order: Integers, jets: dict[int, Integers], samples: NDArray) -> int:
     """Jets of the first groups, up to the one with which every sample has been met."""
     _, met = np.unique(samples[order], return_index=True)
-    return sum(len(jets[group]) for group in order[: met.max() + 1].tolist())
+    return _size(order[: met.max() + 1], jets)
 
 
 def _stretches(order: Integers, jets: dict[int, Integers], pool_jets: int, first: int | None = None) -> list[Integers]:

@@ -6,7 +6,7 @@ An objective names its class (``Objective.learning``); everything else in ``trai
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -20,7 +20,7 @@ from e2egraph.data.table import JetTable
 from e2egraph.errors import UsageError
 from e2egraph.tasks.inputs import Inputs
 from e2egraph.tasks.objectives.objective import Objective, implementation
-from e2egraph.training.recipe import TrainingOptions
+from e2egraph.training.recipe import OF_SCHEDULE, TrainingOptions
 
 Kind = TypeVar("Kind", bound=Objective)
 
@@ -54,6 +54,11 @@ class Learning(ABC, Generic[Kind]):
     @abstractmethod
     def record_size(self) -> int:
         """Numbers kept of each object until the end of an epoch, D."""
+
+    @property
+    def without_effect(self) -> Mapping[str, str]:
+        """Settings of the loss that change nothing → the setting with which they do."""
+        return {}
 
     def reads(self, inputs: Inputs) -> None:
         """Told before the first loss: what nodes carry. UsageError when that does not suffice."""
@@ -116,13 +121,20 @@ def make_learning(objective: Objective, options: TrainingOptions | None = None) 
     return learning
 
 
-def check_settings(learning: Learning[Any], settings: Iterable[str]) -> None:
-    """UsageError when ``settings`` (``NAME=VALUE``, or names that a search varies) ask for what the objective has not.
+def check_settings(learning: Learning[Any], settings: Iterable[str], schedules: Collection[str] | None = None) -> None:
+    """UsageError when ``settings`` (``NAME=VALUE``, or names that a search varies) ask for what the objective has not,
+    or change nothing as the others are. ``schedules``: those that a search may choose; None for that of the recipe.
 
     A recipe may: it serves all objectives.
     """
+    schedules = (learning.options.schedule,) if schedules is None else schedules
     for setting in settings:
         name, _, value = setting.partition("=")
+        schedule, other = OF_SCHEDULE.get(name), learning.without_effect.get(name)
+        if schedule is not None and schedule not in schedules:
+            other = f"training.schedule={schedule}"
+        if other is not None:
+            raise UsageError(f"{setting}: changes nothing without {other}; add that, or leave it out.")
         if name == "training.label_smoothing" and value not in ("0", "0.0") and not learning.smooths_labels:
             raise UsageError(
                 f"{setting}: objective {learning.objective.kind} has no class labels to smooth; leave it out."

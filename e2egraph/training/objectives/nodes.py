@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -57,6 +59,10 @@ class NodesLearning(Learning[Nodes]):
     @property
     def record_size(self) -> int:
         return len(self.parts) + 6
+
+    @property
+    def without_effect(self) -> Mapping[str, str]:
+        return {} if self.objective.local_weight else {"objective.local_width": "objective.local_weight above 0"}
 
     def reads(self, inputs: Inputs) -> None:
         """UsageError unless elements have momenta (``models.elements``), and lie in whole events where sums of momenta

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -33,8 +33,22 @@ class RegressionLearning(Learning[Regression]):
     def record_size(self) -> int:
         return len(self.objective.targets)
 
+    @property
+    def without_effect(self) -> Mapping[str, str]:
+        return {} if self.objective.loss == "huber" else {"objective.delta": "objective.loss=huber"}
+
     def check(self, table: JetTable, numbers: Integers, split: str) -> None:
-        """Targets that are finite and not all the same."""
+        """Targets that are finite and not all the same; objects with weight whose targets were not drawn, of which the
+        figures are."""
+        if self.objective.drawn:
+            real = [self.objective.class_names.index(name) for name in self.objective.real_classes]
+            own = np.isin(table.columns["label"][numbers], real)
+            if not table.columns["weight"][numbers][own].any():
+                raise InputError(
+                    f"{table.folder}: no objects of class {' or '.join(self.objective.real_classes)} with weight in "
+                    f"split '{split}', and the targets of all others were drawn; build the data set from more of them, "
+                    "or change the split."
+                )
         for target in self.objective.target_names:
             values = table.columns[TARGET_PREFIX + target][numbers]
             wrong = numbers[~np.isfinite(values)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from e2egraph import yamlfile
 from e2egraph.config import as_dict, digest
 from e2egraph.errors import InputError
 from e2egraph.models.registry import ModelConfig, complete
@@ -47,6 +48,11 @@ class RunIdentity:
     def digest(self) -> str:
         return digest(self.settings)
 
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What checkpoints say of the run that they are of."""
+        return {"identity": self.digest, "settings": self.settings}
+
 
 @dataclass(frozen=True)
 class Beginning:
@@ -76,7 +82,7 @@ def find_beginning(folder: Path, identity: RunIdentity, restart: bool) -> Beginn
     path = folder / CHECKPOINTS / f"{LAST}{SUFFIX}"
     if not isinstance(checkpoint.get("resume"), dict):
         raise InputError(f"{path}: made by a version that could not go on; begin again with --restart.")
-    if checkpoint.get("identity") != RunIdentity.of(info).digest:
+    if not _is_of(checkpoint, info):
         raise InputError(f"{path}: belongs to another run than {folder / CONFIG} says; begin again with --restart.")
     try:
         position = checkpoint["resume"]["position"]
@@ -85,6 +91,21 @@ def find_beginning(folder: Path, identity: RunIdentity, restart: bool) -> Beginn
         raise does_not_fit(folder) from error
     remarks += _other_rounding(info.recipe, identity.recipe)
     return Beginning(found=True, checkpoint=checkpoint, remarks=remarks)
+
+
+def _is_of(checkpoint: dict[str, Any], info: RunInfo) -> bool:
+    """Whether a checkpoint is of the run that ``config.yaml`` describes: settings that both know are the same.
+
+    Those that one of them lacks came with a later version than it was written by, and are what they are by default.
+    """
+    now, recorded = RunIdentity.of(info).settings, checkpoint.get("settings")
+    if isinstance(recorded, dict):
+        return all(now[name] == value for name, value in recorded.items() if name in now)
+    # Checkpoints used to have the digest alone, of the settings that there were then.
+    content = yamlfile.read(info.folder / CONFIG)
+    written = {name for name, _ in _flat({group: content[group] for group in ("training", "data")})}
+    then = {name: now[name] for name in now if name in written or not name.startswith(("training.", "data."))}
+    return checkpoint.get("identity") in (digest(now), digest(then))
 
 
 def other_setting(info: RunInfo, identity: RunIdentity) -> str:

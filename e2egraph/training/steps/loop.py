@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
@@ -65,8 +66,9 @@ class Training:
     """Trains ``network`` until it is done, stopped, or fails; ``rows`` then holds a row for each epoch done.
 
     Every process of a training runs the same; the first one writes and tells ``watchers``. ``batch_size`` jets make a
-    step whatever the number of processes: the gradient is that of the mean loss of them all. Raises Stopped when
-    ``stop`` was requested, with a checkpoint written; InputError when the loss is not finite.
+    step whatever the number of processes: the gradient is that of the mean loss of them all. ``identity``: what
+    checkpoints say of the run (``RunIdentity.recorded``). Raises Stopped when ``stop`` was requested, with a checkpoint
+    written; InputError when the loss is not finite.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class Training:
         options: TrainingOptions,
         *,
         folder: Path,
-        identity: str,
+        identity: Mapping[str, Any],
         stop: StopRequests,
         watchers: Sequence[Watcher] = (),
         on_epoch: Callable[[EpochRow], None] | None = None,
@@ -105,7 +107,8 @@ class Training:
         self._before = 0.0
 
     def restore(self, content: dict[str, Any]) -> None:
-        """Go on from a checkpoint that ``LAST`` held. RuntimeError when it does not fit the network.
+        """Go on from a checkpoint that ``LAST`` held. RuntimeError when it does not fit the network; InputError when it
+        lies within an epoch of other batches, as another number of processes made them.
 
         Watchers are told when it will not be to the bit, as something differs from the time before.
         """
@@ -115,6 +118,7 @@ class Training:
         self.position = Position(**state["position"])
         self._before = self.position.total_seconds
         own = state["processes"]
+        self._check_same_batches(len(own))
         if self._watchers and (changed := changes_since(self._folder, len(own), self._fabric.world_size)):
             self._tell("on_message", f"goes on, but not to the same bits: {'; '.join(changed)}")
         if len(own) == self._fabric.world_size:
@@ -122,6 +126,22 @@ class Training:
             self._train_scores.load_state_dict(own[self._fabric.global_rank]["scores"])
         elif self._fabric.is_global_zero:
             self._train_scores.load_state_dict(_joined([process["scores"] for process in own]))
+
+    def _check_same_batches(self, processes: int) -> None:
+        """InputError unless the batches of the running epoch that ``processes`` have learnt from hold the jets of as
+        many batches now, since others would then be learnt from twice or not at all."""
+        place, now = self.position, self._fabric.world_size
+        if processes == now or place.batch == 0:
+            return
+        done = []
+        for world in (processes, now):
+            batches = self._data.training(place.epoch, Share(0, world)).plan.batches[: place.batch]
+            done.append(np.sort(np.concatenate(batches)))
+        if not np.array_equal(done[0], done[1]):
+            raise InputError(
+                f"{self._folder}: stopped within an epoch of {processes} processes, for whom data.batch_nodes splits "
+                f"batches otherwise than for {now}; go on with {processes}, or begin again with --restart."
+            )
 
     def run(self) -> None:
         """Train from ``position`` to the end."""
@@ -260,7 +280,7 @@ class Training:
         self._fabric.barrier()
 
     def _write(self, name: str, content: dict[str, Any], keep: Path | None = None) -> None:
-        whole = {"identity": self._identity, "state_dict": network_state(self._learner.result), **content}
+        whole = {**self._identity, "state_dict": network_state(self._learner.result), **content}
         write_checkpoint(self._folder / CHECKPOINTS / f"{name}{SUFFIX}", whole, keep)
 
     def _raise_stopped(self) -> NoReturn:

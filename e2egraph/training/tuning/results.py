@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,7 +85,8 @@ def _table(search: Search, trials: Sequence[FrozenTrial]) -> str:
     writer.writerow(["trial", "state", VALIDATION + search.best.name, "epochs", "seconds", *keys, "reason"])
     for trial in trials:
         # Of a trial that was pruned or that failed: the best so far.
-        reported = [*trial.intermediate_values.values(), *([trial.value] if trial.value is not None else [])]
+        told = [*trial.intermediate_values.values(), *([trial.value] if trial.value is not None else [])]
+        reported = [value for value in told if not math.isnan(value)]
         writer.writerow(
             [
                 trial.number,

@@ -24,7 +24,7 @@ from e2egraph.training.objectives.learning import check_settings
 from e2egraph.training.recipe import Recipe, load_recipe, split_settings, what_decides
 from e2egraph.training.tuning.journal import JOURNAL, without_password
 from e2egraph.training.tuning.results import STATES, best_of, importances, write_results
-from e2egraph.training.tuning.space import Interval, Space, as_settings, check_space, read_space
+from e2egraph.training.tuning.space import Choices, Interval, Space, as_settings, check_space, read_space
 from e2egraph.training.tuning.study import PrunerName, Search, Study
 from e2egraph.training.tuning.workers import work, work_in_processes
 
@@ -92,7 +92,10 @@ def tune(
 
     check_space(chosen, load)
     jets = JetDataModule(data, how, seed)
-    check_settings(jets.learning, [*settings, *chosen.dimensions])
+    schedules = chosen.dimensions.get("training.schedule")
+    check_settings(
+        jets.learning, [*settings, *chosen.dimensions], schedules.choices if isinstance(schedules, Choices) else None
+    )
     description = {
         "model": as_dict(base_model),
         "recipe": what_decides(how),
@@ -133,7 +136,7 @@ def _run(study: Study, workers: int, say: Say, progress: Callable[[int, int], No
         for trial in study.trials():
             if trial.state.is_finished() and trial.number not in told:
                 told.add(trial.number)
-                say(f"trial {trial.number} ({len(told)}/{search.trials}): {_outcome(search, trial)}")
+                say(f"trial {trial.number} ({len(told)}/{search.trials}): {outcome_in_words(search, trial)}")
         progress(len(told), search.trials)
 
     report()
@@ -171,12 +174,15 @@ def _summarise(study: Study, before: int) -> TuneSummary:
     )
 
 
-def _outcome(search: Search, trial: FrozenTrial) -> str:
+def outcome_in_words(search: Search, trial: FrozenTrial) -> str:
+    """How a trial ended, and its settings."""
     values = ", ".join(as_settings(search.space.values(trial.params))) if trial.params else "no settings drawn"
     if trial.state is TrialState.FAIL:
         ended = f"failed ({trial.user_attrs.get('reason', 'no reason given').rstrip('.')})"
     elif trial.state is TrialState.PRUNED:
-        ended = f"pruned after epoch {trial.last_step}, validation {search.best.words(trial.value)}"
+        # Without a value where the figure of its last epoch was not a number.
+        figure = f"{search.best.title} not a number" if trial.value is None else search.best.words(trial.value)
+        ended = f"pruned after epoch {trial.last_step}, validation {figure}"
     else:
         ended = f"validation {search.best.words(trial.value)}"
     return f"{ended}; {values}"

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from e2egraph.errors import InputError, Stopped, UsageError
 from e2egraph.folders import real
-from e2egraph.training.recipe import load_recipe, split_settings
+from e2egraph.training.recipe import OF_SCHEDULE, load_recipe, split_settings
 from e2egraph.training.runs.history import VALIDATION, EpochRow
 from e2egraph.training.runs.run_folder import CHECKPOINTS, SUMMARY
 from e2egraph.training.train import train
@@ -71,7 +71,11 @@ def _train(study: Study, trial: optuna.Trial) -> Outcome:
         if (folder / SUMMARY).is_file():  # its process died between training and recording
             value = float(json.loads((folder / SUMMARY).read_text(encoding="utf-8"))[VALIDATION + search.best.name])
         else:
-            epochs = load_recipe(search.recipe, split_settings(settings)[1]).training.epochs
+            how = load_recipe(search.recipe, split_settings(settings)[1]).training
+            # Where the schedule is searched, settings of another one than was drawn.
+            settings = [
+                each for each in settings if OF_SCHEDULE.get(each.partition("=")[0], how.schedule) == how.schedule
+            ]
             value = train(
                 search.model,
                 search.data,
@@ -80,7 +84,7 @@ def _train(study: Study, trial: optuna.Trial) -> Outcome:
                 seed=search.seed,
                 recipe=search.recipe,
                 progress=False,
-                on_epoch=reporter(trial, set(frozen.intermediate_values), epochs, search.best.name),
+                on_epoch=reporter(trial, set(frozen.intermediate_values), how.epochs, search.best.name),
             ).value
     except optuna.TrialPruned:
         return Outcome(TrialState.PRUNED)

@@ -246,6 +246,12 @@ def test_events_have_no_classes_to_balance():
     check_settings(learning(), ["training.class_weights=none"])
 
 
+def test_the_width_of_sums_that_are_not_learnt_is_refused():
+    check_settings(learning(local_weight=1.0), ["objective.local_width=0.3"])
+    with pytest.raises(UsageError, match=r"local_width=0\.3: changes nothing without objective\.local_weight above 0"):
+        check_settings(learning(), ["objective.local_width=0.3"])
+
+
 def test_nodes_without_a_momentum_are_refused():
     without = flow_task(inputs={"variables": ["value", "charge"]}).network_inputs
     made = make_learning(make_objective({"kind": "nodes"}, "test"))

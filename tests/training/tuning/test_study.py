@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 from dataclasses import replace
@@ -8,6 +9,8 @@ from optuna.trial import TrialState
 from e2egraph.errors import InputError
 from e2egraph.tasks.objectives.objective import Best
 from e2egraph.training.tuning import journal, ownership
+from e2egraph.training.tuning.results import write_results
+from e2egraph.training.tuning.search import outcome_in_words
 from e2egraph.training.tuning.space import read_space
 from e2egraph.training.tuning.study import STARTS, Search, Study
 from tests.training.tuning.searches import SPACE
@@ -102,6 +105,20 @@ def test_another_machines_trial_is_abandoned_only_after_long_silence(search):
     long_ago = path.stat().st_mtime - ownership.PATIENCE - 1
     os.utime(path, (long_ago, long_ago))
     assert ownership.is_abandoned(folder)
+
+
+@pytest.mark.parametrize(("figures", "best"), [([float("nan")], ""), ([0.7, float("nan")], "0.7")])
+def test_a_trial_pruned_for_a_figure_that_is_no_number_is_told_and_listed(search, figures, best):
+    study = Study(replace(search, trials=1))
+    trial = study.claim()
+    for epoch, figure in enumerate(figures, 1):
+        trial.report(figure, epoch)
+    study.record(trial.number, TrialState.PRUNED, None, "")
+    told = outcome_in_words(study.search, study.trials()[0])
+    assert told.startswith(f"pruned after epoch {len(figures)}, validation AUC not a number; ")
+    write_results(study)
+    (row,) = csv.DictReader((search.output / "trials.csv").open())
+    assert (row["state"], row["validation_auc"], row["epochs"]) == ("pruned", best, str(len(figures)))
 
 
 def test_signs_of_life_are_given_while_a_trial_runs_and_its_owner_is_gone_after(search, monkeypatch):

@@ -111,6 +111,19 @@ def test_poor_trials_are_pruned_and_keep_no_weights(tune, tmp_path, capsys):
     assert re.search(r"trial \d \(\d/8\): pruned after epoch \d, validation AUC 0\.\d{4}", capsys.readouterr().err)
 
 
+def test_settings_of_a_schedule_are_searched_with_it_and_refused_without(tune, tmp_path, capsys):
+    space = tmp_path / "space.yaml"
+    space.write_text("training.schedule: {choices: [step, cosine]}\ntraining.step_factor: {low: 0.1, high: 0.9}\n")
+    assert tune(tmp_path / "search", "--space", space, "--trials", 4) == 0
+    rows = table(tmp_path / "search")
+    assert {row["state"] for row in rows} == {"finished"}
+    assert {row["training.schedule"] for row in rows} == {"step", "cosine"}
+    words = ("--space", space, "--set", "training.schedule=cosine")
+    space.write_text("training.step_factor: {low: 0.1, high: 0.9}\n")
+    assert tune(tmp_path / "other", *words, "--trials", 1) == 2
+    assert "training.step_factor: changes nothing without training.schedule=step" in capsys.readouterr().err
+
+
 def test_failed_trials_are_recorded_with_their_reason_and_the_rest_goes_on(tune, tmp_path, capsys):
     model = write_model(tmp_path, FailsWhenNarrow)
     assert tune(tmp_path / "search", "--model", model, "--trials", 4) == 0
