@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from e2egraph.errors import UsageError
-from e2egraph.files import check_file, check_not_read
+from e2egraph.files import check_file, check_format, check_not_read
 from e2egraph.folders import check_folder, user_path
 
 FolderOrFile = click.Path(path_type=Path)
@@ -22,7 +22,6 @@ OF_FOLDERS = (
     "manifest.json", "*.parquet", "config.yaml", "summary.json", "metrics.*", "checkpoints/*", "metadata.json",
     "*.onnx",
 )  # fmt: skip
-FORMATS = (".csv", ".json", ".root", ".parquet", ".h5", ".hdf5", ".npy", ".npz", ".txt", ".xlsx")
 OTHER_PICTURES = (".jpg", ".jpeg", ".svg", ".eps", ".ps", ".gif", ".tif", ".tiff", ".webp")
 settings_option = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
 
@@ -59,8 +58,8 @@ class OutputFile(_Output):
 
     def checked(self, path: Path, option: str) -> Path:
         check_file(path, option)
-        if self._kind and path.suffix != self._kind and path.suffix.lower() in FORMATS:
-            raise UsageError(f"{option} {path}: the file is written as {self._kind}; give a name that ends so.")
+        if self._kind:
+            check_format(path, self._kind, option)
         if path.suffix in self._suffixes:
             raise UsageError(f"{option} {path}: another file of that name is written next to it; give another name.")
         for suffix in self._suffixes:
