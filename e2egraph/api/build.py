@@ -10,7 +10,7 @@ from e2egraph.api.settings import Settings, as_texts
 from e2egraph.config import override
 from e2egraph.errors import UsageError
 from e2egraph.events.samples import Sample, parse_samples, read_samples
-from e2egraph.events.sources.registry import SUFFIXES, SourceOptions, image_options
+from e2egraph.events.sources.registry import SUFFIXES, image_options
 from e2egraph.folders import user_path
 from e2egraph.graphs.building.build import BuildOptions, BuildSummary
 from e2egraph.graphs.building.build import build as run
@@ -83,7 +83,7 @@ def build(
     )
     return run(
         made,
-        _samples(made, samples, options.source),
+        samples_for(made, samples),
         user_path(output),
         options=options,
         progress=progress,
@@ -91,9 +91,8 @@ def build(
     )
 
 
-def _samples(
-    task: TaskConfig, samples: Mapping[str, Files] | Sequence[str] | str | Path, source: SourceOptions
-) -> list[Sample]:
+def samples_for(task: TaskConfig, samples: Mapping[str, Files] | Sequence[str] | str | Path) -> list[Sample]:
+    """What ``build`` takes as ``samples``, for a task; errors as there."""
     by_particle = task.truth.class_by == "particle"
     # A file whose objects are labelled may serve several classes; whether they are is seen when it is opened.
     may_share = not by_particle
