@@ -27,6 +27,7 @@ from e2egraph.plots.style import (
     figure_style,
     label_of,
     one_panel,
+    outside,
     position_titles,
     save,
     save_titled,
@@ -101,7 +102,8 @@ def draw_spectra(data: Path, stem: Path) -> list[Path]:
                 counts.fill(values[members], weight=table.columns["weight"][members])
                 total = counts.sum(flow=True).value
                 if total > 0:
-                    mplhep.histplot(counts / total, ax=axes, label=label, linewidth=2, yerr=True, flow="none")
+                    said = label + outside(1.0 - float(counts.sum().value / total))
+                    mplhep.histplot(counts / total, ax=axes, label=said, linewidth=2, yerr=True, flow="none")
             axes.set(xlabel=title, ylabel=f"{objects.many.capitalize()} (normalised)")
             axes.set_ylim(bottom=0.0)
             axes.legend()

@@ -7,7 +7,7 @@ from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.plots.displays import data_set
-from e2egraph.plots.displays.data_set import draw_average_images, plot_masses, shown_range
+from e2egraph.plots.displays.data_set import draw_average_images, draw_spectra, plot_masses, shown_range
 from e2egraph.tasks.objects.naming import ObjectName
 from tests.toy_dataset import write_toy_dataset
 
@@ -45,6 +45,27 @@ def test_plots_of_a_data_set_call_its_objects_by_their_name(folder, figures, mon
     average, masses = figures
     assert average.get_suptitle().endswith("10 top events")
     assert masses.axes[0].get_ylabel() == "Events (normalised)"
+
+
+def test_legends_tell_what_lies_outside_the_axes(figures, tmp_path):
+    folder = write_toy_dataset(tmp_path / "data", 400, nodes=(1, 3))
+    table = read_table(folder, extra=("weight", "softdrop_mass", "n_nodes"))
+    label, weight = table.columns["label"], table.columns["weight"].astype(np.float64)
+
+    def said(beyond, number):
+        share = 100 * weight[beyond & (label == number)].sum() / weight[label == number].sum()
+        return f"{table.manifest.classes[number]}" + (f", {share:.1f}% outside" if share > 0.05 else "")
+
+    plot_masses(folder, tmp_path / "masses")
+    draw_spectra(folder, tmp_path / "spectra")
+    masses, spectra = figures
+    heavy = table.columns["softdrop_mass"] > 300.0
+    assert heavy.any()
+    assert [text.get_text() for text in masses.axes[0].get_legend().get_texts()] == [said(heavy, 0), said(heavy, 1)]
+    axes = spectra.axes[2]
+    beyond = table.columns["softdrop_mass"] >= shown_range(table.columns["softdrop_mass"].astype(np.float64))[1]
+    assert axes.get_xlabel().lower() == "soft-drop mass [gev]" and beyond.any()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [said(beyond, 0), said(beyond, 1)]
 
 
 @pytest.mark.parametrize(
