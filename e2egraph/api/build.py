@@ -61,7 +61,8 @@ def build(
         ``output``, ``manifest`` (inputs, cutflow, counts by class and split) and ``already_complete``.
 
     Raises:
-        UsageError: Unknown task, setting or class, a class without files, or no workers.
+        UsageError: Unknown task, setting or class, a class without files, no workers, or workers
+            as well as a Dask scheduler.
         InputError: A file is unreadable or does not serve the task, no object is selected, or ``output`` holds
             something else.
 
@@ -72,6 +73,10 @@ def build(
     """
     if workers < 1:
         raise UsageError(f"workers={workers}: give a number from 1.")
+    if workers > 1 and dask is not None:
+        raise UsageError(
+            f"workers={workers}: those of the Dask scheduler {dask} do the work; leave workers out, or dask."
+        )
     texts = as_texts(settings) + (["truth.source=sample_name"] if trust_sample_names else [])
     made = make_task(override(task, texts), "task") if isinstance(task, Mapping) else load_task(str(task), texts)
     options = BuildOptions(

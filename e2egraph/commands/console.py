@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from e2egraph.errors import UsageError
 from e2egraph.files import check_file, check_format, check_not_read
@@ -101,6 +102,13 @@ def example(text: str) -> Callable[[Command], Command]:
         return command
 
     return add
+
+
+def given_options(*names: str) -> list[str]:
+    """Those of a command's parameters ``names`` that are given on its command line, as options."""
+    source = click.get_current_context().get_parameter_source
+    options = {parameter.name: parameter.opts[0] for parameter in click.get_current_context().command.params}
+    return [options[name] for name in names if source(name) is ParameterSource.COMMANDLINE]
 
 
 @contextmanager

@@ -100,6 +100,8 @@ def test_threads_are_those_that_score_a_run_or_a_bundle(made: Path, tmp_path: Pa
 def test_numbers_of_workers_and_trials_begin_at_one(made: Path, tmp_path: Path) -> None:
     with pytest.raises(e2e.UsageError, match="workers=0: give a number from 1"):
         e2e.build(task="top", samples={"top": made / "ttbar.root"}, output=tmp_path / "data", workers=0)
+    with pytest.raises(e2e.UsageError, match="workers=2: those of the Dask scheduler tcp://a:1 do the work"):
+        e2e.build("top", {"top": made / "ttbar.root"}, tmp_path / "data", workers=2, dask="tcp://a:1")
     with pytest.raises(e2e.UsageError, match="--trials 0: give a number from 1"):
         e2e.tune("gravnet", data=made / "data/top", output=tmp_path / "search", trials=0)
     assert not list(tmp_path.iterdir())

@@ -229,6 +229,19 @@ def test_benchmark_build_takes_the_samples_that_build_graphs_takes(tmp_path, mon
     assert shlex.split(json.loads((tmp_path / "build.json").read_text())["command"]) == ["e2egraph", *words]
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["io", "--data", ".", "--against", ".", "--against-data", ".", "--steps", "3"], "--steps: --against times"),
+        (["io", "--data", ".", "--against", ".", "--against-data", ".", "--model", "gravnet"], "--model: --against"),
+        (["build", "--sample", "top=a.root", "--repeats", "2"], "--repeats: turns of --against; give both or neither"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(tmp_path, capsys, words, message):
+    assert main(["benchmark", *words, "--output", str(tmp_path / "out.json")]) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_benchmark_kernels_against_another_version_compares_cpu(tmp_path):
     here = str(Path(__file__).parents[2])
     words = ["--model", "gravnet", "--nodes", "32", "--total-nodes", "64", "--width", "8", "--depth", "1"]

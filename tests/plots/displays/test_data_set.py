@@ -1,14 +1,18 @@
 """Plots of a whole data set."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
+from e2egraph.errors import InputError
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.plots.displays import data_set
 from e2egraph.plots.displays.data_set import draw_average_images, draw_spectra, plot_masses, shown_range
 from e2egraph.tasks.objects.naming import ObjectName
+from e2egraph.tasks.objects.registry import kinds
 from tests.toy_dataset import write_toy_dataset
 
 
@@ -66,6 +70,21 @@ def test_legends_tell_what_lies_outside_the_axes(figures, tmp_path):
     beyond = table.columns["softdrop_mass"] >= shown_range(table.columns["softdrop_mass"].astype(np.float64))[1]
     assert axes.get_xlabel().lower() == "soft-drop mass [gev]" and beyond.any()
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [said(beyond, 0), said(beyond, 1)]
+
+
+def test_without_any_plane_the_average_image_is_refused_in_one_sentence(folder, figures, monkeypatch, tmp_path):
+    monkeypatch.setattr(data_set, "PLANES", {"TIB1": "TIB1 hits"})
+    with pytest.raises(InputError, match=r"data: holds none of the planes that are averaged \(TIB1\); draw --view"):
+        draw_average_images(folder, tmp_path / "average")
+
+
+def test_spectra_of_clusters_have_transverse_energies(folder, figures, monkeypatch, tmp_path):
+    jets = kinds()["jet"]
+    spectra = {name: title for name, title in kinds()["cluster"].spectra.items() if name != "r9"}
+    monkeypatch.setattr(data_set, "kinds", lambda: {"jet": replace(jets, spectra=spectra)})
+    draw_spectra(folder, tmp_path / "spectra")
+    titles = [axes.get_xlabel() for axes in figures[0].axes]
+    assert titles == [r"$E_\mathrm{T}$ [GeV]", r"$\eta$", "nodes"]
 
 
 @pytest.mark.parametrize(
