@@ -3,10 +3,12 @@
 The classes themselves live next to what they configure; this file reads, overrides, validates and hashes them.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
@@ -81,8 +83,26 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+class Setting(str):
+    """A ``KEY=VALUE`` whose key is as a group inside the configuration sees it, empty where the whole group was given;
+    ``typed``: as it was given, which errors name."""
+
+    typed: str
+
+    @staticmethod
+    def inside(group: str, setting: str) -> Setting:
+        """``setting``, whose key is ``group`` or lies in it, as that group sees it."""
+        found = Setting(setting.removeprefix(group).removeprefix("."))
+        found.typed = _typed(setting)
+        return found
+
+
+def _typed(setting: str) -> str:
+    return getattr(setting, "typed", setting)
+
+
 class _Overridden(dict[str, Any]):
-    """A configuration's content that remembers the ``settings`` applied to it, which errors name."""
+    """A group of a configuration that remembers the ``settings`` applied to it, which errors name."""
 
     settings: tuple[str, ...] = ()
 
@@ -92,37 +112,55 @@ def override(content: Mapping[str, Any], settings: Iterable[str]) -> dict[str, A
 
     A key that no configuration has is refused later, by its class, with the names that exist.
     """
-    result = _Overridden(json.loads(json.dumps(content)))
+    result: dict[str, Any] = json.loads(json.dumps(content))
     settings = tuple(settings)
-    result.settings = (*getattr(content, "settings", ()), *settings)
     for setting in settings:
         key, separator, text = setting.partition("=")
         if not separator or not key:
-            raise UsageError(f"--set {setting}: expected KEY=VALUE, such as training.epochs=5.")
+            raise UsageError(f"--set {_typed(setting)}: expected KEY=VALUE, such as training.epochs=5.")
         *parents, last = key.split(".")
-        node: dict[str, Any] = result
+        node = result
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
-                raise UsageError(f"--set {setting}: '{parent}' is a value, not a group; name a key inside a group.")
-        node[last] = yamlfile.parse(text, f"--set {setting}")
+                raise UsageError(
+                    f"--set {_typed(setting)}: '{parent}' is a value, not a group; name a key inside a group."
+                )
+        node[last] = yamlfile.parse(text, f"--set {_typed(setting)}")
+    return _remembering(result, (*getattr(content, "settings", ()), *settings))
+
+
+def _remembering(content: dict[str, Any], settings: tuple[str, ...]) -> _Overridden:
+    """``content`` and the groups inside, each with those of the ``settings`` that lie in it."""
+    result = _Overridden(content)
+    result.settings = settings
+    for group, held in content.items():
+        own = [Setting.inside(group, setting) for setting in settings if _is_about(_key(setting), group)]
+        if own and isinstance(held, dict):
+            result[group] = _remembering(held, tuple(own))
     return result
 
 
-def validate(cls: type[T], content: Mapping[str, Any], origin: str) -> T:
+def settings_of(content: object) -> tuple[str, ...]:
+    """The settings that ``override`` applied to a configuration's content, or to a group inside it."""
+    return content.settings if isinstance(content, _Overridden) else ()
+
+
+def validate(cls: type[T], content: Mapping[str, Any], origin: str, settings: Iterable[str] = ()) -> T:
     """``content`` as an instance of ``cls``; UsageError naming ``origin``, or the setting that ``override`` applied,
-    the key at fault and what it should be."""
+    the key at fault and what it should be. ``settings``: those applied, where ``content`` is a copy that does not tell.
+    """
+    settings = (*settings_of(content), *settings)
     try:
-        return TypeAdapter(cls).validate_python(dict(content))
+        made = TypeAdapter(cls).validate_python(dict(content))
     except ValidationError as error:
         first = error.errors()[0]
         cause = first.get("ctx", {}).get("error")
         if isinstance(cause, RefusedError):
-            raise UsageError(f"{origin}: {cause}") from error
+            # A group's own validation may have named the setting already.
+            raise UsageError(str(cause) if str(cause).startswith("--set ") else f"{origin}: {cause}") from error
         key = ".".join(str(part) for part in first["loc"]) or "configuration"
-        given = [setting for setting in getattr(content, "settings", ()) if _is_about(setting.partition("=")[0], key)]
-        if given:
-            origin = f"--set {given[-1]}"
+        origin = _origin_of(key, settings, origin)
         if first["type"] == "unexpected_keyword_argument":
             close = did_you_mean(str(first["loc"][-1]), _known_keys(cls, first["loc"][:-1]))
             raise UsageError(
@@ -133,11 +171,43 @@ def validate(cls: type[T], content: Mapping[str, Any], origin: str) -> T:
         raise UsageError(
             f"{origin}: '{key}' is wrong ({reason[:1].lower()}{reason[1:]}); correct the value."
         ) from error
+    for key in _switches_as_numbers(content, made):
+        raise UsageError(
+            f"{_origin_of(key, settings, origin)}: '{key}' is wrong (input should be a number, and true, yes and on, "
+            "or false, no and off, are none); correct the value."
+        )
+    return made
+
+
+def _origin_of(key: str, settings: Iterable[str], origin: str) -> str:
+    """The last of ``settings`` that is about ``key``, as it was given with --set; ``origin`` where there is none."""
+    given = [setting for setting in settings if _is_about(_key(setting), key)]
+    return f"--set {_typed(given[-1])}" if given else origin
+
+
+def _switches_as_numbers(given: object, made: object, name: str = "") -> Iterator[str]:
+    """Keys whose value is given as true or false, and was taken as 1 or 0 of a number."""
+    if isinstance(given, bool):
+        if isinstance(made, int | float) and not isinstance(made, bool):
+            yield name
+        return
+    pairs: Iterable[tuple[object, object, object]] = ()
+    if isinstance(given, Mapping):
+        held = made if isinstance(made, Mapping) else vars(made) if dataclasses.is_dataclass(made) else {}
+        pairs = ((key, value, held.get(key)) for key, value in given.items())
+    elif isinstance(given, list | tuple) and isinstance(made, list | tuple):
+        pairs = ((place, *pair) for place, pair in enumerate(zip(given, made, strict=False)))
+    for key, value, other in pairs:
+        yield from _switches_as_numbers(value, other, f"{name}.{key}" if name else str(key))
+
+
+def _key(setting: str) -> str:
+    return setting.partition("=")[0]
 
 
 def _is_about(setting: str, key: str) -> bool:
     """Whether a setting's key is the ``key`` of an error, a group that holds it or something in it."""
-    one, other = setting.split("."), key.split(".")
+    one, other = setting.split(".") if setting else [], key.split(".")
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
 

@@ -23,9 +23,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from e2egraph.errors import InputError
+from e2egraph.errors import InputError, UsageError
 
 PARTIAL = ".partial"
+
+# Suffixes that say which format a file has.
+FORMATS = (".csv", ".json", ".root", ".parquet", ".h5", ".hdf5", ".npy", ".npz", ".txt", ".xlsx")
 
 _KINDS = {
     stat.S_IFDIR: "folder",
@@ -114,6 +117,12 @@ def check_file(path: Path, option: str = "--output") -> None:
         check_room(destination(path).parent)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another {option}.") from error
+
+
+def check_format(path: Path, kind: str, option: str = "--output") -> None:
+    """UsageError when a file that is written in the format ``kind``, a suffix, is called like one of another format."""
+    if path.suffix != kind and path.suffix.lower() in FORMATS:
+        raise UsageError(f"{option} {path}: the file is written as {kind}; give a name that ends so.")
 
 
 def check_not_read(path: Path, read: Iterable[str | Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ _REFUSED = {
 
 # ``<<``, which fills a group with the keys of others.
 _MERGE = "tag:yaml.org,2002:merge"
+
+# Numbers that YAML 1.1 reads as others than they look: 010 to base 8 (as 8), 1:30 to base 60 (as 90).
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_OTHER_BASE = re.compile(r"[-+]?0[0-7_]+|.*:.*")
 
 
 def read(path: Path) -> Any:
@@ -75,6 +80,13 @@ class _Check:
             value = f" ({node.value})" if isinstance(node, yaml.ScalarNode) and len(node.value) < 40 else ""
             what = f"'{'.'.join(name)}'" if name else "the value"
             raise UsageError(f"{self._at(node)}: {what} is {_REFUSED[node.tag]}{value}; put text in quotes.")
+        if node.tag in _NUMBERS and _OTHER_BASE.fullmatch(node.value):
+            what = f"'{'.'.join(name)}'" if name else "the value"
+            taken = self._loader.construct_object(node)
+            raise UsageError(
+                f"{self._at(node)}: {what} is {node.value}, which YAML reads as the number {taken}; write that, or "
+                "text in quotes."
+            )
         if id(node) in self._done or isinstance(node, yaml.ScalarNode):
             return
         self._above.add(id(node))

@@ -7,7 +7,9 @@ import pytest
 
 from e2egraph import config
 from e2egraph.errors import UsageError
-from e2egraph.tasks.task import make_task
+from e2egraph.models.registry import load_model_config
+from e2egraph.tasks.task import load_task, make_task
+from e2egraph.training.recipe import load_recipe, split_settings
 
 
 @config.configuration
@@ -41,6 +43,37 @@ def test_an_error_names_the_setting_that_made_it_or_the_file(setting, message):
     wheels = "many" if "name" in setting else 4
     with pytest.raises(UsageError, match=message):
         config.validate(Car, config.override({"wheels": wheels}, [setting]), "car.yaml")
+
+
+@pytest.mark.parametrize("word", ["true", "yes", "on", "false", "off"])
+def test_a_switch_is_no_number(word):
+    for key in ("wheels", "engine.power"):
+        with pytest.raises(UsageError, match=rf"^--set {key}={word}: '{key}' is wrong \(input should be a number"):
+            config.validate(Car, config.override({"wheels": 4}, [f"{key}={word}"]), "car.yaml")
+    with pytest.raises(UsageError, match=r"^car\.yaml: 'engine\.power' is wrong \(input should be a number"):
+        config.validate(Car, {"wheels": 4, "engine": {"power": True}}, "car.yaml")
+    assert load_recipe("published", [f"training.compile={word}"]).training.compile == (word in ("true", "yes", "on"))
+
+
+@pytest.mark.parametrize(("text", "taken"), [("010", 8), ("-017", -15), ("1:30", 90), ("1:30.5", 90.5)])
+def test_a_number_that_yaml_reads_to_another_base_is_refused_with_what_it_would_be(text, taken, tmp_path):
+    with pytest.raises(UsageError, match=rf"the value is {text}, which YAML reads as the number {taken}; write that"):
+        config.override({}, [f"wheels={text}"])
+    (tmp_path / "car.yaml").write_text(f"wheels: {text}\n")
+    with pytest.raises(UsageError, match=rf"line 1: 'wheels' is {text}, which YAML reads as the number {taken}"):
+        config.read_yaml(tmp_path / "car.yaml")
+    assert config.override({}, [f"name='{text}'", "zero=0", "small=0.5"]) == {"name": text, "zero": 0, "small": 0.5}
+
+
+def test_an_error_in_a_group_that_another_class_reads_names_the_setting_as_it_was_given():
+    for_model, _ = split_settings(["model.options.width=wide"])
+    with pytest.raises(UsageError, match=r"^--set model\.options\.width=wide: 'width' is wrong"):
+        load_model_config("gravnet", for_model)
+    with pytest.raises(UsageError, match=r"^--set options\.width=wide: 'width' is wrong"):
+        load_model_config("gravnet", ["options.width=wide"])
+    for setting in ("object.pt_min=much", "objective.signal=no", "objective={kind: classification, classes: 3}"):
+        with pytest.raises(UsageError, match=rf"^--set {re.escape(setting)}: "):
+            load_task("top", [setting])
 
 
 def test_overriding_leaves_the_original_alone():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from e2egraph.api.settings import Settings, as_texts
+from e2egraph.api.settings import Settings, as_texts, check_resamples
 from e2egraph.errors import UsageError
 from e2egraph.evaluation.ablation.ablate import AblationSummary, Progress
 from e2egraph.evaluation.ablation.ablate import ablate as run
@@ -16,7 +16,7 @@ from e2egraph.evaluation.compare.paired import RESAMPLES
 from e2egraph.folders import user_path
 
 # A number of training jets (None: all), alone or with its seeds.
-Point = int | None | tuple[int | None, Sequence[int]]
+Point = int | Sequence[int | Sequence[int] | None] | None
 
 
 def ablate(
@@ -59,7 +59,7 @@ def ablate(
             ``[2500, (5000, [1, 2])]``: a number, or a number with its seeds (``seeds`` where it has none).
         report_only: Train and evaluate nothing; write tables and plots of what is there.
         time_again: Measure what inference costs again.
-        resamples: Paired bootstrap resamples.
+        resamples: Paired bootstrap resamples, 100 or more.
         settings: Other settings, such as ``{"training.epochs": 5}``, or ``{"MODEL:training.learning_rate": 1e-3}`` for
             one model alone.
         say: Gets a line for each run.
@@ -70,7 +70,7 @@ def ablate(
         ``failures``) and ``written``, the files next to the runs.
 
     Raises:
-        UsageError: Unknown model, row, recipe or setting.
+        UsageError: Unknown model, row, recipe or setting, a learning curve of something else, or too few resamples.
         InputError: A data set that does not serve every run, other content in ``output``, or no run is finished.
         Stopped: On SIGTERM, SIGUSR1 or Ctrl-C, after the running training was saved.
 
@@ -82,7 +82,8 @@ def ablate(
     """
     if isinstance(models, str) or not models:
         raise UsageError("models: give a list of names or YAML files.")
-    points = [point if isinstance(point, tuple) else (point, ()) for point in learning_curve]
+    check_resamples(resamples)
+    points = [_point(point) for point in learning_curve]
     request = Request(
         models=tuple(map(str, models)),
         rows=load_rows(rows),
@@ -93,7 +94,7 @@ def ablate(
         training_jets=training_jets,
         seeds=tuple(seeds),
         full_seeds=tuple(full_seeds),
-        curve=tuple(CurvePoint(jets, tuple(chosen)) for jets, chosen in points),
+        curve=tuple(points),
     )
     return run(
         request,
@@ -106,3 +107,15 @@ def ablate(
         say=say,
         progress=progress,
     )
+
+
+def _point(point: Point) -> CurvePoint:
+    """UsageError unless it is a number of jets or None, alone or with a list of its seeds."""
+    jets, seeds = (point, ()) if not isinstance(point, list | tuple) else point if len(point) == 2 else (point, None)
+    whole = jets is None or (isinstance(jets, int) and not isinstance(jets, bool) and jets > 0)
+    if not whole or not isinstance(seeds, list | tuple | range):
+        raise UsageError(
+            f"learning_curve: {point!r} is no point; give a number of jets from 1 (None: all), alone or with its seeds "
+            "as (5000, [1, 2])."
+        )
+    return CurvePoint(jets, tuple(seeds))

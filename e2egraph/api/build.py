@@ -10,7 +10,7 @@ from e2egraph.api.settings import Settings, as_texts
 from e2egraph.config import override
 from e2egraph.errors import UsageError
 from e2egraph.events.samples import Sample, parse_samples, read_samples
-from e2egraph.events.sources.registry import SUFFIXES, SourceOptions, image_options
+from e2egraph.events.sources.registry import SUFFIXES, image_options
 from e2egraph.folders import user_path
 from e2egraph.graphs.building.build import BuildOptions, BuildSummary
 from e2egraph.graphs.building.build import build as run
@@ -61,7 +61,8 @@ def build(
         ``output``, ``manifest`` (inputs, cutflow, counts by class and split) and ``already_complete``.
 
     Raises:
-        UsageError: Unknown task, setting or class, a class without files, or no workers.
+        UsageError: Unknown task, setting or class, a class without files, no workers, or workers
+            as well as a Dask scheduler.
         InputError: A file is unreadable or does not serve the task, no object is selected, or ``output`` holds
             something else.
 
@@ -72,6 +73,10 @@ def build(
     """
     if workers < 1:
         raise UsageError(f"workers={workers}: give a number from 1.")
+    if workers > 1 and dask is not None:
+        raise UsageError(
+            f"workers={workers}: those of the Dask scheduler {dask} do the work; leave workers out, or dask."
+        )
     texts = as_texts(settings) + (["truth.source=sample_name"] if trust_sample_names else [])
     made = make_task(override(task, texts), "task") if isinstance(task, Mapping) else load_task(str(task), texts)
     options = BuildOptions(
@@ -83,7 +88,7 @@ def build(
     )
     return run(
         made,
-        _samples(made, samples, options.source),
+        samples_for(made, samples),
         user_path(output),
         options=options,
         progress=progress,
@@ -91,9 +96,8 @@ def build(
     )
 
 
-def _samples(
-    task: TaskConfig, samples: Mapping[str, Files] | Sequence[str] | str | Path, source: SourceOptions
-) -> list[Sample]:
+def samples_for(task: TaskConfig, samples: Mapping[str, Files] | Sequence[str] | str | Path) -> list[Sample]:
+    """What ``build`` takes as ``samples``, for a task; errors as there."""
     by_particle = task.truth.class_by == "particle"
     # A file whose objects are labelled may serve several classes; whether they are is seen when it is opened.
     may_share = not by_particle

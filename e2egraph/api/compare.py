@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from e2egraph.api.run import Run
+from e2egraph.api.settings import check_resamples
 from e2egraph.config import as_dict
 from e2egraph.errors import InputError, UsageError
 from e2egraph.evaluation.compare.binned_paired import PairedBin, binned_table
@@ -94,7 +95,7 @@ def compare(
         reference: Run or model that differences are taken to; the first one by default.
         group: One row per model, the mean over its runs of different seeds, with the error of objects and seeds.
         bins: Quantity → rising edges, such as ``{"jet_pt": [20, 35, 60]}``: differences in bins as well.
-        resamples: Paired bootstrap resamples.
+        resamples: Paired bootstrap resamples, 100 or more.
         paired: Whether runs without ``scores.parquet`` are refused; if not, there are no differences with them.
 
     Returns:
@@ -104,13 +105,14 @@ def compare(
 
     Raises:
         InputError: A run that was not evaluated, or runs of different objects or objectives.
-        UsageError: An unknown reference, or bins that do not rise.
+        UsageError: An unknown reference, bins that do not rise, or fewer than 100 resamples.
 
     Example:
         >>> _ = e2e.evaluate("runs/g", report=False, plots=False)
         >>> [row.model for row in e2e.compare(["runs/g"]).rows]
         ['gravnet', 'soft-drop mass + τ32 (logistic regression)']
     """
+    check_resamples(resamples)
     runs = [runs] if isinstance(runs, Run | str | Path) else runs
     folders = [run.folder if isinstance(run, Run) else user_path(run) for run in runs]
     folder = None if data is None else user_path(data)

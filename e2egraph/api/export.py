@@ -12,7 +12,7 @@ from e2egraph.data.candidates import Method
 from e2egraph.data.padding import pad
 from e2egraph.errors import UsageError
 from e2egraph.evaluation.predictions import check_classes, read_for
-from e2egraph.export.bundle import Metadata
+from e2egraph.export.bundle import DEEPEST, TRACK_DIRECTIONS, Metadata
 from e2egraph.export.export import export_model, refuse_other_content
 from e2egraph.export.triton import check_repository, lay_out
 from e2egraph.folders import user_path
@@ -57,10 +57,14 @@ def write_bundle(
     on jets of the test split. ``track_direction``, ``seed_depth``: how the training files were read (``BundleInfo``).
     ``triton``: model repository to lay it out in too. ``layout``: ``cmssw`` adds the network in the form of CMSSW's
     MLPFProducer, ``cmssw-soft`` with soft decoding in it. Errors as ``export_model``; InputError for a data set that
-    lacks what the network reads (``data.fit.check_inputs``), UsageError for another layout.
+    lacks what the network reads (``data.fit.check_inputs``), UsageError for another layout, track direction or depth.
     """
     if layout is not None and layout not in LAYOUTS:
         raise UsageError(f"unknown layout '{layout}'; choose one of {', '.join(LAYOUTS)}, or none.")
+    if track_direction is not None and track_direction not in TRACK_DIRECTIONS:
+        raise UsageError(f"unknown track_direction '{track_direction}'; choose one of {', '.join(TRACK_DIRECTIONS)}.")
+    if seed_depth is not None and seed_depth not in range(DEEPEST + 1):
+        raise UsageError(f"seed_depth={seed_depth}: give a depth from 1 to {DEEPEST}, or 0 for depths summed.")
     output = user_path(output)
     refuse_other_content(output)
     repository = None if triton is None else user_path(triton)

@@ -64,13 +64,15 @@ def load(
 
     Raises:
         InputError: Neither run nor bundle, or damaged.
-        UsageError: A variant of a run, or a network for a bundle.
+        UsageError: A variant or threads of a run, a network for a bundle, or fewer threads than 0.
 
     Example:
         >>> e2e.load("runs/g").predict("data/top", split="test").columns
         ('score_qcd', 'score_top')
     """
     folder = user_path(folder)
+    if threads < 0:
+        raise UsageError(f"threads={threads}: give a number from 1, or 0 for one a core.")
     if not is_run(folder):
         from e2egraph.api.tagger import Tagger
 
@@ -80,6 +82,10 @@ def load(
         return Tagger(folder, threads=threads, variant=variant)
     if variant is not None:
         raise UsageError(f"{folder}: a run has no variants; export it with fp16 or int8, and load the bundle.")
+    if threads:
+        raise UsageError(
+            f"{folder}: a run is scored by torch; say torch.set_num_threads({threads}), and leave threads out."
+        )
     from e2egraph.api.run import Run
 
     run = Run(folder, network)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from e2egraph.api.outputs import parquet_path
 from e2egraph.api.settings import Settings, as_texts
 from e2egraph.data.candidates import Candidates, Decoding
 from e2egraph.data.scores import Scores
@@ -79,7 +80,7 @@ class Run:
             A row for each object, in the order of the data set.
 
         Raises:
-            UsageError: A setting that cannot be changed of a trained run.
+            UsageError: A setting that cannot be changed of a trained run, or an output of another format's name.
             InputError: Data set missing, damaged or one that the network cannot read, an empty split, memory full.
 
         Example:
@@ -87,7 +88,7 @@ class Run:
             >>> scores["score_top"].shape == scores["label"].shape == (len(scores),)
             True
         """
-        path = None if output is None else user_path(output)
+        path = parquet_path(output)
         with lent(self.given):
             scores = predict_run(self.folder, user_path(data), path, split, settings=as_texts(settings))
         assert scores is not None  # as no other process shares the jets
@@ -118,12 +119,12 @@ class Run:
             ``probability`` that the node is a particle.
 
         Raises:
-            UsageError: A setting that cannot be changed of a trained run.
+            UsageError: A setting that cannot be changed of a trained run, or an output of another format's name.
             InputError: A run of another objective; data set missing, damaged or one that the network cannot read.
         """
         from e2egraph.evaluation.particles import find_particles
 
-        path, how = None if output is None else user_path(output), Decoding(method="soft" if soft else "hard")
+        path, how = parquet_path(output), Decoding(method="soft" if soft else "hard")
         with lent(self.given):
             return find_particles(self.folder, user_path(data), path, split, decoding=how, settings=as_texts(settings))
 
@@ -133,7 +134,8 @@ class Run:
         Args:
             output: Folder of the bundle to make.
             **options: Of ``export.write_bundle``: ``data`` (folder of the data set to check on), ``fp16`` and ``int8``
-                (add these variants), ``track_direction``, ``seed_depth``, ``triton`` (a Triton model repository).
+                (add these variants), ``track_direction``, ``seed_depth``, ``triton`` (a Triton model repository),
+                ``layout`` (``cmssw`` or ``cmssw-soft``, of particle flow).
 
         Returns:
             The bundle, opened.
@@ -141,6 +143,7 @@ class Run:
         Raises:
             InputError: Another folder's content in ``output``, a network that ONNX cannot express, or outputs that
                 differ.
+            UsageError: An unknown ``track_direction``, ``seed_depth`` or ``layout``.
 
         Example:
             >>> e2e.load("runs/g").export("exports/g").classes

@@ -27,6 +27,16 @@ def as_texts(settings: Settings | None) -> list[str]:
     return [f"{key}={_text(key, value)}" for key, value in settings.items()]
 
 
+# Bootstrap resamples: fewer say nothing of an error.
+LEAST_RESAMPLES = 100
+
+
+def check_resamples(resamples: int) -> None:
+    """UsageError for fewer than an error can be taken from."""
+    if resamples < LEAST_RESAMPLES:
+        raise UsageError(f"resamples={resamples}: give {LEAST_RESAMPLES} or more.")
+
+
 def keywords_as_settings(keywords: Mapping[str, Any], groups: Mapping[str, type]) -> dict[str, Any]:
     """Keyword arguments that name keys of ``groups`` (name → configuration class), by their dotted names.
 
@@ -49,10 +59,25 @@ def keywords_as_settings(keywords: Mapping[str, Any], groups: Mapping[str, type]
 
 
 def _text(key: str, value: Any) -> str:
-    plain = str(value) if isinstance(value, Path) else value.item() if hasattr(value, "item") else value
     try:
-        return yamlfile.written(plain)
+        return yamlfile.written(_plain(value))
     except yaml.YAMLError as error:
         raise UsageError(
-            f"settings: the value of '{key}' is of type {type(value).__name__}; give a number, text, list or dict."
+            f"settings: the value of '{key}' is {_named(value)}; give a number, text, list or dict of these."
         ) from error
+
+
+def _plain(value: Any) -> Any:
+    """Paths as texts, and numbers and arrays of NumPy and torch as Python's, wherever they stand."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(inside) for key, inside in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inside) for inside in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _named(value: Any) -> str:
+    what = f"of type {type(value).__name__}"
+    return f"{what} with something else in it" if isinstance(value, Mapping | list | tuple) else what

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2egraph.api.settings import Settings, as_texts
+from e2egraph.files import check_format
 from e2egraph.folders import user_path
 from e2egraph.simulation.simulate import SimulationSummary
 from e2egraph.simulation.simulate import simulate as run
@@ -44,18 +45,20 @@ def simulate(
         ``tried`` and ``kept``.
 
     Raises:
-        UsageError: Unknown process or setting, or a value out of range.
+        UsageError: Unknown process or setting, a value out of range, or an output of another format's name.
         InputError: Pythia or FastJet is missing (``pip install 'e2egraph[sim]'``), or the file cannot be written.
 
     Example:
         >>> e2e.simulate("ttbar", 200, "ttbar.root", images=False).events
         200
     """
+    path = user_path(output)
+    check_format(path, ".root", "output")
     return run(
         str(process),
         events,
         seed,
-        user_path(output),
+        path,
         images=images,
         particle_flow=particle_flow,
         settings=as_texts(settings),

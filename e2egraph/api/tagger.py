@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from e2egraph.api.outputs import parquet_path
 from e2egraph.data.candidates import Candidates, Decoding
 from e2egraph.data.scores import Scores
 from e2egraph.events.patterns import expand
@@ -128,11 +129,11 @@ class Tagger:
 
         Raises:
             InputError: A bundle of another objective, data set missing, damaged or of another task.
-            UsageError: Unknown split, or batch size below one.
+            UsageError: Unknown split, batch size below one, or an output of another format's name.
         """
         from e2egraph.inference.particles import bundle_particles
 
-        path, how = None if output is None else user_path(output), Decoding(method="soft" if soft else "hard")
+        path, how = parquet_path(output), Decoding(method="soft" if soft else "hard")
         return bundle_particles(self._bundle, user_path(data), path, split=split, batch_size=batch_size, decoding=how)
 
     def predict(
@@ -158,13 +159,13 @@ class Tagger:
 
         Raises:
             InputError: Data set missing, damaged or of another task, or no object in the split.
-            UsageError: Unknown split, or batch size below one.
+            UsageError: Unknown split, batch size below one, or an output of another format's name.
 
         Example:
             >>> e2e.Tagger("exports/g").predict("data/top", split="test").classes
             ('qcd', 'top')
         """
-        path = None if output is None else user_path(output)
+        path = parquet_path(output)
         summary = predict_dataset(
             self._bundle, user_path(data), path, split=split, batch_size=batch_size, progress=progress
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from e2egraph.api.settings import Settings, as_texts, keywords_as_settings
 from e2egraph.api.train import GROUPS
@@ -61,7 +61,8 @@ def tune(
         finished trials, ``states`` (how many trials are in each), ``importances`` and ``output``.
 
     Raises:
-        UsageError: Optuna is missing (``pip install 'e2egraph[tune]'``), or an unknown model, recipe, setting or space.
+        UsageError: Optuna is missing (``pip install 'e2egraph[tune]'``), or an unknown model, recipe, setting, space or
+            pruner.
         InputError: Unsuitable data set, another search in ``output``, or no trial that could be finished.
 
     Example:
@@ -74,7 +75,13 @@ def tune(
     except ImportError as error:
         raise UsageError("tune needs Optuna; pip install 'e2egraph[tune]'.") from error
     from e2egraph.plots.tuning import plot_search
+    from e2egraph.training.tuning import study
     from e2egraph.training.tuning.search import tune as run
+
+    if pruner not in (known := get_args(study.PrunerName)):
+        raise UsageError(f"unknown pruner '{pruner}'; choose one of {', '.join(known)}.")
+    if timeout is not None and timeout < 0:
+        raise UsageError(f"timeout={timeout:g}: give minutes from 0.")
 
     summary = run(
         str(model),

@@ -64,7 +64,7 @@ def benchmark_build(task: TaskConfig, samples: Sequence[Sample], *, progress: Pr
 
 # Run in a process of its own. What is imported before the build is not counted.
 _CODE = """
-import json, resource, sys
+import inspect, json, resource, sys
 from pathlib import Path
 from e2egraph.events.samples import parse_samples
 from e2egraph.graphs.building.build import build
@@ -72,8 +72,11 @@ from e2egraph.tasks.task import load_task
 
 content = json.loads(sys.argv[1])
 task = load_task(content["task"], content["settings"])
+by_particle = task.truth.class_by == "particle"
+how = {"by_particle": by_particle, "may_share": not by_particle}
+how = {name: how[name] for name in how if name in inspect.signature(parse_samples).parameters}
 before = resource.getrusage(resource.RUSAGE_SELF)
-found = build(task, parse_samples(content["samples"], task.classes), Path(content["output"])).manifest
+found = build(task, parse_samples(content["samples"], task.classes, **how), Path(content["output"])).manifest
 after = resource.getrusage(resource.RUSAGE_SELF)
 seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 events = sum(entry.events for entry in found.inputs)

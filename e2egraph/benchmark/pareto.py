@@ -10,7 +10,7 @@ from typing import Any
 
 from e2egraph.benchmark.report import Record
 from e2egraph.errors import InputError
-from e2egraph.evaluation.compare.evaluated_run import by_model, read_evaluated
+from e2egraph.evaluation.compare.evaluated_run import EvaluatedRun, by_model
 from e2egraph.evaluation.compare.over_seeds import reported_figure
 from e2egraph.evaluation.metrics.pareto_front import pareto_front
 from e2egraph.evaluation.objectives.evaluation import ComparedFigure, evaluation_of
@@ -32,6 +32,7 @@ class Contender:
     """A model with the mean over its runs: ``figures`` by name of metric, ``costs`` by name and size (``…@64``).
 
     ``jets``: objects that the figures are of (those with nodes for its inputs), None where its metrics do not say.
+    ``timed_in``: the file of costs that has its latency.
     """
 
     model: str
@@ -39,28 +40,23 @@ class Contender:
     figures: dict[str, float]
     costs: dict[str, float]
     jets: int | None = None
+    timed_in: Path | None = None
 
 
-def compared_figures(runs: Sequence[Path]) -> tuple[ComparedFigure, ...]:
-    """The figures of the objective of ``runs``, the main one first. InputError as ``read_evaluated``."""
-    return evaluation_of(read_evaluated(runs)[0].objective).figures
+def compared_figures(evaluated: Sequence[EvaluatedRun]) -> tuple[ComparedFigure, ...]:
+    """The figures of the objective of runs, the main one first."""
+    return evaluation_of(evaluated[0].objective).figures
 
 
-def contenders(runs: Sequence[Path], costs: Sequence[Path]) -> list[Contender]:
-    """Evaluated ``runs`` (those of one model together) with the ``costs`` of benchmark files (``train``, ``infer``).
+def contenders(evaluated: Sequence[EvaluatedRun], costs: Sequence[Path]) -> list[Contender]:
+    """Runs (those of one model together) with the ``costs`` of benchmark files (``train``, ``infer``).
 
-    A figure that cannot be quoted of the mean over seeds is left out. InputError: a run not evaluated, runs on
-    different jets, a file that is no benchmark's, a model without its latency or without the objective's main figure.
+    A figure that cannot be quoted of the mean over seeds is left out. InputError: a file that is no benchmark's, files
+    with different costs of one model, a model without its latency or without the objective's main figure.
     """
-    evaluated = read_evaluated(runs)
     judge = evaluation_of(evaluated[0].objective)
     main = judge.figures[0]
-    found: dict[str, dict[str, float]] = {}
-    for path in costs:
-        for record in _records(path):
-            if record["metric"] in COSTS:
-                name = record["metric"] + (f"@{record['n']}" if record["metric"].startswith("latency") else "")
-                found.setdefault(record["case"], {})[name] = float(record["value"])
+    found, sources = _read_costs(costs)
     result = []
     for model, members in by_model(evaluated, "give one of them").items():
         reports = [evaluated[number].report for number in members]
@@ -74,7 +70,8 @@ def contenders(runs: Sequence[Path], costs: Sequence[Path]) -> list[Contender]:
         if main.name not in figures:
             raise InputError(f"{model}: no {main.title} among its metrics; evaluate its runs on more objects.")
         jets = {evaluated[number].jets for number in members}
-        result.append(Contender(model, len(members), figures, found[model], jets.pop() if len(jets) == 1 else None))
+        number = jets.pop() if len(jets) == 1 else None
+        result.append(Contender(model, len(members), figures, found[model], number, sources[model, LATENCY]))
     return result
 
 
@@ -84,12 +81,16 @@ def front(models: Sequence[Contender], cost: str, figure: ComparedFigure) -> lis
     return [models[place] for place in pareto_front(points, highest=figure.highest)]
 
 
-def pareto_records(models: Sequence[Contender], figures: Sequence[ComparedFigure], cost: str = LATENCY) -> list[Record]:
+def pareto_records(
+    models: Sequence[Contender], figures: Sequence[ComparedFigure], cost: str = LATENCY, *, same_objects: bool = True
+) -> list[Record]:
     """Every one of ``figures`` of every model, the main one first, and 1 for ``on_front`` where no model of lower
-    latency is better in that. Notes say how many objects figures are of."""
+    latency is better in that. Notes say how many objects figures are of, and where these are not the ``same_objects``
+    for all, or latencies are of several files."""
     main, units = figures[0], {figure.name: figure.unit for figure in figures}
     optimal = {one.model for one in front(models, cost, main)}
-    different = len({one.jets for one in models}) > 1
+    different = ", of different objects" if not same_objects or len({one.jets for one in models}) > 1 else ""
+    several = ", timed in different runs of the benchmark" if timed_apart(models) else ""
     records = []
     for one in models:
         runs = "one run" if one.runs == 1 else f"mean of {one.runs} runs"
@@ -100,9 +101,33 @@ def pareto_records(models: Sequence[Contender], figures: Sequence[ComparedFigure
         for name, value in one.costs.items():
             metric, _, size = name.partition("@")
             records.append(Record(one.model, int(size or 1), metric, value, COSTS[metric]))
-        against = f"{main.title} against {cost}" + (", of different objects" if different else "")
+        against = f"{main.title} against {cost}{different}{several}"
         records.append(Record(one.model, one.runs, "on_front", float(one.model in optimal), "", against))
     return records
+
+
+def timed_apart(models: Sequence[Contender]) -> bool:
+    """Whether latencies are from several files, so of several runs of the benchmark, or of several machines."""
+    return len({one.timed_in for one in models}) > 1
+
+
+def _read_costs(costs: Sequence[Path]) -> tuple[dict[str, dict[str, float]], dict[tuple[str, str], Path]]:
+    """Model → its costs by name, and the file that each is from. InputError where files disagree."""
+    found: dict[str, dict[str, float]] = {}
+    sources: dict[tuple[str, str], Path] = {}
+    for path in costs:
+        for record in _records(path):
+            metric, case, value = record["metric"], record["case"], float(record["value"])
+            if metric not in COSTS:
+                continue
+            name = metric + (f"@{record['n']}" if metric.startswith("latency") else "")
+            first = sources.setdefault((case, name), path)
+            if found.setdefault(case, {}).setdefault(name, value) != value:
+                raise InputError(
+                    f"{case}: its {metric} is {found[case][name]:g} in {first} and {value:g} in {path}; give the file "
+                    "of one run of the benchmark."
+                )
+    return found, sources
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

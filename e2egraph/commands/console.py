@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from e2egraph.errors import UsageError
-from e2egraph.files import check_file, check_not_read
+from e2egraph.files import check_file, check_format, check_not_read
 from e2egraph.folders import check_folder, user_path
 
 FolderOrFile = click.Path(path_type=Path)
@@ -22,7 +23,6 @@ OF_FOLDERS = (
     "manifest.json", "*.parquet", "config.yaml", "summary.json", "metrics.*", "checkpoints/*", "metadata.json",
     "*.onnx",
 )  # fmt: skip
-FORMATS = (".csv", ".json", ".root", ".parquet", ".h5", ".hdf5", ".npy", ".npz", ".txt", ".xlsx")
 OTHER_PICTURES = (".jpg", ".jpeg", ".svg", ".eps", ".ps", ".gif", ".tif", ".tiff", ".webp")
 settings_option = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
 
@@ -59,8 +59,8 @@ class OutputFile(_Output):
 
     def checked(self, path: Path, option: str) -> Path:
         check_file(path, option)
-        if self._kind and path.suffix != self._kind and path.suffix.lower() in FORMATS:
-            raise UsageError(f"{option} {path}: the file is written as {self._kind}; give a name that ends so.")
+        if self._kind:
+            check_format(path, self._kind, option)
         if path.suffix in self._suffixes:
             raise UsageError(f"{option} {path}: another file of that name is written next to it; give another name.")
         for suffix in self._suffixes:
@@ -102,6 +102,13 @@ def example(text: str) -> Callable[[Command], Command]:
         return command
 
     return add
+
+
+def given_options(*names: str) -> list[str]:
+    """Those of a command's parameters ``names`` that are given on its command line, as options."""
+    source = click.get_current_context().get_parameter_source
+    options = {parameter.name: parameter.opts[0] for parameter in click.get_current_context().command.params}
+    return [options[name] for name in names if source(name) is ParameterSource.COMMANDLINE]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from e2egraph.commands.console import OutputPlot, done, example, first_training
-from e2egraph.folders import make_folder
+from e2egraph.folders import make_folder, user_path
 
 
 @example("e2egraph inspect data/top --plot jet.png --masses masses.png")
@@ -50,13 +50,15 @@ def inspect(
     from e2egraph.api.inspect import is_event_file
 
     of_file = is_event_file(data)
-    _check_options(of_file, plot)
+    _check_options(of_file, plot, view)
+    if None not in (plot, masses) and plot.resolve() == masses.resolve():
+        raise click.UsageError("--plot and --masses are one and the same file; give two.")
     if of_file:
         _inspect_file(data, plot, entry, image_channels, image_preset)
         return
     from e2egraph.graphs.inspecting.inspection import describe, inspect_data_set
 
-    folder = Path(data)
+    folder = user_path(data)
     for stem in filter(None, (plot, masses)):
         make_folder(stem.parent)
     found = inspect_data_set(folder, verify=verify)
@@ -83,7 +85,7 @@ OF_FILE = ("entry", "image_channels", "image_preset")
 OF_PLOT = ("view", "jet", "entry")
 
 
-def _check_options(of_file: bool, plot: Path | None) -> None:
+def _check_options(of_file: bool, plot: Path | None, view: str) -> None:
     """UsageError for an option that would be ignored."""
     source = click.get_current_context().get_parameter_source
     given = [name for name in (*OF_DATA_SET, *OF_FILE) if source(name) is ParameterSource.COMMANDLINE]
@@ -94,6 +96,8 @@ def _check_options(of_file: bool, plot: Path | None) -> None:
             raise click.UsageError(f"{option}: is for {kinds[0]}, and this is {kinds[1]}; leave it out.")
         if name in OF_PLOT and plot is None:
             raise click.UsageError(f"{option}: says what to draw; add --plot FILE.png.")
+    if "jet" in given and view != "jet":
+        raise click.UsageError(f"--jet: says which one to draw, and --view {view} draws them all; leave one out.")
 
 
 def _draw_one(folder: Path, plot: Path, number: int | None) -> list[Path]:

@@ -26,7 +26,7 @@ from e2egraph.commands.console import FolderOrFile, OutputFile, done, example, p
     default=0,
     show_default=True,
     type=click.IntRange(min=0),
-    help="Threads; 0: one a core, shared by the processes of torchrun.",
+    help="Threads of ONNX Runtime or torch; 0: one a core, shared by the processes of torchrun.",
 )
 @click.option("--variant", type=click.Choice(["fp16", "int8"]), help="Of the bundle, instead of model.onnx.")
 @click.option("--decoding", type=click.Choice(["hard", "soft"]), help="Of particle flow.  [default: hard]")
@@ -75,6 +75,7 @@ def predict(
             raise click.UsageError("--variant: a run has none; export it with --fp16 or --int8 and give the bundle.")
         from e2egraph.evaluation.predictions import predict_run
 
+        _set_torch_threads(threads)
         if batch_size is not None:
             settings = (*settings, f"data.evaluation_batch_size={batch_size}")
         scores = predict_run(model, data, output, split, share, settings=settings)
@@ -125,6 +126,7 @@ def _particles(
     if is_run(model):
         from e2egraph.evaluation.particles import find_particles
 
+        _set_torch_threads(threads)
         if batch_size is not None:
             settings = (*settings, f"data.evaluation_batch_size={batch_size}")
         found = find_particles(model, data, output, split, decoding=how, settings=settings)
@@ -161,6 +163,14 @@ def _cut(jets: int) -> str:
 def _unseen(jets: int) -> str:
     """What is said of objects without nodes."""
     return f", {jets} of them without nodes (score −1, prediction NaN)" if jets else ""
+
+
+def _set_torch_threads(threads: int) -> None:
+    """Torch's threads, which scores a run; 0: as many as it takes by itself."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 def _fair_threads() -> int:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
 from torch import nn
 
-from e2egraph.config import as_dict, configuration, find_config, override, read_yaml, validate
+from e2egraph.config import as_dict, configuration, find_config, override, read_yaml, settings_of, validate
 from e2egraph.errors import UsageError
 from e2egraph.models.hiding import Hidden, hide
 from e2egraph.models.output_scale import scale_outputs
@@ -46,18 +46,23 @@ def load_model_config(name: str, settings: Iterable[str] = ()) -> ModelConfig:
     UsageError: unknown model, unknown or wrong option, network that cannot be imported.
     """
     path = find_config("models", name)
-    return complete(validate(ModelConfig, override(read_yaml(path), settings), str(path)), str(path))
+    return _overridden(read_yaml(path), settings, str(path))
 
 
 def configured(config: ModelConfig, settings: Iterable[str] = ()) -> ModelConfig:
     """``config`` with ``settings`` such as ``options.width=32`` applied; UsageError as ``load_model_config``."""
-    origin = f"model {config.name}"
-    return complete(validate(ModelConfig, override(as_dict(config), settings), origin), origin)
+    return _overridden(as_dict(config), settings, f"model {config.name}")
 
 
-def complete(config: ModelConfig, origin: str) -> ModelConfig:
-    """``config`` with its options checked by the network's class and defaults filled in; ``origin`` is for errors."""
-    options = as_dict(_options(config, origin))
+def _overridden(content: Mapping[str, Any], settings: Iterable[str], origin: str) -> ModelConfig:
+    changed = override(content, settings)
+    return complete(validate(ModelConfig, changed, origin), origin, settings_of(changed.get("options")))
+
+
+def complete(config: ModelConfig, origin: str, settings: Iterable[str] = ()) -> ModelConfig:
+    """``config`` with its options checked by the network's class and defaults filled in; ``origin``, and ``settings``
+    applied to the options, are for errors."""
+    options = as_dict(_options(config, origin, settings))
     return replace(config, options=options)
 
 
@@ -80,9 +85,9 @@ def parameter_count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def _options(config: ModelConfig, origin: str) -> object:
+def _options(config: ModelConfig, origin: str, settings: Iterable[str] = ()) -> object:
     cls = network_class(config, origin)
-    return validate(cls.Options, config.options, f"{origin}, options")
+    return validate(cls.Options, config.options, f"{origin}, options", settings)
 
 
 def network_class(config: ModelConfig, origin: str) -> Any:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from e2egraph.plots.style import figure_style, save
@@ -52,7 +53,7 @@ def plot_inputs(ablation: Ablation, figures: Mapping[str, str], stem: Path, labe
             axes.minorticks_off()
         panels[0].set_yticks(range(len(rows)), [row.title for row in reversed(rows)], fontsize="x-small")
         handles, names = panels[-1].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize="xx-small")
+        _legend_below(figure, handles, names, "xx-small")
         panels[0].set_title(label, loc="left", fontsize="small")
         return save(figure, stem)
 
@@ -80,7 +81,7 @@ def plot_costs(
             if place == 1:
                 axes.set_title(label, loc="left", fontsize="small")
                 handles, names = axes.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize="x-small")
+        _legend_below(figure, handles, names, "x-small")
         return save(figure, stem)
 
 
@@ -122,16 +123,30 @@ def plot_learning_curve(ablation: Ablation, figures: Mapping[str, str], stem: Pa
                 axes.errorbar(
                     [jets for jets, _ in known],
                     [figure_of.mean or 0.0 for _, figure_of in known],
-                    yerr=[figure_of.error or 0.0 for _, figure_of in known],
+                    yerr=_errors([figure_of for _, figure_of in known]),
                     fmt=_marker(number) + "-", color=f"C{number}", markersize=9, label=model, capsize=3,
                 )  # fmt: skip
             axes.set(xscale="log", xlabel=f"Training {ablation.objects.many}", ylabel=_upper(title))
             sizes = sorted({cell.jets_learnt for cells in curves.values() for cell in cells})
             axes.set_xticks(sizes, [f"{jets:,}" for jets in sizes], fontsize="x-small")
             axes.xaxis.set_minor_locator(NullLocator())
-            axes.legend(loc="lower right", fontsize="small")
+            axes.legend(loc="best", fontsize="small")
         panels[0].set_title(label, loc="left", fontsize="small")
         return save(figure, stem)
+
+
+def _errors(figures: Sequence[MeanFigure]) -> list[float]:
+    """Lengths of bars; NaN, which draws none, where an error is not known."""
+    return [np.nan if of.error is None else of.error for of in figures]
+
+
+def _legend_below(figure: Figure, handles: Sequence[Any], names: Sequence[str], size: str) -> None:
+    """A legend under all panels, in as many columns as the figure is wide enough for."""
+    points = FontProperties(size=size).get_size_in_points()
+    # Letters of some half their height each, and as much as six of them for the marker and the gaps.
+    letters = 72.0 * figure.get_figwidth() / (0.55 * points)
+    columns = int(letters // (max(map(len, names)) + 6))
+    figure.legend(handles, names, loc="outside lower center", ncols=min(max(columns, 1), len(names)), fontsize=size)
 
 
 def _upper(text: str) -> str:
@@ -147,7 +162,7 @@ def _dots(axes: Axes, points: Sequence[tuple[float, MeanFigure]], label: str, nu
     axes.errorbar(
         [of.mean or 0.0 for _, of in known],
         [y for y, _ in known],
-        xerr=[of.error or 0.0 for _, of in known],
+        xerr=_errors([of for _, of in known]),
         fmt=_marker(number),
         color=f"C{number}",
         markersize=9,

@@ -11,7 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from e2egraph.plots.style import QUANTITY_TITLES, draw_banded, figure_style, save, save_titled, shares, with_unit
+from e2egraph.plots.style import (
+    QUANTITY_TITLES,
+    draw_banded,
+    figure_style,
+    outside,
+    save,
+    save_titled,
+    shares,
+    with_unit,
+)
 
 # predicted/true is drawn up to here.
 LARGEST_RESPONSE, BINS = 2.0, 80
@@ -45,21 +54,22 @@ def plot_true_against_predicted(
         axes.set(xlim=edges[[0, -1]], ylim=edges[[0, -1]])
         axes.legend(loc="upper left", fontsize="small")
         figure.colorbar(mesh, ax=axes, label=what)
-        outside = f", {100 * histogram['outside']:.1f}% outside" if histogram["outside"] > 5e-4 else ""
-        return save_titled(figure, axes, stem, label + outside)
+        return save_titled(figure, axes, stem, label + outside(histogram["outside"]))
 
 
 def plot_response(response: NDArray, weight: NDArray, name: str, model: str, stem: Path, label: str) -> list[Path]:
     """Distribution of predicted/true [J], normalised to one, with its error √Σw².
 
-    What lies beyond the axis is counted in its first and last bins.
+    What lies beyond the axis is counted in its first and last bins, and the legend tells how much it is.
     """
     with figure_style(18):
         figure = Figure(figsize=(9, 8), layout="constrained")
         axes = figure.subplots()
         edges = np.linspace(0.0, LARGEST_RESPONSE, BINS + 1)
-        inside = np.clip(response, edges[0], np.nextafter(edges[-1], 0.0))
-        draw_banded(axes, *shares(inside, np.asarray(weight, np.float64), edges), edges, model)
+        weight, inside = np.asarray(weight, np.float64), np.clip(response, edges[0], np.nextafter(edges[-1], 0.0))
+        beyond = 100.0 * float(weight[inside != response].sum()) / (float(weight.sum()) or 1.0)
+        said = f"{model}\n{beyond:.1f}% beyond, in the first and last bins" if beyond > 0.05 else model
+        draw_banded(axes, *shares(inside, weight, edges), edges, said)
         axes.axvline(1.0, color="grey", linestyle=":", linewidth=1)
         axes.set(xlabel=f"{name}: predicted / true", ylabel="Entries (normalised)", xlim=(edges[0], edges[-1]))
         axes.set_ylim(bottom=0.0)
@@ -107,6 +117,7 @@ def _points(axes: Axes, bins: Sequence[Mapping[str, Any]], what: str) -> float:
     if not known:
         return 0.0
     x, low, high = (np.array([one[key] for one in known]) for key in ("median", "low", "high"))
-    value, error = (np.array([one[part][what] or 0.0 for one in known]) for part in ("figures", "errors"))
+    # An error that could not be said is no bar.
+    value, error = (np.array([one[part][what] for one in known], float) for part in ("figures", "errors"))
     axes.errorbar(x, value, xerr=(x - low, high - x), yerr=error, fmt="o", color="C0")
-    return float((value + error).max())
+    return float((value + np.nan_to_num(error)).max())

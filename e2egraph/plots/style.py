@@ -17,6 +17,10 @@ from e2egraph.data.simulated import all_simulated
 from e2egraph.files import atomic_path
 from e2egraph.tasks.region import Region
 
+# Titles of axes along which places are drawn.
+ETA, PHI = r"$\eta$", r"$\varphi$ [rad]"
+DELTA_ETA, DELTA_PHI = r"$\Delta\eta$", r"$\Delta\varphi$ [rad]"
+
 # Quantities of objects → titles of axes.
 QUANTITY_TITLES = {
     "jet_pt": r"$p_\mathrm{T}$ [GeV]",
@@ -37,12 +41,18 @@ def label_of(runs: NDArray) -> str:
 
 def position_titles(region: Region) -> tuple[str, str]:
     """Titles of axes along η and φ of nodes: differences to the object's centre, where it has one."""
-    return (r"$\eta$", r"$\varphi$") if region.centre == "none" else (r"$\Delta\eta$", r"$\Delta\varphi$")
+    return (ETA, PHI) if region.centre == "none" else (DELTA_ETA, DELTA_PHI)
 
 
 def with_unit(name: str, unit: str) -> str:
     """Title of an axis."""
     return f"{name} [{unit}]" if unit else name
+
+
+def outside(share: float) -> str:
+    """What a label says of the ``share`` (of 1) of the weight that no bin shows; nothing of less than half a per
+    mille."""
+    return f", {100.0 * share:.1f}% outside" if share > 5e-4 else ""
 
 
 @contextmanager
@@ -79,11 +89,13 @@ def draw_banded(axes: Axes, values: NDArray, errors: NDArray, edges: NDArray, la
 def draw_by_class(
     axes: Axes, values: NDArray, class_of: NDArray, classes: Sequence[str], edges: NDArray, weight: NDArray
 ) -> None:
-    """One step histogram of ``values`` [J] a class, normalised over all its jets, those beyond the edges included."""
+    """One step histogram of ``values`` [J] a class, normalised over all its jets, those beyond the edges included, of
+    which the legend tells."""
     for name in classes:
         members = np.asarray(class_of) == name
         if weight[members].sum() > 0:
-            draw_banded(axes, *shares(values[members], weight[members], edges), edges, name)
+            inside, errors = shares(values[members], weight[members], edges)
+            draw_banded(axes, inside, errors, edges, name + outside(1.0 - float(inside.sum())))
 
 
 def shares(values: NDArray, weight: NDArray, edges: NDArray) -> tuple[NDArray, NDArray]:

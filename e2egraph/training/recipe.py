@@ -116,7 +116,8 @@ def load_recipe(name: str, settings: Iterable[str] = ()) -> Recipe:
 
 def split_settings(settings: Sequence[str]) -> tuple[list[str], list[str]]:
     """``--set`` values for the model (without their ``model.``) and for the recipe; UsageError for any other group."""
-    for_model, for_recipe = [], []
+    for_model: list[str] = []
+    for_recipe: list[str] = []
     for setting in settings:
         group, _, rest = setting.partition("=")[0].partition(".")
         if group not in GROUPS or not rest:
@@ -125,7 +126,7 @@ def split_settings(settings: Sequence[str]) -> tuple[list[str], list[str]]:
                 "such as training.epochs=5."
             )
         if group == "model":
-            for_model.append(setting.removeprefix("model."))
+            for_model.append(config.Setting.inside("model", setting))
         else:
             for_recipe.append(setting)
     return for_model, for_recipe

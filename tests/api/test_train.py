@@ -148,6 +148,17 @@ def test_a_network_that_does_not_fit_is_refused_before_anything_is_written(data:
     assert "tests.api.test_train" in sys.modules
 
 
+def test_arrays_and_paths_are_settings_wherever_they_stand() -> None:
+    from e2egraph.api.settings import as_texts
+    from e2egraph.config import override
+
+    value = {"edges": np.array([400.0, 500.5]), "names": np.array(["ECAL", "HCAL"]), "of": [np.int64(3), Path("a/b")]}
+    plain = {"edges": [400.0, 500.5], "names": ["ECAL", "HCAL"], "of": [3, "a/b"]}
+    assert override({}, as_texts({"a.b": value, "c": torch.tensor([1, 2])})) == {"a": {"b": plain}, "c": [1, 2]}
+    with pytest.raises(e2e.UsageError, match=r"value of 'a' is of type list with something else in it; give a number"):
+        as_texts({"a": [object()]})
+
+
 @pytest.mark.parametrize("value", [1e-5, 3, True, None, "1e-5", "yes", [1, 2], (0.5,), {"a": [1]}, np.float32(0.5)])
 def test_a_setting_keeps_its_value_on_the_way_through_text(value: object) -> None:
     from e2egraph.api.settings import as_texts

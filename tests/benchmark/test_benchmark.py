@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,7 @@ from e2egraph.cli import main
 from e2egraph.data.loading.loader import random_jets
 from e2egraph.data.table import read_table
 from e2egraph.errors import InputError
-from tests.graphs.builds import SETTINGS, ntuple
+from tests.graphs.builds import SETTINGS, ntuple, parton_ntuple
 from tests.toy_dataset import toy_clouds, toy_task, write_toy_dataset
 
 
@@ -212,6 +213,33 @@ def test_benchmark_build_against_another_version_compares_content_and_cpu(tmp_pa
     this, other = (found[f"{case} version", "cpu_us_per_event"] for case in ("this", "other"))
     assert found["this version", "cpu_us_per_event_over_other_version"] == pytest.approx(this / other)
     assert found["this version", "same_bytes"] == 1
+
+
+def test_benchmark_build_takes_the_samples_that_build_graphs_takes(tmp_path, monkeypatch):
+    mixed = parton_ntuple(tmp_path / "mixed jets.root", 1, 10)
+    words = ["benchmark", "build", "--task", "quark-gluon", "--sample", f"dijets={mixed}", "--repeats", "1"]
+    for setting in ("object.pt_min=400", "object.abs_eta_max=1.5", "resampling=null"):
+        words += ["--set", setting]
+    words += ["--against", str(Path(__file__).parents[2]), "--output", str(tmp_path / "build.json")]
+    monkeypatch.setattr("sys.argv", ["e2egraph", *words])
+    assert main(words) == 0
+    found = figures(tmp_path / "build.json")
+    assert found["1 worker", "events_per_second"] > 0 and found["this version", "same_bytes"] == 1
+    # The command can be given again as it is written.
+    assert shlex.split(json.loads((tmp_path / "build.json").read_text())["command"]) == ["e2egraph", *words]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["io", "--data", ".", "--against", ".", "--against-data", ".", "--steps", "3"], "--steps: --against times"),
+        (["io", "--data", ".", "--against", ".", "--against-data", ".", "--model", "gravnet"], "--model: --against"),
+        (["build", "--sample", "top=a.root", "--repeats", "2"], "--repeats: turns of --against; give both or neither"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(tmp_path, capsys, words, message):
+    assert main(["benchmark", *words, "--output", str(tmp_path / "out.json")]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_benchmark_kernels_against_another_version_compares_cpu(tmp_path):

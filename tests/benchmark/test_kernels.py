@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from onnxruntime import InferenceSession
 from torch import nn
 
 from e2egraph.benchmark.kernels.growth import growth_exponent
@@ -94,6 +95,17 @@ def test_networks_are_measured_on_what_a_task_gives_them():
     assert features.shape[-1] == read.n_features and points[..., 1].abs().max() > 2.0
 
 
+def test_onnx_runtime_is_warm_and_notes_say_which_time_is_taken(monkeypatch):
+    calls = []
+    monkeypatch.setattr(InferenceSession, "run", lambda self, outputs, feeds: calls.append(feeds["points"].shape[2]))
+    how = {"nodes": (16, 32), "total_nodes": 32, "width": 8, "depth": 1, "attention": False, "onnx": True}
+    found = benchmark_kernels(["gravnet"], repeats=2, **how)
+    assert calls == 3 * [16, 32]
+    assert all(record.note.endswith("1 CPU thread, CPU time") for record in found if record.unit == "s")
+    found = benchmark_kernels(["gravnet"], repeats=1, threads=2, **how)
+    assert all(record.note.endswith("2 CPU threads") for record in found if record.unit == "s")
+
+
 def test_networks_that_differ_in_merging_alone_are_measured_once(tmp_path):
     text = (configs_folder() / "models" / "gravnet.yaml").read_text()
     merged = text.replace("name: gravnet", "name: merged").replace("  merge: []\n", "  merge: [1, 4]\n")
@@ -109,6 +121,8 @@ def test_networks_that_differ_in_merging_alone_are_measured_once(tmp_path):
         (["--model", "resnet15"], "--model resnet15: not a graph network"),
         (["--model", "nothing"], "unknown model 'nothing'"),
         (["--nodes", "7", "--total-nodes", "32"], "--nodes 7: does not divide --total-nodes 32"),
+        (["--against", ".", "--task", "rpv"], "--against: compares steps of torch on jets with one thread"),
+        (["--against", ".", "--threads", "2"], "--against: compares steps of torch on jets with one thread"),
     ],
 )
 def test_wrong_use_is_refused_in_one_sentence(tmp_path, capsys, words, message):

@@ -129,6 +129,8 @@ def test_a_file_and_one_of_its_events_are_shown_on_the_command_line(tmp_path, ca
         (False, ["--view", "spectra"], "--view: says what to draw; add --plot"),
         (False, ["--jet", "3"], "--jet: says what to draw; add --plot"),
         (False, ["--plot", "a.png", "--entry", "1"], "--entry: is for an input file, and this is a data set"),
+        (False, ["--plot", "a.png", "--view", "spectra", "--jet", "3"], "--jet: says which one to draw, and --view"),
+        (False, ["--plot", "a.png", "--masses", "./a"], "--plot and --masses are one and the same file; give two"),
         (True, ["--plot", "a.png", "--view", "jet"], "--view: is for a data set, and this is an input file"),
         (True, ["--masses", "m.png"], "--masses: is for a data set, and this is an input file"),
     ],

@@ -60,7 +60,10 @@ def test_the_response_is_normalised_to_one_with_everything_beyond_the_axis_in_it
     assert values[np.searchsorted(edges, 1.1, "right") - 1] == pytest.approx(0.3)
     assert band.get_data().values[0] == pytest.approx(0.1 + 0.1)
     assert axes.get_title(loc="left") == "simulation"
-    assert axes.get_legend().get_texts()[0].get_text() == "graph"
+    legend = axes.get_legend().get_texts()[0].get_text()
+    assert legend == "graph\n50.0% beyond, in the first and last bins"
+    plot_response(response[1:3], weight[1:3], "mass", "graph", tmp_path / "response", "simulation")
+    assert figures[1].axes[0].get_legend().get_texts()[0].get_text() == "graph"
 
 
 def test_figures_in_bins_stand_at_the_medians_with_their_errors_and_empty_where_unknown(jets, figures, tmp_path):
@@ -82,6 +85,17 @@ def test_figures_in_bins_stand_at_the_medians_with_their_errors_and_empty_where_
         bars = axes.containers[0].lines[2][1].get_segments()
         np.testing.assert_allclose([(b - a)[1] / 2 for a, b in bars], [one["errors"][name] for one in bins[:3]])
     assert not any(axes.containers for axes in grid[1::2])
+
+
+def test_an_error_that_is_not_known_is_no_bar(jets, figures, tmp_path):
+    true, predicted, weight = jets
+    bins = [asdict(one) for one in binned_regression(true, predicted, true, weight, resamples=3)]
+    bins[1]["errors"]["mae"] = None
+    plot_regression_bins({"mass": bins}, "mass", "GeV", tmp_path / "bins", "simulation")
+    bars = figures[0].axes[-1].containers[0].lines[2][1].get_segments()
+    lengths = [(bar[1, 1] - bar[0, 1]) / 2 if len(bar) else None for bar in map(np.asarray, bars)]
+    known = [None if one["errors"]["mae"] is None else pytest.approx(one["errors"]["mae"]) for one in bins]
+    assert [None if length is None or np.isnan(length) else length for length in lengths] == known
 
 
 def test_every_plot_is_drawn_as_png_and_pdf_also_of_negative_values_alone(jets, tmp_path):

@@ -96,7 +96,8 @@ def benchmark_kernels(
                         done += 1
                         if progress is not None:
                             progress(done, total)
-            records += records_of(cases, sizes, total_nodes, setting.describe(used))
+            how = setting.describe(used) + (", CPU time" if setting.device == "cpu" and used == 1 else "")
+            records += records_of(cases, sizes, total_nodes, how)
     return records
 
 

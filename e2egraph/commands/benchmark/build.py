@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from e2egraph.commands.benchmark.shared import finish
-from e2egraph.commands.console import FolderOrFile, OutputFile, example, keep_inputs, progress, settings_option
+from e2egraph.commands.console import (
+    FolderOrFile,
+    OutputFile,
+    example,
+    given_options,
+    keep_inputs,
+    progress,
+    settings_option,
+)
 
 
 @example("e2egraph benchmark build --task top --sample top='ttbar*.root' --sample qcd='qcd*.root' --output build.json")
@@ -32,12 +40,14 @@ def build(
 
     With --against, also CPU time per event next to that of another checkout of e2egraph.
     """
+    from e2egraph.api.build import samples_for
     from e2egraph.benchmark.build import benchmark_against, benchmark_build
-    from e2egraph.events.samples import parse_samples
     from e2egraph.tasks.task import load_task
 
+    if against is None and given_options("repeats"):
+        raise click.UsageError("--repeats: turns of --against; give both or neither.")
     task = load_task(task_name, settings)
-    given = parse_samples(samples, task.classes)
+    given = samples_for(task, samples)
     keep_inputs(output, (task_name, *(path for sample in given for path in sample.paths)))
     with progress("benchmark build", None) as advance_to:
         records = benchmark_build(task, given, progress=advance_to)

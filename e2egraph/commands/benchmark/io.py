@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from e2egraph.commands.benchmark.shared import finish
-from e2egraph.commands.console import FolderOrFile, OutputFile, example, keep_inputs, progress
+from e2egraph.commands.console import FolderOrFile, OutputFile, example, given_options, keep_inputs, progress
 
 
 @example("e2egraph benchmark io --data data/top --output io.json")
@@ -54,6 +54,8 @@ def io(
 
     if (against is None) != (against_data is None):
         raise click.UsageError("Give --against and --against-data (a data set that the other version built) together.")
+    if against is not None and (ignored := given_options("jets", "steps", "models")):
+        raise click.UsageError(f"{ignored[0]}: --against times batches of the two versions alone; leave one out.")
     keep_inputs(output, (data, against_data, *models))
     if against is not None and against_data is not None:
         with progress("benchmark io --against", None) as advance_to:

@@ -48,6 +48,11 @@ def kernels(
     from e2egraph.benchmark.kernels.peers import NODES as PEER_NODES
     from e2egraph.benchmark.kernels.peers import benchmark_peers
 
+    if against is not None and (task is not None or onnx or threads > 1):
+        raise click.UsageError(
+            "--against: compares steps of torch on jets with one thread; leave out --task, --onnx and --threads, or "
+            "measure them in a run of their own."
+        )
     keep_inputs(output, (*models, task))
     with progress("benchmark kernels", None) as advance_to:
         records = benchmark_kernels(

@@ -24,14 +24,19 @@ def pareto(runs: tuple[Path, ...], costs: tuple[Path, ...], output: Path) -> Non
     its seeds.
     """
     from e2egraph.benchmark.pareto import LATENCY, compared_figures, contenders, front, pareto_records
+    from e2egraph.evaluation.compare.comparison import same_jets
     from e2egraph.evaluation.compare.evaluated_run import read_evaluated
     from e2egraph.folders import make_folder
     from e2egraph.plots.pareto import plot_pareto
     from e2egraph.plots.style import label_of
 
     keep_inputs(output, (*runs, *costs))
-    models, figures = contenders(runs, costs), compared_figures(runs)
+    evaluated = read_evaluated(runs)
+    models, figures = contenders(evaluated, costs), compared_figures(evaluated)
+    label, same = label_of(evaluated[0].scores().jets["run"]), same_jets(evaluated)
     make_folder(output.parent)
-    label = label_of(read_evaluated(runs)[0].scores().jets["run"])
-    plot_pareto(models, front(models, LATENCY, figures[0]), LATENCY, figures[0], output.with_suffix(""), label)
-    finish(output, pareto_records(models, figures))
+    plot_pareto(
+        models, front(models, LATENCY, figures[0]), LATENCY, figures[0], output.with_suffix(""), label,
+        same_objects=same,
+    )  # fmt: skip
+    finish(output, pareto_records(models, figures, same_objects=same))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from e2egraph.benchmark.report import Record, write_report
-from e2egraph.commands.console import done
+from e2egraph.commands.console import command, done
 
 
 def numbers(context: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...]:
@@ -24,7 +24,6 @@ def numbers(context: click.Context, option: click.Parameter, value: str | None) 
 
 def finish(output: Path, records: list[Record]) -> None:
     """Write ``records`` with the command line and print their table."""
-    command = " ".join(["e2egraph", *sys.argv[1:]])
-    written = write_report(output, command, records)
+    written = write_report(output, command("e2egraph", *sys.argv[1:]), records)
     click.echo(written[1].read_text(encoding="utf-8"))
     done(f"wrote {', '.join(map(str, written))}", "e2egraph", "benchmark", "--help")

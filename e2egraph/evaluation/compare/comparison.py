@@ -86,7 +86,7 @@ def compare(
     if with_baseline:
         folder, objects = data_of(evaluated, data)
         baseline = judge.baseline(folder, evaluated[0].report["split"])
-    same = _same_jets(evaluated)
+    same = same_jets(evaluated)
     times = latencies or {}
     rows = [_row(judge, run, name, times) for run, name in zip(evaluated, labels(evaluated), strict=True)]
     unknown: list[EvaluatedRun] = []
@@ -182,7 +182,7 @@ def _baseline_row(judge: Evaluation, baseline: Baseline) -> ComparisonRow:
     )
 
 
-def _same_jets(runs: Sequence[EvaluatedRun]) -> bool:
+def same_jets(runs: Sequence[EvaluatedRun]) -> bool:
     """Whether the figures of all runs are of the same jets: those of the split that have nodes for their inputs."""
     numbers = {run.jets for run in runs if run.jets is not None}
     unseen = {run.without_nodes or 0 for run in runs}

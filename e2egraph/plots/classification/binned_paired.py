@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from e2egraph.plots.style import figure_style, save
@@ -37,7 +38,8 @@ def plot_differences(
                     axes.errorbar(
                         place,
                         [one.difference for _, one in drawn],
-                        yerr=[one.error or 0.0 for _, one in drawn],
+                        # An error that could not be said is no bar.
+                        yerr=[np.nan if one.error is None else one.error for _, one in drawn],
                         xerr=[
                             [max(x - part.low, 0.0) for x, (part, _) in zip(place, drawn, strict=True)],
                             [max(part.high - x, 0.0) for x, (part, _) in zip(place, drawn, strict=True)],

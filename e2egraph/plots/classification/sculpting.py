@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from e2egraph.plots.style import QUANTITY_TITLES, draw_banded, save_titled, with_ratio
+from e2egraph.plots.style import QUANTITY_TITLES, draw_banded, outside, save_titled, with_ratio
 
 if TYPE_CHECKING:
     from e2egraph.evaluation.metrics.sculpting import MassSculpting
 
 
 def plot_sculpting(sculpting: MassSculpting, stem: Path, label: str) -> list[Path]:
-    """Shares by mass above, after/before below; jets beyond the last edge are not drawn. ``stem``: without suffix."""
+    """Shares by mass above, after/before below; of jets beyond the last edge the legend tells. ``stem``: without
+    suffix."""
     edges = np.array([edge for edge in sculpting.edges if edge is not None])
     before, before_error, after, after_error = (
         np.array(values)[: len(edges) - 1]
         for values in (sculpting.before, sculpting.before_error, sculpting.after, sculpting.after_error)
     )
     with with_ratio() as (figure, axes, ratio):
-        draw_banded(axes, before, before_error, edges, "All background")
-        share = f"{100 * sculpting.background_efficiency:.0f}%"
-        draw_banded(axes, after, after_error, edges, f"Highest scores, {share}")
+        draw_banded(axes, before, before_error, edges, "All background" + outside(1.0 - float(before.sum())))
+        share = f"Highest scores, {100 * sculpting.background_efficiency:.2g}%"
+        draw_banded(axes, after, after_error, edges, share + outside(1.0 - float(after.sum())))
         axes.set(ylabel="Entries (normalised)", xlabel="")
         axes.set_ylim(bottom=0.0)
         error = "" if sculpting.jensen_shannon_bits_error is None else f" ± {sculpting.jensen_shannon_bits_error:.3f}"

@@ -98,6 +98,9 @@ def plot_channel_attribution(
         panels[0].set_yticks(range(len(drawn)), [channels[place] for place in drawn.tolist()], fontsize="small")
         panels[0].minorticks_off()
         panels[0].invert_yaxis()
-        panels[0].legend(fontsize="x-small")
+        # Where there are objects: a class without any has no bars, and so no names of networks.
+        named = [axes for axes in panels if axes.get_legend_handles_labels()[0]]
+        if named:
+            named[0].legend(fontsize="x-small")
         figure.suptitle(label, x=0.02, horizontalalignment="left", fontsize="small")
         return save(figure, stem)

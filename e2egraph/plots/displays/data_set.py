@@ -22,11 +22,13 @@ from e2egraph.graphs.storage.manifest import read_manifest
 from e2egraph.models.image.planes import planes_of
 from e2egraph.models.image.rasterize import Rasterize
 from e2egraph.plots.style import (
+    ETA,
     QUANTITY_TITLES,
     draw_by_class,
     figure_style,
     label_of,
     one_panel,
+    outside,
     position_titles,
     save,
     save_titled,
@@ -35,6 +37,9 @@ from e2egraph.tasks.objects.registry import kinds
 
 # Plane → what its mean is called.
 PLANES = {"track_pt": r"track $p_\mathrm{T}$ [GeV]", "BPIX1": "BPIX1 hits", "ECAL": "ECAL [GeV]", "HCAL": "HCAL [GeV]"}
+
+# What a kind of object calls a column, where that is not what others call it → title of an axis.
+_TITLES = {"E_T [GeV]": r"$E_\mathrm{T}$ [GeV]", "η": ETA}
 
 # Objects of each class that are averaged, so many at a time.
 JETS, BATCH = 512, 64
@@ -46,7 +51,7 @@ MASS_RANGE, MASS_BINS = (0.0, 300.0), 50  # [GeV]
 
 
 def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Path]:
-    """Mean image of the first ``jets`` objects of each class, a row a class, a column a plane."""
+    """Mean image of the first ``jets`` objects of each class, a row a class, a column a plane. InputError: no plane."""
     table = read_table(data)
     classes = table.manifest.classes
     chosen = [np.flatnonzero(table.columns["label"] == number)[:jets] for number in range(len(classes))]
@@ -54,6 +59,10 @@ def draw_average_images(data: Path, stem: Path, *, jets: int = JETS) -> list[Pat
     half_eta, half_phi = inputs.region.half_eta, inputs.region.half_phi
     along_eta, along_phi = position_titles(inputs.region)
     planes = {name: title for name, title in PLANES.items() if name in planes_of(inputs)}
+    if not planes:
+        raise InputError(
+            f"{data}: holds none of the planes that are averaged ({', '.join(PLANES)}); draw --view spectra."
+        )
     means = [_mean_image(table, members, tuple(planes)) for members in chosen]
     with figure_style(14):
         figure = Figure(figsize=(4.6 * len(planes), 4.2 * len(classes)), layout="constrained")
@@ -84,7 +93,7 @@ def draw_spectra(data: Path, stem: Path) -> list[Path]:
     manifest = read_manifest(data)
     kind, objects = manifest.configuration["object"]["kind"], manifest.object_name
     spectra = {**kinds()[kind].spectra, "n_nodes": "nodes"}
-    spectra = {name: QUANTITY_TITLES.get(name, title) for name, title in spectra.items()}
+    spectra = {name: _TITLES.get(title) or QUANTITY_TITLES.get(name, title) for name, title in spectra.items()}
     table = read_table(data, extra=("weight", *spectra))
     classes = table.manifest.classes
     with figure_style(16):
@@ -101,7 +110,8 @@ def draw_spectra(data: Path, stem: Path) -> list[Path]:
                 counts.fill(values[members], weight=table.columns["weight"][members])
                 total = counts.sum(flow=True).value
                 if total > 0:
-                    mplhep.histplot(counts / total, ax=axes, label=label, linewidth=2, yerr=True, flow="none")
+                    said = label + outside(1.0 - float(counts.sum().value / total))
+                    mplhep.histplot(counts / total, ax=axes, label=said, linewidth=2, yerr=True, flow="none")
             axes.set(xlabel=title, ylabel=f"{objects.many.capitalize()} (normalised)")
             axes.set_ylim(bottom=0.0)
             axes.legend()

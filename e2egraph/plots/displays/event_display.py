@@ -17,7 +17,7 @@ from e2egraph.errors import InputError
 from e2egraph.events.schema import PointSource
 from e2egraph.events.sources.registry import SourceOptions, opened
 from e2egraph.plots.displays.jet_display import COLOURS
-from e2egraph.plots.style import figure_style, label_of, save
+from e2egraph.plots.style import ETA, PHI, figure_style, label_of, save
 
 # Length of a calorimeter bar [cm] for each GeV½: areas of showers stay comparable from 1 to 1000 GeV.
 CM_PER_ROOT_GEV = 6.0
@@ -53,35 +53,33 @@ def draw_event(path: str, stem: Path, *, entry: int = 0, options: SourceOptions 
 
 
 def _draw_transverse(axes: Axes, event: ak.Record) -> None:
-    """Hits where they are, tracks as lines to the calorimeter, energies as bars outward of each calorimeter's face."""
+    """Hits where they are, tracks as lines to the calorimeter, energies as bars outward of each calorimeter's face,
+    which is nearer to the beam in the endcaps."""
     for radius in (ECAL_RADIUS, HCAL_RADIUS):
         axes.add_patch(Circle((0, 0), radius, fill=False, color="0.85", linewidth=1))
     if "tracks" in event.fields:
         tracks = event.tracks[event.tracks.pt > LOWEST_TRACK]
-        phi = ak.to_numpy(tracks.phi).astype(np.float64)
-        ends = ECAL_RADIUS * np.column_stack([np.cos(phi), np.sin(phi)])
+        eta, phi = (ak.to_numpy(tracks[name]).astype(np.float64) for name in ("eta", "phi"))
+        ends = geometry.face_radius(ECAL_RADIUS, eta)[:, None] * np.column_stack([np.cos(phi), np.sin(phi)])
         width = np.clip(0.3 * np.sqrt(ak.to_numpy(tracks.pt)), 0.3, 4.0)
         lines = np.stack([np.zeros_like(ends), ends], axis=1)
         axes.add_collection(LineCollection(list(lines), colors=COLOURS["tracks"], linewidths=width, alpha=0.6))
     if "hits" in event.fields:
         x, y = (ak.to_numpy(event.hits[name]) for name in ("x", "y"))
         axes.plot(x, y, ".", color=COLOURS["pixel hits"], markersize=1.5)
-    for name, colour, radius, phi_of in (
-        ("ecal", COLOURS["ECAL crystals"], ECAL_RADIUS, lambda cells: geometry.ecal_phi(ak.to_numpy(cells.iphi))),
-        (
-            "hcal",
-            COLOURS["HCAL towers"],
-            HCAL_RADIUS,
-            lambda cells: geometry.ecal_phi(geometry.centre_crystal(ak.to_numpy(cells.iphi))),
-        ),
+    crystals = {"ecal": np.asarray, "hcal": geometry.centre_crystal}
+    for name, colour, radius in (
+        ("ecal", COLOURS["ECAL crystals"], ECAL_RADIUS),
+        ("hcal", COLOURS["HCAL towers"], HCAL_RADIUS),
     ):
         if name not in event.fields:
             continue
         cells = event[name][event[name].energy > LOWEST_CELL]
-        phi = phi_of(cells)
-        outer = radius + CM_PER_ROOT_GEV * np.sqrt(ak.to_numpy(cells.energy).astype(np.float64))
+        rows, columns = (crystals[name](ak.to_numpy(cells[index])) for index in ("ieta", "iphi"))
+        phi, face = geometry.ecal_phi(columns), geometry.face_radius(radius, geometry.ecal_eta(rows))
+        outer = face + CM_PER_ROOT_GEV * np.sqrt(ak.to_numpy(cells.energy).astype(np.float64))
         direction = np.column_stack([np.cos(phi), np.sin(phi)])
-        bars = np.stack([radius * direction, outer[:, None] * direction], axis=1)
+        bars = np.stack([face[:, None] * direction, outer[:, None] * direction], axis=1)
         axes.add_collection(LineCollection(list(bars), colors=colour, linewidths=2.0))
     reach = 1.6 * HCAL_RADIUS
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="x [cm]", ylabel="y [cm]", aspect="equal")
@@ -114,7 +112,7 @@ def _draw_unrolled(axes: Axes, event: ak.Record) -> None:
             axes.annotate(text, (jet.eta, top), ha="center", fontsize=11)
     for edge in (-BARREL_ETA, BARREL_ETA):
         axes.axvline(edge, color="0.85", linewidth=1)
-    axes.set(xlim=(-2.5, 2.5), ylim=(-np.pi, np.pi), xlabel=r"$\eta$", ylabel=r"$\varphi$")
+    axes.set(xlim=(-2.5, 2.5), ylim=(-np.pi, np.pi), xlabel=ETA, ylabel=PHI)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="upper right", fontsize="x-small", frameon=True)
 

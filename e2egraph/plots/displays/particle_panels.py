@@ -15,7 +15,7 @@ from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
 from e2egraph.detector.geometry import wrap_phi
-from e2egraph.plots.style import figure_style, save
+from e2egraph.plots.style import DELTA_ETA, DELTA_PHI, ETA, PHI, figure_style, save
 
 # Of particles: class → colour and marker. Charged hadrons have the colour of tracks, photons and neutral hadrons those
 # of the calorimeters that see them.
@@ -115,8 +115,8 @@ def _draw_whole(axes: Axes, panel: Panel, centre: tuple[float, float], *, first:
     box = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]]) * AROUND
     for turn in (0.0, -2 * np.pi, 2 * np.pi):
         axes.plot(eta + box[:, 0], phi + turn + box[:, 1], color="0.4", linewidth=1, linestyle=":")
-    axes.set(xlim=(-WHOLE_ETA, WHOLE_ETA), ylim=(-np.pi, np.pi), xlabel=r"$\eta$")
-    axes.set_ylabel(r"$\varphi$" if first else "")
+    axes.set(xlim=(-WHOLE_ETA, WHOLE_ETA), ylim=(-np.pi, np.pi), xlabel=ETA)
+    axes.set_ylabel(PHI if first else "")
     axes.set_title(panel.title, fontsize="medium")
 
 
@@ -130,8 +130,8 @@ def _draw_around(axes: Axes, panel: Panel, centre: tuple[float, float], *, first
             _circle(axes, deta, dphi)
             at = min(dphi + JET_RADIUS + 0.02, AROUND - 0.08)
             axes.text(deta, at, f"{pt:.1f} GeV", ha="center", va="bottom", fontsize="small", clip_on=True)
-    axes.set(xlim=(-AROUND, AROUND), ylim=(-AROUND, AROUND), xlabel=r"$\Delta\eta$", aspect="equal")
-    axes.set_ylabel(r"$\Delta\varphi$" if first else "")
+    axes.set(xlim=(-AROUND, AROUND), ylim=(-AROUND, AROUND), xlabel=DELTA_ETA, aspect="equal")
+    axes.set_ylabel(DELTA_PHI if first else "")
 
 
 def _scatter(axes: Axes, marks: Marks, eta: NDArray, phi: NDArray, per_gev: float) -> None:

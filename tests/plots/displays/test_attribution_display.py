@@ -82,6 +82,15 @@ def test_a_class_with_one_jet_has_no_error_and_one_without_jets_no_bar(figures, 
     assert not top.patches
 
 
+def test_networks_are_named_also_where_the_first_class_has_no_objects(figures, tmp_path):
+    changes = {name: np.ones((4, len(NAMES))) for name in ("image", "graph")}
+    for members in ([1, 1, 1, 1], [0, 1, 1, 0]):
+        plot_channel_attribution(changes, NAMES, np.array(members), ("qcd", "top"), tmp_path / "channels", "e2egraph")
+        legends = [axes.get_legend() for axes in figures.pop().axes]
+        named = [[text.get_text() for text in legend.get_texts()] for legend in legends if legend is not None]
+        assert named == [["image", "graph"]]
+
+
 def test_pictures_are_written_as_png_and_pdf(jet, tmp_path):
     files = draw_attribution(jet, {"image": np.ones(NODES)}, REGION, tmp_path / "jet", "e2egraph")
     assert [path.name for path in files] == ["jet.png", "jet.pdf"]

@@ -1,14 +1,18 @@
 """Plots of a whole data set."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from e2egraph.data.padding import pad
 from e2egraph.data.table import read_table
+from e2egraph.errors import InputError
 from e2egraph.graphs.storage.manifest import Manifest
 from e2egraph.plots.displays import data_set
-from e2egraph.plots.displays.data_set import draw_average_images, plot_masses, shown_range
+from e2egraph.plots.displays.data_set import draw_average_images, draw_spectra, plot_masses, shown_range
 from e2egraph.tasks.objects.naming import ObjectName
+from e2egraph.tasks.objects.registry import kinds
 from tests.toy_dataset import write_toy_dataset
 
 
@@ -45,6 +49,42 @@ def test_plots_of_a_data_set_call_its_objects_by_their_name(folder, figures, mon
     average, masses = figures
     assert average.get_suptitle().endswith("10 top events")
     assert masses.axes[0].get_ylabel() == "Events (normalised)"
+
+
+def test_legends_tell_what_lies_outside_the_axes(figures, tmp_path):
+    folder = write_toy_dataset(tmp_path / "data", 400, nodes=(1, 3))
+    table = read_table(folder, extra=("weight", "softdrop_mass", "n_nodes"))
+    label, weight = table.columns["label"], table.columns["weight"].astype(np.float64)
+
+    def said(beyond, number):
+        share = 100 * weight[beyond & (label == number)].sum() / weight[label == number].sum()
+        return f"{table.manifest.classes[number]}" + (f", {share:.1f}% outside" if share > 0.05 else "")
+
+    plot_masses(folder, tmp_path / "masses")
+    draw_spectra(folder, tmp_path / "spectra")
+    masses, spectra = figures
+    heavy = table.columns["softdrop_mass"] > 300.0
+    assert heavy.any()
+    assert [text.get_text() for text in masses.axes[0].get_legend().get_texts()] == [said(heavy, 0), said(heavy, 1)]
+    axes = spectra.axes[2]
+    beyond = table.columns["softdrop_mass"] >= shown_range(table.columns["softdrop_mass"].astype(np.float64))[1]
+    assert axes.get_xlabel().lower() == "soft-drop mass [gev]" and beyond.any()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [said(beyond, 0), said(beyond, 1)]
+
+
+def test_without_any_plane_the_average_image_is_refused_in_one_sentence(folder, figures, monkeypatch, tmp_path):
+    monkeypatch.setattr(data_set, "PLANES", {"TIB1": "TIB1 hits"})
+    with pytest.raises(InputError, match=r"data: holds none of the planes that are averaged \(TIB1\); draw --view"):
+        draw_average_images(folder, tmp_path / "average")
+
+
+def test_spectra_of_clusters_have_transverse_energies(folder, figures, monkeypatch, tmp_path):
+    jets = kinds()["jet"]
+    spectra = {name: title for name, title in kinds()["cluster"].spectra.items() if name != "r9"}
+    monkeypatch.setattr(data_set, "kinds", lambda: {"jet": replace(jets, spectra=spectra)})
+    draw_spectra(folder, tmp_path / "spectra")
+    titles = [axes.get_xlabel() for axes in figures[0].axes]
+    assert titles == [r"$E_\mathrm{T}$ [GeV]", r"$\eta$", "nodes"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,23 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
-from e2egraph.plots.displays.event_display import CONE, _draw_unrolled
+from e2egraph.plots.displays.event_display import CONE, _draw_transverse, _draw_unrolled
+
+
+def test_deposits_and_tracks_of_the_endcaps_stand_at_their_distance_from_the_beam():
+    """Of a line at η, which meets the plane |z| = 317 cm at ρ = 317/sinh|η| before the barrel's face at 129 cm."""
+    rows = np.array([140, 5, 274])  # η = 0.0087 and ±2.3403
+    eta = (rows - 139.5) * 0.0174
+    expected = np.minimum(129.0, 317.0 / np.sinh(np.abs(eta)))
+    assert expected[0] == 129.0 and expected[1] == pytest.approx(61.7, abs=0.5)
+    cells = [{"ieta": row, "iphi": 100, "energy": 4.0} for row in rows.tolist()]
+    tracks = [{"pt": 2.0, "eta": value, "phi": 0.3} for value in eta.tolist()]
+    axes = Figure().subplots()
+    _draw_transverse(axes, ak.Array([{"ecal": cells, "tracks": tracks}])[0])
+    lines, bars = (np.array(drawn.get_segments()) for drawn in axes.collections)
+    np.testing.assert_allclose(np.hypot(*lines[:, 1].T), expected)
+    np.testing.assert_allclose(np.hypot(*bars[:, 0].T), expected)
+    np.testing.assert_allclose(np.hypot(*bars[:, 1].T), expected + 12.0)
 
 
 @pytest.mark.parametrize(

@@ -6,5 +6,5 @@ from tests.models.other_inputs import WHOLE_DETECTOR
 
 
 def test_axes_of_whole_events_are_those_of_the_detector() -> None:
-    assert position_titles(JET_REGION) == (r"$\Delta\eta$", r"$\Delta\varphi$")
-    assert position_titles(WHOLE_DETECTOR) == (r"$\eta$", r"$\varphi$")
+    assert position_titles(JET_REGION) == (r"$\Delta\eta$", r"$\Delta\varphi$ [rad]")
+    assert position_titles(WHOLE_DETECTOR) == (r"$\eta$", r"$\varphi$ [rad]")
