@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from e2egraph.api.settings import Settings, as_texts, check_resamples
 from e2egraph.errors import UsageError
@@ -111,7 +112,10 @@ def ablate(
 
 def _point(point: Point) -> CurvePoint:
     """UsageError unless it is a number of jets or None, alone or with a list of its seeds."""
-    jets, seeds = (point, ()) if not isinstance(point, list | tuple) else point if len(point) == 2 else (point, None)
+    jets: Any = point
+    seeds: Any = ()
+    if isinstance(point, list | tuple):
+        jets, seeds = point if len(point) == 2 else (point, None)
     whole = jets is None or (isinstance(jets, int) and not isinstance(jets, bool) and jets > 0)
     if not whole or not isinstance(seeds, list | tuple | range):
         raise UsageError(

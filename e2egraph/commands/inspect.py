@@ -51,7 +51,7 @@ def inspect(
 
     of_file = is_event_file(data)
     _check_options(of_file, plot, view)
-    if None not in (plot, masses) and plot.resolve() == masses.resolve():
+    if plot is not None and masses is not None and plot.resolve() == masses.resolve():
         raise click.UsageError("--plot and --masses are one and the same file; give two.")
     if of_file:
         _inspect_file(data, plot, entry, image_channels, image_preset)

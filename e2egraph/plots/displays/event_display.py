@@ -67,7 +67,6 @@ def _draw_transverse(axes: Axes, event: ak.Record) -> None:
     if "hits" in event.fields:
         x, y = (ak.to_numpy(event.hits[name]) for name in ("x", "y"))
         axes.plot(x, y, ".", color=COLOURS["pixel hits"], markersize=1.5)
-    crystals = {"ecal": np.asarray, "hcal": geometry.centre_crystal}
     for name, colour, radius in (
         ("ecal", COLOURS["ECAL crystals"], ECAL_RADIUS),
         ("hcal", COLOURS["HCAL towers"], HCAL_RADIUS),
@@ -75,7 +74,9 @@ def _draw_transverse(axes: Axes, event: ak.Record) -> None:
         if name not in event.fields:
             continue
         cells = event[name][event[name].energy > LOWEST_CELL]
-        rows, columns = (crystals[name](ak.to_numpy(cells[index])) for index in ("ieta", "iphi"))
+        rows, columns = (ak.to_numpy(cells[index]) for index in ("ieta", "iphi"))
+        if name == "hcal":
+            rows, columns = geometry.centre_crystal(rows), geometry.centre_crystal(columns)
         phi, face = geometry.ecal_phi(columns), geometry.face_radius(radius, geometry.ecal_eta(rows))
         outer = face + CM_PER_ROOT_GEV * np.sqrt(ak.to_numpy(cells.energy).astype(np.float64))
         direction = np.column_stack([np.cos(phi), np.sin(phi)])
