@@ -113,9 +113,18 @@ def test_a_folder_that_cannot_be_written_is_named(data, model, folder):
         train(model, data, Path(folder), settings=SETTINGS, progress=False)
 
 
-def test_a_logger_that_is_not_installed_is_named_before_anything_is_written(data, model, tmp_path, monkeypatch):
-    monkeypatch.setattr("e2egraph.training.runs.loggers.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match="'wandb' needs the package wandb; pip install wandb"):
+@pytest.mark.parametrize(
+    ("known", "needs"),
+    [
+        ([], "wandb and lightning; pip install wandb lightning, or"),
+        (["wandb"], "lightning; pip install lightning, or"),
+        (["lightning"], "wandb; pip install wandb, or"),
+    ],
+)
+def test_what_a_logger_needs_is_named_before_anything_is_written(data, model, tmp_path, monkeypatch, known, needs):
+    installed = {"tensorboardX", *known}
+    monkeypatch.setattr("e2egraph.training.runs.loggers.find_spec", lambda name: name if name in installed else None)
+    with pytest.raises(UsageError, match=f"'wandb' needs {needs}"):
         train(model, data, tmp_path / "run", settings=("training.loggers=[wandb]",), progress=False)
     assert not (tmp_path / "run").exists()
 

@@ -20,16 +20,18 @@ PROJECT = "e2egraph"
 # How a run ended, in the words of Lightning's loggers and of MLflow.
 _DONE, _STOPPED, _FAILED = "success", "KILLED", "failed"
 
-_PACKAGES = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}
+# The loggers of services come with the whole of Lightning, of which training itself needs Fabric alone.
+_PACKAGES = {"tensorboard": ("tensorboardX",), "wandb": ("wandb", "lightning"), "mlflow": ("mlflow", "lightning")}
 
 
 def check_loggers(names: Sequence[str]) -> None:
-    """UsageError when a logger's package is not installed."""
+    """UsageError when a package that a logger needs is not installed."""
     for name in names:
-        if find_spec(_PACKAGES[name]) is None:
+        missing = [package for package in _PACKAGES[name] if find_spec(package) is None]
+        if missing:
             raise UsageError(
-                f"training.loggers: '{name}' needs the package {_PACKAGES[name]}; pip install {_PACKAGES[name]}, or "
-                "leave it out."
+                f"training.loggers: '{name}' needs {' and '.join(missing)}; pip install {' '.join(missing)}, or leave "
+                "it out."
             )
 
 
