@@ -100,14 +100,22 @@ def suppressed(inputs: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def values_of(row: NodeVariable, collection: str, deposits: Mapping[str, NDArray], size: int) -> NDArray[np.float32]:
-    """The variable [S] for ``size`` deposits of a collection, each by its own fields; ValueError without a field."""
+    """The variable [S] for ``size`` deposits of a collection, each by its own fields.
+
+    ValueError: a field is missing, or values worked out from several are not finite in single precision. Those of a
+    field were looked at when it was read.
+    """
     origin = row.origin.get(collection, 0.0)
     if isinstance(origin, str):
         if origin not in deposits:
             raise ValueError(f"variable {row.variable.name} needs the field {collection}.{origin}")
         return deposits[origin].astype(np.float32)
     found = origin(deposits) if callable(origin) else origin
-    return np.broadcast_to(np.asarray(found), size).astype(np.float32)
+    with np.errstate(over="ignore"):
+        values = np.broadcast_to(np.asarray(found), size).astype(np.float32)
+    if wrong := int(np.count_nonzero(~np.isfinite(values))):
+        raise ValueError(f"{wrong} of {size} values are NaN or infinite")
+    return values
 
 
 def distance_to_beam(hits: Mapping[str, NDArray]) -> NDArray[np.float64]:

@@ -226,6 +226,17 @@ def test_a_variable_whose_name_is_taken_is_refused(tables, name):
         variable_table.register(NodeVariable(taken, {}))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e39])
+def test_a_variable_that_is_not_finite_is_refused_before_anything_is_learnt_from_it(files, tmp_path, tables, bad):
+    worse = Variable(name="worse", unit="", description="not a number of the crystals above 1 GeV")
+    origin = {"ecal": lambda crystals: np.where(crystals["energy"] > 1.0, bad, 0.0)}
+    variable_table.register(NodeVariable(worse, origin))
+    wanted = task("resampling=null", "inputs.channels=[TRACK,ECAL]", "inputs.variables=[value,worse]")
+    message = r"variable worse cannot be made of ecal \(\d+ of \d+ values are NaN or infinite\)"
+    with pytest.raises(InputError, match=message):
+        build(wanted, files, tmp_path / "data")
+
+
 def test_a_variable_of_a_field_that_is_not_there_is_refused(files, tmp_path, tables):
     for name, origin in (("chi2", {"tracks": "chi2"}), ("slope", {"ecal": lambda cells: cells["slope"]})):
         variable_table.register(NodeVariable(Variable(name=name, unit="", description=name), origin))
